@@ -1,0 +1,114 @@
+//! A finished catalog and its entries.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::EntryFault;
+
+/// The 13 labels of CheXpert and MIMIC in the reference's order: 1 positive, -1 negative,
+/// 0 uncertain or not mentioned.
+pub type ClassLabel = [i8; 13];
+
+/// How many images of each kind the lists name, whatever `FRONTAL_ONLY` keeps of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Views {
+    pub frontal: u32,
+    pub lateral: u32,
+    /// Views that are never taken, and images whose view nothing tells.
+    pub other: u32,
+}
+
+/// The numbered entries of one dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// All keys, one after the other.
+    pub(super) keys: String,
+    /// End of each entry's key in `keys`.
+    pub(super) ends: Vec<u32>,
+    /// Folder and length of the key's beginning that is not part of the path below it.
+    pub(super) places: Vec<super::Place>,
+    pub(super) folders: Vec<PathBuf>,
+    /// Empty where the dataset has no labels.
+    pub(super) labels: Vec<Option<ClassLabel>>,
+    /// Entries that can only fail, by number.
+    pub(super) faults: BTreeMap<u32, EntryFault>,
+    pub(super) views: Views,
+    pub(super) layout: String,
+    pub(super) warnings: Vec<String>,
+}
+
+/// One image of a catalog.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    catalog: &'a Catalog,
+    number: u32,
+}
+
+impl Catalog {
+    /// How many images there are, those that can only fail included.
+    pub fn len(&self) -> u32 {
+        self.ends.len() as u32
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The image `number`; `None` from [`Catalog::len`] on.
+    pub fn get(&self, number: u32) -> Option<Entry<'_>> {
+        (number < self.len()).then_some(Entry { catalog: self, number })
+    }
+
+    /// All images by number.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        (0..self.len()).map(|number| Entry { catalog: self, number })
+    }
+
+    /// How many images of each view the lists name.
+    pub fn views(&self) -> Views {
+        self.views
+    }
+
+    /// Which of the dataset's layouts was found, in words for a person.
+    pub fn layout(&self) -> &str {
+        &self.layout
+    }
+
+    /// What a person should know about the lists, though nothing fails by it.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl<'a> Entry<'a> {
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What identifies the image in its dataset.
+    pub fn key(&self) -> &'a str {
+        let number = self.number as usize;
+        let start = match number {
+            0 => 0,
+            _ => self.catalog.ends[number - 1] as usize,
+        };
+        &self.catalog.keys[start..self.catalog.ends[number] as usize]
+    }
+
+    /// The labels, where the dataset has some for this image.
+    pub fn class_label(&self) -> Option<&'a ClassLabel> {
+        self.catalog.labels.get(self.number as usize)?.as_ref()
+    }
+
+    /// Where the source image is. Whether it exists is not looked at.
+    pub fn source(&self) -> Result<PathBuf, &'a EntryFault> {
+        if let Some(fault) = self.catalog.faults.get(&self.number) {
+            return Err(fault);
+        }
+        let place = self.catalog.places[self.number as usize];
+        let folder: &Path = &self.catalog.folders[usize::from(place.folder.0)];
+        Ok(folder.join(&self.key()[usize::from(place.skip)..]))
+    }
+}

@@ -1,0 +1,18 @@
+//! The numbered list of one dataset: which image has which number, where its source is and what
+//! metadata it has.
+//!
+//! A catalog is compact, since a million entries must fit in a few hundred MB: all keys stand in
+//! one string, and a source path is a folder out of a small table plus the end of the key.
+
+mod builder;
+mod entry;
+mod error;
+pub mod index;
+mod load;
+pub mod names;
+mod stored;
+
+pub use builder::{CatalogBuilder, FolderId, Place};
+pub use entry::{Catalog, ClassLabel, Entry, Views};
+pub use error::{CatalogError, EntryFault};
+pub use load::load;

@@ -1,0 +1,54 @@
+//! Names in the finished tree: image numbers, shards, paths.
+
+use std::path::{Path, PathBuf};
+
+/// Images in one shard folder: the first two of six digits name the folder.
+pub const SHARD_SIZE: u32 = 10_000;
+
+/// Most images that six digits can number.
+pub const MAX_IMAGES: u32 = 1_000_000;
+
+/// Name of a dataset's index in its folder.
+pub const INDEX_NAME: &str = "index.json";
+
+/// The six digits of an image number, such as `054321`.
+pub fn image_id(number: u32) -> String {
+    format!("{number:06}")
+}
+
+/// The folder of an image number, such as `05` for 54321.
+pub fn shard_name(number: u32) -> String {
+    format!("{:02}", number / SHARD_SIZE)
+}
+
+/// Path of an image below its dataset's folder, such as `05/054321.jpg`.
+pub fn image_path(number: u32) -> PathBuf {
+    Path::new(&shard_name(number)).join(format!("{number:06}.jpg"))
+}
+
+/// How many shard folders the reference makes for `len` images. Its folder count follows from
+/// `len` and not from the last number, so an empty dataset has `00` and 10,000 images have `01`
+/// too, with nothing in it.
+pub fn shard_count(len: u32) -> u32 {
+    len / SHARD_SIZE + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_padded_and_sharded_by_their_first_two_digits() {
+        assert_eq!(image_path(0), Path::new("00/000000.jpg"));
+        assert_eq!(image_path(54_321), Path::new("05/054321.jpg"));
+        assert_eq!(image_path(999_999), Path::new("99/999999.jpg"));
+    }
+
+    #[test]
+    fn shard_folders_follow_the_count_as_in_the_reference() {
+        assert_eq!(shard_count(0), 1);
+        assert_eq!(shard_count(9_999), 1);
+        assert_eq!(shard_count(10_000), 2);
+        assert_eq!(shard_count(86_524), 9);
+    }
+}

@@ -1,0 +1,101 @@
+//! What differs between the ten datasets, and nothing else: one small file each, all behind
+//! [`Dataset`]. An eleventh dataset is one new file and one line in [`ALL`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::{CatalogBuilder, CatalogError};
+use crate::sample::{SampleError, SampleTree};
+
+/// Every dataset that machex knows, in the order in which the reference works them off.
+pub const ALL: &[&dyn Dataset] = &[];
+
+/// One public dataset: where its keys come from, where a key's file is, what metadata it has.
+pub trait Dataset: Sync + Send {
+    /// Folder of the dataset in the tree, such as `chex-ray14`. Also its name on the command line.
+    fn folder(&self) -> &'static str;
+
+    /// Name as its authors write it, such as `ChestX-ray14`.
+    fn title(&self) -> &'static str;
+
+    /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
+    fn root_key(&self) -> &'static str;
+
+    /// Config keys that only this dataset has.
+    fn options(&self) -> &'static [OptionKey] {
+        &[]
+    }
+
+    /// Reads the lists (or folders) below the tree's root into numbered entries.
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError>;
+
+    /// The free-text report that belongs to the image `key`; `None` where a dataset has no reports.
+    fn report(&self, _tree: &RawTree, _key: &str) -> Option<Report> {
+        None
+    }
+
+    /// Writes a synthetic raw tree in this dataset's own layout.
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError>;
+}
+
+/// A config key that belongs to one dataset only.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionKey {
+    pub name: &'static str,
+    pub kind: OptionKind,
+}
+
+/// What values an [`OptionKey`] takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionKind {
+    /// An existing folder; relative to the config file's own folder.
+    Folder,
+    Bool,
+}
+
+/// The checked value of an [`OptionKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionValue {
+    Folder(PathBuf),
+    Bool(bool),
+}
+
+/// One dataset on this machine: its root and how the config wants it read.
+#[derive(Clone)]
+pub struct RawTree {
+    pub dataset: &'static dyn Dataset,
+    /// Absolute, lexically normalised.
+    pub root: PathBuf,
+    pub frontal_only: bool,
+    /// Values of the dataset's own [`Dataset::options`]; keys that are absent are not in here.
+    pub options: BTreeMap<&'static str, OptionValue>,
+}
+
+impl RawTree {
+    /// The folder that the option `name` gives, if the config has it.
+    pub fn folder_option(&self, name: &str) -> Option<&Path> {
+        match self.options.get(name) {
+            Some(OptionValue::Folder(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The switch `name`; off when the config does not have it.
+    pub fn bool_option(&self, name: &str) -> bool {
+        matches!(self.options.get(name), Some(OptionValue::Bool(true)))
+    }
+}
+
+/// A report's text as it goes into `index.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Empty when there is no report file.
+    pub text: String,
+    /// What a user should know about how it was read (never its text).
+    pub warning: Option<String>,
+}
+
+/// The dataset whose [`Dataset::folder`] is `name`.
+pub fn by_folder(name: &str) -> Option<&'static dyn Dataset> {
+    ALL.iter().copied().find(|dataset| dataset.folder() == name)
+}

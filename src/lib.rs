@@ -1,0 +1,30 @@
+//! machex turns ten public chest radiograph datasets into one uniform tree of JPEGs, byte for
+//! byte as the original MaCheX Python script does, and several times faster.
+//!
+//! Modules follow the way data takes:
+//!
+//! ```text
+//! config ─► datasets ─► catalog ─► render ─► store ─► materialize
+//!             (lists)
+//! ```
+//!
+//! * [`config`]: `config.yml`, checked once, with every problem reported at once.
+//! * [`datasets`]: what differs between the ten datasets, one small file each.
+//! * [`lists`]: the readers they share (CSV and text lists, plain or gzip; sorted folders).
+//! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
+//! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
+//! * [`store`]: where finished images live, and what is remembered of them.
+//! * [`materialize`]: every image of every dataset, in parallel, resumable.
+//! * [`check`]: what the raw trees hold, before any work is done.
+//! * [`sample`]: small synthetic raw trees in all ten layouts.
+
+pub mod catalog;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod datasets;
+pub mod lists;
+pub mod materialize;
+pub mod render;
+pub mod sample;
+pub mod store;

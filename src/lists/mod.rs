@@ -1,0 +1,1 @@
+//! Readers that the datasets share: lists and CSVs (plain or gzip), and sorted folders.

@@ -1,0 +1,22 @@
+//! Why an image cannot be rendered.
+
+/// A fault of one source image. Says what is wrong with the bytes; whoever knows the path adds it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    #[error("the file is empty")]
+    Empty,
+    #[error("neither a PNG, a JPEG nor a DICOM file")]
+    UnknownFormat,
+    #[error("{width}x{height} pixels are more than machex takes (512 megapixels)")]
+    TooLarge { width: u64, height: u64 },
+    #[error("the image has no pixels ({width}x{height})")]
+    NoPixels { width: u64, height: u64 },
+    #[error("{format}: {problem}")]
+    Malformed { format: &'static str, problem: String },
+    #[error("{format}: {feature} is not supported")]
+    Unsupported { format: &'static str, feature: String },
+    #[error("encoding the JPEG: {0}")]
+    Encode(String),
+    #[error("the decoder crashed on this file: {0}")]
+    Crashed(String),
+}

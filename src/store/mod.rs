@@ -1,1 +1,31 @@
-//! store
+//! Where finished images live, and what is remembered of them.
+//!
+//! The tree under `MACHEX_PATH` holds images and indexes and nothing else, since consumers take
+//! every entry of its root for a dataset. What machex remembers of it stands beside it:
+//!
+//! ```text
+//! /data/machex/chexpert/00/000000.jpg      finished images, tempfile + rename
+//! /data/machex/chexpert/index.json
+//! /data/machex.state/chexpert/finished.jsonl   one record an image: content key and size
+//! /data/machex.state/failures.jsonl            what could not be rendered, and why
+//! /data/machex.state/lock                      held while a run works
+//! ```
+//!
+//! Invariant: an image is finished when its file has the size of its newest record and the
+//! record's content key is the one that its source and the settings have now.
+
+mod atomic;
+mod content_key;
+mod disk;
+mod failures;
+mod journal;
+mod lock;
+mod state;
+
+pub use atomic::{is_left_over, write_atomically};
+pub use content_key::ContentKey;
+pub use disk::{FreeSpace, free_space, is_disk_full};
+pub use failures::{Failure, FailureLog, merge_failures, read_failures};
+pub use journal::{Journal, Record, Records};
+pub use lock::{LockError, RunLock};
+pub use state::StateFolder;

@@ -1,0 +1,190 @@
+//! What has been rendered: one line of JSON an image, appended as soon as the image is in place.
+//!
+//! An append-only text file, and not a database, because the shares of one run are often worked
+//! off by many nodes over a network file system: each share appends to a file of its own, and
+//! whoever reads takes the newest record of all of them. A line torn by a crash is passed over;
+//! its image is rendered again.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::ContentKey;
+
+const PREFIX: &str = "finished";
+const SUFFIX: &str = ".jsonl";
+
+/// One finished image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Number of the image in its dataset.
+    pub image: u32,
+    /// What its bytes follow from.
+    pub key: ContentKey,
+    /// Size of the JPEG in bytes.
+    pub size: u64,
+    /// When it was finished, in milliseconds since 1970: the newest record of an image counts.
+    pub time: u64,
+}
+
+/// The newest record of every image of a dataset.
+#[derive(Debug, Default)]
+pub struct Records {
+    by_image: Vec<Option<Record>>,
+}
+
+impl Records {
+    /// Reads all journals in `folder`. A folder that is not there has no records.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let mut records = Self::default();
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(records),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+                records.read_file(&entry.path())?;
+            }
+        }
+        Ok(records)
+    }
+
+    fn read_file(&mut self, path: &Path) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            if let Ok(record) = serde_json::from_slice::<Record>(&line) {
+                self.insert(record);
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, record: Record) {
+        // Six digits number an image; anything else is a damaged line.
+        if record.image >= crate::catalog::names::MAX_IMAGES {
+            return;
+        }
+        let at = record.image as usize;
+        if at >= self.by_image.len() {
+            self.by_image.resize(at + 1, None);
+        }
+        match &self.by_image[at] {
+            Some(known) if known.time > record.time => {}
+            _ => self.by_image[at] = Some(record),
+        }
+    }
+
+    /// The newest record of an image.
+    pub fn get(&self, image: u32) -> Option<&Record> {
+        self.by_image.get(image as usize)?.as_ref()
+    }
+
+    /// All records of images from `first` on.
+    pub fn from(&self, first: u32) -> impl Iterator<Item = &Record> {
+        self.by_image.iter().skip(first as usize).flatten()
+    }
+
+    /// Mean size of a finished image in bytes, if there is one.
+    pub fn mean_size(&self) -> Option<u64> {
+        let (sum, count) = self
+            .by_image
+            .iter()
+            .flatten()
+            .fold((0u64, 0u64), |(sum, count), record| (sum + record.size, count + 1));
+        sum.checked_div(count)
+    }
+}
+
+/// Appends records. Shared by all workers of a run.
+pub struct Journal {
+    file: Mutex<File>,
+}
+
+impl Journal {
+    /// Opens the journal of one share (`""` for a run of the whole, `"-3-of-8"` for a share) in
+    /// `folder`, which is made if need be.
+    pub fn open(folder: &Path, share: &str) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{PREFIX}{share}{SUFFIX}"));
+        let mut file = File::options().append(true).create(true).open(&path)?;
+        // A crash can leave half a line; without this the next record would be lost with it.
+        if !ends_with_newline(&path)? {
+            file.write_all(b"\n")?;
+        }
+        Ok(Self { file: Mutex::new(file) })
+    }
+
+    /// Appends the record of an image whose file is in place. One write a line: a reader sees the
+    /// whole line or a torn one, which it passes over.
+    pub fn append(&self, image: u32, key: ContentKey, size: u64) -> io::Result<()> {
+        let time = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX));
+        let mut line = serde_json::to_vec(&Record { image, key, size, time })?;
+        line.push(b'\n');
+        self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write_all(&line)
+    }
+}
+
+fn ends_with_newline(path: &Path) -> io::Result<bool> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last[0] == b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(hex: &str) -> ContentKey {
+        hex.parse().unwrap()
+    }
+
+    #[test]
+    fn newest_record_of_all_shares_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = Journal::open(folder.path(), "").unwrap();
+        whole.append(3, key("a"), 10).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let share = Journal::open(folder.path(), "-1-of-2").unwrap();
+        share.append(3, key("b"), 11).unwrap();
+        share.append(0, key("c"), 12).unwrap();
+
+        let records = Records::read(folder.path()).unwrap();
+        assert_eq!(records.get(3).map(|record| (record.key, record.size)), Some((key("b"), 11)));
+        assert_eq!(records.get(1), None);
+        assert_eq!(records.get(4), None);
+        assert_eq!(records.from(1).count(), 1);
+        assert_eq!(records.mean_size(), Some(11));
+    }
+
+    #[test]
+    fn a_torn_line_costs_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        Journal::open(folder.path(), "").unwrap().append(0, key("a"), 1).unwrap();
+        let path = folder.path().join("finished.jsonl");
+        let mut text = fs::read(&path).unwrap();
+        text.extend_from_slice(br#"{"image":1,"key":"00"#);
+        fs::write(&path, text).unwrap();
+        Journal::open(folder.path(), "").unwrap().append(2, key("b"), 2).unwrap();
+
+        let records = Records::read(folder.path()).unwrap();
+        assert!(records.get(0).is_some() && records.get(1).is_none() && records.get(2).is_some());
+    }
+}

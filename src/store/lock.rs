@@ -1,0 +1,90 @@
+//! One run at a time for each share of a tree.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// Why a run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("another machex is at work on this tree ({holder}; lock file {path})", path = path.display())]
+    Held { holder: String, path: PathBuf },
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Held while a run works; the operating system lets go of it even when the process is killed.
+#[derive(Debug)]
+pub struct RunLock {
+    _files: Vec<File>,
+}
+
+impl RunLock {
+    /// Locks a share (`""` for the whole tree) in the state folder: the whole is locked against
+    /// everything, a share against the whole and against itself.
+    pub fn acquire(state: &Path, share: &str) -> Result<Self, LockError> {
+        let mut files = vec![lock(&state.join("lock"), share.is_empty())?];
+        if !share.is_empty() {
+            files.push(lock(&state.join(format!("lock{share}")), true)?);
+        }
+        Ok(Self { _files: files })
+    }
+}
+
+fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
+    let io_error = |source| LockError::Io { path: path.to_owned(), source };
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(io_error)?;
+    let locked = if exclusive { file.try_lock() } else { file.try_lock_shared() };
+    match locked {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let holder = match holder.trim() {
+                "" => "its process is not known".to_owned(),
+                holder => holder.to_owned(),
+            };
+            return Err(LockError::Held { holder, path: path.to_owned() });
+        }
+        // Some network file systems have no locks: a missing safeguard is no reason not to work.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %path.display(), "this file system has no locks; make sure that only one machex works on a share");
+            return Ok(file);
+        }
+        Err(TryLockError::Error(error)) => return Err(io_error(error)),
+    }
+    // Only to be shown in the error above.
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let holder = format!("process {} on {host}\n", std::process::id());
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(holder.as_bytes()))
+        .map_err(io_error)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_exclude_themselves_and_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = RunLock::acquire(folder.path(), "-1-of-2").unwrap();
+        let second = RunLock::acquire(folder.path(), "-2-of-2").unwrap();
+        let again = RunLock::acquire(folder.path(), "-1-of-2").unwrap_err();
+        let me = format!("process {}", std::process::id());
+        assert!(again.to_string().contains(&me), "{again}");
+        assert!(matches!(RunLock::acquire(folder.path(), ""), Err(LockError::Held { .. })));
+        drop((first, second));
+        let whole = RunLock::acquire(folder.path(), "").unwrap();
+        assert!(RunLock::acquire(folder.path(), "-1-of-2").is_err());
+        drop(whole);
+    }
+}

@@ -38,7 +38,12 @@ impl CatalogBuilder {
 
     /// Adds the next entry and returns its number. A key that would leave its folder (`..`, an
     /// absolute path) becomes an entry that fails.
-    pub fn push(&mut self, _key: &str, _place: Place, _label: Option<ClassLabel>) -> Result<u32, CatalogError> {
+    pub fn push(
+        &mut self,
+        _key: &str,
+        _place: Place,
+        _label: Option<ClassLabel>,
+    ) -> Result<u32, CatalogError> {
         todo!()
     }
 

@@ -58,12 +58,23 @@ impl Catalog {
 
     /// The image `number`; `None` from [`Catalog::len`] on.
     pub fn get(&self, number: u32) -> Option<Entry<'_>> {
-        (number < self.len()).then_some(Entry { catalog: self, number })
+        (number < self.len()).then_some(Entry {
+            catalog: self,
+            number,
+        })
     }
 
     /// All images by number.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        (0..self.len()).map(|number| Entry { catalog: self, number })
+        (0..self.len()).map(|number| Entry {
+            catalog: self,
+            number,
+        })
+    }
+
+    /// The entries that can only fail, by number.
+    pub fn faults(&self) -> impl Iterator<Item = (u32, &EntryFault)> {
+        self.faults.iter().map(|(number, fault)| (*number, fault))
     }
 
     /// How many images of each view the lists name.

@@ -9,28 +9,54 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     #[error("{config_key}: {path}: {source}", path = path.display())]
-    Io { config_key: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        config_key: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
 
     #[error(
         "{config_key}: {list} is not in {folder} (nor {list}.gz); is {config_key} the dataset's own folder?",
         folder = folder.display()
     )]
-    MissingList { config_key: &'static str, list: String, folder: PathBuf },
+    MissingList {
+        config_key: &'static str,
+        list: String,
+        folder: PathBuf,
+    },
 
     #[error("{config_key}: {path} has no column \"{column}\"", path = path.display())]
-    MissingColumn { config_key: &'static str, path: PathBuf, column: &'static str },
+    MissingColumn {
+        config_key: &'static str,
+        path: PathBuf,
+        column: &'static str,
+    },
 
     #[error(
         "{config_key}: {path}, line {line}: expected at most {expected} fields, found {found}",
         path = path.display()
     )]
-    LongRow { config_key: &'static str, path: PathBuf, line: u64, expected: usize, found: usize },
+    LongRow {
+        config_key: &'static str,
+        path: PathBuf,
+        line: u64,
+        expected: usize,
+        found: usize,
+    },
 
     #[error("{config_key}: {path}, line {line}: {problem}", path = path.display())]
-    Row { config_key: &'static str, path: PathBuf, line: u64, problem: String },
+    Row {
+        config_key: &'static str,
+        path: PathBuf,
+        line: u64,
+        problem: String,
+    },
 
     #[error("{config_key}: {folder} is not there; expected it below the dataset's root", folder = folder.display())]
-    MissingFolder { config_key: &'static str, folder: PathBuf },
+    MissingFolder {
+        config_key: &'static str,
+        folder: PathBuf,
+    },
 
     #[error("{config_key}: more than 1,000,000 images, which six digits cannot number")]
     TooMany { config_key: &'static str },

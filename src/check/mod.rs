@@ -1,1 +1,205 @@
-//! check
+//! What each raw tree holds, before any work is done on it.
+//!
+//! Lists are read whole (seconds for a million rows). Files are looked for by sample, since a
+//! metadata call for each of a million files takes minutes on network file systems; all of them
+//! with [`Options::all`]. One image of each dataset is rendered as proof.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::catalog::{self, Catalog, Entry};
+use crate::config::Config;
+use crate::datasets::RawTree;
+use crate::render::{self, RenderParams, Renderer};
+
+/// Files that are looked for in each dataset when not all are.
+const SAMPLE: u32 = 1000;
+
+/// Faults that are named in a report.
+const NAMED: usize = 3;
+
+/// How thorough a check is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Look for every file, not only for a sample.
+    pub all: bool,
+}
+
+/// What one raw tree holds.
+#[derive(Debug, Default, Serialize)]
+pub struct TreeReport {
+    pub dataset: &'static str,
+    pub root: String,
+    /// Layout found, in words.
+    pub layout: String,
+    /// Images that would be made with the present `FRONTAL_ONLY`.
+    pub images: u32,
+    /// Images of each view that the lists name.
+    pub frontal: u32,
+    pub lateral: u32,
+    pub other: u32,
+    /// How many of the images' files were looked for.
+    pub looked_for: u32,
+    /// How many of those are missing.
+    pub missing: u32,
+    /// The first few that are missing.
+    pub missing_examples: Vec<String>,
+    /// List entries that can only fail.
+    pub faults: u32,
+    /// The first few of those, with their cause.
+    pub fault_examples: Vec<String>,
+    /// One image rendered as proof; absent when there is none to render.
+    pub proof: Option<Proof>,
+    pub warnings: Vec<String>,
+    /// Why the lists cannot be read at all.
+    pub error: Option<String>,
+}
+
+/// One image that was rendered as proof.
+#[derive(Debug, Serialize)]
+pub struct Proof {
+    pub source: String,
+    /// Format and size of the source, such as `PNG, 2048x2500, 16 bit`.
+    pub format: String,
+    pub milliseconds: u64,
+    pub error: Option<String>,
+}
+
+impl TreeReport {
+    /// Whether anything of this tree would fail, as far as was looked.
+    pub fn is_good(&self) -> bool {
+        self.error.is_none()
+            && self.missing == 0
+            && self.faults == 0
+            && self
+                .proof
+                .as_ref()
+                .is_none_or(|proof| proof.error.is_none())
+    }
+}
+
+/// Checks one raw tree of `config`.
+pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
+    let report = TreeReport {
+        dataset: tree.dataset.folder(),
+        root: tree.root.display().to_string(),
+        ..TreeReport::default()
+    };
+    match catalog::load(tree, Some(&config.cache_path)) {
+        Ok(catalog) => look_through(config, &catalog, options, report),
+        Err(error) => TreeReport {
+            error: Some(error.to_string()),
+            ..report
+        },
+    }
+}
+
+fn look_through(
+    config: &Config,
+    catalog: &Catalog,
+    options: Options,
+    mut report: TreeReport,
+) -> TreeReport {
+    let views = catalog.views();
+    report.layout = catalog.layout().to_owned();
+    report.warnings = catalog.warnings().to_vec();
+    report.images = catalog.len();
+    (report.frontal, report.lateral, report.other) = (views.frontal, views.lateral, views.other);
+
+    for (number, fault) in catalog.faults() {
+        report.faults += 1;
+        if report.fault_examples.len() < NAMED {
+            report
+                .fault_examples
+                .push(format!("image {number:06}: {fault}"));
+        }
+    }
+    let numbers = sample(catalog.len(), if options.all { u32::MAX } else { SAMPLE });
+    let looked: Vec<(Entry<'_>, bool)> = numbers
+        .into_par_iter()
+        .filter_map(|number| catalog.get(number))
+        .filter_map(|entry| Some((entry, is_file(&entry.source().ok()?))))
+        .collect();
+    report.looked_for = looked.len() as u32;
+    for (entry, _) in looked.iter().filter(|(_, found)| !found) {
+        report.missing += 1;
+        if report.missing_examples.len() < NAMED {
+            report
+                .missing_examples
+                .extend(entry.source().map(|path| path.display().to_string()));
+        }
+    }
+    report.proof = looked
+        .iter()
+        .find(|(_, found)| *found)
+        .and_then(|(entry, _)| entry.source().ok())
+        .map(|source| prove(config, &source));
+    report
+}
+
+/// At most `most` of `len` numbers, evenly spread, the first among them.
+fn sample(len: u32, most: u32) -> Vec<u32> {
+    let count = u64::from(len.min(most));
+    (0..count)
+        .map(|i| (i * u64::from(len) / count) as u32)
+        .collect()
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+fn prove(config: &Config, source: &Path) -> Proof {
+    let started = Instant::now();
+    let mut proof = Proof {
+        source: source.display().to_string(),
+        format: String::new(),
+        milliseconds: 0,
+        error: None,
+    };
+    match fs::read(source) {
+        Ok(bytes) => {
+            if let Ok(description) = render::describe(&bytes) {
+                proof.format = description.to_string();
+            }
+            let params = RenderParams {
+                size: config.image_size,
+                quality: config.jpeg_quality,
+            };
+            let rendered = Renderer::new(params).render(&bytes);
+            proof.error = rendered.err().map(|error| error.to_string());
+        }
+        Err(error) => proof.error = Some(error.to_string()),
+    }
+    proof.milliseconds = millis(started.elapsed());
+    proof
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_sample_is_spread_over_the_whole(len in 0u32..1_000_000, most in 1u32..2000) {
+            let numbers = sample(len, most);
+            prop_assert_eq!(numbers.len() as u32, len.min(most));
+            prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(numbers.iter().all(|number| *number < len));
+        }
+    }
+
+    #[test]
+    fn all_means_every_number() {
+        assert_eq!(sample(5, u32::MAX), [0, 1, 2, 3, 4]);
+    }
+}

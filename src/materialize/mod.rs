@@ -1,1 +1,61 @@
-//! materialize
+//! Every image of every dataset, in parallel, resumable.
+//!
+//! ```text
+//! plan (one dataset) ─► workers (render, write, record) ─► index.json ─► summary
+//! ```
+//!
+//! A run does the datasets one after the other; within one, workers take image after image from a
+//! shared counter. What is finished (see [`crate::store`]) is skipped. A failed image is recorded
+//! and left out of `index.json`; the rest goes on. A full disk ends the run, since every further
+//! image would fail as well; everything whole is kept and the next run goes on from there.
+
+mod error;
+mod finish;
+mod image;
+mod plan;
+mod progress;
+mod run;
+mod share;
+mod summary;
+mod workers;
+
+pub use error::MaterializeError;
+pub use finish::{Missing, finish};
+pub use plan::{DatasetPlan, Forecast, ImageState, plan};
+pub use progress::Progress;
+pub use run::run;
+pub use share::{Share, ShareError};
+pub use summary::{DatasetSummary, Summary};
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::datasets::RawTree;
+use crate::render::RenderParams;
+
+/// What to materialize of a config.
+#[derive(Clone)]
+pub struct Job {
+    pub config: Config,
+    /// Folder names of the datasets to work on; all of the config when empty.
+    pub datasets: BTreeSet<String>,
+    pub workers: usize,
+    pub share: Share,
+}
+
+impl Job {
+    /// The raw trees to work on, in the order of the config.
+    pub fn trees(&self) -> impl Iterator<Item = &RawTree> {
+        self.config.trees.iter().filter(|tree| {
+            self.datasets.is_empty() || self.datasets.contains(tree.dataset.folder())
+        })
+    }
+
+    /// What the output looks like.
+    pub fn render_params(&self) -> RenderParams {
+        RenderParams {
+            size: self.config.image_size,
+            quality: self.config.jpeg_quality,
+        }
+    }
+}

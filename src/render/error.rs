@@ -12,9 +12,15 @@ pub enum RenderError {
     #[error("the image has no pixels ({width}x{height})")]
     NoPixels { width: u64, height: u64 },
     #[error("{format}: {problem}")]
-    Malformed { format: &'static str, problem: String },
+    Malformed {
+        format: &'static str,
+        problem: String,
+    },
     #[error("{format}: {feature} is not supported")]
-    Unsupported { format: &'static str, feature: String },
+    Unsupported {
+        format: &'static str,
+        feature: String,
+    },
     #[error("encoding the JPEG: {0}")]
     Encode(String),
     #[error("the decoder crashed on this file: {0}")]

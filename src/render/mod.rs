@@ -27,7 +27,10 @@ pub struct RenderParams {
 
 impl Default for RenderParams {
     fn default() -> Self {
-        Self { size: 1024, quality: 95 }
+        Self {
+            size: 1024,
+            quality: 95,
+        }
     }
 }
 

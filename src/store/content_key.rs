@@ -84,15 +84,40 @@ mod tests {
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         for path in [&a, &b] {
             fs::write(path, "1234").unwrap();
-            fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+            fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(then)
+                .unwrap();
         }
         let params = RenderParams::default();
         let key = |path: &Path, params| ContentKey::new(path, &fs::metadata(path).unwrap(), params);
         let first = key(&a, params);
         assert_eq!(first, key(&a, params), "the same");
         assert_ne!(first, key(&b, params), "another path");
-        assert_ne!(first, key(&a, RenderParams { size: 512, ..params }), "another size");
-        assert_ne!(first, key(&a, RenderParams { quality: 90, ..params }), "another quality");
+        assert_ne!(
+            first,
+            key(
+                &a,
+                RenderParams {
+                    size: 512,
+                    ..params
+                }
+            ),
+            "another size"
+        );
+        assert_ne!(
+            first,
+            key(
+                &a,
+                RenderParams {
+                    quality: 90,
+                    ..params
+                }
+            ),
+            "another quality"
+        );
 
         let file = fs::File::options().write(true).open(&a).unwrap();
         file.set_modified(then + Duration::from_nanos(1)).unwrap();

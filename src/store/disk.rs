@@ -22,13 +22,20 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
     Ok(FreeSpace {
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         // Btrfs and some network file systems answer 0 of 0.
-        files: if stat.f_files == 0 { u64::MAX } else { stat.f_favail },
+        files: if stat.f_files == 0 {
+            u64::MAX
+        } else {
+            stat.f_favail
+        },
     })
 }
 
 /// Whether an error says that no more can be written: disk full, or quota used up.
 pub fn is_disk_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 #[cfg(test)]

@@ -41,13 +41,19 @@ impl FailureLog {
             .filter(|failure| !datasets.contains(failure.dataset.as_str()));
         rewrite(&path, kept)?;
         let file = File::options().append(true).open(&path)?;
-        Ok(Self { path, file: Mutex::new(file) })
+        Ok(Self {
+            path,
+            file: Mutex::new(file),
+        })
     }
 
     /// Appends one failure.
     pub fn append(&self, failure: &Failure) -> io::Result<()> {
         let line = line_of(failure)?;
-        self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write_all(&line)
+        self.file
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .write_all(&line)
     }
 
     pub fn path(&self) -> &Path {

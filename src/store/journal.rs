@@ -100,7 +100,9 @@ impl Records {
             .by_image
             .iter()
             .flatten()
-            .fold((0u64, 0u64), |(sum, count), record| (sum + record.size, count + 1));
+            .fold((0u64, 0u64), |(sum, count), record| {
+                (sum + record.size, count + 1)
+            });
         sum.checked_div(count)
     }
 }
@@ -121,7 +123,9 @@ impl Journal {
         if !ends_with_newline(&path)? {
             file.write_all(b"\n")?;
         }
-        Ok(Self { file: Mutex::new(file) })
+        Ok(Self {
+            file: Mutex::new(file),
+        })
     }
 
     /// Appends the record of an image whose file is in place. One write a line: a reader sees the
@@ -130,9 +134,17 @@ impl Journal {
         let time = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX));
-        let mut line = serde_json::to_vec(&Record { image, key, size, time })?;
+        let mut line = serde_json::to_vec(&Record {
+            image,
+            key,
+            size,
+            time,
+        })?;
         line.push(b'\n');
-        self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write_all(&line)
+        self.file
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .write_all(&line)
     }
 }
 
@@ -167,7 +179,10 @@ mod tests {
         share.append(0, key("c"), 12).unwrap();
 
         let records = Records::read(folder.path()).unwrap();
-        assert_eq!(records.get(3).map(|record| (record.key, record.size)), Some((key("b"), 11)));
+        assert_eq!(
+            records.get(3).map(|record| (record.key, record.size)),
+            Some((key("b"), 11))
+        );
         assert_eq!(records.get(1), None);
         assert_eq!(records.get(4), None);
         assert_eq!(records.from(1).count(), 1);
@@ -177,12 +192,18 @@ mod tests {
     #[test]
     fn a_torn_line_costs_only_itself() {
         let folder = tempfile::tempdir().unwrap();
-        Journal::open(folder.path(), "").unwrap().append(0, key("a"), 1).unwrap();
+        Journal::open(folder.path(), "")
+            .unwrap()
+            .append(0, key("a"), 1)
+            .unwrap();
         let path = folder.path().join("finished.jsonl");
         let mut text = fs::read(&path).unwrap();
         text.extend_from_slice(br#"{"image":1,"key":"00"#);
         fs::write(&path, text).unwrap();
-        Journal::open(folder.path(), "").unwrap().append(2, key("b"), 2).unwrap();
+        Journal::open(folder.path(), "")
+            .unwrap()
+            .append(2, key("b"), 2)
+            .unwrap();
 
         let records = Records::read(folder.path()).unwrap();
         assert!(records.get(0).is_some() && records.get(1).is_none() && records.get(2).is_some());

@@ -32,7 +32,10 @@ impl RunLock {
 }
 
 fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
-    let io_error = |source| LockError::Io { path: path.to_owned(), source };
+    let io_error = |source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::options()
         .read(true)
         .write(true)
@@ -40,7 +43,11 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
         .truncate(false)
         .open(path)
         .map_err(io_error)?;
-    let locked = if exclusive { file.try_lock() } else { file.try_lock_shared() };
+    let locked = if exclusive {
+        file.try_lock()
+    } else {
+        file.try_lock_shared()
+    };
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -50,7 +57,10 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
                 "" => "its process is not known".to_owned(),
                 holder => holder.to_owned(),
             };
-            return Err(LockError::Held { holder, path: path.to_owned() });
+            return Err(LockError::Held {
+                holder,
+                path: path.to_owned(),
+            });
         }
         // Some network file systems have no locks: a missing safeguard is no reason not to work.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
@@ -60,7 +70,10 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
         Err(TryLockError::Error(error)) => return Err(io_error(error)),
     }
     // Only to be shown in the error above.
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let holder = format!("process {} on {host}\n", std::process::id());
     file.set_len(0)
         .and_then(|()| file.rewind())
@@ -81,7 +94,10 @@ mod tests {
         let again = RunLock::acquire(folder.path(), "-1-of-2").unwrap_err();
         let me = format!("process {}", std::process::id());
         assert!(again.to_string().contains(&me), "{again}");
-        assert!(matches!(RunLock::acquire(folder.path(), ""), Err(LockError::Held { .. })));
+        assert!(matches!(
+            RunLock::acquire(folder.path(), ""),
+            Err(LockError::Held { .. })
+        ));
         drop((first, second));
         let whole = RunLock::acquire(folder.path(), "").unwrap();
         assert!(RunLock::acquire(folder.path(), "-1-of-2").is_err());

@@ -17,7 +17,9 @@ impl StateFolder {
     pub fn of(machex_path: &Path) -> Self {
         let mut name = machex_path.as_os_str().to_owned();
         name.push(".state");
-        Self { root: PathBuf::from(name) }
+        Self {
+            root: PathBuf::from(name),
+        }
     }
 
     pub fn path(&self) -> &Path {

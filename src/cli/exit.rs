@@ -1,0 +1,63 @@
+//! Exit statuses, in one place.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::CliResult;
+
+/// How the program ends. Wrong usage is clap's own status 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Success,
+    /// Something failed; what, has been said.
+    Failure,
+    /// Ended by the user: 128 + SIGINT, as shells have it.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Prints the error of a subcommand, if it is one, and returns the status to end with. A reader
+/// that went away (`machex check | head`) is no error.
+pub fn report(result: CliResult) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        Err(error) if is_broken_pipe(&error) => Exit::Success,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "machex: {error:#}");
+            Exit::Failure
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_success_and_other_errors_are_not() {
+        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            report(Err(anyhow::Error::new(pipe).context("writing"))),
+            Exit::Success
+        );
+        assert_eq!(report(Err(anyhow::anyhow!("no"))), Exit::Failure);
+        assert_eq!(report(Ok(Exit::Interrupted)), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,26 @@
+//! From arguments to a job.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail};
+
+use crate::config::Config;
+
+/// Reads the config file.
+pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
+    let path = argument.path();
+    Config::load(&path).with_context(|| format!("config file {}", path.display()))
+}
+
+/// Checks that every name is the folder name of a dataset that the config has.
+pub fn select_datasets(config: &Config, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
+    let known: Vec<&str> = config
+        .trees
+        .iter()
+        .map(|tree| tree.dataset.folder())
+        .collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("--dataset {unknown}: the config has {}", known.join(", "));
+    }
+    Ok(names.iter().cloned().collect())
+}

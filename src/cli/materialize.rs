@@ -1,0 +1,275 @@
+//! `machex materialize`.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+use super::table::{Align, Table};
+use super::{CliResult, ConfigArgument, Exit, job, units};
+use crate::catalog::names;
+use crate::materialize::{self, DatasetPlan, Job, Progress, Share, Summary};
+use crate::store::{StateFolder, free_space, read_failures};
+
+/// Failures that are shown at the end; all are in the log.
+const SHOWN_FAILURES: usize = 5;
+
+/// Missing images that `--finish` names for each dataset.
+const SHOWN_MISSING: usize = 10;
+
+/// Bytes of a finished image for each of its pixels, for an estimate before any is finished:
+/// 1024x1024 radiographs at quality 95 have 200 to 480 KB.
+const BYTES_PER_PIXEL: f64 = 0.3;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Only these datasets, by the names of their folders
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    dataset: Vec<String>,
+    /// Worker threads, instead of NUM_WORKERS
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+    /// Show what would be done, how much room it takes and how much there is; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Render the K-th of N shares only; "auto" takes it from the array job (Slurm, Kubernetes)
+    #[arg(long, value_name = "K/N", conflicts_with = "finish")]
+    part: Option<String>,
+    /// After all shares: write the indexes and list what is missing; render nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    finish: bool,
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    let config = job::load_config(&arguments.config)?;
+    let job = Job {
+        datasets: job::select_datasets(&config, &arguments.dataset)?,
+        workers: arguments.workers.map_or(config.workers, usize::from),
+        share: share(arguments.part.as_deref())?,
+        config,
+    };
+    // Reports are read on rayon's pool: as many threads as workers.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(job.workers)
+        .build_global()
+        .context("starting worker threads")?;
+    match (arguments.dry_run, arguments.finish) {
+        (true, _) => dry_run(&job),
+        (_, true) => finish(&job),
+        _ => render(&job),
+    }
+}
+
+fn share(part: Option<&str>) -> anyhow::Result<Share> {
+    Ok(match part {
+        None => Share::WHOLE,
+        Some("auto") => Share::from_environment(|name| std::env::var(name).ok())?,
+        Some(part) => part.parse().with_context(|| format!("--part {part}"))?,
+    })
+}
+
+fn render(job: &Job) -> CliResult {
+    let stop = stop_on_signal()?;
+    let mut summary = Summary::default();
+    let done = materialize::run(job, &stop, Progress::new, &mut summary);
+    print_summary(job, &summary)?;
+    done?;
+    Ok(match () {
+        () if summary.interrupted => Exit::Interrupted,
+        () if summary.failed() > 0 => Exit::Failure,
+        () => Exit::Success,
+    })
+}
+
+/// The first signal ends the run in order, a second one at once.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if seen.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let _ = writeln!(
+            io::stderr(),
+            "\nmachex: finishing the images at hand (again to end at once)"
+        );
+    })
+    .context("catching Ctrl-C")?;
+    Ok(stop)
+}
+
+fn finish(job: &Job) -> CliResult {
+    let mut summary = Summary::default();
+    let missing = materialize::finish(job, &mut summary)?;
+    print_summary(job, &summary)?;
+    let mut out = io::stdout().lock();
+    for (dataset, numbers) in &missing {
+        let shown: Vec<String> = numbers
+            .iter()
+            .take(SHOWN_MISSING)
+            .map(|number| names::image_id(*number))
+            .collect();
+        let more = numbers.len().saturating_sub(SHOWN_MISSING);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let (count, shown) = (numbers.len(), shown.join(", "));
+        writeln!(
+            out,
+            "{dataset}: {count} images are missing from the index: {shown}{more}"
+        )?;
+    }
+    if !missing.is_empty() {
+        writeln!(
+            out,
+            "Run the shares that these belong to (or all, without --part) and --finish again."
+        )?;
+    }
+    let good = missing.is_empty() && summary.failed() == 0;
+    Ok(if good { Exit::Success } else { Exit::Failure })
+}
+
+fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
+    let mut table = Table::new(&[
+        ("dataset", Align::Left),
+        ("images", Align::Right),
+        ("new", Align::Right),
+        ("skipped", Align::Right),
+        ("failed", Align::Right),
+        ("images/s", Align::Right),
+    ]);
+    for dataset in &summary.datasets {
+        let count = |number: u32| units::count(u64::from(number));
+        table.row([
+            dataset.dataset.to_owned(),
+            count(dataset.images),
+            count(dataset.new),
+            count(dataset.skipped),
+            count(dataset.failed),
+            dataset
+                .rate()
+                .map_or("-".to_owned(), |rate| format!("{rate:.1}")),
+        ]);
+    }
+    let mut out = io::stdout().lock();
+    write!(out, "{table}")?;
+    for dataset in &summary.datasets {
+        for warning in &dataset.warnings {
+            writeln!(out, "{}: warning: {warning}", dataset.dataset)?;
+        }
+    }
+    if summary.failed() > 0 {
+        print_failures(&mut out, job, summary)?;
+    }
+    let left: u64 = summary
+        .datasets
+        .iter()
+        .map(|dataset| u64::from(dataset.left()))
+        .sum();
+    if summary.interrupted {
+        writeln!(out, "Interrupted; run the same command again to go on.")?;
+    } else if left == 0 && summary.failed() == 0 && !job.share.is_whole() {
+        writeln!(
+            out,
+            "Share {} is done; run --finish after all shares.",
+            job.share
+        )?;
+    }
+    Ok(())
+}
+
+fn print_failures(out: &mut impl Write, job: &Job, summary: &Summary) -> anyhow::Result<()> {
+    let state = StateFolder::of(&job.config.machex_path);
+    let failures = read_failures(state.path())?;
+    let names: Vec<&str> = summary
+        .datasets
+        .iter()
+        .map(|dataset| dataset.dataset)
+        .collect();
+    let failures = failures
+        .iter()
+        .filter(|failure| names.contains(&failure.dataset.as_str()));
+    for failure in failures.take(SHOWN_FAILURES) {
+        let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
+        let place = match &failure.source {
+            Some(source) => source.display().to_string(),
+            None => format!("key {:?}", failure.key),
+        };
+        writeln!(out, "{dataset} {number}: {place}: {}", failure.cause)?;
+    }
+    let (count, log) = (
+        units::count(u64::from(summary.failed())),
+        summary.failure_log.display(),
+    );
+    writeln!(
+        out,
+        "{count} images failed and are not in the index; all causes: {log}"
+    )?;
+    Ok(())
+}
+
+fn dry_run(job: &Job) -> CliResult {
+    let mut table = Table::new(&[
+        ("dataset", Align::Left),
+        ("images", Align::Right),
+        ("finished", Align::Right),
+        ("to render", Align::Right),
+        ("cannot be", Align::Right),
+        ("room needed", Align::Right),
+    ]);
+    let (mut room, mut good) = (0, true);
+    for plan in materialize::plan(job)? {
+        let range = job.share.range(plan.catalog.len());
+        let forecast = plan.forecast(range.clone());
+        let mean = plan
+            .records
+            .mean_size()
+            .unwrap_or_else(|| estimated_size(&plan));
+        let needed = mean * u64::from(forecast.due);
+        room += needed;
+        good &= forecast.failed == 0;
+        table.row([
+            plan.tree.dataset.folder().to_owned(),
+            units::count(range.len() as u64),
+            units::count(u64::from(forecast.finished)),
+            units::count(u64::from(forecast.due)),
+            units::count(u64::from(forecast.failed)),
+            units::bytes(needed),
+        ]);
+    }
+    let path = &job.config.machex_path;
+    let free = free_space(path).with_context(|| path.display().to_string())?;
+    let mut out = io::stdout().lock();
+    write!(out, "{table}")?;
+    writeln!(
+        out,
+        "Share {} with {} workers into {}.",
+        job.share,
+        job.workers,
+        path.display()
+    )?;
+    writeln!(
+        out,
+        "Room needed: about {}; free: {}.",
+        units::bytes(room),
+        units::bytes(free.bytes)
+    )?;
+    if room > free.bytes {
+        writeln!(
+            out,
+            "That does not fit: make room, or take fewer datasets (--dataset)."
+        )?;
+        good = false;
+    }
+    Ok(if good { Exit::Success } else { Exit::Failure })
+}
+
+fn estimated_size(plan: &DatasetPlan) -> u64 {
+    let side = f64::from(plan.params.size);
+    (side * side * BYTES_PER_PIXEL) as u64
+}

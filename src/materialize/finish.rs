@@ -1,0 +1,127 @@
+//! The indexes after all shares have run, and what is still missing.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::plan::{DatasetPlan, ImageState, plan};
+use super::run::{remove_beyond_end, write_index};
+use super::workers::failure;
+use super::{DatasetSummary, Job, MaterializeError, Summary};
+use crate::store::{Failure, RunLock, StateFolder, merge_failures, read_failures};
+
+/// Images that no share has come to yet.
+pub type Missing = BTreeMap<&'static str, Vec<u32>>;
+
+/// Writes the indexes of all datasets from what the shares left, merges their failures into one
+/// `failures.jsonl`, and returns the images that are neither finished nor known to fail. Nothing
+/// is rendered.
+pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeError> {
+    let state = StateFolder::of(&job.config.machex_path);
+    state.create().map_err(|source| MaterializeError::State {
+        path: state.path().to_owned(),
+        source,
+    })?;
+    let _lock = RunLock::acquire(state.path(), "")?;
+    let known = read_failures(state.path()).map_err(MaterializeError::io(state.path()))?;
+    let mut failures: Vec<Failure> = known
+        .iter()
+        .filter(|failure| {
+            !job.trees()
+                .any(|tree| tree.dataset.folder() == failure.dataset)
+        })
+        .cloned()
+        .collect();
+    let mut missing = Missing::new();
+    for plan in plan(job)? {
+        let name = plan.tree.dataset.folder();
+        let started = Instant::now();
+        let outcome = look_over(&plan, &known);
+        plan.create_folders()?;
+        remove_beyond_end(&plan)?;
+        let include = |number: u32| outcome.finished[number as usize];
+        let mut warnings = plan.catalog.warnings().to_vec();
+        warnings.extend(write_index(job, &plan, &include)?);
+        let finished = outcome
+            .finished
+            .iter()
+            .filter(|finished| **finished)
+            .count();
+        summary.datasets.push(DatasetSummary {
+            dataset: name,
+            images: plan.catalog.len(),
+            new: 0,
+            skipped: finished as u32,
+            failed: outcome.failures.len() as u32,
+            elapsed: started.elapsed(),
+            warnings,
+        });
+        failures.extend(outcome.failures);
+        if !outcome.missing.is_empty() {
+            missing.insert(name, outcome.missing);
+        }
+    }
+    failures.sort();
+    summary.failure_log =
+        merge_failures(state.path(), &failures).map_err(MaterializeError::io(state.path()))?;
+    Ok(missing)
+}
+
+struct Outcome {
+    /// By number.
+    finished: Vec<bool>,
+    failures: Vec<Failure>,
+    missing: Vec<u32>,
+}
+
+fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
+    let name = plan.tree.dataset.folder();
+    let known: BTreeMap<u32, &Failure> = known
+        .iter()
+        .filter(|failure| failure.dataset == name)
+        .map(|failure| (failure.image, failure))
+        .collect();
+    let failures = Mutex::new(Vec::new());
+    let missing = Mutex::new(Vec::new());
+    let push = |failure| {
+        failures
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(failure);
+    };
+    let finished = (0..plan.catalog.len())
+        .into_par_iter()
+        .map(|number| {
+            let Some(entry) = plan.catalog.get(number) else {
+                return false;
+            };
+            match plan.state_of(&entry) {
+                ImageState::Finished => return true,
+                ImageState::Failed { cause, .. } => push(failure(plan, &entry, cause)),
+                // A failure counts only for the key it was seen with: numbers move when lists change.
+                ImageState::Due { .. } => match known.get(&number) {
+                    Some(failure) if failure.key == entry.key() => push((*failure).clone()),
+                    _ => missing
+                        .lock()
+                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                        .push(number),
+                },
+            }
+            false
+        })
+        .collect();
+    let mut missing = missing
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    missing.sort_unstable();
+    let failures = failures
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    Outcome {
+        finished,
+        failures,
+        missing,
+    }
+}

@@ -1,0 +1,170 @@
+//! One dataset, ready to be worked on: its catalog, its folder in the tree, what is done already.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::{Job, MaterializeError};
+use crate::catalog::{self, Catalog, Entry, names};
+use crate::datasets::RawTree;
+use crate::render::RenderParams;
+use crate::store::{ContentKey, Records, StateFolder};
+
+/// Everything that is known of one dataset before its first image is rendered.
+pub struct DatasetPlan {
+    pub tree: RawTree,
+    pub catalog: Catalog,
+    /// The dataset's folder in the tree.
+    pub folder: PathBuf,
+    /// The dataset's folder of records.
+    pub state: PathBuf,
+    pub records: Records,
+    pub params: RenderParams,
+}
+
+/// What the disk says of one image.
+#[derive(Debug)]
+pub enum ImageState {
+    /// Its file is there, whole, and made from the present source with the present settings.
+    Finished,
+    /// It has to be rendered; the source has this key.
+    Due { source: PathBuf, key: ContentKey },
+    /// It cannot be rendered, for this reason.
+    Failed {
+        source: Option<PathBuf>,
+        cause: String,
+    },
+}
+
+/// How many images are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forecast {
+    pub finished: u32,
+    pub due: u32,
+    pub failed: u32,
+}
+
+/// Reads the catalogs and records of all datasets of a job. Nothing is written but the catalogs'
+/// stored forms.
+pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
+    job.trees()
+        .map(|tree| DatasetPlan::new(job, tree))
+        .collect()
+}
+
+impl DatasetPlan {
+    fn new(job: &Job, tree: &RawTree) -> Result<Self, MaterializeError> {
+        let name = tree.dataset.folder();
+        let state = StateFolder::of(&job.config.machex_path).dataset(name);
+        let records = Records::read(&state).map_err(MaterializeError::io(&state))?;
+        Ok(Self {
+            catalog: catalog::load(tree, Some(&job.config.cache_path))?,
+            tree: tree.clone(),
+            folder: job.config.machex_path.join(name),
+            state,
+            records,
+            params: job.render_params(),
+        })
+    }
+
+    /// Where the image `number` is, or will be.
+    pub fn image_path(&self, number: u32) -> PathBuf {
+        self.folder.join(names::image_path(number))
+    }
+
+    /// Looks at the source and the finished file of an entry.
+    pub fn state_of(&self, entry: &Entry<'_>) -> ImageState {
+        let source = match entry.source() {
+            Ok(source) => source,
+            Err(fault) => {
+                return ImageState::Failed {
+                    source: None,
+                    cause: fault.to_string(),
+                };
+            }
+        };
+        let metadata = match fs::metadata(&source) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => {
+                let cause = "the source is not a file".to_owned();
+                return ImageState::Failed {
+                    source: Some(source),
+                    cause,
+                };
+            }
+            Err(error) => {
+                let cause = source_error(&error);
+                return ImageState::Failed {
+                    source: Some(source),
+                    cause,
+                };
+            }
+        };
+        let key = ContentKey::new(&source, &metadata, self.params);
+        match self.records.get(entry.number()) {
+            Some(record) if record.key == key && self.has_size(entry.number(), record.size) => {
+                ImageState::Finished
+            }
+            _ => ImageState::Due { source, key },
+        }
+    }
+
+    /// Counts what a run over the images `range` would find, looking at every source.
+    pub fn forecast(&self, range: Range<u32>) -> Forecast {
+        range
+            .into_par_iter()
+            .filter_map(|number| self.catalog.get(number))
+            .map(|entry| match self.state_of(&entry) {
+                ImageState::Finished => Forecast {
+                    finished: 1,
+                    ..Forecast::default()
+                },
+                ImageState::Due { .. } => Forecast {
+                    due: 1,
+                    ..Forecast::default()
+                },
+                ImageState::Failed { .. } => Forecast {
+                    failed: 1,
+                    ..Forecast::default()
+                },
+            })
+            .reduce(Forecast::default, |a, b| Forecast {
+                finished: a.finished + b.finished,
+                due: a.due + b.due,
+                failed: a.failed + b.failed,
+            })
+    }
+
+    fn has_size(&self, number: u32, size: u64) -> bool {
+        fs::symlink_metadata(self.image_path(number))
+            .is_ok_and(|file| file.is_file() && file.size() == size)
+    }
+
+    /// Makes the dataset's folder and its shards.
+    pub(super) fn create_folders(&self) -> Result<(), MaterializeError> {
+        for shard in 0..names::shard_count(self.catalog.len()) {
+            let folder = self
+                .folder
+                .join(names::shard_name(shard * names::SHARD_SIZE));
+            fs::create_dir_all(&folder).map_err(MaterializeError::io(&folder))?;
+        }
+        Ok(())
+    }
+}
+
+/// Words for a source that cannot be looked at.
+pub(super) fn source_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "the source is missing".to_owned(),
+        _ => format!("the source cannot be read: {error}"),
+    }
+}
+
+/// The index of a dataset's folder.
+pub(super) fn index_path(folder: &Path) -> PathBuf {
+    folder.join(names::INDEX_NAME)
+}

@@ -1,0 +1,124 @@
+//! How far a dataset is: a bar on a terminal, a plain line now and then elsewhere (a log file).
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Between two plain lines.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Progress of one dataset on standard error.
+pub struct Progress {
+    name: &'static str,
+    total: u32,
+    started: Instant,
+    done: AtomicU32,
+    rendered: AtomicU32,
+    display: Display,
+}
+
+enum Display {
+    Bar(ProgressBar),
+    Lines { last: Mutex<Instant> },
+    Silent,
+}
+
+impl Progress {
+    /// Progress over `total` images of the dataset `name`.
+    pub fn new(name: &'static str, total: u32) -> Self {
+        let display = if std::io::stderr().is_terminal() {
+            Display::Bar(bar(name, total))
+        } else {
+            Display::Lines {
+                last: Mutex::new(Instant::now()),
+            }
+        };
+        Self::with_display(name, total, display)
+    }
+
+    /// Shows nothing.
+    pub fn silent(name: &'static str, total: u32) -> Self {
+        Self::with_display(name, total, Display::Silent)
+    }
+
+    fn with_display(name: &'static str, total: u32, display: Display) -> Self {
+        let started = Instant::now();
+        let (done, rendered) = Default::default();
+        Self {
+            name,
+            total,
+            started,
+            done,
+            rendered,
+            display,
+        }
+    }
+
+    /// One more image is done; `rendered` tells it from those that were skipped or failed.
+    pub fn advance(&self, rendered: bool) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let rendered = self
+            .rendered
+            .fetch_add(u32::from(rendered), Ordering::Relaxed)
+            + u32::from(rendered);
+        match &self.display {
+            Display::Bar(bar) => {
+                bar.inc(1);
+                bar.set_message(format!("{:.1} images/s", self.rate(rendered)));
+            }
+            Display::Lines { last } => {
+                // Whoever finds the lock taken leaves the line to the one that has it.
+                let Ok(mut last) = last.try_lock() else {
+                    return;
+                };
+                if last.elapsed() >= PLAIN_INTERVAL {
+                    *last = Instant::now();
+                    eprintln!("{}", self.line(done, rendered));
+                }
+            }
+            Display::Silent => {}
+        }
+    }
+
+    fn rate(&self, images: u32) -> f64 {
+        f64::from(images) / self.started.elapsed().as_secs_f64().max(1e-3)
+    }
+
+    fn line(&self, done: u32, rendered: u32) -> String {
+        let left = f64::from(self.total.saturating_sub(done)) / self.rate(done).max(1e-9);
+        let eta = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
+        let (name, total, rate) = (self.name, self.total, self.rate(rendered));
+        format!("{name}: {done} of {total} images, {rate:.1} images/s, about {eta} left")
+    }
+
+    /// The dataset is done, or the run ended.
+    pub fn finish(&self) {
+        match &self.display {
+            Display::Bar(bar) => bar.abandon(),
+            Display::Lines { last } => {
+                // Wait for a line that is being printed, so that nothing follows the last one.
+                let _last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                let (done, rendered) = (
+                    self.done.load(Ordering::Relaxed),
+                    self.rendered.load(Ordering::Relaxed),
+                );
+                let (name, total, rate) = (self.name, self.total, self.rate(rendered));
+                eprintln!("{name}: {done} of {total} images, {rate:.1} images/s");
+            }
+            Display::Silent => {}
+        }
+    }
+}
+
+fn bar(name: &'static str, total: u32) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr_with_hz(8);
+    let bar = ProgressBar::with_draw_target(Some(u64::from(total)), target).with_prefix(name);
+    let template = "{prefix:>11} {wide_bar:.cyan/dim} {pos}/{len}  {msg}  {eta}";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("━╸─")),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,160 @@
+//! What the end-to-end tests share: the golden trees, a config for them, and the program itself.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The golden raw trees and what the reference makes of them.
+pub fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// A folder of its own for one test: a config over raw trees, an output, a cache.
+pub struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// A config over all golden trees; `extra` lines are added to it.
+    pub fn golden(frontal_only: bool, extra: &str) -> Self {
+        let name = if frontal_only {
+            "config.yml"
+        } else {
+            "config_all.yml"
+        };
+        let bench = Self::new();
+        let text = fs::read_to_string(golden().join(name)).unwrap();
+        let roots = text
+            .lines()
+            .filter(|line| line.contains("_ROOT:"))
+            .map(|line| line.replace("raw/", &format!("{}/raw/", golden().display())))
+            .collect::<Vec<_>>()
+            .join("\n");
+        bench.write_config(&format!("FRONTAL_ONLY: {frontal_only}\n{roots}\n{extra}"));
+        bench
+    }
+
+    /// Writes `config.yml`: `MACHEX_PATH: out`, a cache of its own, and `text`.
+    pub fn write_config(&self, text: &str) {
+        let head = "MACHEX_PATH: out\nNUM_WORKERS: 2\nCACHE_PATH: cache\n";
+        fs::write(self.path("config.yml"), format!("{head}{text}\n")).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The tree that `materialize` writes.
+    pub fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    /// The program with these arguments, run in the folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_machex"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+            .env_remove("RUST_LOG")
+            .env("XDG_CACHE_HOME", self.path("xdg"));
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran(self.command(arguments).output().unwrap())
+    }
+}
+
+/// What a run of the program printed and ended with.
+pub struct Ran(Output);
+
+impl Ran {
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    pub fn status(&self) -> i32 {
+        self.0.status.code().unwrap_or(-1)
+    }
+
+    /// Fails the test unless the program ended with this status.
+    #[track_caller]
+    pub fn expect_status(self, status: i32) -> Self {
+        let (stdout, stderr) = (self.stdout(), self.stderr());
+        assert_eq!(
+            self.status(),
+            status,
+            "stdout:\n{stdout}\nstderr:\n{stderr}"
+        );
+        self
+    }
+
+    /// One row of the summary table as numbers: images, new, skipped, failed.
+    #[track_caller]
+    pub fn summary_of(&self, dataset: &str) -> [u32; 4] {
+        let stdout = self.stdout();
+        let row = stdout
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(dataset))
+            .unwrap_or_else(|| panic!("no row of {dataset} in:\n{stdout}"));
+        let mut cells = row
+            .split_whitespace()
+            .skip(1)
+            .map(|cell| cell.replace(',', ""));
+        std::array::from_fn(|_| cells.next().unwrap().parse().unwrap())
+    }
+}
+
+/// All files below a folder as sorted paths relative to it.
+pub fn files_below(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, root: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                found.push(
+                    path.strip_prefix(root)
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, folder, &mut found);
+    found.sort();
+    found
+}
+
+/// Copies a folder with everything in it.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

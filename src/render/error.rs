@@ -21,8 +21,18 @@ pub enum RenderError {
         format: &'static str,
         feature: String,
     },
+    #[error("no memory for {bytes} bytes")]
+    NoMemory { bytes: usize },
     #[error("encoding the JPEG: {0}")]
     Encode(String),
     #[error("the decoder crashed on this file: {0}")]
     Crashed(String),
+}
+
+/// A [`RenderError::Malformed`].
+pub(super) fn malformed(format: &'static str, problem: impl Into<String>) -> RenderError {
+    RenderError::Malformed {
+        format,
+        problem: problem.into(),
+    }
 }

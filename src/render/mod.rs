@@ -4,17 +4,39 @@
 //! ```text
 //! bytes ─► decode (jpeg, png, dicom) ─rows─► resize + centre crop ─► encode ─► bytes
 //! ```
+//!
+//! The same bytes and parameters always give the same output; [`Renderer`] only keeps scratch
+//! memory from image to image.
 
+mod dicom;
+mod encode;
 mod error;
+mod geometry;
+mod jpeg;
+mod png;
+mod resize;
 mod source;
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub use error::RenderError;
+
+use encode::Encoder;
+use geometry::Geometry;
+use jpeg::raw::Handle;
+use resize::Resizer;
+use source::SourceImage;
 
 /// Raised by every change that may change an output byte: it is part of every content key.
 pub const RENDERER_VERSION: u32 = 1;
 
 /// Largest source image in pixels (512 megapixels): more is refused before anything is allocated.
 pub const MAX_PIXELS: u64 = 512 << 20;
+
+/// Scratch memory above this size is given back after use: one huge image must not cost every
+/// worker its memory for the rest of the run.
+const KEEP_CAPACITY: usize = 64 << 20;
 
 /// What the output looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,18 +56,161 @@ impl Default for RenderParams {
     }
 }
 
+/// What a source image is, by its header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Such as `PNG` or `DICOM, JPEG 2000`.
+    pub format: String,
+    pub width: usize,
+    pub height: usize,
+    /// Bits a sample.
+    pub bits: u32,
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, {}x{}, {} bit",
+            self.format, self.width, self.height, self.bits
+        )
+    }
+}
+
 /// Renders one image after another, keeping its scratch memory in between. One for each thread.
 pub struct Renderer {
     params: RenderParams,
+    workshop: Option<Workshop>,
+}
+
+/// What is made once and used for every image.
+struct Workshop {
+    decoder: Handle,
+    encoder: Encoder,
+    resizer: Resizer,
+    scratch: Vec<u8>,
+}
+
+impl Workshop {
+    fn new(params: RenderParams) -> Result<Self, RenderError> {
+        Ok(Self {
+            decoder: Handle::decoder()?,
+            encoder: Encoder::new(params)?,
+            resizer: Resizer::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    fn render(&mut self, source: &[u8], size: usize) -> Result<Vec<u8>, RenderError> {
+        let mut image = open(source, &mut self.decoder)?;
+        let geometry = Geometry::new(image.width(), image.height(), size)?;
+        let channels = image.channels();
+        let mut pass = self.resizer.begin(geometry, channels);
+        let window = pass.window();
+        image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
+        let jpeg = self.encoder.encode(pass.finish(), channels);
+        drop(image);
+        if self.scratch.capacity() > KEEP_CAPACITY {
+            self.scratch = Vec::new();
+        }
+        jpeg
+    }
 }
 
 impl Renderer {
     pub fn new(params: RenderParams) -> Self {
-        Self { params }
+        Self {
+            params,
+            workshop: None,
+        }
     }
 
     /// Renders one source image (PNG, JPEG or DICOM, told by its first bytes).
-    pub fn render(&mut self, _source: &[u8]) -> Result<Vec<u8>, RenderError> {
-        todo!("{:?}", self.params)
+    ///
+    /// # Errors
+    /// When the source is not an image that machex takes. A panic of a decoder is an error too:
+    /// what fails is this image, not the run.
+    pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
+        // Out of its place while in use: after a panic its state is not trusted any more.
+        let mut workshop = match self.workshop.take() {
+            Some(workshop) => workshop,
+            None => Workshop::new(self.params)?,
+        };
+        let size = self.params.size as usize;
+        let (workshop, jpeg) = guarded(move || {
+            let jpeg = workshop.render(source, size);
+            Ok((workshop, jpeg))
+        })?;
+        self.workshop = Some(workshop);
+        jpeg
     }
+}
+
+/// Reads the header of a source image.
+pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
+    guarded(|| {
+        Ok(match Format::of(source)? {
+            Format::Png => png::describe(source)?,
+            Format::Dicom => dicom::describe(source)?,
+            Format::Jpeg => {
+                let mut decoder = Handle::decoder()?;
+                let image = jpeg::JpegImage::open(source, &mut decoder)?;
+                Description {
+                    format: "JPEG".to_owned(),
+                    width: image.width(),
+                    height: image.height(),
+                    bits: image.header().precision,
+                }
+            }
+        })
+    })
+}
+
+enum Format {
+    Png,
+    Jpeg,
+    Dicom,
+}
+
+impl Format {
+    fn of(source: &[u8]) -> Result<Self, RenderError> {
+        /// Bytes before DICOM's magic (PS3.10, section 7.1).
+        const PREAMBLE: usize = 128;
+        match source {
+            [] => Err(RenderError::Empty),
+            [0x89, b'P', b'N', b'G', ..] => Ok(Format::Png),
+            [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
+            _ if source
+                .get(PREAMBLE..)
+                .is_some_and(|rest| rest.starts_with(b"DICM")) =>
+            {
+                Ok(Format::Dicom)
+            }
+            _ => Err(RenderError::UnknownFormat),
+        }
+    }
+}
+
+fn open<'a>(
+    source: &'a [u8],
+    decoder: &'a mut Handle,
+) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+    match Format::of(source)? {
+        Format::Png => png::open(source),
+        Format::Dicom => dicom::open(source, decoder),
+        Format::Jpeg => Ok(Box::new(jpeg::JpegImage::open(source, decoder)?)),
+    }
+}
+
+/// Runs a decoder; its panic becomes an error.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(RenderError::Crashed(
+            text.unwrap_or_else(|| "no message".to_owned()),
+        ))
+    })
 }

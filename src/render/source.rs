@@ -1,6 +1,6 @@
 //! What every decoder offers the rest of the renderer: its size, and its rows from top to bottom.
 
-use super::RenderError;
+use super::{MAX_PIXELS, RenderError};
 
 /// Samples a pixel, as they go on to the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,4 +46,38 @@ pub(super) trait SourceImage {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RenderError>;
+}
+
+/// Refuses sizes that no radiograph has, before anything is allocated.
+pub(super) fn check_size(width: u64, height: u64) -> Result<(), RenderError> {
+    match width.checked_mul(height) {
+        Some(0) => Err(RenderError::NoPixels { width, height }),
+        Some(pixels) if pixels <= MAX_PIXELS => Ok(()),
+        _ => Err(RenderError::TooLarge { width, height }),
+    }
+}
+
+/// The first `len` bytes of `scratch`, grown if need be. What is in them is left from before.
+pub(super) fn grow(scratch: &mut Vec<u8>, len: usize) -> Result<&mut [u8], RenderError> {
+    if scratch.len() < len {
+        let more = len - scratch.len();
+        scratch
+            .try_reserve_exact(more)
+            .map_err(|_| RenderError::NoMemory { bytes: len })?;
+        scratch.resize(len, 0);
+    }
+    Ok(&mut scratch[..len])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_limited() {
+        assert!(check_size(1, 512 << 20).is_ok());
+        assert!(check_size(u64::MAX, 2).is_err());
+        assert!(check_size(32_768, 16_385).is_err());
+        assert!(check_size(0, 7).is_err());
+    }
 }

@@ -1,0 +1,168 @@
+//! DICOM sources: the stored values, stretched over 0 to 255.
+//!
+//! What the reference does with pydicom: no rescale, window, lookup table, padding or masking of
+//! unused bits, and no conversion from YBR to RGB. Values are normalised over all samples of the
+//! image, so all of it has to be decoded; only the rows that the crop keeps are converted.
+
+mod dataset;
+mod header;
+mod jpeg;
+mod jpeg2000;
+mod jpegls;
+mod native;
+mod normalise;
+mod rle;
+mod samples;
+
+use std::borrow::Cow;
+
+use super::jpeg::raw::Handle;
+use super::source::{Channels, SourceImage, Window, check_size};
+use super::{Description, RenderError, error};
+use dataset::PixelBytes;
+use header::{Coding, Header};
+use normalise::Normaliser;
+use samples::Frame;
+
+const FORMAT: &str = "DICOM";
+
+/// Reads the header of a DICOM file; `decoder` is for JPEG inside it.
+pub(super) fn open<'a>(
+    source: &'a [u8],
+    decoder: &'a mut Handle,
+) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+    Ok(Box::new(DicomImage::open(source, decoder)?))
+}
+
+/// Size, depth and coding of a DICOM image.
+pub(super) fn describe(source: &[u8]) -> Result<Description, RenderError> {
+    let mut decoder = Handle::decoder()?;
+    let image = DicomImage::open(source, &mut decoder)?;
+    Ok(Description {
+        format: format!("{FORMAT}, {}", image.header.coding),
+        width: image.header.columns,
+        height: image.header.rows,
+        bits: image.header.bits_allocated.into(),
+    })
+}
+
+struct DicomImage<'a> {
+    /// The file, inflated where it is deflated.
+    bytes: Cow<'a, [u8]>,
+    pixels: PixelBytes,
+    header: Header,
+    decoder: &'a mut Handle,
+}
+
+impl<'a> DicomImage<'a> {
+    fn open(source: &'a [u8], decoder: &'a mut Handle) -> Result<Self, RenderError> {
+        let (bytes, elements) = dataset::read(source)?;
+        let header = Header::new(&elements)?;
+        check_size(header.columns as u64, header.rows as u64)?;
+        let pixels = elements
+            .pixels
+            .ok_or_else(|| malformed("there is no pixel data"))?;
+        Ok(Self {
+            bytes,
+            pixels,
+            header,
+            decoder,
+        })
+    }
+
+    fn decode(&mut self) -> Result<Frame<'_>, RenderError> {
+        let header = &self.header;
+        let fragments = match &self.pixels {
+            PixelBytes::Native { range, swapped } => {
+                if header.coding != Coding::Native {
+                    let problem = format!("{} pixel data without fragments", header.coding);
+                    return Err(malformed(&problem));
+                }
+                return native::frame(header, &self.bytes[range.clone()], *swapped);
+            }
+            PixelBytes::Fragments(fragments) => fragments,
+        };
+        // A frame may be cut in several fragments; with one frame, all belong to it.
+        let stream = match fragments.as_slice() {
+            [] => return Err(malformed("the pixel data are empty")),
+            [whole] => Cow::Borrowed(&self.bytes[whole.clone()]),
+            parts => parts
+                .iter()
+                .flat_map(|part| self.bytes[part.clone()].to_vec())
+                .collect(),
+        };
+        match header.coding {
+            Coding::Native => Err(malformed("uncompressed pixel data in fragments")),
+            Coding::Rle => rle::frame(header, &stream),
+            Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream, self.decoder),
+            Coding::JpegLs => jpegls::frame(header, &stream),
+            Coding::Jpeg2000 => jpeg2000::frame(header, &stream),
+        }
+    }
+}
+
+impl SourceImage for DicomImage<'_> {
+    fn width(&self) -> usize {
+        self.header.columns
+    }
+
+    fn height(&self) -> usize {
+        self.header.rows
+    }
+
+    fn channels(&self) -> Channels {
+        self.header.channels
+    }
+
+    fn decode_rows(
+        &mut self,
+        window: Window,
+        _: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RenderError> {
+        let Header {
+            rows,
+            columns: width,
+            inverted,
+            ..
+        } = self.header;
+        let channels = self.header.channels.count();
+        let frame = self.decode()?;
+        if frame.samples.len() < width * rows * channels {
+            return Err(malformed(
+                "there are fewer pixels than rows and columns ask for",
+            ));
+        }
+        let normaliser = Normaliser::new(frame.samples.range(), inverted);
+        let mut line = vec![0; window.width * channels];
+        for row in window.top..window.top + window.height {
+            if frame.planar {
+                let plane = width * rows;
+                let mut one = vec![0; window.width];
+                for channel in 0..channels {
+                    let start = channel * plane + row * width + window.left;
+                    normaliser.apply(&frame.samples, start, &mut one);
+                    for (pixel, sample) in line.chunks_exact_mut(channels).zip(&one) {
+                        pixel[channel] = *sample;
+                    }
+                }
+            } else {
+                let start = (row * width + window.left) * channels;
+                normaliser.apply(&frame.samples, start, &mut line);
+            }
+            sink(&line);
+        }
+        Ok(())
+    }
+}
+
+fn malformed(problem: &str) -> RenderError {
+    error::malformed(FORMAT, problem)
+}
+
+fn unsupported(feature: impl Into<String>) -> RenderError {
+    RenderError::Unsupported {
+        format: FORMAT,
+        feature: feature.into(),
+    }
+}

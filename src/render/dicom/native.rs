@@ -1,0 +1,90 @@
+//! Uncompressed pixel data.
+
+use std::borrow::Cow;
+
+use super::super::RenderError;
+use super::header::Header;
+use super::malformed;
+use super::samples::{Frame, Samples, flip8, flip16};
+
+/// Chroma for two pixels at a time: Y1 Y2 B R (PS3.3, section C.7.6.3.1.2).
+const SUBSAMPLED: &str = "YBR_FULL_422";
+
+/// The frame in `bytes`, which may be longer; `swapped` as in
+/// [`super::dataset::PixelBytes::Native`].
+pub(super) fn frame<'a>(
+    header: &Header,
+    bytes: &'a [u8],
+    swapped: bool,
+) -> Result<Frame<'a>, RenderError> {
+    let subsampled = header.photometric == SUBSAMPLED;
+    let samples = header.samples();
+    let stored = if subsampled { samples / 3 * 2 } else { samples };
+    let len = stored * usize::from(header.bits_allocated / 8);
+    let Some(bytes) = bytes.get(..len) else {
+        let found = bytes.len();
+        let problem =
+            format!("the pixel data have {found} bytes, but rows and columns ask for {len}");
+        return Err(malformed(&problem));
+    };
+    let samples = match header.bits_allocated {
+        8 => {
+            let mut values = Cow::Borrowed(bytes);
+            if swapped {
+                values = swap_pairs(bytes).into();
+            }
+            if subsampled {
+                values = expand_422(&values).into();
+            }
+            Samples::Bytes {
+                values,
+                flip: flip8(header.signed),
+            }
+        }
+        _ if subsampled => return Err(malformed("YBR_FULL_422 with 16 bits")),
+        _ => Samples::Stored {
+            bytes,
+            big_endian: header.big_endian,
+            flip: flip16(header.signed),
+        },
+    };
+    Ok(Frame {
+        samples,
+        planar: header.planar && !subsampled,
+    })
+}
+
+/// 8-bit samples that were written as 16-bit words in big endian.
+fn swap_pairs(bytes: &[u8]) -> Vec<u8> {
+    let (pairs, last) = bytes.as_chunks::<2>();
+    let mut swapped: Vec<u8> = pairs
+        .iter()
+        .flat_map(|[first, second]| [*second, *first])
+        .collect();
+    swapped.extend(last);
+    swapped
+}
+
+/// Gives every pixel chroma of its own.
+fn expand_422(bytes: &[u8]) -> Vec<u8> {
+    let (groups, _) = bytes.as_chunks::<4>();
+    groups
+        .iter()
+        .flat_map(|[y1, y2, b, r]| [*y1, *b, *r, *y2, *b, *r])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chroma_is_given_to_both_pixels() {
+        assert_eq!(expand_422(&[1, 2, 3, 4]), [1, 3, 4, 2, 3, 4]);
+    }
+
+    #[test]
+    fn an_odd_byte_keeps_its_place() {
+        assert_eq!(swap_pairs(&[1, 2, 3]), [2, 1, 3]);
+    }
+}

@@ -1,0 +1,138 @@
+//! RLE lossless (PS3.5, annex G): a plane of bytes after the other, each packed by PackBits.
+
+use std::borrow::Cow;
+
+use super::super::{RenderError, error};
+use super::header::Header;
+use super::samples::{Frame, Samples, flip8, flip16};
+
+/// Number of segments and 15 offsets.
+const HEADER_LEN: usize = 64;
+
+pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
+    let plane = header.rows * header.columns;
+    let channels = header.channels.count();
+    let bytes_a_sample = usize::from(header.bits_allocated / 8);
+    let segments = segments(stream, channels * bytes_a_sample)?;
+    let unpack = |segment: &[u8]| unpack(segment, plane);
+    let samples = if bytes_a_sample == 1 {
+        let planes: Result<Vec<_>, _> = segments.into_iter().map(unpack).collect();
+        Samples::Bytes {
+            values: Cow::Owned(planes?.concat()),
+            flip: flip8(header.signed),
+        }
+    } else {
+        let mut values = Vec::new();
+        for pair in segments.chunks_exact(2) {
+            // The more significant byte comes first.
+            let (high, low) = (unpack(pair[0])?, unpack(pair[1])?);
+            values.extend(
+                high.iter()
+                    .zip(&low)
+                    .map(|(high, low)| u16::from_be_bytes([*high, *low])),
+            );
+        }
+        Samples::Words {
+            values,
+            flip: flip16(header.signed),
+        }
+    };
+    Ok(Frame {
+        samples,
+        planar: channels > 1,
+    })
+}
+
+/// The packed bytes of each segment.
+fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
+    let Some(header) = stream.get(..HEADER_LEN) else {
+        return Err(malformed("the header is cut off"));
+    };
+    let numbers: Vec<usize> = header
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| u32::from_le_bytes(*bytes) as usize)
+        .collect();
+    if numbers[0] != expected {
+        let problem = format!("{} segments where {expected} are expected", numbers[0]);
+        return Err(malformed(&problem));
+    }
+    let mut bounds = numbers[1..=expected].to_vec();
+    bounds.push(stream.len());
+    bounds
+        .windows(2)
+        .map(|bounds| {
+            stream
+                .get(bounds[0]..bounds[1])
+                .ok_or_else(|| malformed("a segment lies outside"))
+        })
+        .collect()
+}
+
+/// Unpacks `len` bytes; more are ignored.
+fn unpack(mut packed: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(len)
+        .map_err(|_| RenderError::NoMemory { bytes: len })?;
+    while let [control, rest @ ..] = packed {
+        let room = len - out.len();
+        if room == 0 {
+            break;
+        }
+        packed = match *control {
+            0..=127 => {
+                let (literal, rest) = rest.split_at(rest.len().min(usize::from(*control) + 1));
+                out.extend_from_slice(&literal[..literal.len().min(room)]);
+                rest
+            }
+            128 => rest,
+            129..=255 => {
+                let Some((byte, rest)) = rest.split_first() else {
+                    break;
+                };
+                out.resize(out.len() + room.min(257 - usize::from(*control)), *byte);
+                rest
+            }
+        };
+    }
+    if out.len() < len {
+        return Err(malformed(&format!(
+            "a segment has {} of {len} bytes",
+            out.len()
+        )));
+    }
+    Ok(out)
+}
+
+fn malformed(problem: &str) -> RenderError {
+    error::malformed("DICOM RLE", problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn literals_repeats_and_no_ops() {
+        assert_eq!(
+            unpack(&[2, 7, 8, 9, 128, 254, 5], 6).unwrap(),
+            [7, 8, 9, 5, 5, 5]
+        );
+        assert_eq!(
+            unpack(&[129, 5], 3).unwrap(),
+            [5, 5, 5],
+            "more than asked for"
+        );
+        assert!(unpack(&[0, 7], 2).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), len in 0usize..300) {
+            let _ = unpack(&bytes, len);
+            let _ = segments(&bytes, 2);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! PNG sources.
+//!
+//! The container is read here, as leniently as Pillow does with `LOAD_TRUNCATED_IMAGES`; inflating
+//! and filters are the `png` crate's; what samples mean is in [`samples`]. Rows stop being decoded
+//! below the last one that the crop needs.
+
+mod container;
+mod repair;
+mod rows;
+mod samples;
+
+use super::source::{Channels, SourceImage, Window, grow};
+use super::{Description, RenderError, error};
+use container::Container;
+use samples::Samples;
+
+/// Reads the container of a PNG.
+pub(super) fn open<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+    let container = Container::read(source)?;
+    Ok(Box::new(PngImage {
+        samples: Samples::new(&container),
+        container,
+    }))
+}
+
+/// Size and depth of a PNG.
+pub(super) fn describe(source: &[u8]) -> Result<Description, RenderError> {
+    let container = Container::read(source)?;
+    Ok(Description {
+        format: "PNG".to_owned(),
+        width: container.width,
+        height: container.height,
+        bits: u32::from(container.bits),
+    })
+}
+
+struct PngImage<'a> {
+    container: Container<'a>,
+    samples: Samples,
+}
+
+impl SourceImage for PngImage<'_> {
+    fn width(&self) -> usize {
+        self.container.width
+    }
+
+    fn height(&self) -> usize {
+        self.container.height
+    }
+
+    fn channels(&self) -> Channels {
+        self.samples.channels()
+    }
+
+    fn decode_rows(
+        &mut self,
+        window: Window,
+        scratch: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RenderError> {
+        let mut line = Vec::new();
+        let mut take = |row: &[u8]| {
+            sink(
+                self.samples
+                    .to_8_bits(row, window.left, window.width, &mut line),
+            );
+        };
+        if self.container.interlaced {
+            let row_len = self.container.row_len(self.container.width);
+            let image = grow(scratch, row_len * self.container.height)?;
+            image.fill(0);
+            rows::interlaced(&self.container, image)?;
+            image
+                .chunks_exact(row_len)
+                .skip(window.top)
+                .take(window.height)
+                .for_each(take);
+            return Ok(());
+        }
+        let end = window.top + window.height;
+        let mut given = rows::sequential(&self.container, 0..end, &mut |number, row| {
+            if number >= window.top {
+                take(row);
+            }
+        })?;
+        if given < end {
+            // Broken image data: whole rows as far as they go, black below.
+            let mended = repair::mend(&self.container, end)?;
+            let rest = given.max(window.top);
+            given = rows::sequential(
+                &mended.container(&self.container),
+                0..end,
+                &mut |number, row| {
+                    if number >= rest {
+                        take(row);
+                    }
+                },
+            )?;
+        }
+        if given < end {
+            return Err(error::malformed("PNG", "the image data cannot be read"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use png::{BitDepth, ColorType};
+
+    fn encode(width: u32, height: u32, color: ColorType, depth: BitDepth, data: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width, height);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        if color == ColorType::Indexed {
+            encoder.set_palette([10, 20, 30, 200, 100, 50].as_slice());
+        }
+        encoder
+            .write_header()
+            .unwrap()
+            .write_image_data(data)
+            .unwrap();
+        bytes
+    }
+
+    fn rows(source: &[u8], window: Window) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        let mut image = open(source).unwrap();
+        image
+            .decode_rows(window, &mut Vec::new(), &mut |row| found.push(row.to_vec()))
+            .unwrap();
+        found
+    }
+
+    fn whole(width: usize, height: usize) -> Window {
+        Window {
+            left: 0,
+            top: 0,
+            width,
+            height,
+        }
+    }
+
+    #[test]
+    fn small_depths_fill_the_range() {
+        let two_bits = encode(
+            5,
+            1,
+            ColorType::Grayscale,
+            BitDepth::Two,
+            &[0b00_01_10_11, 0b01 << 6],
+        );
+        assert_eq!(rows(&two_bits, whole(5, 1)), [[0, 85, 170, 255, 85]]);
+        let window = Window {
+            left: 3,
+            top: 0,
+            width: 2,
+            height: 1,
+        };
+        assert_eq!(rows(&two_bits, window), [[255, 85]]);
+        let one_bit = encode(2, 1, ColorType::Grayscale, BitDepth::One, &[0b0100_0000]);
+        assert_eq!(rows(&one_bit, whole(2, 1)), [[0, 255]]);
+    }
+
+    #[test]
+    fn sixteen_bits_keep_the_high_byte_and_alpha_is_dropped() {
+        let gray = encode(
+            2,
+            1,
+            ColorType::Grayscale,
+            BitDepth::Sixteen,
+            &[1, 255, 254, 255],
+        );
+        assert_eq!(rows(&gray, whole(2, 1)), [[1, 254]]);
+        let rgba = encode(
+            1,
+            1,
+            ColorType::Rgba,
+            BitDepth::Sixteen,
+            &[1, 9, 2, 9, 3, 9, 0, 0],
+        );
+        assert_eq!(rows(&rgba, whole(1, 1)), [[1, 2, 3]]);
+    }
+
+    #[test]
+    fn an_index_beyond_the_palette_is_its_own_gray() {
+        let source = encode(3, 1, ColorType::Indexed, BitDepth::Eight, &[0, 1, 77]);
+        assert_eq!(
+            rows(&source, whole(3, 1)),
+            [[10, 20, 30, 200, 100, 50, 77, 77, 77]]
+        );
+    }
+
+    #[test]
+    fn rows_of_a_truncated_file_are_kept_and_the_rest_is_black() {
+        let (width, height) = (300, 200);
+        let data: Vec<u8> = (0..width * height)
+            .map(|at: usize| (at.wrapping_mul(2_654_435_761) >> 9) as u8 | 1)
+            .collect();
+        let source = encode(
+            width as u32,
+            height as u32,
+            ColorType::Grayscale,
+            BitDepth::Eight,
+            &data,
+        );
+        let complete = rows(&source, whole(width, height));
+        let cut = rows(&source[..source.len() / 2], whole(width, height));
+        let good = cut
+            .iter()
+            .take_while(|row| row.iter().any(|sample| *sample != 0))
+            .count();
+        assert!((50..150).contains(&good), "{good} rows");
+        assert_eq!(cut[..good], complete[..good]);
+        assert!(cut[good..].iter().flatten().all(|sample| *sample == 0));
+    }
+
+    #[test]
+    fn a_bad_header_is_an_error() {
+        let source = encode(2, 1, ColorType::Grayscale, BitDepth::Eight, &[1, 2]);
+        assert!(open(&source[..30]).is_err());
+        let mut bad_sum = source.clone();
+        bad_sum[29] ^= 1;
+        assert!(open(&bad_sum).is_err());
+        assert!(open(&source[..33]).is_err(), "no image data");
+    }
+}

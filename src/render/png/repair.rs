@@ -1,0 +1,122 @@
+//! Broken image data: what Pillow's decoder gets out of it.
+//!
+//! Pillow inflates row by row and keeps the rows before the first that it cannot have, because the
+//! data end, do not inflate any more or name an unknown filter; all others stay zero. The `png`
+//! crate keeps back some of what it has inflated when data end. So the data are inflated once
+//! more, cut behind the last good row, filled up with rows of zeros, and handed to it again.
+
+use std::io::Write;
+
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
+
+use super::super::RenderError;
+use super::container::Container;
+
+/// The highest filter type (Paeth).
+const LAST_FILTER: u8 = 4;
+
+/// Image data that can be read to the end.
+pub(super) struct Mended {
+    idat: Vec<u8>,
+}
+
+impl Mended {
+    /// `broken` with this data.
+    pub(super) fn container<'a>(&'a self, broken: &Container<'a>) -> Container<'a> {
+        Container {
+            idat: &self.idat,
+            ..*broken
+        }
+    }
+}
+
+/// Mends the rows before `end` (all passes if interlaced).
+pub(super) fn mend(container: &Container<'_>, end: usize) -> Result<Mended, RenderError> {
+    let rows: Vec<usize> = row_lengths(container, end);
+    let total: usize = rows.iter().map(|len| 1 + len).sum();
+    let mut data = inflate(container, total)?;
+    let mut good = 0;
+    for len in rows {
+        let next = good + 1 + len;
+        if data.get(good).is_none_or(|filter| *filter > LAST_FILTER) || data.len() < next {
+            break;
+        }
+        good = next;
+    }
+    data.truncate(good);
+    // Filter 0 and zeros: a row of zeros.
+    data.resize(total, 0);
+    Ok(Mended {
+        idat: chunks(&data)?,
+    })
+}
+
+/// Bytes of each stored row, without its filter type.
+fn row_lengths(container: &Container<'_>, end: usize) -> Vec<usize> {
+    if !container.interlaced {
+        return vec![container.row_len(container.width); end];
+    }
+    /// First column and row of each Adam7 pass, and the steps from one to the next.
+    const PASSES: [[usize; 4]; 7] = [
+        [0, 0, 8, 8],
+        [4, 0, 8, 8],
+        [0, 4, 4, 8],
+        [2, 0, 4, 4],
+        [0, 2, 2, 4],
+        [1, 0, 2, 2],
+        [0, 1, 1, 2],
+    ];
+    PASSES
+        .into_iter()
+        .flat_map(|[left, top, right, down]| {
+            let width = container.width.saturating_sub(left).div_ceil(right);
+            let height = container.height.saturating_sub(top).div_ceil(down);
+            // A pass without columns has no rows either.
+            let height = if width == 0 { 0 } else { height };
+            std::iter::repeat_n(container.row_len(width), height)
+        })
+        .collect()
+}
+
+/// Inflates as far as it goes, to at most `most` bytes.
+fn inflate(container: &Container<'_>, most: usize) -> Result<Vec<u8>, RenderError> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(most)
+        .map_err(|_| RenderError::NoMemory { bytes: most })?;
+    let mut state = Decompress::new(true);
+    for mut input in container.deflated() {
+        while !input.is_empty() && out.len() < most {
+            let before = state.total_in();
+            let room = out.len();
+            match state.decompress_vec(input, &mut out, FlushDecompress::None) {
+                Ok(Status::Ok) => {}
+                Ok(Status::StreamEnd | Status::BufError) | Err(_) => return Ok(out),
+            }
+            let taken = (state.total_in() - before) as usize;
+            if taken == 0 && out.len() == room {
+                return Ok(out);
+            }
+            input = &input[taken..];
+        }
+    }
+    Ok(out)
+}
+
+/// IDAT chunks with `data` stored in them; nobody looks at their sums.
+fn chunks(data: &[u8]) -> Result<Vec<u8>, RenderError> {
+    /// A chunk's length has 31 bits.
+    const LONGEST: usize = 1 << 30;
+    let no_memory = |_| RenderError::NoMemory { bytes: data.len() };
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(data).map_err(no_memory)?;
+    let deflated = encoder.finish().map_err(no_memory)?;
+    let mut out = Vec::with_capacity(deflated.len() + 64);
+    for part in deflated.chunks(LONGEST) {
+        out.extend((part.len() as u32).to_be_bytes());
+        out.extend(b"IDAT");
+        out.extend(part);
+        out.extend([0; 4]);
+    }
+    Ok(out)
+}

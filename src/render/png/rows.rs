@@ -1,0 +1,101 @@
+//! Rows as the file stores them, inflated and unfiltered by the `png` crate.
+
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use png::{DecodeOptions, Decoder, Limits, Reader};
+
+use super::super::RenderError;
+use super::container::Container;
+use super::repair;
+
+/// Calls `take` with the number and bytes of each row in `range` that can be decoded, in order;
+/// returns the number of the first that cannot.
+pub(super) fn sequential(
+    container: &Container<'_>,
+    range: Range<usize>,
+    take: &mut dyn FnMut(usize, &[u8]),
+) -> Result<usize, RenderError> {
+    let header = container.plain_header();
+    let Ok(mut reader) = reader(container, &header) else {
+        return Ok(range.start);
+    };
+    for number in range.clone() {
+        match reader.next_row() {
+            Ok(Some(row)) => take(number, row.data()),
+            _ => return Ok(number),
+        }
+    }
+    Ok(range.end)
+}
+
+/// Decodes an Adam7 image into `image`, which is all zeros and has rows without gaps.
+pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<(), RenderError> {
+    if !fill_passes(container, image) {
+        image.fill(0);
+        let mended = repair::mend(container, container.height)?;
+        fill_passes(&mended.container(container), image);
+    }
+    Ok(())
+}
+
+/// Whether all passes could be read.
+fn fill_passes(container: &Container<'_>, image: &mut [u8]) -> bool {
+    let header = container.plain_header();
+    let Ok(mut reader) = reader(container, &header) else {
+        return false;
+    };
+    let stride = container.row_len(container.width);
+    let bits = container.bits_per_pixel() as u8;
+    loop {
+        match reader.next_interlaced_row() {
+            Ok(Some(row)) => {
+                if let png::InterlaceInfo::Adam7(info) = row.interlace() {
+                    png::expand_interlaced_row(image, stride, row.data(), info, bits);
+                }
+            }
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+fn reader<'a>(
+    container: &Container<'a>,
+    header: &'a [u8],
+) -> Result<Reader<Parts<'a>>, png::DecodingError> {
+    let mut options = DecodeOptions::default();
+    // As Pillow does. They cost time, too.
+    options.set_ignore_checksums(true);
+    let parts = Parts(Cursor::new(header).chain(container.idat));
+    let mut decoder = Decoder::new_with_options(parts, options);
+    // The size has been checked.
+    decoder.set_limits(Limits { bytes: usize::MAX });
+    decoder.read_info()
+}
+
+/// A header of ours and the image data as the file has it, as one stream.
+struct Parts<'a>(io::Chain<Cursor<&'a [u8]>, &'a [u8]>);
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl BufRead for Parts<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.0.consume(amount);
+    }
+}
+
+impl Seek for Parts<'_> {
+    // The decoder asks for this trait and never uses it.
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

@@ -1,0 +1,143 @@
+//! The weights of Pillow's bilinear filter with antialiasing, for one direction.
+//!
+//! Source: Pillow 9.5, `src/libImaging/Resample.c`, `precompute_coeffs` and
+//! `normalize_coeffs_8bpc`: the same operations in the same order on the same types, since every
+//! rounding shows in the output.
+
+use super::super::geometry::Side;
+
+/// Fractional bits of a weight: 32 less 8 for the sample and 2 for overshoot.
+pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// Added before the shift, to round.
+pub(super) const ROUND: i32 = 1 << (PRECISION_BITS - 1);
+
+/// Weights for every output pixel that the crop keeps. Output `i` is the sum over `k` of
+/// `source[starts[i] + k] * weights[i * taps + k]`, plus [`ROUND`], shifted by [`PRECISION_BITS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Coefficients {
+    /// First source pixel of each output, never descending.
+    pub starts: Vec<usize>,
+    /// Source pixels of each output, at most `taps`.
+    pub counts: Vec<usize>,
+    /// Room for weights of each output; those beyond its count are 0.
+    pub taps: usize,
+    pub weights: Vec<i32>,
+}
+
+impl Coefficients {
+    /// The weights of one direction that is resampled.
+    pub(super) fn new(side: Side) -> Self {
+        let scale = side.source as f64 / side.scaled as f64;
+        let filter_scale = scale.max(1.0);
+        // The bilinear filter reaches one pixel to each side, times the reduction.
+        let support = filter_scale;
+        let inverse = 1.0 / filter_scale;
+        let (mut starts, mut counts, mut exact) = (Vec::new(), Vec::new(), Vec::new());
+        for output in side.offset..side.offset + side.kept {
+            let center = (output as f64 + 0.5) * scale;
+            // Conversions truncate toward zero, as in C; the first is negative at the left edge.
+            let start = (center - support + 0.5).max(0.0) as usize;
+            let end = ((center + support + 0.5) as usize).min(side.source);
+            let mut weights: Vec<f64> = (start..end)
+                .map(|pixel| triangle((pixel as f64 - center + 0.5) * inverse))
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            if sum != 0.0 {
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            starts.push(start);
+            counts.push(weights.len());
+            exact.push(weights);
+        }
+        let taps = counts.iter().copied().max().unwrap_or(0);
+        let mut weights = vec![0; taps * side.kept];
+        for (row, exact) in weights.chunks_exact_mut(taps.max(1)).zip(&exact) {
+            for (fixed, exact) in row.iter_mut().zip(exact) {
+                // Never negative for this filter, so that Pillow's other branch is not needed.
+                *fixed = (0.5 + exact * f64::from(1u32 << PRECISION_BITS)) as i32;
+            }
+        }
+        Self {
+            starts,
+            counts,
+            taps,
+            weights,
+        }
+    }
+
+    /// Number of outputs.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The weights of one output, without the zeros behind.
+    pub(super) fn of(&self, output: usize) -> &[i32] {
+        let start = output * self.taps;
+        &self.weights[start..start + self.counts[output]]
+    }
+
+    /// The source pixels that any output needs, as first and one past the last.
+    pub(super) fn reach(&self) -> (usize, usize) {
+        let first = self.starts.first().copied().unwrap_or(0);
+        let ends = self
+            .starts
+            .iter()
+            .zip(&self.counts)
+            .map(|(start, count)| start + count);
+        (first, ends.max().unwrap_or(0))
+    }
+
+    /// Moves the source by `pixels` to the left: what was pixel `pixels` is now pixel 0.
+    pub(super) fn shifted(mut self, pixels: usize) -> Self {
+        self.starts.iter_mut().for_each(|start| *start -= pixels);
+        self
+    }
+}
+
+fn triangle(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 { 1.0 - x } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::geometry::Geometry;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn weights_sum_to_one_and_stay_inside(source in 1usize..9000, other in 1usize..9000) {
+            let geometry = Geometry::new(source, source + other, 1024).unwrap();
+            for side in [geometry.horizontal, geometry.vertical] {
+                let coefficients = Coefficients::new(side);
+                prop_assert_eq!(coefficients.len(), 1024);
+                let (first, end) = coefficients.reach();
+                prop_assert!(first < end && end <= side.source);
+                for output in 0..coefficients.len() {
+                    let weights = coefficients.of(output);
+                    let sum: i64 = weights.iter().map(|weight| i64::from(*weight)).sum();
+                    prop_assert!((sum - (1 << PRECISION_BITS)).abs() <= weights.len() as i64);
+                    prop_assert!(weights.iter().all(|weight| (0..=1 << PRECISION_BITS).contains(weight)));
+                }
+                let sorted = coefficients.starts.windows(2).all(|pair| pair[0] <= pair[1]);
+                prop_assert!(sorted);
+            }
+        }
+    }
+
+    #[test]
+    fn halving_weighs_four_pixels_as_a_triangle() {
+        let side = Side {
+            source: 8,
+            scaled: 4,
+            offset: 0,
+            kept: 4,
+        };
+        let coefficients = Coefficients::new(side);
+        assert_eq!(coefficients.starts, [0, 1, 3, 5]);
+        let eighth = 1 << (PRECISION_BITS - 3);
+        assert_eq!(coefficients.of(1), [eighth, 3 * eighth, 3 * eighth, eighth]);
+    }
+}

@@ -1,0 +1,175 @@
+//! Which kernels this processor has, chosen once at run time, behind one interface.
+
+use super::coefficients::Coefficients;
+use super::plain;
+
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
+#[cfg(target_arch = "aarch64")]
+use super::neon;
+
+/// A way to compute the two passes. All give the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kernel {
+    Plain,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl Kernel {
+    /// The fastest that this processor has.
+    pub(super) fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            return Kernel::Avx2;
+        }
+        #[cfg(target_arch = "aarch64")]
+        return Kernel::Neon;
+        #[allow(unreachable_code)]
+        Kernel::Plain
+    }
+
+    /// Weighs whole rows into one.
+    pub(super) fn vertical(self, rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
+        match self {
+            Kernel::Plain => plain::vertical(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::vertical(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => neon::vertical(rows, weights, out),
+        }
+    }
+}
+
+/// The horizontal pass over rows of one length, ready for a kernel.
+#[derive(Debug, Clone)]
+pub(super) struct HorizontalPass {
+    kernel: Kernel,
+    coefficients: Coefficients,
+    #[cfg(target_arch = "x86_64")]
+    packed: Option<avx2::Packed>,
+}
+
+impl HorizontalPass {
+    pub(super) fn new(kernel: Kernel, coefficients: Coefficients, row_len: usize) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let packed = match kernel {
+            Kernel::Avx2 => avx2::Packed::new(&coefficients, row_len),
+            Kernel::Plain => None,
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = row_len;
+        Self {
+            kernel,
+            coefficients,
+            #[cfg(target_arch = "x86_64")]
+            packed,
+        }
+    }
+
+    /// Resamples one row of one channel.
+    pub(super) fn run(&self, row: &[u8], out: &mut [u8]) {
+        match self.kernel {
+            Kernel::Plain => plain::horizontal(&self.coefficients, row, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => match &self.packed {
+                Some(packed) => avx2::horizontal(packed, row, out),
+                None => plain::horizontal(&self.coefficients, row, out),
+            },
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => neon::horizontal(&self.coefficients, row, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::geometry::Side;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn side() -> impl Strategy<Value = Side> {
+        (1usize..3000, 1usize..200).prop_flat_map(|(source, scaled)| {
+            (1..=scaled).prop_map(move |kept| Side {
+                source,
+                scaled,
+                offset: (scaled - kept) / 2,
+                kept,
+            })
+        })
+    }
+
+    /// Rows that reach the extremes of every sum: noise, all black, all white, stripes.
+    fn pixels(len: usize) -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), len),
+            Just(vec![255; len]),
+            Just(vec![0; len]),
+            Just(
+                (0..len)
+                    .map(|at| if at % 2 == 0 { 255 } else { 0 })
+                    .collect()
+            ),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn horizontal_pass_equals_the_plain_one(
+            (side, row) in side().prop_flat_map(|side| (Just(side), pixels(side.source)))
+        ) {
+            let coefficients = Coefficients::new(side);
+            let (mut fast, mut plain) = (vec![0; side.kept], vec![0; side.kept]);
+            HorizontalPass::new(Kernel::best(), coefficients.clone(), row.len()).run(&row, &mut fast);
+            plain::horizontal(&coefficients, &row, &mut plain);
+            prop_assert_eq!(fast, plain);
+        }
+
+        #[test]
+        fn vertical_pass_equals_the_plain_one(
+            side in side(),
+            (width, rows) in (1usize..70).prop_flat_map(|width| {
+                (Just(width), proptest::collection::vec(pixels(width), 40))
+            })
+        ) {
+            let coefficients = Coefficients::new(side);
+            let (mut fast, mut plain) = (vec![0; width], vec![0; width]);
+            for output in 0..coefficients.len().min(20) {
+                let weights = coefficients.of(output);
+                let rows: Vec<&[u8]> =
+                    rows.iter().cycle().take(weights.len()).map(Vec::as_slice).collect();
+                Kernel::best().vertical(&rows, weights, &mut fast);
+                plain::vertical(&rows, weights, &mut plain);
+                prop_assert_eq!(&fast, &plain);
+            }
+        }
+
+        #[test]
+        fn plain_pass_is_the_weighted_mean_to_within_rounding(
+            (side, row) in side().prop_flat_map(|side| (Just(side), pixels(side.source)))
+        ) {
+            let coefficients = Coefficients::new(side);
+            let mut out = vec![0; side.kept];
+            plain::horizontal(&coefficients, &row, &mut out);
+            let scale = side.source as f64 / side.scaled as f64;
+            for (at, out) in out.iter().enumerate() {
+                let center = ((at + side.offset) as f64 + 0.5) * scale;
+                let weights: Vec<(f64, f64)> = row
+                    .iter()
+                    .enumerate()
+                    .map(|(x, pixel)| {
+                        let distance = (x as f64 + 0.5 - center) / scale.max(1.0);
+                        ((1.0 - distance.abs()).max(0.0), f64::from(*pixel))
+                    })
+                    .collect();
+                let sum: f64 = weights.iter().map(|(weight, _)| weight).sum();
+                let mean: f64 = weights.iter().map(|(weight, pixel)| weight * pixel).sum();
+                prop_assert!((mean / sum - f64::from(*out)).abs() < 0.51);
+            }
+        }
+    }
+}

@@ -1,8 +1,31 @@
 //! `config.yml`, checked once: keys, types and roots, with every problem reported at once.
 
-use std::path::PathBuf;
+mod keys;
+mod path;
+mod size;
+mod values;
 
-use crate::datasets::RawTree;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_yaml::{Mapping, Value};
+
+use crate::datasets::{self, OptionKind, OptionValue, RawTree};
+use keys::Key;
+use values::Reader;
+
+/// Programs that list folders and never map or copy a file by its `st_size`.
+const LISTING_PROGRAMS: [&str; 12] = [
+    "ls", "eza", "exa", "lsd", "tree", "find", "fd", "du", "ncdu", "bash", "zsh", "fish",
+];
+
+/// Default of `CACHE_SIZE`: a few hundred thousand images.
+const CACHE_SIZE: u64 = 200 << 30;
+
+/// Range of `IMAGE_SIZE`: what a JPEG can hold.
+const IMAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=65_500;
 
 /// A checked configuration. All paths are absolute and lexically normalised.
 #[derive(Clone)]
@@ -25,4 +48,139 @@ pub struct Config {
     pub listing_programs: Vec<String>,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
+}
+
+/// Why a config file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    #[error("not valid YAML: {0}")]
+    Yaml(#[from] serde_yaml::Error),
+    #[error("the file must consist of lines \"KEY: value\"")]
+    NoMapping,
+    /// One line for each problem.
+    #[error("{}", as_lines(.0))]
+    Problems(Vec<String>),
+}
+
+fn as_lines(problems: &[String]) -> String {
+    match problems {
+        [only] => only.clone(),
+        many => format!("{} problems\n  {}", many.len(), many.join("\n  ")),
+    }
+}
+
+impl Config {
+    /// Reads and checks a config file.
+    ///
+    /// # Errors
+    /// With all problems of the file at once.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let file = path::absolute(file, &std::env::current_dir()?);
+        let text = fs::read_to_string(&file)?;
+        let mapping = match serde_yaml::from_str(&text)? {
+            Value::Mapping(mapping) => mapping,
+            Value::Null => Mapping::new(),
+            _ => return Err(ConfigError::NoMapping),
+        };
+        Self::from_mapping(file, &mapping)
+    }
+
+    fn from_mapping(file: PathBuf, mapping: &Mapping) -> Result<Self, ConfigError> {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        let mut reader = Reader::new(mapping, folder);
+        let machex_path = reader.path(Key::MACHEX_PATH);
+        if machex_path.is_none() {
+            reader.require(Key::MACHEX_PATH, "the folder of the finished tree");
+        }
+        let frontal_only = reader.bool(Key::FRONTAL_ONLY);
+        if frontal_only.is_none() {
+            reader.require(Key::FRONTAL_ONLY, "true, or false for lateral views too");
+        }
+        let workers = reader.number(Key::NUM_WORKERS, 1..=4096);
+        let cache_path = reader.path(Key::CACHE_PATH);
+        let cache_size = reader.size(Key::CACHE_SIZE);
+        let image_size = reader.number(Key::IMAGE_SIZE, IMAGE_SIZES);
+        let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
+        let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
+
+        let mut trees = Vec::new();
+        for dataset in datasets::ALL.iter().copied() {
+            let mut options = BTreeMap::new();
+            for option in dataset.options() {
+                let value = match option.kind {
+                    OptionKind::Folder => reader.folder(option.name).map(OptionValue::Folder),
+                    OptionKind::Bool => reader.bool(option.name).map(OptionValue::Bool),
+                };
+                options.extend(value.map(|value| (option.name, value)));
+            }
+            if let Some(root) = reader.folder(dataset.root_key()) {
+                let frontal_only = frontal_only.unwrap_or(true);
+                trees.push(RawTree {
+                    dataset,
+                    root,
+                    frontal_only,
+                    options,
+                });
+            }
+        }
+        if trees.is_empty() && reader.problems().is_empty() {
+            let keys: Vec<&str> = datasets::ALL
+                .iter()
+                .map(|dataset| dataset.root_key())
+                .collect();
+            reader.complain(format!(
+                "No datasets were specified: give one of {}",
+                keys.join(", ")
+            ));
+        }
+        for tree in trees
+            .iter()
+            .filter(|tree| Some(&tree.root) == machex_path.as_ref())
+        {
+            reader.complain(format!(
+                "{}: {} is {}, too; the tree must not be written into raw data",
+                Key::MACHEX_PATH,
+                tree.root.display(),
+                tree.dataset.root_key()
+            ));
+        }
+        let cache_path = cache_path.or_else(default_cache_path);
+        if cache_path.is_none() {
+            reader.require(
+                Key::CACHE_PATH,
+                "a folder; there is neither XDG_CACHE_HOME nor HOME",
+            );
+        }
+        reader.complain_about_unknown_keys();
+        let (Some(machex_path), Some(cache_path), []) =
+            (machex_path, cache_path, reader.problems())
+        else {
+            return Err(ConfigError::Problems(reader.into_problems()));
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            machex_path,
+            workers: workers.map_or_else(cores, |workers| workers as usize),
+            cache_path,
+            cache_size: cache_size.unwrap_or(CACHE_SIZE),
+            image_size: image_size.map_or(1024, |size| size as u32),
+            jpeg_quality: jpeg_quality.map_or(95, |quality| quality as u8),
+            listing_programs: listing_programs
+                .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
+            trees,
+            file,
+        })
+    }
+}
+
+/// `machex` in the folder that the XDG base directory specification gives.
+fn default_cache_path() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("machex"))
 }

@@ -1,0 +1,57 @@
+//! The names of keys.
+
+use crate::datasets;
+
+/// The keys that do not belong to a dataset.
+pub(super) struct Key;
+
+impl Key {
+    pub(super) const MACHEX_PATH: &str = "MACHEX_PATH";
+    pub(super) const NUM_WORKERS: &str = "NUM_WORKERS";
+    pub(super) const FRONTAL_ONLY: &str = "FRONTAL_ONLY";
+    pub(super) const CACHE_PATH: &str = "CACHE_PATH";
+    pub(super) const CACHE_SIZE: &str = "CACHE_SIZE";
+    pub(super) const IMAGE_SIZE: &str = "IMAGE_SIZE";
+    pub(super) const JPEG_QUALITY: &str = "JPEG_QUALITY";
+    pub(super) const LISTING_PROGRAMS: &str = "LISTING_PROGRAMS";
+}
+
+const GENERAL: [&str; 8] = [
+    Key::MACHEX_PATH,
+    Key::NUM_WORKERS,
+    Key::FRONTAL_ONLY,
+    Key::CACHE_PATH,
+    Key::CACHE_SIZE,
+    Key::IMAGE_SIZE,
+    Key::JPEG_QUALITY,
+    Key::LISTING_PROGRAMS,
+];
+
+/// Every key that a config may have.
+pub(super) fn known() -> impl Iterator<Item = &'static str> {
+    let of_datasets = datasets::ALL.iter().flat_map(|dataset| {
+        let options = dataset.options().iter().map(|option| option.name);
+        std::iter::once(dataset.root_key()).chain(options)
+    });
+    GENERAL.into_iter().chain(of_datasets)
+}
+
+/// The known key that looks most like `key`.
+pub(super) fn nearest(key: &str) -> &'static str {
+    let key = key.to_uppercase();
+    known()
+        .min_by_key(|known| strsim::damerau_levenshtein(known, &key))
+        .unwrap_or(Key::MACHEX_PATH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_what_was_meant() {
+        assert_eq!(nearest("MACHEX_PAHT"), Key::MACHEX_PATH);
+        assert_eq!(nearest("num_worker"), Key::NUM_WORKERS);
+        assert_eq!(nearest("JPG_QUALITY"), Key::JPEG_QUALITY);
+    }
+}

@@ -1,0 +1,41 @@
+//! Paths as a config file gives them.
+
+use std::path::{Component, Path, PathBuf};
+
+/// `path`, relative to `folder`, without `.` and `..`. Links are not followed: the paths in an
+/// index must be those that the user wrote, as Python's `os.path.abspath` has them.
+pub(super) fn absolute(path: &Path, folder: &Path) -> PathBuf {
+    let mut absolute = PathBuf::new();
+    for component in folder.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                absolute.pop();
+            }
+            _ => absolute.push(component),
+        }
+    }
+    absolute
+}
+
+/// `path` with a leading `~/` replaced, as a shell would have done.
+pub(super) fn without_tilde(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_taken_from_the_folder() {
+        let absolute = |path: &str| absolute(Path::new(path), Path::new("/a/b"));
+        assert_eq!(absolute("c"), Path::new("/a/b/c"));
+        assert_eq!(absolute("./../c/./d/../e/"), Path::new("/a/c/e"));
+        assert_eq!(absolute("/x/../y"), Path::new("/y"));
+        assert_eq!(absolute("../../../.."), Path::new("/"));
+    }
+}

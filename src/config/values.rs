@@ -1,0 +1,147 @@
+//! Typed values out of a YAML mapping; what is wrong with them is collected.
+
+use std::fs;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use serde_yaml::{Mapping, Value};
+
+use super::{keys, path, size};
+
+/// Reads values and remembers problems. Every getter returns `None` where the key is absent, null
+/// or wrong; a wrong one is a problem.
+pub(super) struct Reader<'a> {
+    mapping: &'a Mapping,
+    /// From where relative paths are taken.
+    folder: &'a Path,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(mapping: &'a Mapping, folder: &'a Path) -> Self {
+        Self {
+            mapping,
+            folder,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    pub(super) fn into_problems(self) -> Vec<String> {
+        self.problems
+    }
+
+    pub(super) fn complain(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
+    /// Complains about a key that is absent, unless it is there and has been complained about.
+    pub(super) fn require(&mut self, key: &str, what: &str) {
+        if self.value(key).is_none() {
+            self.complain(format!("{key} is missing: {what}"));
+        }
+    }
+
+    pub(super) fn complain_about_unknown_keys(&mut self) {
+        for (key, value) in self.mapping {
+            match key.as_str() {
+                Some(name) if keys::known().any(|known| known == name) => {}
+                _ => {
+                    let (key, value) = (plain(key), plain(value));
+                    let nearest = keys::nearest(&key);
+                    self.complain(format!(
+                        "{key}: {value}: unknown key; the nearest known key is {nearest}"
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn bool(&mut self, key: &str) -> Option<bool> {
+        let value = self.value(key)?;
+        // YAML 1.1, which the reference reads, has more words than YAML 1.2.
+        let word = value.as_str().map(str::to_lowercase);
+        match (value.as_bool(), word.as_deref()) {
+            (Some(value), _) => Some(value),
+            (_, Some("yes" | "on")) => Some(true),
+            (_, Some("no" | "off")) => Some(false),
+            _ => self.wrong(key, value, "true or false"),
+        }
+    }
+
+    pub(super) fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.value(key)?;
+        let number = value.as_u64().filter(|number| range.contains(number));
+        number.or_else(|| {
+            let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+            self.wrong(key, value, &wanted)
+        })
+    }
+
+    pub(super) fn size(&mut self, key: &str) -> Option<u64> {
+        let value = self.value(key)?;
+        let bytes = value.as_u64().or_else(|| size::parse(value.as_str()?));
+        bytes.or_else(|| self.wrong(key, value, "a size such as 200GiB"))
+    }
+
+    pub(super) fn strings(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.value(key)?;
+        let strings = value.as_sequence().and_then(|items| {
+            items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+        });
+        strings.or_else(|| self.wrong(key, value, "a list of names such as [ls, find]"))
+    }
+
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let value = self.value(key)?;
+        match value.as_str() {
+            Some(text) if !text.is_empty() => {
+                Some(path::absolute(&path::without_tilde(text), self.folder))
+            }
+            _ => self.wrong(key, value, "a path"),
+        }
+    }
+
+    /// A folder that is there.
+    pub(super) fn folder(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        let problem = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => return Some(path),
+            Ok(_) => "is not a folder".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+            Err(error) => format!("cannot be looked at: {error}"),
+        };
+        self.complain(format!(
+            "{key}: {} {problem}; give the dataset's folder, or null to leave it out",
+            path.display()
+        ));
+        None
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Value> {
+        self.mapping.get(key).filter(|value| !value.is_null())
+    }
+
+    fn wrong<T>(&mut self, key: &str, value: &Value, wanted: &str) -> Option<T> {
+        self.complain(format!("{key}: {} is not {wanted}", plain(value)));
+        None
+    }
+}
+
+/// A value on one line.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => serde_yaml::to_string(other)
+            .unwrap_or_default()
+            .trim_end()
+            .replace('\n', ", "),
+    }
+}

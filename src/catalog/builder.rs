@@ -1,9 +1,10 @@
 //! Builds a catalog entry by entry, while the lists stream past.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::names::MAX_IMAGES;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 
 /// A folder in which a catalog's sources are.
@@ -17,6 +18,13 @@ pub struct Place {
     pub skip: u16,
 }
 
+impl Place {
+    /// The whole key below `folder`.
+    pub fn below(folder: FolderId) -> Self {
+        Self { folder, skip: 0 }
+    }
+}
+
 /// Collects the entries of one dataset.
 pub struct CatalogBuilder {
     config_key: &'static str,
@@ -28,33 +36,73 @@ pub struct CatalogBuilder {
 impl CatalogBuilder {
     /// `config_key` is named in errors.
     pub fn new(config_key: &'static str) -> Self {
-        todo!("{config_key}")
+        Self {
+            config_key,
+            catalog: Catalog::default(),
+            inputs: Vec::new(),
+        }
     }
 
     /// Registers a folder of sources.
-    pub fn folder(&mut self, _path: &Path) -> FolderId {
-        todo!()
+    ///
+    /// # Panics
+    /// Beyond 65,536 folders; the dataset with the most has some sixty.
+    pub fn folder(&mut self, path: &Path) -> FolderId {
+        let known = self.catalog.folders.iter().position(|known| known == path);
+        let number = known.unwrap_or_else(|| {
+            self.catalog.folders.push(path.to_owned());
+            self.catalog.folders.len() - 1
+        });
+        FolderId(u16::try_from(number).expect("few folders"))
     }
 
-    /// Adds the next entry and returns its number. A key that would leave its folder (`..`, an
-    /// absolute path) becomes an entry that fails.
+    /// Adds the next entry and returns its number. A key that is empty or would leave its folder
+    /// (`..`, an absolute path) becomes an entry that fails.
     pub fn push(
         &mut self,
-        _key: &str,
-        _place: Place,
-        _label: Option<ClassLabel>,
+        key: &str,
+        place: Place,
+        label: Option<ClassLabel>,
     ) -> Result<u32, CatalogError> {
-        todo!()
+        let catalog = &mut self.catalog;
+        let number = catalog.len();
+        if number == MAX_IMAGES {
+            return Err(CatalogError::TooMany {
+                config_key: self.config_key,
+            });
+        }
+        catalog.keys.push_str(key);
+        // A million paths of the longest kind are 4 GB; real ones have a hundred bytes.
+        let end = u32::try_from(catalog.keys.len()).map_err(|_| CatalogError::TooMany {
+            config_key: self.config_key,
+        })?;
+        catalog.ends.push(end);
+        catalog.places.push(place);
+        if label.is_some() && catalog.labels.is_empty() {
+            catalog.labels.resize(number as usize, None);
+        }
+        if label.is_some() || !catalog.labels.is_empty() {
+            catalog.labels.push(label);
+        }
+        if let Some(fault) = key
+            .get(usize::from(place.skip)..)
+            .map_or(Some("empty"), fault_of)
+        {
+            self.fail(number, EntryFault(format!("the key \"{key}\" is {fault}")));
+        }
+        Ok(number)
     }
 
-    /// Adds an entry that can only fail, such as one with an empty key. It keeps its number.
-    pub fn push_faulty(&mut self, _key: &str, _fault: EntryFault) -> Result<u32, CatalogError> {
-        todo!()
+    /// Marks an entry as one that can only fail.
+    pub fn fail(&mut self, number: u32, fault: EntryFault) {
+        self.catalog.faults.insert(number, fault);
     }
 
     /// Replaces the label of an entry (CheXpert: the last row of a path wins).
-    pub fn set_label(&mut self, _number: u32, _label: Option<ClassLabel>) {
-        todo!()
+    pub fn set_label(&mut self, number: u32, label: Option<ClassLabel>) {
+        if let Some(known) = self.catalog.labels.get_mut(number as usize) {
+            *known = label;
+        }
     }
 
     /// The counts of views, to be added to.
@@ -81,5 +129,94 @@ impl CatalogBuilder {
     /// Config key of the dataset's root, for errors.
     pub fn config_key(&self) -> &'static str {
         self.config_key
+    }
+
+    /// The catalog, and the files and folders from which it follows.
+    pub(super) fn finish(mut self) -> (Catalog, Vec<PathBuf>) {
+        self.catalog.keys.shrink_to_fit();
+        self.catalog.ends.shrink_to_fit();
+        self.catalog.places.shrink_to_fit();
+        self.catalog.labels.shrink_to_fit();
+        (self.catalog, self.inputs)
+    }
+}
+
+/// Why a path below a folder is not one.
+fn fault_of(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("empty");
+    }
+    if path.contains('\0') {
+        return Some("not a file name");
+    }
+    let leaves = |component| {
+        matches!(
+            component,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_)
+        )
+    };
+    Path::new(path)
+        .components()
+        .any(leaves)
+        .then_some("outside of the dataset's folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_leave_their_folder_keep_their_number_and_fail() {
+        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let place = Place::below(builder.folder(Path::new("/data")));
+        for key in [
+            "a/b.png",
+            "../c.png",
+            "/etc/passwd",
+            "",
+            "d..png",
+            "a/../../x",
+        ] {
+            builder.push(key, place, None).unwrap();
+        }
+        let (catalog, _) = builder.finish();
+        let numbers: Vec<u32> = catalog.faults().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [1, 2, 3, 5]);
+        assert_eq!(
+            catalog.get(0).unwrap().source().unwrap(),
+            Path::new("/data/a/b.png")
+        );
+        assert_eq!(
+            catalog.get(4).unwrap().source().unwrap(),
+            Path::new("/data/d..png")
+        );
+        assert!(catalog.get(6).is_none());
+    }
+
+    #[test]
+    fn part_of_a_key_need_not_be_part_of_the_path() {
+        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let folder = builder.folder(Path::new("/data/batch"));
+        builder
+            .push("train/p/x.jpg", Place { folder, skip: 6 }, Some([1; 13]))
+            .unwrap();
+        builder
+            .push("train/", Place { folder, skip: 6 }, None)
+            .unwrap();
+        let (catalog, _) = builder.finish();
+        let entry = catalog.get(0).unwrap();
+        assert_eq!(entry.source().unwrap(), Path::new("/data/batch/p/x.jpg"));
+        assert_eq!(entry.class_label(), Some(&[1; 13]));
+        assert!(catalog.get(1).unwrap().source().is_err());
+    }
+
+    #[test]
+    fn more_than_six_digits_can_number_are_refused() {
+        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let place = Place::below(builder.folder(Path::new("/data")));
+        for _ in 0..MAX_IMAGES {
+            builder.push("k", place, None).unwrap();
+        }
+        assert!(builder.push("k", place, None).is_err());
     }
 }

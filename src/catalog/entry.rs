@@ -21,7 +21,7 @@ pub struct Views {
 }
 
 /// The numbered entries of one dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalog {
     /// All keys, one after the other.
     pub(super) keys: String,

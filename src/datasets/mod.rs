@@ -1,6 +1,17 @@
 //! What differs between the ten datasets, and nothing else: one small file each, all behind
 //! [`Dataset`]. An eleventh dataset is one new file and one line in [`ALL`].
 
+mod brax;
+mod chexpert;
+mod chexray14;
+mod mimic;
+mod objcxr;
+mod openi;
+mod padchest;
+mod rsna;
+mod siim;
+mod vindrcxr;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +19,18 @@ use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::sample::{SampleError, SampleTree};
 
 /// Every dataset that machex knows, in the order in which the reference works them off.
-pub const ALL: &[&dyn Dataset] = &[];
+pub const ALL: &[&dyn Dataset] = &[
+    &chexray14::ChexRay14,
+    &chexpert::Chexpert,
+    &padchest::PadChest,
+    &mimic::Mimic,
+    &vindrcxr::VinDrCxr,
+    &brax::Brax,
+    &rsna::Rsna,
+    &openi::OpenI,
+    &siim::SiimAcr,
+    &objcxr::ObjectCxr,
+];
 
 /// One public dataset: where its keys come from, where a key's file is, what metadata it has.
 pub trait Dataset: Sync + Send {
@@ -33,6 +55,9 @@ pub trait Dataset: Sync + Send {
     fn report(&self, _tree: &RawTree, _key: &str) -> Option<Report> {
         None
     }
+
+    /// How many images the real dataset lists, for samples of that size.
+    fn real_count(&self) -> u32;
 
     /// Writes a synthetic raw tree in this dataset's own layout.
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError>;

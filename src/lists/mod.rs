@@ -1,1 +1,18 @@
-//! Readers that the datasets share: lists and CSVs (plain or gzip), and sorted folders.
+//! Readers that the datasets share: CSV tables as pandas reads them, text lists, sorted folders,
+//! labels, reports.
+
+mod folder;
+mod images;
+mod labels;
+mod open;
+mod report;
+mod table;
+mod text;
+
+pub use folder::{is_dir, sorted_files, sorted_folders, walk};
+pub use images::ImageFolder;
+pub use labels::{LABELS, LabelColumns};
+pub use open::ListFile;
+pub use report::read_report;
+pub use table::{Column, Row, Table};
+pub use text::lines;

@@ -1,0 +1,113 @@
+//! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
+
+use super::{Dataset, RawTree};
+use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::lists::{ListFile, Table};
+use crate::sample::{Coding, SampleError, SampleTree, Shade};
+
+const LIST: &str = "master_spreadsheet_update.csv";
+
+const FRONTAL: [&str; 2] = ["AP", "PA"];
+const LATERAL: &str = "L";
+
+/// Where a path ends, whatever follows.
+const EXTENSION: &str = ".png";
+
+/// What follows it in the published list, in characters.
+const SUFFIX_LEN: usize = 7;
+
+pub struct Brax;
+
+impl Dataset for Brax {
+    fn folder(&self) -> &'static str {
+        "brax"
+    }
+
+    fn title(&self) -> &'static str {
+        "BRAX"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "BRAX_ROOT"
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        catalog.set_layout("images/");
+        let folder = catalog.folder(&tree.root);
+        let mut table = Table::open(catalog, &file)?;
+        let (path, view) = (table.column("PngPath")?, table.column("ViewPosition")?);
+        while let Some(row) = table.next_row()? {
+            let view = row.get(view).unwrap_or_default();
+            let views = catalog.views();
+            let is_kept = if FRONTAL.contains(&view.as_ref()) {
+                views.frontal += 1;
+                true
+            } else if view == LATERAL {
+                views.lateral += 1;
+                !tree.frontal_only
+            } else {
+                views.other += 1;
+                false
+            };
+            if is_kept {
+                let path = row.get(path).unwrap_or_default();
+                catalog.push(key_of(&path), Place::below(folder), None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn real_count(&self) -> u32 {
+        40_967
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        let mut list =
+            "DicomPath,PngPath,PatientID,PatientSex,PatientAge,ViewPosition\n".to_owned();
+        for image in sample.images() {
+            let key = format!(
+                "images/id_{image:08x}/Study_{0}/Series_{0}/image-{0}.png",
+                image * 17 + 1
+            );
+            let view = ["PA", "L", "AP", "PA", "RL"][image as usize % 5];
+            let bits = if image % 4 == 3 { 8 } else { 16 };
+            sample.image(
+                &key,
+                Coding::Png {
+                    bits,
+                    shade: Shade::Gray,
+                },
+            )?;
+            list += &format!("Anonymized_DICOMs/x.dcm,{key}/sample,{image},F,40,{view}\n");
+        }
+        sample.text(LIST, &list)
+    }
+}
+
+/// The path less what follows it.
+fn key_of(path: &str) -> &str {
+    if let Some(start) = path.find(EXTENSION) {
+        return &path[..start + EXTENSION.len()];
+    }
+    // Without an extension, the reference's own rule.
+    let end = path
+        .char_indices()
+        .rev()
+        .nth(SUFFIX_LEN - 1)
+        .map_or(0, |(at, _)| at);
+    &path[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_ends_with_the_first_png() {
+        assert_eq!(key_of("images/a.png\u{e9}234567"), "images/a.png");
+        assert_eq!(key_of("images/a.png"), "images/a.png");
+        assert_eq!(key_of("images/abc\u{e9}234567"), "images/abc");
+        assert_eq!(key_of("short"), "");
+    }
+}

@@ -1,0 +1,193 @@
+//! CheXpert (Stanford): JPEGs by patient and study, and labels in one CSV.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::{Dataset, RawTree};
+use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
+use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+
+const LIST: &str = "train.csv";
+
+/// Removed from paths by the reference.
+const PREFIX: &str = "CheXpert-v1.0/";
+
+/// Paths of the small download start so; the reference leaves it in the key.
+const SMALL_PREFIX: &str = "CheXpert-v1.0-small/";
+
+/// The Azure download: its folder of lists, and those of the training images.
+const BATCH_LISTS: &str = "CheXpert-v1.0 batch 1 (validate & csv)";
+const BATCH_IMAGES: [&str; 3] = [
+    "CheXpert-v1.0 batch 2 (train 1)",
+    "CheXpert-v1.0 batch 3 (train 2)",
+    "CheXpert-v1.0 batch 4 (train 3)",
+];
+
+/// What stands before the patient in a key, and not in a batch.
+const TRAIN: &str = "train/";
+
+pub struct Chexpert;
+
+impl Dataset for Chexpert {
+    fn folder(&self) -> &'static str {
+        "chexpert"
+    }
+
+    fn title(&self) -> &'static str {
+        "CheXpert"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "CHEXPERT_ROOT"
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let folders = [tree.root.clone(), tree.root.join(BATCH_LISTS)];
+        let file = ListFile::find(catalog, &folders, LIST)?;
+        catalog.input(&tree.root);
+        let layout = Layout::find(&tree.root, catalog)?;
+        let mut table = Table::open(catalog, &file)?;
+        let (path, labels) = (table.column("Path")?, LabelColumns::of(&table)?);
+        let mut numbers: HashMap<Box<str>, u32> = HashMap::new();
+        while let Some(row) = table.next_row()? {
+            let key = row.get(path).unwrap_or_default().replace(PREFIX, "");
+            let is_frontal = key.contains("frontal");
+            let views = catalog.views();
+            *(if is_frontal {
+                &mut views.frontal
+            } else {
+                &mut views.lateral
+            }) += 1;
+            if tree.frontal_only && !is_frontal {
+                continue;
+            }
+            let label = labels.read(&row);
+            // A path that occurs again keeps its place and takes the later labels.
+            let number = match numbers.get(key.as_str()) {
+                Some(number) => *number,
+                None => {
+                    let number = catalog.push(&key, layout.place(&key), Some([0; 13]))?;
+                    numbers.insert(key.into(), number);
+                    number
+                }
+            };
+            match label {
+                Ok(label) => catalog.set_label(number, Some(label)),
+                Err(fault) => catalog.fail(number, fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn real_count(&self) -> u32 {
+        223_414
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        let mut list = format!(
+            "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,{}\n",
+            label_header()
+        );
+        for image in sample.images() {
+            let (view, words) = match image % 4 {
+                3 => ("view2_lateral", "Lateral,"),
+                _ => ("view1_frontal", "Frontal,AP"),
+            };
+            let key = format!("train/patient{:05}/study1/{view}.jpg", image + 1);
+            let shade = if image % 5 == 4 {
+                Shade::Rgb
+            } else {
+                Shade::Gray
+            };
+            sample.image(&key, Coding::Jpeg { shade })?;
+            let labels = label_row(image);
+            list += &format!(
+                "{PREFIX}{key},Female,{},{words},,{labels}\n",
+                20 + image % 70
+            );
+        }
+        sample.text(LIST, &list)
+    }
+}
+
+/// Where images are, found once.
+enum Layout {
+    /// Below the root, as their keys say; or without [`SMALL_PREFIX`].
+    Plain { root: FolderId, small_is_root: bool },
+    /// In the batch that has the patient's folder.
+    Batches {
+        patients: HashMap<String, FolderId>,
+        root: FolderId,
+    },
+}
+
+impl Layout {
+    fn find(root: &Path, catalog: &mut CatalogBuilder) -> Result<Self, CatalogError> {
+        let folder = catalog.folder(root);
+        let batches: Vec<_> = BATCH_IMAGES
+            .iter()
+            .map(|name| root.join(name))
+            .filter(|path| is_dir(path))
+            .collect();
+        if batches.is_empty() || is_dir(&root.join(TRAIN)) {
+            catalog.set_layout("train/");
+            let small_is_root = !is_dir(&root.join(SMALL_PREFIX));
+            return Ok(Layout::Plain {
+                root: folder,
+                small_is_root,
+            });
+        }
+        catalog.set_layout(format!("{} batches", batches.len()));
+        let mut patients = HashMap::new();
+        for batch in &batches {
+            let folder = catalog.folder(batch);
+            let names = sorted_folders(catalog, batch)?;
+            patients.extend(names.into_iter().map(|name| (name, folder)));
+        }
+        Ok(Layout::Batches {
+            patients,
+            root: folder,
+        })
+    }
+
+    fn place(&self, key: &str) -> Place {
+        let skip = |prefix: &str| {
+            if key.starts_with(prefix) {
+                prefix.len() as u16
+            } else {
+                0
+            }
+        };
+        match self {
+            Layout::Plain {
+                root,
+                small_is_root,
+            } => {
+                let skip = if *small_is_root {
+                    skip(SMALL_PREFIX)
+                } else {
+                    0
+                };
+                Place {
+                    folder: *root,
+                    skip,
+                }
+            }
+            Layout::Batches { patients, root } => {
+                let prefix = skip(TRAIN);
+                let patient = key[usize::from(prefix)..]
+                    .split('/')
+                    .next()
+                    .unwrap_or_default();
+                match patients.get(patient) {
+                    Some(folder) => Place {
+                        folder: *folder,
+                        skip: prefix,
+                    },
+                    None => Place::below(*root),
+                }
+            }
+        }
+    }
+}

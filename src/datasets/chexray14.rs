@@ -1,0 +1,113 @@
+//! ChestX-ray14 (NIH): PNGs, named by a list.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::{Dataset, RawTree};
+use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
+use crate::sample::{Coding, SampleError, SampleTree, Shade};
+
+/// Training and validation; the test list is not taken.
+const LIST: &str = "train_val_list.txt";
+
+/// What the archives `images_001.tar.gz` to `images_012.tar.gz` unpack to.
+const PART_PREFIX: &str = "images_";
+
+pub struct ChexRay14;
+
+impl Dataset for ChexRay14 {
+    fn folder(&self) -> &'static str {
+        "chex-ray14"
+    }
+
+    fn title(&self) -> &'static str {
+        "ChestX-ray14"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "CHEXRAY14_ROOT"
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        let keys = lists::lines(catalog, &file)?;
+        let flat = tree.root.join("images");
+        let parts = if is_dir(&flat) {
+            Vec::new()
+        } else {
+            parts(tree, catalog)?
+        };
+        catalog.input(&tree.root);
+        catalog.views().frontal = keys.len() as u32;
+        let whole = catalog.folder(&flat);
+        if parts.is_empty() {
+            catalog.set_layout("images/");
+            for key in &keys {
+                catalog.push(key, Place::below(whole), None)?;
+            }
+            return Ok(());
+        }
+        catalog.set_layout(format!("{} folders images_NNN/", parts.len()));
+        let places = places(catalog, &parts)?;
+        for key in &keys {
+            // One that is in no part is missed where it would be expected.
+            let folder = places.get(key).copied().unwrap_or(whole);
+            catalog.push(key, Place::below(folder), None)?;
+        }
+        Ok(())
+    }
+
+    fn real_count(&self) -> u32 {
+        86_524
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        let mut list = String::new();
+        for image in sample.images() {
+            let key = format!("{:08}_{:03}.png", image / 7 + 1, image % 7);
+            sample.image(
+                &format!("images/{key}"),
+                Coding::Png {
+                    bits: 8,
+                    shade: Shade::Gray,
+                },
+            )?;
+            list += &format!("{key}\n");
+        }
+        sample.text(LIST, &list)
+    }
+}
+
+/// The folders `images_NNN/images/` or `images_NNN/`.
+fn parts(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<Vec<PathBuf>, CatalogError> {
+    let names = sorted_folders(catalog, &tree.root)?;
+    let is_part = |name: &&String| {
+        let number = name.strip_prefix(PART_PREFIX);
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let parts = names
+        .iter()
+        .filter(is_part)
+        .map(|name| tree.root.join(name));
+    Ok(parts
+        .map(|part| {
+            let inner = part.join("images");
+            if is_dir(&inner) { inner } else { part }
+        })
+        .collect())
+}
+
+/// Which file is in which part.
+fn places(
+    catalog: &mut CatalogBuilder,
+    parts: &[PathBuf],
+) -> Result<HashMap<String, FolderId>, CatalogError> {
+    let mut places = HashMap::new();
+    for part in parts {
+        let folder = catalog.folder(part);
+        let names = sorted_files(catalog, part, &[".png"], false)?;
+        places.extend(names.into_iter().map(|name| (name, folder)));
+    }
+    Ok(places)
+}

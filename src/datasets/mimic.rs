@@ -1,0 +1,176 @@
+//! MIMIC-CXR-JPG (PhysioNet): JPEGs by patient and study, views and labels in CSVs, reports in text
+//! files.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::{Dataset, OptionKey, OptionKind, RawTree, Report};
+use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
+use crate::lists::{LabelColumns, ListFile, Table, read_report};
+use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+
+const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
+const LABELS: &str = "mimic-cxr-2.0.0-chexpert.csv";
+
+const FRONTAL: [&str; 2] = ["AP", "PA"];
+const LATERAL: [&str; 2] = ["LL", "LATERAL"];
+
+/// The folder of images, and of reports in their own download.
+const FILES: &str = "files";
+
+/// Reports come from another download than images.
+const REPORTS_ROOT: OptionKey = OptionKey {
+    name: "MIMIC_REPORTS_ROOT",
+    kind: OptionKind::Folder,
+};
+
+pub struct Mimic;
+
+impl Dataset for Mimic {
+    fn folder(&self) -> &'static str {
+        "mimic"
+    }
+
+    fn title(&self) -> &'static str {
+        "MIMIC-CXR-JPG"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "MIMIC_ROOT"
+    }
+
+    fn options(&self) -> &'static [OptionKey] {
+        &[REPORTS_ROOT]
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let root = std::slice::from_ref(&tree.root);
+        let file = ListFile::find(catalog, root, LIST)?;
+        let labels_file = ListFile::find(catalog, root, LABELS)?;
+        catalog.input(&tree.root);
+        catalog.set_layout(match tree.folder_option(REPORTS_ROOT.name) {
+            Some(_) => "files/, reports elsewhere",
+            None => "files/",
+        });
+        let labels = read_labels(catalog, &labels_file)?;
+        let folder = catalog.folder(&tree.root);
+        let mut table = Table::open(catalog, &file)?;
+        let image = table.column("dicom_id")?;
+        let (subject, study) = (table.column("subject_id")?, table.column("study_id")?);
+        let view = table.column("ViewPosition")?;
+        while let Some(row) = table.next_row()? {
+            let view = row.get(view).unwrap_or_default();
+            let views = catalog.views();
+            let is_kept = if FRONTAL.contains(&view.as_ref()) {
+                views.frontal += 1;
+                true
+            } else if LATERAL.contains(&view.as_ref()) {
+                views.lateral += 1;
+                !tree.frontal_only
+            } else {
+                views.other += 1;
+                false
+            };
+            if !is_kept {
+                continue;
+            }
+            let (image, subject, study) = (row.get(image), row.id(subject), row.id(study));
+            let blank = [
+                (&image, "dicom_id"),
+                (&subject, "subject_id"),
+                (&study, "study_id"),
+            ]
+            .iter()
+            .find(|(cell, _)| cell.is_none())
+            .map(|(_, name)| *name);
+            let study = study_folder(&subject.unwrap_or_default(), &study.unwrap_or_default());
+            let key = format!("{study}/{}.jpg", image.unwrap_or_default());
+            let label = match labels.get(study.as_str()) {
+                Some(Ok(label)) => Some(*label),
+                _ => None,
+            };
+            let number = catalog.push(&key, Place::below(folder), label)?;
+            if let Some(Err(fault)) = labels.get(study.as_str()) {
+                catalog.fail(number, EntryFault(format!("{LABELS}, {fault}")));
+            }
+            if let Some(column) = blank {
+                let line = row.line();
+                catalog.fail(
+                    number,
+                    EntryFault(format!("{LIST}, line {line}: {column} is blank")),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, tree: &RawTree, key: &str) -> Option<Report> {
+        let root = tree.folder_option(REPORTS_ROOT.name).unwrap_or(&tree.root);
+        let study = format!("{}.txt", Path::new(key).parent()?.to_str()?);
+        let report = read_report(&root.join(&study)).or_else(|| {
+            // The root may be the folder `files` itself.
+            let below = study.strip_prefix(FILES)?.trim_start_matches('/');
+            (root.file_name()? == FILES).then(|| read_report(&root.join(below)))?
+        });
+        Some(report.unwrap_or_default())
+    }
+
+    fn real_count(&self) -> u32 {
+        377_110
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        let mut list = "dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,Rows,Columns\n".to_owned();
+        let mut labels = format!("subject_id,study_id,{},No Finding\n", label_header());
+        for image in sample.images() {
+            // Three images of every two studies, as in the real list.
+            let study = image * 2 / 3;
+            let (subject, number) = (10_000_032 + study / 2 * 13, 50_000_000 + study);
+            let folder = study_folder(&subject.to_string(), &number.to_string());
+            let name = format!(
+                "{:08x}-{:08x}-{image:08x}",
+                image.wrapping_mul(0x9e37_79b9),
+                !image
+            );
+            let view = ["PA", "LATERAL", "AP", "PA", "LL", "AP", ""][image as usize % 7];
+            sample.image(
+                &format!("{folder}/{name}.jpg"),
+                Coding::Jpeg { shade: Shade::Gray },
+            )?;
+            list += &format!("{name},{subject},{number},CHEST,{view},3056,2544\n");
+            if image % 3 != 1 {
+                let text = format!(
+                    "                                 FINAL REPORT\n EXAMINATION:  CHEST\n\n FINDINGS:\n Synthetic\n phantom {study}.\n\n IMPRESSION: No\n finding."
+                );
+                sample.repeatable_text(&format!("{folder}.txt"), &text)?;
+                labels += &format!("{subject},{number},{},\n", label_row(study));
+            }
+        }
+        sample.text(LIST, &list)?;
+        sample.text(LABELS, &labels)
+    }
+}
+
+/// The folder of a study, such as `files/p10/p10000032/s50414267`.
+fn study_folder(subject: &str, study: &str) -> String {
+    let start: String = subject.chars().take(2).collect();
+    format!("{FILES}/p{start}/p{subject}/s{study}")
+}
+
+/// The labels by study folder; the last row of a study wins.
+fn read_labels(
+    catalog: &CatalogBuilder,
+    file: &ListFile,
+) -> Result<HashMap<Box<str>, Result<ClassLabel, EntryFault>>, CatalogError> {
+    let mut table = Table::open(catalog, file)?;
+    let columns = LabelColumns::of(&table)?;
+    let (subject, study) = (table.column("subject_id")?, table.column("study_id")?);
+    let mut labels = HashMap::new();
+    while let Some(row) = table.next_row()? {
+        let (Some(subject), Some(study)) = (row.id(subject), row.id(study)) else {
+            continue;
+        };
+        labels.insert(study_folder(&subject, &study).into(), columns.read(&row));
+    }
+    Ok(labels)
+}

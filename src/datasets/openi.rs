@@ -1,0 +1,54 @@
+//! Open-i (NLM): a folder of PNGs, without anything that says of which view each is.
+
+use super::{Dataset, RawTree};
+use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::lists::sorted_files;
+use crate::sample::{Coding, SampleError, SampleTree, Shade};
+
+pub struct OpenI;
+
+impl Dataset for OpenI {
+    fn folder(&self) -> &'static str {
+        "openi"
+    }
+
+    fn title(&self) -> &'static str {
+        "Open-i"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "OPENI_ROOT"
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        catalog.set_layout("PNGs in the root");
+        let names = sorted_files(catalog, &tree.root, &[".png"], false)?;
+        catalog.views().other = names.len() as u32;
+        if tree.frontal_only {
+            return Ok(());
+        }
+        let folder = catalog.folder(&tree.root);
+        for name in &names {
+            catalog.push(name, Place::below(folder), None)?;
+        }
+        Ok(())
+    }
+
+    fn real_count(&self) -> u32 {
+        7_470
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        for image in sample.images() {
+            let key = format!("CXR{}_IM-{:04}-1001.png", image + 1, image % 10_000);
+            sample.image(
+                &key,
+                Coding::Png {
+                    bits: 8,
+                    shade: Shade::Rgb,
+                },
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! PadChest (BIMCV): PNGs of 16 bits, listed in one CSV with the projection of each.
+
+use std::collections::HashMap;
+
+use super::{Dataset, OptionKey, OptionKind, RawTree};
+use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::lists::{ListFile, Table, is_dir};
+use crate::sample::{Coding, SampleError, SampleTree, Shade};
+
+const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
+
+const FRONTAL: [&str; 3] = ["AP", "AP_horizontal", "PA"];
+const LATERAL: &str = "L";
+
+/// Files that cannot be read, as the reference lists them. Three have blanks around their hyphens,
+/// and so match nothing in the real list.
+const VETO: [&str; 16] = [
+    "216840111366964013076187734852011291090445391_00-196-188.png",
+    "216840111366964012339356563862009072111404053_00-043-192.png",
+    "216840111366964012373310883942009170084120009_00-097-074.png",
+    "216840111366964012989926673512011074122523403_00-163-058.png",
+    "216840111366964012959786098432011033083840143_00-176-115.png",
+    "216840111366964012558082906712009327122220177_00-102-064.png",
+    "216840111366964012819207061112010307142602253_04-014-084.png",
+    "232387753838738339711526121280969069202_3kz4uc.png",
+    "16318114638720496804398478863603181862_hsqx37.png",
+    "216840111366964012373310883942009183085424538_00 - 030 - 080.png",
+    "216840111366964012373310883942009118085640636_00 - 070 - 094.png",
+    "216840111366964012487858717522009209140601076_00 - 032 - 109.png",
+    "216840111366964012373310883942009117084022290_00-064-025.png",
+    "216840111366964012283393834152009033102258826_00-059-087.png",
+    "216840111366964012819207061112010306085429121_04-020-102.png",
+    "216840111366964012819207061112010315104455352_04-024-184.png",
+];
+
+/// Leaves out the three as well.
+const STRICT_VETO: OptionKey = OptionKey {
+    name: "PADCHEST_STRICT_VETO",
+    kind: OptionKind::Bool,
+};
+
+pub struct PadChest;
+
+impl Dataset for PadChest {
+    fn folder(&self) -> &'static str {
+        "padchest"
+    }
+
+    fn title(&self) -> &'static str {
+        "PadChest"
+    }
+
+    fn root_key(&self) -> &'static str {
+        "PADCHEST_ROOT"
+    }
+
+    fn options(&self) -> &'static [OptionKey] {
+        &[STRICT_VETO]
+    }
+
+    fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        catalog.input(&tree.root);
+        let mut table = Table::open(catalog, &file)?;
+        let (key, projection) = (table.column("ImageID")?, table.column("Projection")?);
+        // Not needed where all images are in one folder.
+        let directory = table.find("ImageDir");
+        let mut layout = Layout::new(tree, catalog);
+        let strict = tree.bool_option(STRICT_VETO.name);
+        let veto = VETO.map(|name| {
+            if strict {
+                name.replace(' ', "")
+            } else {
+                name.to_owned()
+            }
+        });
+        while let Some(row) = table.next_row()? {
+            let projection = row.get(projection).unwrap_or_default();
+            let views = catalog.views();
+            let is_kept = if FRONTAL.contains(&projection.as_ref()) {
+                views.frontal += 1;
+                true
+            } else if projection == LATERAL {
+                views.lateral += 1;
+                !tree.frontal_only
+            } else {
+                views.other += 1;
+                false
+            };
+            let key = row.get(key).unwrap_or_default();
+            if is_kept && !veto.iter().any(|name| *name == key) {
+                let directory = directory
+                    .and_then(|column| row.id(column))
+                    .unwrap_or_default();
+                let folder = layout.folder(&directory, catalog);
+                catalog.push(&key, Place::below(folder), None)?;
+            }
+        }
+        catalog.set_layout(layout.words());
+        Ok(())
+    }
+
+    fn real_count(&self) -> u32 {
+        160_861
+    }
+
+    fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
+        let mut list = ",ImageID,ImageDir,StudyDate_DICOM,Projection,Report,Labels\n".to_owned();
+        for image in sample.images() {
+            let key = format!("{:039}_{:06x}.png", u64::from(image) * 7919 + 1, image);
+            let projection = ["PA", "L", "AP", "AP_horizontal"][image as usize % 4];
+            let bits = if image % 3 == 2 { 8 } else { 16 };
+            sample.image(
+                &format!("images/{key}"),
+                Coding::Png {
+                    bits,
+                    shade: Shade::Gray,
+                },
+            )?;
+            list += &format!(
+                "{image},{key},{},20140915,{projection},\"sin hallazgos, normal\",['normal']\n",
+                image % 50
+            );
+        }
+        sample.text(LIST, &list)
+    }
+}
+
+/// Where images are: flat in `images/`, or in the folders that the archives unpack to.
+struct Layout<'a> {
+    tree: &'a RawTree,
+    flat: FolderId,
+    /// By ImageDir.
+    known: HashMap<String, FolderId>,
+    split: u32,
+}
+
+impl<'a> Layout<'a> {
+    fn new(tree: &'a RawTree, catalog: &mut CatalogBuilder) -> Self {
+        let images = tree.root.join("images");
+        if is_dir(&images) {
+            catalog.input(&images);
+        }
+        Self {
+            tree,
+            flat: catalog.folder(&images),
+            known: HashMap::new(),
+            split: 0,
+        }
+    }
+
+    /// The folder of the images of one ImageDir.
+    fn folder(&mut self, directory: &str, catalog: &mut CatalogBuilder) -> FolderId {
+        if let Some(folder) = self.known.get(directory) {
+            return *folder;
+        }
+        // A number such as 0 to 50 or 54; anything else is no folder's name.
+        let is_number =
+            !directory.is_empty() && directory.bytes().all(|byte| byte.is_ascii_digit());
+        let root = &self.tree.root;
+        let candidates = [root.join("images").join(directory), root.join(directory)];
+        let split = candidates.iter().find(|path| is_number && is_dir(path));
+        let folder = match split {
+            Some(path) => {
+                self.split += 1;
+                catalog.folder(path)
+            }
+            None => self.flat,
+        };
+        self.known.insert(directory.to_owned(), folder);
+        folder
+    }
+
+    fn words(&self) -> String {
+        match self.split {
+            0 => "images/".to_owned(),
+            split => format!("{split} folders by ImageDir"),
+        }
+    }
+}

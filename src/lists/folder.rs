@@ -1,0 +1,179 @@
+//! Folders, listed in an order that does not depend on the file system: names sorted bytewise.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::{CatalogBuilder, CatalogError};
+
+/// Files and folders of one folder. Links count as what they lead to.
+#[derive(Default)]
+struct Listing {
+    files: Vec<OsString>,
+    folders: Vec<OsString>,
+    /// Folders that are reached by a link.
+    linked: Vec<OsString>,
+}
+
+/// Lists `folder` and makes it an input of the catalog.
+fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogError> {
+    let config_key = catalog.config_key();
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => CatalogError::MissingFolder {
+            config_key,
+            folder: folder.to_owned(),
+        },
+        _ => CatalogError::Io {
+            config_key,
+            path: folder.to_owned(),
+            source,
+        },
+    };
+    let mut listing = Listing::default();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            listing.folders.push(entry.file_name());
+        } else if kind.is_symlink() && entry.path().is_dir() {
+            listing.linked.push(entry.file_name());
+        } else {
+            listing.files.push(entry.file_name());
+        }
+    }
+    listing.files.sort();
+    listing.folders.sort();
+    catalog.input(folder);
+    Ok(listing)
+}
+
+/// Names of the files in `folder` that are not hidden and have one of `extensions`, which must
+/// match exactly, or in any case.
+pub fn sorted_files(
+    catalog: &mut CatalogBuilder,
+    folder: &Path,
+    extensions: &[&str],
+    any_case: bool,
+) -> Result<Vec<String>, CatalogError> {
+    let has_extension = |name: &str| {
+        extensions.iter().any(|extension| {
+            let Some(at) = name.len().checked_sub(extension.len()) else {
+                return false;
+            };
+            let Some(end) = name.get(at..) else {
+                return false;
+            };
+            if any_case {
+                end.eq_ignore_ascii_case(extension)
+            } else {
+                end == *extension
+            }
+        })
+    };
+    let listing = list(catalog, folder)?;
+    let names = listing
+        .files
+        .iter()
+        .map(|name| name.to_string_lossy().into_owned());
+    Ok(names
+        .filter(|name| !name.starts_with('.') && has_extension(name))
+        .collect())
+}
+
+/// Names of the folders in `folder`, those behind links too.
+pub fn sorted_folders(
+    catalog: &mut CatalogBuilder,
+    folder: &Path,
+) -> Result<Vec<String>, CatalogError> {
+    let mut listing = list(catalog, folder)?;
+    listing.folders.append(&mut listing.linked);
+    listing.folders.sort();
+    Ok(listing
+        .folders
+        .iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect())
+}
+
+/// All files below `folder` whose names end with `extension`, in the order of Python's `os.walk`
+/// with sorted names: a folder's own files before its subfolders. Links to folders are not
+/// followed.
+pub fn walk(
+    catalog: &mut CatalogBuilder,
+    folder: &Path,
+    extension: &str,
+) -> Result<Vec<PathBuf>, CatalogError> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        let listing = list(catalog, &folder)?;
+        let files = listing.files.iter().filter(|name| {
+            name.as_encoded_bytes().ends_with(extension.as_bytes())
+                && !name.as_encoded_bytes().starts_with(b".")
+        });
+        found.extend(files.map(|name| folder.join(name)));
+        waiting.extend(listing.folders.iter().rev().map(|name| folder.join(name)));
+    }
+    Ok(found)
+}
+
+/// Whether `path` is a folder, or a link to one.
+pub fn is_dir(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_come_before_subfolders_and_names_are_sorted_bytewise() {
+        let root = tempfile::tempdir().unwrap();
+        for path in [
+            "b/2.dcm",
+            "b/a/9.dcm",
+            "b/Z/1.dcm",
+            "a.dcm",
+            "B.dcm",
+            "c.DCM",
+            ".h.dcm",
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let found = walk(&mut catalog, root.path(), ".dcm").unwrap();
+        let names: Vec<_> = found
+            .iter()
+            .map(|path| path.strip_prefix(root.path()).unwrap())
+            .collect();
+        let expected = ["B.dcm", "a.dcm", "b/2.dcm", "b/Z/1.dcm", "b/a/9.dcm"];
+        assert_eq!(names, expected.map(Path::new));
+
+        let names = |any_case| {
+            sorted_files(
+                &mut CatalogBuilder::new("X"),
+                root.path(),
+                &[".dcm"],
+                any_case,
+            )
+            .unwrap()
+        };
+        assert_eq!(names(true), ["B.dcm", "a.dcm", "c.DCM"]);
+        assert_eq!(names(false), ["B.dcm", "a.dcm"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let error = sorted_folders(&mut catalog, Path::new("/no/such"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("SOME_ROOT") && error.contains("/no/such"),
+            "{error}"
+        );
+    }
+}

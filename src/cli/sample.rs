@@ -1,8 +1,12 @@
 //! `machex sample`.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::CliResult;
+use super::exit::Exit;
+use crate::sample::{self, Count, Options};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -10,7 +14,7 @@ pub struct Arguments {
     dir: PathBuf,
     /// Images of each dataset, or "real" for as many as the real lists have
     #[arg(long, value_name = "N", default_value = "8")]
-    images: String,
+    images: Images,
     /// The same seed draws the same images
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -19,6 +23,36 @@ pub struct Arguments {
     hard_link: bool,
 }
 
+/// The value of `--images`.
+#[derive(Debug, Clone, Copy)]
+struct Images(Count);
+
+impl FromStr for Images {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "real" => Ok(Images(Count::Real)),
+            _ => text
+                .parse()
+                .map(|count| Images(Count::Each(count)))
+                .map_err(|_| "give a number, or \"real\""),
+        }
+    }
+}
+
 pub fn run(arguments: &Arguments) -> CliResult {
-    anyhow::bail!("{arguments:?}")
+    let options = Options {
+        count: arguments.images.0,
+        seed: arguments.seed,
+        hard_link: arguments.hard_link,
+    };
+    let config = sample::write(&arguments.dir, options)?;
+    let (mut out, config) = (io::stdout().lock(), config.display());
+    writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
+    writeln!(
+        out,
+        "    machex check {config}\n    machex materialize {config}"
+    )?;
+    Ok(Exit::Success)
 }

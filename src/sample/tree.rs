@@ -1,0 +1,121 @@
+//! The raw tree of one dataset, written file by file.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::coding::{Coding, draw};
+use super::{Options, SampleError};
+
+/// Names that one file gets at most; ext4 has a limit of 65,000.
+const MAX_LINKS: u32 = 60_000;
+
+/// Different pictures of each coding, when they are repeated.
+const VARIANTS: u32 = 4;
+
+/// Where one dataset's synthetic raw tree is written.
+pub struct SampleTree {
+    root: PathBuf,
+    count: u32,
+    options: Options,
+    /// The last folder that was made: most files follow one of the same folder.
+    made: PathBuf,
+    /// Files to be linked, with the number of their names.
+    originals: HashMap<Original, (PathBuf, u32)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Original {
+    Picture { coding: Coding, variant: u32 },
+    Text,
+}
+
+impl SampleTree {
+    pub(super) fn new(root: PathBuf, count: u32, options: Options) -> Result<Self, SampleError> {
+        fs::create_dir_all(&root).map_err(SampleError::io(&root))?;
+        Ok(Self {
+            root,
+            count,
+            options,
+            made: PathBuf::new(),
+            originals: HashMap::new(),
+        })
+    }
+
+    /// Numbers of the images to write.
+    pub fn images(&self) -> Range<u32> {
+        0..self.count
+    }
+
+    /// Writes a picture at `path`, which is relative to the root.
+    pub fn image(&mut self, path: &str, coding: Coding) -> Result<(), SampleError> {
+        let name = xxh3_64_with_seed(path.as_bytes(), self.options.seed);
+        let original = Original::Picture {
+            coding,
+            variant: name as u32 % VARIANTS,
+        };
+        let seed = self.options.seed;
+        self.write_or_link(path, original, |repeated| {
+            // A repeated picture must not depend on which name comes first.
+            let variant = u64::from(name as u32 % VARIANTS);
+            draw(
+                coding,
+                if repeated {
+                    seed.wrapping_add(variant)
+                } else {
+                    name
+                },
+            )
+        })
+    }
+
+    /// Writes a text at `path`.
+    pub fn text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
+        let path = self.make_folder(path)?;
+        fs::write(&path, text).map_err(SampleError::io(&path))
+    }
+
+    /// Writes a text of which there are many: with hard links, the first stands for all.
+    pub fn repeatable_text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
+        self.write_or_link(path, Original::Text, |_| Ok(text.as_bytes().to_vec()))
+    }
+
+    fn write_or_link(
+        &mut self,
+        path: &str,
+        original: Original,
+        bytes: impl FnOnce(bool) -> Result<Vec<u8>, String>,
+    ) -> Result<(), SampleError> {
+        let path = self.make_folder(path)?;
+        if self.options.hard_link
+            && let Some((first, links)) = self.originals.get_mut(&original)
+            && *links < MAX_LINKS
+        {
+            *links += 1;
+            return fs::hard_link(first, &path).map_err(SampleError::io(&path));
+        }
+        let bytes = bytes(self.options.hard_link).map_err(|problem| SampleError::Encode {
+            path: path.clone(),
+            problem,
+        })?;
+        fs::write(&path, bytes).map_err(SampleError::io(&path))?;
+        if self.options.hard_link {
+            self.originals.insert(original, (path, 1));
+        }
+        Ok(())
+    }
+
+    /// The whole path of a file whose folder is there.
+    fn make_folder(&mut self, path: &str) -> Result<PathBuf, SampleError> {
+        let path = self.root.join(path);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        if folder != self.made {
+            fs::create_dir_all(folder).map_err(SampleError::io(folder))?;
+            self.made = folder.to_owned();
+        }
+        Ok(path)
+    }
+}

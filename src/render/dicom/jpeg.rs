@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use super::super::RenderError;
 use super::super::jpeg::declare_rgb;
-use super::super::jpeg::raw::{Color, Handle, Pixels};
+use super::super::jpeg::markers::segments;
+use super::super::jpeg::raw::{Color, Decoded, Handle, Pixels};
 use super::header::{Coding, Header};
+use super::malformed;
 use super::samples::{Frame, Samples, flip8, flip16};
 
 pub(super) fn frame(
@@ -17,7 +19,7 @@ pub(super) fn frame(
     let mut jpeg = decoder.header(&stream)?;
     header.expect(jpeg.width, jpeg.height, jpeg.color.components())?;
     if keeps_components(header, &stream) && jpeg.color != Color::Gray {
-        stream = declare_rgb(&stream)?.into();
+        stream = declare_rgb(&stream).into();
         jpeg = decoder.header(&stream)?;
     }
     let pixels = if jpeg.color == Color::Gray {
@@ -32,7 +34,11 @@ pub(super) fn frame(
         values.try_reserve_exact(len).map_err(no_memory)?;
         values.resize(len, 0);
         let row_len = header.columns * header.channels.count();
-        decoder.decode8(&stream, pixels, row_len, header.rows, &mut values)?;
+        let decoded = decoder.decode8(&stream, pixels, row_len, header.rows, &mut values)?;
+        // The reference uses what there is of a lossy image, and refuses half a lossless one.
+        if decoded == Decoded::Partly && header.coding == Coding::JpegLossless {
+            return Err(malformed("the JPEG data are damaged"));
+        }
         let flip = flip8(header.signed && header.bits_allocated == 8);
         Samples::Bytes {
             values: Cow::Owned(values),
@@ -63,14 +69,5 @@ fn keeps_components(header: &Header, stream: &[u8]) -> bool {
 }
 
 fn has_adobe_marker(stream: &[u8]) -> bool {
-    let mut rest = stream.get(2..).unwrap_or_default();
-    while let [0xff, marker, high, low, body @ ..] = rest {
-        let len = usize::from(u16::from_be_bytes([*high, *low]));
-        match marker {
-            0xda => return false,
-            0xee if body.starts_with(b"Adobe") => return true,
-            _ => rest = rest.get(2 + len..).unwrap_or_default(),
-        }
-    }
-    false
+    segments(stream).any(|segment| segment.marker == 0xee && segment.body.starts_with(b"Adobe"))
 }

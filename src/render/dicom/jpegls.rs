@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use charls::CharLS;
 
+use super::super::jpeg::markers::{SOS, segments};
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
@@ -43,16 +44,7 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
 /// Whether the scan interleaves its components: the last but one byte of its header is not 0
 /// (T.87, section C.2.3).
 fn is_interleaved(stream: &[u8]) -> bool {
-    let mut rest = stream.get(2..).unwrap_or_default();
-    while let [0xff, marker, high, low, body @ ..] = rest {
-        let len = usize::from(u16::from_be_bytes([*high, *low]));
-        if *marker == 0xda {
-            return len
-                .checked_sub(4)
-                .and_then(|at| body.get(at))
-                .is_some_and(|mode| *mode != 0);
-        }
-        rest = rest.get(2 + len..).unwrap_or_default();
-    }
-    false
+    let scan = segments(stream).find(|segment| segment.marker == SOS);
+    scan.and_then(|scan| scan.body.iter().rev().nth(1).copied())
+        .is_some_and(|mode| mode != 0)
 }

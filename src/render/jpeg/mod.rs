@@ -6,14 +6,18 @@
 //! blocks of which scans are missing with the help of their neighbours.
 
 mod cmyk;
+pub(super) mod markers;
 pub(super) mod raw;
 
+use super::RenderError;
 use super::source::{Channels, SourceImage, Window, check_size, grow};
-use super::{RenderError, error};
-use raw::{Color, Crop, Handle, Header, Pixels};
+use raw::{Color, Crop, Decoded, Handle, Header, Pixels};
 
 /// Width of a block: what a cut at the left must be a multiple of.
 const BLOCK: usize = 8;
+
+/// Inks are stored inverted.
+const NO_INK: u8 = 255;
 
 /// A JPEG whose header has been read.
 pub(super) struct JpegImage<'a> {
@@ -108,7 +112,17 @@ impl SourceImage for JpegImage<'_> {
             decoded = decode(self.handle, part, scratch);
         }
         self.handle.crop(None);
-        decoded?;
+        if decoded? == Decoded::Partly {
+            // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
+            part = whole;
+            self.handle.header(self.bytes)?;
+            scratch.clear();
+            scratch.resize(whole.width * samples * whole.height, 0);
+            if pixels == Pixels::Cmyk {
+                scratch.fill(NO_INK);
+            }
+            decode(self.handle, part, scratch)?;
+        }
 
         let (row_len, left) = (part.width * samples, (window.left - part.left) * samples);
         let rows = scratch
@@ -132,29 +146,24 @@ impl SourceImage for JpegImage<'_> {
 /// The components of a colour JPEG as they are stored, without conversion to RGB (for DICOM's YBR
 /// photometric interpretations): decodes a copy that declares itself to be RGB, by Adobe's marker
 /// (Supporting the DCT Filters in PostScript Level 2, Adobe 1992, section 18).
-pub(super) fn declare_rgb(jpeg: &[u8]) -> Result<Vec<u8>, RenderError> {
+pub(super) fn declare_rgb(jpeg: &[u8]) -> Vec<u8> {
     const ADOBE_TRANSFORM_0: [u8; 16] = [
         0xff, 0xee, 0, 14, b'A', b'd', b'o', b'b', b'e', 0, 100, 0, 0, 0, 0, 0,
     ];
-    let Some(rest) = jpeg.strip_prefix(&[0xff, 0xd8]) else {
-        return Err(error::malformed("JPEG", "no start of image"));
-    };
     // libjpeg prefers JFIF over Adobe, and the last Adobe marker over the first: both kinds go.
+    const JFIF: u8 = 0xe0;
+    const ADOBE: u8 = 0xee;
     let mut copy = vec![0xff, 0xd8];
     copy.extend(ADOBE_TRANSFORM_0);
-    let mut rest = rest;
-    while let [0xff, marker, high, low, ..] = *rest {
-        let len = 2 + usize::from(u16::from_be_bytes([high, low]));
-        if marker == 0xda || len > rest.len() || !(0xc0..=0xfe).contains(&marker) {
-            break;
+    let mut end = 2.min(jpeg.len());
+    for segment in markers::segments(jpeg) {
+        end = segment.range.end;
+        if !matches!(segment.marker, JFIF | ADOBE) {
+            copy.extend(&jpeg[segment.range]);
         }
-        if !matches!(marker, 0xe0 | 0xee) {
-            copy.extend(&rest[..len]);
-        }
-        rest = &rest[len..];
     }
-    copy.extend(rest);
-    Ok(copy)
+    copy.extend(&jpeg[end..]);
+    copy
 }
 
 #[cfg(test)]
@@ -243,8 +252,7 @@ mod tests {
         let jpeg = encode(16, 16, turbojpeg::Subsamp::None);
         let mut handle = Handle::decoder().unwrap();
         assert_eq!(handle.header(&jpeg).unwrap().color, Color::YCbCr);
-        let copy = declare_rgb(&jpeg).unwrap();
+        let copy = declare_rgb(&jpeg);
         assert_eq!(handle.header(&copy).unwrap().color, Color::Rgb);
-        assert!(declare_rgb(b"no").is_err());
     }
 }

@@ -8,10 +8,27 @@ use std::ptr;
 use turbojpeg::raw;
 
 use super::super::RenderError;
+use super::markers::{SOS, segments};
 
 /// More scans than any real progressive JPEG has; a file with thousands of them is made to keep a
 /// decoder busy for hours.
 const SCAN_LIMIT: c_int = 500;
+
+/// How libjpeg's warnings begin (`jerror.h`, JWRN). TurboJPEG's own error code says "warning" of an
+/// error that comes after one, so the last message has to tell.
+const WARNINGS: [&str; 8] = [
+    "Corrupt JPEG data",
+    "Premature end of JPEG",
+    "Inconsistent progression sequence",
+    "Invalid SOS parameters for sequential JPEG",
+    "Unknown Adobe color transform code",
+    "Unknown JFIF revision",
+    "Warning: unknown JFIF revision",
+    "Application transferred too many scanlines",
+];
+
+/// Part of TurboJPEG's words for a file beyond [`SCAN_LIMIT`].
+const TOO_MANY_SCANS: &str = "scans";
 
 /// Samples of a JPEG, as it stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +86,15 @@ pub(in crate::render) struct Crop {
     pub top: usize,
     pub width: usize,
     pub height: usize,
+}
+
+/// How far a decoding came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::render) enum Decoded {
+    /// To the end, if with warnings.
+    Whole,
+    /// To an error in the data; the rows before it have been written.
+    Partly,
 }
 
 /// A TurboJPEG instance; freed when dropped.
@@ -133,19 +159,25 @@ impl Handle {
 
     /// A warning (a truncated file, say) leaves pixels that are to be used; all else is an error.
     fn check(&mut self, status: c_int) -> Result<(), RenderError> {
-        if status == 0 {
-            return Ok(());
+        match self.last_fault(status) {
+            None => Ok(()),
+            Some(message) => Err(malformed(message)),
         }
-        // SAFETY: the handle is valid.
-        let code = unsafe { raw::tj3GetErrorCode(self.0) };
-        if code == raw::TJERR_TJERR_WARNING as c_int {
-            return Ok(());
-        }
-        Err(malformed(self.message()))
+    }
+
+    /// What went wrong in a call that returned `status`, if it was worse than a warning.
+    fn last_fault(&mut self, status: c_int) -> Option<String> {
+        let message = (status != 0).then(|| self.message())?;
+        let is_warning = WARNINGS.iter().any(|warning| message.starts_with(warning));
+        (!is_warning).then_some(message)
     }
 
     /// Reads the header.
     pub(in crate::render) fn header(&mut self, jpeg: &[u8]) -> Result<Header, RenderError> {
+        // A stream without a scan would leave the header of the image before.
+        if !segments(jpeg).any(|segment| segment.marker == SOS) {
+            return Err(malformed("the file ends before the image data".to_owned()));
+        }
         // SAFETY: pointer and length are those of a slice.
         let status =
             unsafe { raw::tj3DecompressHeader(self.0, jpeg.as_ptr(), jpeg.len() as raw::size_t) };
@@ -199,7 +231,7 @@ impl Handle {
         row_len: usize,
         height: usize,
         out: &mut [u8],
-    ) -> Result<(), RenderError> {
+    ) -> Result<Decoded, RenderError> {
         assert!(out.len() >= row_len * height);
         let pitch = c_int::try_from(row_len).map_err(|_| malformed("rows too long".to_owned()))?;
         let size = jpeg.len() as raw::size_t;
@@ -215,7 +247,13 @@ impl Handle {
                 pixels.format(),
             )
         };
-        self.check(status)
+        match self.last_fault(status) {
+            None => Ok(Decoded::Whole),
+            Some(message) if message.starts_with("tj3") || message.contains(TOO_MANY_SCANS) => {
+                Err(malformed(message))
+            }
+            Some(_) => Ok(Decoded::Partly),
+        }
     }
 
     /// Decodes samples of 9 to 16 bits into `out`, which must hold the whole image.

@@ -35,14 +35,18 @@ impl Mended {
 pub(super) fn mend(container: &Container<'_>, end: usize) -> Result<Mended, RenderError> {
     let rows: Vec<usize> = row_lengths(container, end);
     let total: usize = rows.iter().map(|len| 1 + len).sum();
-    let mut data = inflate(container, total)?;
-    let mut good = 0;
+    let (mut data, failed) = inflate(container, total)?;
+    let (mut good, mut last) = (0, 0);
     for len in rows {
         let next = good + 1 + len;
         if data.get(good).is_none_or(|filter| *filter > LAST_FILTER) || data.len() < next {
             break;
         }
-        good = next;
+        (last, good) = (good, next);
+    }
+    if failed && data.len() == good {
+        // zlib finds the fault in the same call that ends the row, and Pillow loses that row.
+        good = last;
     }
     data.truncate(good);
     // Filter 0 and zeros: a row of zeros.
@@ -79,28 +83,30 @@ fn row_lengths(container: &Container<'_>, end: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Inflates as far as it goes, to at most `most` bytes.
-fn inflate(container: &Container<'_>, most: usize) -> Result<Vec<u8>, RenderError> {
+/// Inflates as far as it goes, to at most `most` bytes, and says whether it ended with a fault (a
+/// wrong sum of the whole data is one).
+fn inflate(container: &Container<'_>, most: usize) -> Result<(Vec<u8>, bool), RenderError> {
     let mut out = Vec::new();
-    out.try_reserve_exact(most)
+    // One more, so that what follows the last byte is looked at.
+    out.try_reserve_exact(most + 1)
         .map_err(|_| RenderError::NoMemory { bytes: most })?;
     let mut state = Decompress::new(true);
     for mut input in container.deflated() {
-        while !input.is_empty() && out.len() < most {
-            let before = state.total_in();
-            let room = out.len();
+        while !input.is_empty() && out.len() <= most {
+            let before = (state.total_in(), out.len());
             match state.decompress_vec(input, &mut out, FlushDecompress::None) {
                 Ok(Status::Ok) => {}
-                Ok(Status::StreamEnd | Status::BufError) | Err(_) => return Ok(out),
+                Ok(Status::StreamEnd | Status::BufError) => return Ok((out, false)),
+                Err(_) => return Ok((out, true)),
             }
-            let taken = (state.total_in() - before) as usize;
-            if taken == 0 && out.len() == room {
-                return Ok(out);
+            let taken = (state.total_in() - before.0) as usize;
+            if taken == 0 && out.len() == before.1 {
+                return Ok((out, false));
             }
             input = &input[taken..];
         }
     }
-    Ok(out)
+    Ok((out, false))
 }
 
 /// IDAT chunks with `data` stored in them; nobody looks at their sums.

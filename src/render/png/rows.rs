@@ -65,8 +65,9 @@ fn reader<'a>(
     header: &'a [u8],
 ) -> Result<Reader<Parts<'a>>, png::DecodingError> {
     let mut options = DecodeOptions::default();
-    // As Pillow does. They cost time, too.
-    options.set_ignore_checksums(true);
+    // As Pillow does: sums of chunks are not looked at, that of the whole data is.
+    options.set_ignore_crc(true);
+    options.set_ignore_adler32(false);
     let parts = Parts(Cursor::new(header).chain(container.idat));
     let mut decoder = Decoder::new_with_options(parts, options);
     // The size has been checked.

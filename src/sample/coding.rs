@@ -30,10 +30,15 @@ pub enum Shade {
 /// Sizes of the pictures: square, portrait, landscape, larger and smaller than the output.
 const SIZES: [(u32, u32); 4] = [(1024, 1024), (880, 1030), (1301, 1067), (620, 745)];
 
-/// Draws a picture and encodes it.
+/// Draws a picture of one of [`SIZES`] and encodes it.
 pub(super) fn draw(coding: Coding, seed: u64) -> Result<Vec<u8>, String> {
-    let phantom = Phantom::new(seed);
     let (width, height) = SIZES[(mix(seed) >> 24) as usize % SIZES.len()];
+    picture(coding, width, height, seed)
+}
+
+/// Draws a picture of `width` x `height` pixels and encodes it; the error is the encoder's.
+pub fn picture(coding: Coding, width: u32, height: u32, seed: u64) -> Result<Vec<u8>, String> {
+    let phantom = Phantom::new(seed);
     let values = |highest: f32| {
         (0..height).flat_map(move |y| {
             (0..width).map(move |x| (phantom.at(x, y, width, height) * highest) as u16)

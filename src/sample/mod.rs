@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-pub use coding::{Coding, Shade};
+pub use coding::{Coding, Shade, picture};
 pub use dicom::{DICOM_CODINGS, Syntax};
 pub use labels::{label_header, label_row};
 pub use tree::SampleTree;

@@ -133,7 +133,7 @@ impl SourceImage for DicomImage<'_> {
                 "there are fewer pixels than rows and columns ask for",
             ));
         }
-        let normaliser = Normaliser::new(frame.samples.range(), inverted);
+        let normaliser = Normaliser::new(&frame.samples, inverted);
         let mut line = vec![0; window.width * channels];
         for row in window.top..window.top + window.height {
             if frame.planar {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::normalise::Formula;
+
 /// The decoded pixels of an image.
 pub(super) struct Frame<'a> {
     pub samples: Samples<'a>,
@@ -93,38 +95,89 @@ impl Samples<'_> {
         }
     }
 
-    /// Looks `out.len()` values from `start` on up in `table`, whose first entry is that of the
-    /// value `low`.
-    pub(super) fn look_up(&self, start: usize, low: u16, table: &[u8; 1 << 16], out: &mut [u8]) {
-        let end = start + out.len();
-        let entry = |value: u16| table[usize::from(value.wrapping_sub(low))];
-        match self {
-            Samples::Bytes { values, flip } => {
-                for (out, value) in out.iter_mut().zip(&values[start..end]) {
-                    *out = entry(u16::from(value ^ flip));
+    /// Whether [`Self::compute`] can be used: for words in the machine's own order.
+    pub(super) fn takes_formula(&self) -> bool {
+        !matches!(
+            self,
+            Samples::Bytes { .. }
+                | Samples::Stored {
+                    big_endian: true,
+                    ..
                 }
-            }
+        )
+    }
+
+    /// Maps `out.len()` values from `start` on by `formula`. Bytes and big-endian words, which do
+    /// not [take it](Self::takes_formula), are left out.
+    pub(super) fn compute(&self, start: usize, formula: Formula, out: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.compute_avx2(start, formula, out) };
+        }
+        self.compute_plain(start, formula, out);
+    }
+
+    /// [`Self::compute_plain`] compiled for AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn compute_avx2(&self, start: usize, formula: Formula, out: &mut [u8]) {
+        self.compute_plain(start, formula, out);
+    }
+
+    #[inline(always)]
+    fn compute_plain(&self, start: usize, formula: Formula, out: &mut [u8]) {
+        let end = start + out.len();
+        match self {
             Samples::Stored {
                 bytes,
                 big_endian: false,
                 flip,
             } => {
                 for (out, pair) in out.iter_mut().zip(pairs(&bytes[2 * start..2 * end])) {
-                    *out = entry(u16::from_le_bytes(pair) ^ flip);
-                }
-            }
-            Samples::Stored {
-                bytes,
-                big_endian: true,
-                flip,
-            } => {
-                for (out, pair) in out.iter_mut().zip(pairs(&bytes[2 * start..2 * end])) {
-                    *out = entry(u16::from_be_bytes(pair) ^ flip);
+                    *out = formula.apply(u16::from_le_bytes(pair) ^ flip);
                 }
             }
             Samples::Words { values, flip } => {
                 for (out, value) in out.iter_mut().zip(&values[start..end]) {
-                    *out = entry(value ^ flip);
+                    *out = formula.apply(value ^ flip);
+                }
+            }
+            Samples::Bytes { .. } | Samples::Stored { .. } => {}
+        }
+    }
+
+    /// The bytes or words, as [`Self::look_up`] takes them for an index, of a (flipped) value.
+    pub(super) fn index_of(&self, value: u16) -> usize {
+        usize::from(match self {
+            Samples::Bytes { flip, .. } => value ^ u16::from(*flip),
+            Samples::Stored {
+                big_endian: true,
+                flip,
+                ..
+            } => (value ^ flip).swap_bytes(),
+            Samples::Stored { flip, .. } | Samples::Words { flip, .. } => value ^ flip,
+        })
+    }
+
+    /// Looks `out.len()` values from `start` on up in `table`, by [`Self::index_of`].
+    pub(super) fn look_up(&self, start: usize, table: &[u8; 1 << 16], out: &mut [u8]) {
+        let end = start + out.len();
+        let entry = |index: u16| table[usize::from(index)];
+        match self {
+            Samples::Bytes { values, .. } => {
+                for (out, value) in out.iter_mut().zip(&values[start..end]) {
+                    *out = entry((*value).into());
+                }
+            }
+            Samples::Stored { bytes, .. } => {
+                for (out, pair) in out.iter_mut().zip(pairs(&bytes[2 * start..2 * end])) {
+                    *out = entry(u16::from_le_bytes(pair));
+                }
+            }
+            Samples::Words { values, .. } => {
+                for (out, value) in out.iter_mut().zip(&values[start..end]) {
+                    *out = entry(*value);
                 }
             }
         }

@@ -25,6 +25,8 @@ pub(super) struct Packed {
     /// First source pixel of each output, moved to the left where [`STEP`] pixels from it would
     /// reach beyond the row.
     starts: Vec<usize>,
+    /// End of the last pixel that is loaded.
+    end: usize,
     /// Steps of [`STEP`] pixels for each output.
     steps: usize,
     /// For each group of 8 outputs, each step, each pair `(j, j + 4)` of outputs: 16 low parts,
@@ -66,8 +68,10 @@ impl Packed {
                 }
             }
         }
+        let end = starts.iter().copied().max().unwrap_or(0) + reach;
         Some(Self {
             starts,
+            end,
             steps,
             parts,
         })
@@ -77,9 +81,7 @@ impl Packed {
 /// Resamples one row. `row` must be as long as the `row_len` that `packed` was made for (longer
 /// is fine), `out` as long as its outputs.
 pub(super) fn horizontal(packed: &Packed, row: &[u8], out: &mut [u8]) {
-    let reach = packed.steps * STEP;
-    let last = packed.starts.iter().copied().max().unwrap_or(0);
-    assert!(last + reach <= row.len() && packed.starts.len() <= out.len());
+    assert!(packed.end <= row.len() && packed.starts.len() <= out.len());
     // SAFETY: the caller's dispatch has seen AVX2; every load is of 8 bytes at start + step * 8,
     // which the assertion keeps inside the row; every store is of 8 bytes inside `out`.
     unsafe { horizontal_avx2(packed, row, out) }

@@ -38,7 +38,7 @@ fn main() {
         let mut floor = (source.floor)(&bytes);
         let (mut floors, mut renders) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            floors.push(time(|| floor()));
+            floors.push(time(&mut floor));
             renders.push(time(|| {
                 drop(black_box(renderer.render(&bytes).expect(source.name)))
             }));

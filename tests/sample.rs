@@ -1,0 +1,69 @@
+//! `machex sample`: trees that can be tried at once, always the same for the same seed.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use common::{Bench, files_below};
+
+#[test]
+fn a_sample_can_be_rendered_without_a_failure() {
+    let bench = Bench::new();
+    bench.run(&["sample", "s"]).expect_status(0);
+    let ran = bench.run(&["materialize", "s/config.yml"]).expect_status(0);
+    for dataset in ["chex-ray14", "vindrcxr", "siim", "objcxr"] {
+        assert_eq!(ran.summary_of(dataset), [8, 8, 0, 0]);
+    }
+    assert_eq!(fs::read_dir(bench.path("s/machex")).unwrap().count(), 10);
+}
+
+#[test]
+fn the_seed_decides_the_images() {
+    let bench = Bench::new();
+    let write = |folder: &str, seed: &str| {
+        bench
+            .run(&["sample", folder, "--images", "2", "--seed", seed])
+            .expect_status(0);
+        let root = bench.path(folder).join("raw");
+        let files = files_below(&root);
+        files
+            .iter()
+            .map(|file| (file.clone(), fs::read(root.join(file)).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let first = write("a", "1");
+    assert!(first == write("b", "1"));
+    assert!(first != write("c", "2"));
+    // An earlier sample is replaced.
+    assert!(write("c", "1") == first);
+}
+
+#[test]
+fn hard_links_repeat_a_few_files() {
+    let bench = Bench::new();
+    bench
+        .run(&["sample", "s", "--images", "40", "--hard-link"])
+        .expect_status(0);
+    let images = files_below(&bench.path("s/raw/rsna"));
+    assert_eq!(images.len(), 40);
+    let inodes = images.iter().map(|image| {
+        fs::metadata(bench.path("s/raw/rsna").join(image))
+            .unwrap()
+            .ino()
+    });
+    assert!(inodes.collect::<std::collections::BTreeSet<_>>().len() <= 4);
+}
+
+#[test]
+fn nothing_of_the_users_is_overwritten() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/config.yml"), "MACHEX_PATH: x\n").unwrap();
+    let ran = bench.run(&["sample", "mine"]).expect_status(1);
+    assert!(ran.stderr().contains("not a sample"), "{}", ran.stderr());
+    assert_eq!(
+        fs::read_to_string(bench.path("mine/config.yml")).unwrap(),
+        "MACHEX_PATH: x\n"
+    );
+}

@@ -30,7 +30,7 @@ const GENERAL: [&str; 8] = [
 /// Every key that a config may have.
 pub(super) fn known() -> impl Iterator<Item = &'static str> {
     let of_datasets = datasets::ALL.iter().flat_map(|dataset| {
-        let options = dataset.options().iter().map(|option| option.name);
+        let options = dataset.info().options.iter().map(|option| option.name);
         std::iter::once(dataset.root_key()).chain(options)
     });
     GENERAL.into_iter().chain(of_datasets)

@@ -108,7 +108,7 @@ impl Config {
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
             let mut options = BTreeMap::new();
-            for option in dataset.options() {
+            for option in dataset.info().options {
                 let value = match option.kind {
                     OptionKind::Folder => reader.folder(option.name).map(OptionValue::Folder),
                     OptionKind::Bool => reader.bool(option.name).map(OptionValue::Bool),

@@ -1,14 +1,16 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
-use crate::lists::{ListFile, Table};
+use crate::lists::{ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "master_spreadsheet_update.csv";
 
-const FRONTAL: [&str; 2] = ["AP", "PA"];
-const LATERAL: &str = "L";
+const VIEWS: ViewPositions = ViewPositions {
+    frontal: &["AP", "PA"],
+    lateral: &["L"],
+};
 
 /// Where a path ends, whatever follows.
 const EXTENSION: &str = ".png";
@@ -16,19 +18,18 @@ const EXTENSION: &str = ".png";
 /// What follows it in the published list, in characters.
 const SUFFIX_LEN: usize = 7;
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "brax",
+    root_key: "BRAX_ROOT",
+    options: &[],
+    real_count: 40_967,
+};
+
 pub struct Brax;
 
 impl Dataset for Brax {
-    fn folder(&self) -> &'static str {
-        "brax"
-    }
-
-    fn title(&self) -> &'static str {
-        "BRAX"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "BRAX_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -39,27 +40,12 @@ impl Dataset for Brax {
         let (path, view) = (table.column("PngPath")?, table.column("ViewPosition")?);
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();
-            let views = catalog.views();
-            let is_kept = if FRONTAL.contains(&view.as_ref()) {
-                views.frontal += 1;
-                true
-            } else if view == LATERAL {
-                views.lateral += 1;
-                !tree.frontal_only
-            } else {
-                views.other += 1;
-                false
-            };
-            if is_kept {
+            if VIEWS.takes(&view, tree, catalog) {
                 let path = row.get(path).unwrap_or_default();
                 catalog.push(key_of(&path), Place::below(folder), None)?;
             }
         }
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        40_967
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -27,19 +27,18 @@ const BATCH_IMAGES: [&str; 3] = [
 /// What stands before the patient in a key, and not in a batch.
 const TRAIN: &str = "train/";
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "chexpert",
+    root_key: "CHEXPERT_ROOT",
+    options: &[],
+    real_count: 223_414,
+};
+
 pub struct Chexpert;
 
 impl Dataset for Chexpert {
-    fn folder(&self) -> &'static str {
-        "chexpert"
-    }
-
-    fn title(&self) -> &'static str {
-        "CheXpert"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "CHEXPERT_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -78,10 +77,6 @@ impl Dataset for Chexpert {
             }
         }
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        223_414
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -14,19 +14,18 @@ const LIST: &str = "train_val_list.txt";
 /// What the archives `images_001.tar.gz` to `images_012.tar.gz` unpack to.
 const PART_PREFIX: &str = "images_";
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "chex-ray14",
+    root_key: "CHEXRAY14_ROOT",
+    options: &[],
+    real_count: 86_524,
+};
+
 pub struct ChexRay14;
 
 impl Dataset for ChexRay14 {
-    fn folder(&self) -> &'static str {
-        "chex-ray14"
-    }
-
-    fn title(&self) -> &'static str {
-        "ChestX-ray14"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "CHEXRAY14_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -56,10 +55,6 @@ impl Dataset for ChexRay14 {
             catalog.push(key, Place::below(folder), None)?;
         }
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        86_524
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

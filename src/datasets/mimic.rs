@@ -4,16 +4,18 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Dataset, OptionKey, OptionKind, RawTree, Report};
+use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree, Report};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
-use crate::lists::{LabelColumns, ListFile, Table, read_report};
+use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_report};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
 const LABELS: &str = "mimic-cxr-2.0.0-chexpert.csv";
 
-const FRONTAL: [&str; 2] = ["AP", "PA"];
-const LATERAL: [&str; 2] = ["LL", "LATERAL"];
+const VIEWS: ViewPositions = ViewPositions {
+    frontal: &["AP", "PA"],
+    lateral: &["LL", "LATERAL"],
+};
 
 /// The folder of images, and of reports in their own download.
 const FILES: &str = "files";
@@ -24,23 +26,18 @@ const REPORTS_ROOT: OptionKey = OptionKey {
     kind: OptionKind::Folder,
 };
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "mimic",
+    root_key: "MIMIC_ROOT",
+    options: &[REPORTS_ROOT],
+    real_count: 377_110,
+};
+
 pub struct Mimic;
 
 impl Dataset for Mimic {
-    fn folder(&self) -> &'static str {
-        "mimic"
-    }
-
-    fn title(&self) -> &'static str {
-        "MIMIC-CXR-JPG"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "MIMIC_ROOT"
-    }
-
-    fn options(&self) -> &'static [OptionKey] {
-        &[REPORTS_ROOT]
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -60,18 +57,7 @@ impl Dataset for Mimic {
         let view = table.column("ViewPosition")?;
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();
-            let views = catalog.views();
-            let is_kept = if FRONTAL.contains(&view.as_ref()) {
-                views.frontal += 1;
-                true
-            } else if LATERAL.contains(&view.as_ref()) {
-                views.lateral += 1;
-                !tree.frontal_only
-            } else {
-                views.other += 1;
-                false
-            };
-            if !is_kept {
+            if !VIEWS.takes(&view, tree, catalog) {
                 continue;
             }
             let (image, subject, study) = (row.get(image), row.id(subject), row.id(study));
@@ -113,10 +99,6 @@ impl Dataset for Mimic {
             (root.file_name()? == FILES).then(|| read_report(&root.join(below)))?
         });
         Some(report.unwrap_or_default())
-    }
-
-    fn real_count(&self) -> u32 {
-        377_110
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

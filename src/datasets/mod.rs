@@ -32,21 +32,22 @@ pub const ALL: &[&dyn Dataset] = &[
     &objcxr::ObjectCxr,
 ];
 
+/// What is fixed about a dataset.
+#[derive(Debug)]
+pub struct DatasetInfo {
+    /// Folder in the tree, such as `chex-ray14`. Also the name on the command line.
+    pub folder: &'static str,
+    /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
+    pub root_key: &'static str,
+    /// Config keys that only this dataset has.
+    pub options: &'static [OptionKey],
+    /// How many images the published lists name, for samples of that size.
+    pub real_count: u32,
+}
+
 /// One public dataset: where its keys come from, where a key's file is, what metadata it has.
 pub trait Dataset: Sync + Send {
-    /// Folder of the dataset in the tree, such as `chex-ray14`. Also its name on the command line.
-    fn folder(&self) -> &'static str;
-
-    /// Name as its authors write it, such as `ChestX-ray14`.
-    fn title(&self) -> &'static str;
-
-    /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
-    fn root_key(&self) -> &'static str;
-
-    /// Config keys that only this dataset has.
-    fn options(&self) -> &'static [OptionKey] {
-        &[]
-    }
+    fn info(&self) -> &'static DatasetInfo;
 
     /// Reads the lists (or folders) below the tree's root into numbered entries.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError>;
@@ -56,11 +57,20 @@ pub trait Dataset: Sync + Send {
         None
     }
 
-    /// How many images the real dataset lists, for samples of that size.
-    fn real_count(&self) -> u32;
-
     /// Writes a synthetic raw tree in this dataset's own layout.
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError>;
+}
+
+impl dyn Dataset {
+    /// See [`DatasetInfo::folder`].
+    pub fn folder(&self) -> &'static str {
+        self.info().folder
+    }
+
+    /// See [`DatasetInfo::root_key`].
+    pub fn root_key(&self) -> &'static str {
+        self.info().root_key
+    }
 }
 
 /// A config key that belongs to one dataset only.
@@ -118,9 +128,4 @@ pub struct Report {
     pub text: String,
     /// What a user should know about how it was read (never its text).
     pub warning: Option<String>,
-}
-
-/// The dataset whose [`Dataset::folder`] is `name`.
-pub fn by_folder(name: &str) -> Option<&'static dyn Dataset> {
-    ALL.iter().copied().find(|dataset| dataset.folder() == name)
 }

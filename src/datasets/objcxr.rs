@@ -1,6 +1,6 @@
 //! object-CXR (JF Healthcare): a folder of JPEGs.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -11,27 +11,22 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".jpg", ".jpeg", ".png"],
 };
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "objcxr",
+    root_key: "OBJECTCXR_ROOT",
+    options: &[],
+    real_count: 8_000,
+};
+
 pub struct ObjectCxr;
 
 impl Dataset for ObjectCxr {
-    fn folder(&self) -> &'static str {
-        "objcxr"
-    }
-
-    fn title(&self) -> &'static str {
-        "object-CXR"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "OBJECTCXR_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
-    }
-
-    fn real_count(&self) -> u32 {
-        8_000
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -1,23 +1,22 @@
 //! Open-i (NLM): a folder of PNGs, without anything that says of which view each is.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::sorted_files;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "openi",
+    root_key: "OPENI_ROOT",
+    options: &[],
+    real_count: 7_470,
+};
+
 pub struct OpenI;
 
 impl Dataset for OpenI {
-    fn folder(&self) -> &'static str {
-        "openi"
-    }
-
-    fn title(&self) -> &'static str {
-        "Open-i"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "OPENI_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -32,10 +31,6 @@ impl Dataset for OpenI {
             catalog.push(name, Place::below(folder), None)?;
         }
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        7_470
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

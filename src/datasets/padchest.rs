@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::{Dataset, OptionKey, OptionKind, RawTree};
+use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
-use crate::lists::{ListFile, Table, is_dir};
+use crate::lists::{ListFile, Table, ViewPositions, is_dir};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
 
-const FRONTAL: [&str; 3] = ["AP", "AP_horizontal", "PA"];
-const LATERAL: &str = "L";
+const VIEWS: ViewPositions = ViewPositions {
+    frontal: &["AP", "AP_horizontal", "PA"],
+    lateral: &["L"],
+};
 
 /// Files that cannot be read, as the reference lists them. Three have blanks around their hyphens,
 /// and so match nothing in the real list.
@@ -39,23 +41,18 @@ const STRICT_VETO: OptionKey = OptionKey {
     kind: OptionKind::Bool,
 };
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "padchest",
+    root_key: "PADCHEST_ROOT",
+    options: &[STRICT_VETO],
+    real_count: 160_861,
+};
+
 pub struct PadChest;
 
 impl Dataset for PadChest {
-    fn folder(&self) -> &'static str {
-        "padchest"
-    }
-
-    fn title(&self) -> &'static str {
-        "PadChest"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "PADCHEST_ROOT"
-    }
-
-    fn options(&self) -> &'static [OptionKey] {
-        &[STRICT_VETO]
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -76,17 +73,7 @@ impl Dataset for PadChest {
         });
         while let Some(row) = table.next_row()? {
             let projection = row.get(projection).unwrap_or_default();
-            let views = catalog.views();
-            let is_kept = if FRONTAL.contains(&projection.as_ref()) {
-                views.frontal += 1;
-                true
-            } else if projection == LATERAL {
-                views.lateral += 1;
-                !tree.frontal_only
-            } else {
-                views.other += 1;
-                false
-            };
+            let is_kept = VIEWS.takes(&projection, tree, catalog);
             let key = row.get(key).unwrap_or_default();
             if is_kept && !veto.iter().any(|name| *name == key) {
                 let directory = directory
@@ -98,10 +85,6 @@ impl Dataset for PadChest {
         }
         catalog.set_layout(layout.words());
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        160_861
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

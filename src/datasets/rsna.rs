@@ -1,6 +1,6 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -11,27 +11,22 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".jpg", ".jpeg", ".png"],
 };
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "rsna",
+    root_key: "RSNA_ROOT",
+    options: &[],
+    real_count: 26_684,
+};
+
 pub struct Rsna;
 
 impl Dataset for Rsna {
-    fn folder(&self) -> &'static str {
-        "rsna"
-    }
-
-    fn title(&self) -> &'static str {
-        "RSNA Pneumonia"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "RSNA_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
-    }
-
-    fn real_count(&self) -> u32 {
-        26_684
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

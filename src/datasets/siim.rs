@@ -1,6 +1,6 @@
 //! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in folders within folders.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::walk;
 use crate::sample::{Coding, SampleError, SampleTree, Syntax};
@@ -8,19 +8,18 @@ use crate::sample::{Coding, SampleError, SampleTree, Syntax};
 /// The training images; those of the test set are not taken.
 const IMAGES: &str = "dicom-images-train";
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "siim",
+    root_key: "SIIM_ROOT",
+    options: &[],
+    real_count: 10_712,
+};
+
 pub struct SiimAcr;
 
 impl Dataset for SiimAcr {
-    fn folder(&self) -> &'static str {
-        "siim"
-    }
-
-    fn title(&self) -> &'static str {
-        "SIIM-ACR Pneumothorax"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "SIIM_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
@@ -34,10 +33,6 @@ impl Dataset for SiimAcr {
             catalog.push(&path.to_string_lossy(), Place { folder, skip }, None)?;
         }
         Ok(())
-    }
-
-    fn real_count(&self) -> u32 {
-        10_712
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

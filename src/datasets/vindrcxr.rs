@@ -1,6 +1,6 @@
 //! VinDr-CXR (PhysioNet): a folder of DICOM files.
 
-use super::{Dataset, RawTree};
+use super::{Dataset, DatasetInfo, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, DICOM_CODINGS, SampleError, SampleTree};
@@ -11,27 +11,22 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".dicom", ".dcm"],
 };
 
+const INFO: DatasetInfo = DatasetInfo {
+    folder: "vindrcxr",
+    root_key: "VINDRCXR_ROOT",
+    options: &[],
+    real_count: 15_000,
+};
+
 pub struct VinDrCxr;
 
 impl Dataset for VinDrCxr {
-    fn folder(&self) -> &'static str {
-        "vindrcxr"
-    }
-
-    fn title(&self) -> &'static str {
-        "VinDr-CXR"
-    }
-
-    fn root_key(&self) -> &'static str {
-        "VINDRCXR_ROOT"
+    fn info(&self) -> &'static DatasetInfo {
+        &INFO
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
-    }
-
-    fn real_count(&self) -> u32 {
-        15_000
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

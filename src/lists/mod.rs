@@ -8,6 +8,7 @@ mod open;
 mod report;
 mod table;
 mod text;
+mod views;
 
 pub use folder::{is_dir, sorted_files, sorted_folders, walk};
 pub use images::ImageFolder;
@@ -16,3 +17,4 @@ pub use open::ListFile;
 pub use report::read_report;
 pub use table::{Column, Row, Table};
 pub use text::lines;
+pub use views::ViewPositions;

@@ -79,7 +79,7 @@ pub fn write(folder: &Path, options: Options) -> Result<PathBuf, SampleError> {
     datasets::ALL.par_iter().try_for_each(|dataset| {
         let count = match options.count {
             Count::Each(count) => count,
-            Count::Real => dataset.real_count(),
+            Count::Real => dataset.info().real_count,
         };
         let mut tree = SampleTree::new(raw.join(dataset.folder()), count, options)?;
         dataset.write_sample(&mut tree)

@@ -1,0 +1,27 @@
+//! Which view positions are taken.
+
+use crate::catalog::CatalogBuilder;
+use crate::datasets::RawTree;
+
+/// What a list calls the views that can be taken; all others never are.
+pub struct ViewPositions {
+    pub frontal: &'static [&'static str],
+    pub lateral: &'static [&'static str],
+}
+
+impl ViewPositions {
+    /// Counts an image of this view, and says whether it is taken.
+    pub fn takes(&self, view: &str, tree: &RawTree, catalog: &mut CatalogBuilder) -> bool {
+        let views = catalog.views();
+        if self.frontal.contains(&view) {
+            views.frontal += 1;
+            true
+        } else if self.lateral.contains(&view) {
+            views.lateral += 1;
+            !tree.frontal_only
+        } else {
+            views.other += 1;
+            false
+        }
+    }
+}

@@ -1,15 +1,16 @@
 //! Builds a catalog entry by entry, while the lists stream past.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::names::MAX_IMAGES;
+use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 
 /// A folder in which a catalog's sources are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FolderId(pub(super) u16);
+pub struct FolderId(pub(super) u32);
 
 /// Where a key's source is: `folder` joined with the key less its first `skip` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,8 @@ impl Place {
 pub struct CatalogBuilder {
     config_key: &'static str,
     catalog: Catalog,
-    /// Files and folders from which the catalog follows, for its stored form.
-    inputs: Vec<PathBuf>,
+    /// What the catalog follows from, for its stored form.
+    inputs: Vec<Input>,
 }
 
 impl CatalogBuilder {
@@ -44,16 +45,13 @@ impl CatalogBuilder {
     }
 
     /// Registers a folder of sources.
-    ///
-    /// # Panics
-    /// Beyond 65,536 folders; the dataset with the most has some sixty.
     pub fn folder(&mut self, path: &Path) -> FolderId {
         let known = self.catalog.folders.iter().position(|known| known == path);
         let number = known.unwrap_or_else(|| {
             self.catalog.folders.push(path.to_owned());
             self.catalog.folders.len() - 1
         });
-        FolderId(u16::try_from(number).expect("few folders"))
+        FolderId(number as u32)
     }
 
     /// Adds the next entry and returns its number. A key that is empty or would leave its folder
@@ -98,7 +96,12 @@ impl CatalogBuilder {
         self.catalog.faults.insert(number, fault);
     }
 
-    /// Replaces the label of an entry (CheXpert: the last row of a path wins).
+    /// Takes back [`Self::fail`], since a later row of the list is good.
+    pub fn restore(&mut self, number: u32) {
+        self.catalog.faults.remove(&number);
+    }
+
+    /// Replaces the label of an entry, since a later row of the list has others.
     pub fn set_label(&mut self, number: u32, label: Option<ClassLabel>) {
         if let Some(known) = self.catalog.labels.get_mut(number as usize) {
             *known = label;
@@ -120,10 +123,10 @@ impl CatalogBuilder {
         self.catalog.warnings.push(warning.into());
     }
 
-    /// Records a file or folder from which the catalog follows: when its size or modification time
-    /// changes, the stored form is not used any more.
+    /// Records a file or folder from which the catalog follows: when it changes, the stored form is
+    /// not used any more. To be called before it is read, so that no change is missed.
     pub fn input(&mut self, path: &Path) {
-        self.inputs.push(path.to_owned());
+        self.inputs.push(Input::of(path));
     }
 
     /// Config key of the dataset's root, for errors.
@@ -131,8 +134,8 @@ impl CatalogBuilder {
         self.config_key
     }
 
-    /// The catalog, and the files and folders from which it follows.
-    pub(super) fn finish(mut self) -> (Catalog, Vec<PathBuf>) {
+    /// The catalog, and what it follows from.
+    pub(super) fn finish(mut self) -> (Catalog, Vec<Input>) {
         self.catalog.keys.shrink_to_fit();
         self.catalog.ends.shrink_to_fit();
         self.catalog.places.shrink_to_fit();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EntryFault;
 
-/// The 13 labels of CheXpert and MIMIC in the reference's order: 1 positive, -1 negative,
+/// Labels for 13 findings, in the order of [`crate::lists::LABELS`]: 1 positive, -1 negative,
 /// 0 uncertain or not mentioned.
 pub type ClassLabel = [i8; 13];
 
@@ -64,14 +64,6 @@ impl Catalog {
         })
     }
 
-    /// All images by number.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        (0..self.len()).map(|number| Entry {
-            catalog: self,
-            number,
-        })
-    }
-
     /// The entries that can only fail, by number.
     pub fn faults(&self) -> impl Iterator<Item = (u32, &EntryFault)> {
         self.faults.iter().map(|(number, fault)| (*number, fault))
@@ -119,7 +111,7 @@ impl<'a> Entry<'a> {
             return Err(fault);
         }
         let place = self.catalog.places[self.number as usize];
-        let folder: &Path = &self.catalog.folders[usize::from(place.folder.0)];
+        let folder: &Path = &self.catalog.folders[place.folder.0 as usize];
         Ok(folder.join(&self.key()[usize::from(place.skip)..]))
     }
 }

@@ -32,7 +32,7 @@ pub fn write(
             .par_iter()
             .filter_map(|number| catalog.get(*number))
             .map(|entry| {
-                let report = tree.dataset.report(tree, entry.key());
+                let report = tree.dataset.report(tree, entry.key())?;
                 let mut text = Vec::new();
                 write_entry(&mut text, &entry, &folder, report.as_ref())?;
                 Ok((text, report.and_then(|report| report.warning)))

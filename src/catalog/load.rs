@@ -18,7 +18,7 @@ pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogErro
     tree.dataset.read(tree, &mut builder)?;
     let (catalog, inputs) = builder.finish();
     if let Some(stored) = stored
-        && let Err(error) = stored.write(&catalog, inputs)
+        && let Err(error) = stored.write(&catalog, &inputs)
     {
         let path = stored.path().display();
         tracing::warn!("{path}: {error}; the lists will be read again the next time");

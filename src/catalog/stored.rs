@@ -10,8 +10,9 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -24,36 +25,57 @@ use crate::store::write_atomically;
 /// reads out of the same lists.
 const MAGIC: &[u8; 8] = b"MXCATLG1";
 
+/// Seconds after which a file's time is its own: some file systems count whole seconds.
+const SETTLED: i64 = 2;
+
 #[derive(Serialize, Deserialize)]
-struct Content<Catalog> {
-    inputs: Vec<Input>,
+struct Content<Inputs, Catalog> {
+    inputs: Inputs,
     catalog: Catalog,
 }
 
 /// A file or folder, and what changes with it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Input {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Input {
     path: PathBuf,
+    /// `None` when there is no such thing.
+    state: Option<State>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    inode: u64,
     size: u64,
+    /// Seconds and nanoseconds.
     modified: (i64, i64),
     changed: (i64, i64),
-    inode: u64,
 }
 
 impl Input {
-    fn of(path: PathBuf) -> io::Result<Self> {
-        let metadata = fs::metadata(&path)?;
-        Ok(Self {
+    pub(super) fn of(path: &Path) -> Self {
+        let state = fs::metadata(path).ok().map(|metadata| State {
+            inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-            inode: metadata.ino(),
-            path,
-        })
+        });
+        Self {
+            path: path.to_owned(),
+            state,
+        }
     }
 
     fn is_unchanged(&self) -> bool {
-        Input::of(self.path.clone()).is_ok_and(|now| now == *self)
+        Input::of(&self.path) == *self
+    }
+
+    /// Whether it was changed so lately that another change could bear the same time.
+    fn is_fresh(&self, now: i64) -> bool {
+        self.state.is_some_and(|state| {
+            [state.modified, state.changed]
+                .iter()
+                .any(|(seconds, _)| now - seconds < SETTLED)
+        })
     }
 }
 
@@ -100,7 +122,7 @@ impl Stored {
         if xxh3_64(content) != u64::from_le_bytes(*sum) {
             return None;
         }
-        let content: Content<Catalog> = postcard::from_bytes(content).ok()?;
+        let content: Content<Vec<Input>, Catalog> = postcard::from_bytes(content).ok()?;
         content
             .inputs
             .iter()
@@ -108,16 +130,23 @@ impl Stored {
             .then_some(content.catalog)
     }
 
-    /// Keeps `catalog`, which follows from the files and folders `inputs`.
-    pub(super) fn write(&self, catalog: &Catalog, inputs: Vec<PathBuf>) -> io::Result<()> {
-        let inputs = inputs
-            .into_iter()
-            .map(Input::of)
-            .collect::<io::Result<_>>()?;
+    /// Keeps `catalog`, which follows from `inputs`, unless one of these was changed only now.
+    pub(super) fn write(&self, catalog: &Catalog, inputs: &[Input]) -> io::Result<()> {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = since.as_secs().try_into().unwrap_or(i64::MAX);
+        if inputs.iter().any(|input| input.is_fresh(now)) {
+            return Ok(());
+        }
         let content =
             postcard::to_stdvec(&Content { inputs, catalog }).map_err(io::Error::other)?;
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            // Keys can tell of patients.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
         }
         write_atomically(&self.path, |file| {
             file.write_all(MAGIC)?;
@@ -132,7 +161,7 @@ mod tests {
     use super::*;
     use crate::catalog::{CatalogBuilder, EntryFault, Place};
 
-    fn example(folder: &Path) -> (Catalog, Vec<PathBuf>) {
+    fn example(folder: &Path) -> (Catalog, Vec<Input>) {
         let list = folder.join("list.csv");
         fs::write(&list, "a,b\n").unwrap();
         let mut builder = CatalogBuilder::new("SOME_ROOT");
@@ -161,7 +190,12 @@ mod tests {
         };
         assert_eq!(stored.read(), None);
         let (catalog, inputs) = example(folder.path());
-        stored.write(&catalog, inputs.clone()).unwrap();
+        let list = inputs[0].path.clone();
+        stored.write(&catalog, &inputs).unwrap();
+        assert_eq!(stored.read(), None, "a list that was changed only now");
+        // A change of owner or name cannot be set back: time has to pass.
+        std::thread::sleep(std::time::Duration::from_secs(SETTLED as u64 + 1));
+        stored.write(&catalog, &inputs).unwrap();
         assert_eq!(stored.read().as_ref(), Some(&catalog));
 
         let bytes = fs::read(&stored.path).unwrap();
@@ -176,7 +210,7 @@ mod tests {
 
         fs::write(&stored.path, &bytes).unwrap();
         assert!(stored.read().is_some());
-        fs::write(&inputs[0], "a,b\nc").unwrap();
+        fs::write(&list, "a,b\nc").unwrap();
         assert_eq!(stored.read(), None);
     }
 
@@ -187,15 +221,17 @@ mod tests {
         let (catalog, _) = example(folder.path());
         let inputs = vec![Input {
             path: PathBuf::from("/list"),
-            size: 3,
-            modified: (4, 5),
-            changed: (6, 7),
-            inode: 8,
+            state: Some(State {
+                inode: 8,
+                size: 3,
+                modified: (4, 5),
+                changed: (6, 7),
+            }),
         }];
         let content = postcard::to_stdvec(&Content { inputs, catalog }).unwrap();
         assert_eq!(
             (MAGIC[7], xxh3_64(&content)),
-            (b'1', 4_702_248_436_094_140_317)
+            (b'1', 8_578_821_401_267_291_344)
         );
     }
 }

@@ -14,7 +14,8 @@ use serde::Serialize;
 use crate::catalog::{self, Catalog, Entry};
 use crate::config::Config;
 use crate::datasets::RawTree;
-use crate::render::{self, RenderParams, Renderer};
+use crate::materialize::read_source;
+use crate::render::{self, Renderer};
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
@@ -161,16 +162,13 @@ fn prove(config: &Config, source: &Path) -> Proof {
         milliseconds: 0,
         error: None,
     };
-    match fs::read(source) {
-        Ok(bytes) => {
+    let mut bytes = Vec::new();
+    match read_source(source, &mut bytes) {
+        Ok(()) => {
             if let Ok(description) = render::describe(&bytes) {
                 proof.format = description.to_string();
             }
-            let params = RenderParams {
-                size: config.image_size,
-                quality: config.jpeg_quality,
-            };
-            let rendered = Renderer::new(params).render(&bytes);
+            let rendered = Renderer::new(config.render_params()).render(&bytes);
             proof.error = rendered.err().map(|error| error.to_string());
         }
         Err(error) => proof.error = Some(error.to_string()),

@@ -20,7 +20,10 @@ pub fn select_datasets(config: &Config, names: &[String]) -> anyhow::Result<BTre
         .map(|tree| tree.dataset.folder())
         .collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("--dataset {unknown}: the config has {}", known.join(", "));
+        bail!(
+            "--dataset {unknown}: the config has {} (a config file goes before --dataset, or with -c)",
+            known.join(", ")
+        );
     }
     Ok(names.iter().cloned().collect())
 }

@@ -9,11 +9,14 @@ use anyhow::Context;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
-use crate::materialize::{self, DatasetPlan, Job, Progress, Share, Summary};
-use crate::store::{StateFolder, free_space, read_failures};
+use crate::materialize::{self, DatasetPlan, Job, Missing, Progress, Share, Summary};
+use crate::store::{Failure, free_space, read_failure_log};
 
 /// Failures that are shown at the end; all are in the log.
 const SHOWN_FAILURES: usize = 5;
+
+/// Warnings of a dataset that are shown at the end.
+const SHOWN_WARNINGS: usize = 10;
 
 /// Missing images that `--finish` names for each dataset.
 const SHOWN_MISSING: usize = 10;
@@ -75,13 +78,14 @@ fn render(job: &Job) -> CliResult {
     let stop = stop_on_signal()?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
-    print_summary(job, &summary)?;
+    let printed = print_summary(job, &summary);
+    // What went wrong counts more than that nobody reads of it.
     done?;
-    Ok(match () {
-        () if summary.interrupted => Exit::Interrupted,
-        () if summary.failed() > 0 => Exit::Failure,
-        () => Exit::Success,
-    })
+    match () {
+        () if summary.interrupted => Ok(Exit::Interrupted),
+        () if summary.failed() > 0 => Ok(Exit::Failure),
+        () => printed.map(|()| Exit::Success),
+    }
 }
 
 /// The first signal ends the run in order, a second one at once.
@@ -104,21 +108,29 @@ fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
 fn finish(job: &Job) -> CliResult {
     let mut summary = Summary::default();
     let missing = materialize::finish(job, &mut summary)?;
-    print_summary(job, &summary)?;
+    let good = missing.is_empty() && summary.failed() == 0;
+    let printed = print_summary(job, &summary).and_then(|()| print_missing(&missing));
+    // What is missing counts more than that nobody reads of it.
+    if good {
+        printed.map(|()| Exit::Success)
+    } else {
+        Ok(Exit::Failure)
+    }
+}
+
+fn print_missing(missing: &Missing) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    for (dataset, numbers) in &missing {
-        let shown: Vec<String> = numbers
+    for (dataset, numbers) in missing {
+        let shown = numbers
             .iter()
             .take(SHOWN_MISSING)
-            .map(|number| names::image_id(*number))
-            .collect();
-        let more = numbers.len().saturating_sub(SHOWN_MISSING);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
+            .map(|number| names::image_id(*number));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = match numbers.len().saturating_sub(SHOWN_MISSING) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
         };
-        let (count, shown) = (numbers.len(), shown.join(", "));
+        let count = numbers.len();
         writeln!(
             out,
             "{dataset}: {count} images are missing from the index: {shown}{more}"
@@ -130,8 +142,7 @@ fn finish(job: &Job) -> CliResult {
             "Run the shares that these belong to (or all, without --part) and --finish again."
         )?;
     }
-    let good = missing.is_empty() && summary.failed() == 0;
-    Ok(if good { Exit::Success } else { Exit::Failure })
+    Ok(())
 }
 
 fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
@@ -159,12 +170,20 @@ fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{table}")?;
     for dataset in &summary.datasets {
-        for warning in &dataset.warnings {
+        for warning in dataset.warnings.iter().take(SHOWN_WARNINGS) {
             writeln!(out, "{}: warning: {warning}", dataset.dataset)?;
+        }
+        let more = dataset.warnings.len().saturating_sub(SHOWN_WARNINGS);
+        if more > 0 {
+            writeln!(
+                out,
+                "{}: {more} more warnings of this kind",
+                dataset.dataset
+            )?;
         }
     }
     if summary.failed() > 0 {
-        print_failures(&mut out, job, summary)?;
+        print_failures(&mut out, summary)?;
     }
     let left: u64 = summary
         .datasets
@@ -183,17 +202,15 @@ fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_failures(out: &mut impl Write, job: &Job, summary: &Summary) -> anyhow::Result<()> {
-    let state = StateFolder::of(&job.config.machex_path);
-    let failures = read_failures(state.path())?;
-    let names: Vec<&str> = summary
-        .datasets
-        .iter()
-        .map(|dataset| dataset.dataset)
-        .collect();
-    let failures = failures
-        .iter()
-        .filter(|failure| names.contains(&failure.dataset.as_str()));
+fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
+    let failures = read_failure_log(&summary.failure_log)?;
+    let is_of_this_run = |failure: &&Failure| {
+        summary
+            .datasets
+            .iter()
+            .any(|dataset| dataset.dataset == failure.dataset)
+    };
+    let failures = failures.iter().filter(is_of_this_run);
     for failure in failures.take(SHOWN_FAILURES) {
         let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
         let place = match &failure.source {

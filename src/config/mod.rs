@@ -2,6 +2,7 @@
 
 mod keys;
 mod path;
+mod places;
 mod size;
 mod values;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
+use crate::render::RenderParams;
 use keys::Key;
 use values::Reader;
 
@@ -87,6 +89,14 @@ impl Config {
         Self::from_mapping(file, &mapping)
     }
 
+    /// What the output looks like.
+    pub fn render_params(&self) -> RenderParams {
+        RenderParams {
+            size: self.image_size,
+            quality: self.jpeg_quality,
+        }
+    }
+
     fn from_mapping(file: PathBuf, mapping: &Mapping) -> Result<Self, ConfigError> {
         let folder = file.parent().unwrap_or(Path::new("/"));
         let mut reader = Reader::new(mapping, folder);
@@ -125,7 +135,10 @@ impl Config {
                 });
             }
         }
-        if trees.is_empty() && reader.problems().is_empty() {
+        if !datasets::ALL
+            .iter()
+            .any(|dataset| reader.has(dataset.root_key()))
+        {
             let keys: Vec<&str> = datasets::ALL
                 .iter()
                 .map(|dataset| dataset.root_key())
@@ -135,23 +148,15 @@ impl Config {
                 keys.join(", ")
             ));
         }
-        for tree in trees
-            .iter()
-            .filter(|tree| Some(&tree.root) == machex_path.as_ref())
-        {
-            reader.complain(format!(
-                "{}: {} is {}, too; the tree must not be written into raw data",
-                Key::MACHEX_PATH,
-                tree.root.display(),
-                tree.dataset.root_key()
-            ));
-        }
         let cache_path = cache_path.or_else(default_cache_path);
         if cache_path.is_none() {
             reader.require(
                 Key::CACHE_PATH,
                 "a folder; there is neither XDG_CACHE_HOME nor HOME",
             );
+        }
+        if let (Some(machex_path), Some(cache_path)) = (&machex_path, &cache_path) {
+            places::keep_apart(machex_path, cache_path, &trees, &mut reader);
         }
         reader.complain_about_unknown_keys();
         let (Some(machex_path), Some(cache_path), []) =

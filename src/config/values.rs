@@ -39,9 +39,14 @@ impl<'a> Reader<'a> {
         self.problems.push(problem);
     }
 
+    /// Whether there is a value for `key`, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// Complains about a key that is absent, unless it is there and has been complained about.
     pub(super) fn require(&mut self, key: &str, what: &str) {
-        if self.value(key).is_none() {
+        if !self.has(key) {
             self.complain(format!("{key} is missing: {what}"));
         }
     }

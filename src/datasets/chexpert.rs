@@ -1,6 +1,6 @@
 //! CheXpert (Stanford): JPEGs by patient and study, and labels in one CSV.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{Dataset, DatasetInfo, RawTree};
@@ -49,6 +49,7 @@ impl Dataset for Chexpert {
         let mut table = Table::open(catalog, &file)?;
         let (path, labels) = (table.column("Path")?, LabelColumns::of(&table)?);
         let mut numbers: HashMap<Box<str>, u32> = HashMap::new();
+        let mut without_label = BTreeSet::new();
         while let Some(row) = table.next_row()? {
             let key = row.get(path).unwrap_or_default().replace(PREFIX, "");
             let is_frontal = key.contains("frontal");
@@ -72,8 +73,16 @@ impl Dataset for Chexpert {
                 }
             };
             match label {
-                Ok(label) => catalog.set_label(number, Some(label)),
-                Err(fault) => catalog.fail(number, fault),
+                Ok(label) => {
+                    catalog.set_label(number, Some(label));
+                    if without_label.remove(&number) {
+                        catalog.restore(number);
+                    }
+                }
+                Err(fault) => {
+                    without_label.insert(number);
+                    catalog.fail(number, fault);
+                }
             }
         }
         Ok(())

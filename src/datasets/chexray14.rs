@@ -31,13 +31,13 @@ impl Dataset for ChexRay14 {
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
         let keys = lists::lines(catalog, &file)?;
+        catalog.input(&tree.root);
         let flat = tree.root.join("images");
         let parts = if is_dir(&flat) {
             Vec::new()
         } else {
             parts(tree, catalog)?
         };
-        catalog.input(&tree.root);
         catalog.views().frontal = keys.len() as u32;
         let whole = catalog.folder(&flat);
         if parts.is_empty() {

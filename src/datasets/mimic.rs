@@ -2,6 +2,7 @@
 //! files.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree, Report};
@@ -90,15 +91,21 @@ impl Dataset for Mimic {
         Ok(())
     }
 
-    fn report(&self, tree: &RawTree, key: &str) -> Option<Report> {
+    fn report(&self, tree: &RawTree, key: &str) -> io::Result<Option<Report>> {
         let root = tree.folder_option(REPORTS_ROOT.name).unwrap_or(&tree.root);
-        let study = format!("{}.txt", Path::new(key).parent()?.to_str()?);
-        let report = read_report(&root.join(&study)).or_else(|| {
-            // The root may be the folder `files` itself.
-            let below = study.strip_prefix(FILES)?.trim_start_matches('/');
-            (root.file_name()? == FILES).then(|| read_report(&root.join(below)))?
-        });
-        Some(report.unwrap_or_default())
+        let study = Path::new(key)
+            .parent()
+            .unwrap_or(Path::new(""))
+            .with_added_extension("txt");
+        let mut report = read_report(&root.join(&study))?;
+        // The root may be the folder `files` itself.
+        if report.is_none()
+            && root.file_name().is_some_and(|name| name == FILES)
+            && let Ok(below) = study.strip_prefix(FILES)
+        {
+            report = read_report(&root.join(below))?;
+        }
+        Ok(Some(report.unwrap_or_default()))
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -13,6 +13,7 @@ mod siim;
 mod vindrcxr;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{CatalogBuilder, CatalogError};
@@ -53,8 +54,11 @@ pub trait Dataset: Sync + Send {
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError>;
 
     /// The free-text report that belongs to the image `key`; `None` where a dataset has no reports.
-    fn report(&self, _tree: &RawTree, _key: &str) -> Option<Report> {
-        None
+    ///
+    /// # Errors
+    /// When there is a report and it cannot be read; names the file.
+    fn report(&self, _tree: &RawTree, _key: &str) -> io::Result<Option<Report>> {
+        Ok(None)
     }
 
     /// Writes a synthetic raw tree in this dataset's own layout.

@@ -1,6 +1,7 @@
 //! PadChest (BIMCV): PNGs of 16 bits, listed in one CSV with the projection of each.
 
 use std::collections::HashMap;
+use std::fs;
 
 use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
@@ -113,20 +114,27 @@ impl Dataset for PadChest {
 struct Layout<'a> {
     tree: &'a RawTree,
     flat: FolderId,
+    is_flat: bool,
     /// By ImageDir.
     known: HashMap<String, FolderId>,
     split: u32,
 }
 
 impl<'a> Layout<'a> {
+    /// Images directly in `images/` tell: left-over empty folders must not.
     fn new(tree: &'a RawTree, catalog: &mut CatalogBuilder) -> Self {
         let images = tree.root.join("images");
-        if is_dir(&images) {
-            catalog.input(&images);
-        }
+        catalog.input(&images);
+        let is_flat = fs::read_dir(&images).is_ok_and(|mut entries| {
+            entries.any(|entry| {
+                entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().ends_with(b".png"))
+            })
+        });
+        let flat = catalog.folder(&images);
         Self {
             tree,
-            flat: catalog.folder(&images),
+            flat,
+            is_flat,
             known: HashMap::new(),
             split: 0,
         }
@@ -134,6 +142,9 @@ impl<'a> Layout<'a> {
 
     /// The folder of the images of one ImageDir.
     fn folder(&mut self, directory: &str, catalog: &mut CatalogBuilder) -> FolderId {
+        if self.is_flat {
+            return self.flat;
+        }
         if let Some(folder) = self.known.get(directory) {
             return *folder;
         }
@@ -142,8 +153,7 @@ impl<'a> Layout<'a> {
             !directory.is_empty() && directory.bytes().all(|byte| byte.is_ascii_digit());
         let root = &self.tree.root;
         let candidates = [root.join("images").join(directory), root.join(directory)];
-        let split = candidates.iter().find(|path| is_number && is_dir(path));
-        let folder = match split {
+        let folder = match candidates.iter().find(|path| is_number && is_dir(path)) {
             Some(path) => {
                 self.split += 1;
                 catalog.folder(path)

@@ -30,6 +30,7 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
             source,
         },
     };
+    catalog.input(folder);
     let mut listing = Listing::default();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;

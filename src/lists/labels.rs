@@ -1,4 +1,4 @@
-//! CheXpert's labels, which two of the datasets have.
+//! Labels for 13 findings, which two of the datasets have.
 
 use super::{Column, Row, Table};
 use crate::catalog::{CatalogError, ClassLabel, EntryFault};

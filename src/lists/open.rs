@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
 
@@ -42,11 +42,6 @@ impl ListFile {
             list: name.to_owned(),
             folder: folders.first().cloned().unwrap_or_default(),
         })
-    }
-
-    /// The folder that it is in.
-    pub fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     /// Its text, inflated if need be.

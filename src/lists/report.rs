@@ -7,17 +7,14 @@ use std::path::Path;
 
 use crate::datasets::Report;
 
-/// Reads a report; `None` when there is no such file.
-pub fn read_report(path: &Path) -> Option<Report> {
+/// Reads a report; `None` when there is no such file. The error names the file.
+pub fn read_report(path: &Path) -> io::Result<Option<Report>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            let warning = format!("the report {} cannot be read: {error}", path.display());
-            return Some(Report {
-                text: String::new(),
-                warning: Some(warning),
-            });
+            let problem = format!("the report {} cannot be read: {error}", path.display());
+            return Err(io::Error::new(error.kind(), problem));
         }
     };
     let (text, warning) = match str::from_utf8(&bytes) {
@@ -33,10 +30,10 @@ pub fn read_report(path: &Path) -> Option<Report> {
             )
         }
     };
-    Some(Report {
+    Ok(Some(Report {
         text: essence(&text),
         warning,
-    })
+    }))
 }
 
 /// What the reference keeps of a report: the findings, or else the impression, on one line.
@@ -89,14 +86,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.txt");
         fs::write(&path, b"FINDINGS: caf\xe9").unwrap();
-        let report = read_report(&path).unwrap();
+        let report = read_report(&path).unwrap().unwrap();
         assert_eq!(report.text, "caf\u{e9}");
         assert!(
             report
                 .warning
                 .is_some_and(|warning| !warning.contains("caf"))
         );
-        assert_eq!(read_report(&folder.path().join("none.txt")), None);
+        assert_eq!(read_report(&folder.path().join("none.txt")).unwrap(), None);
+        assert!(read_report(folder.path()).is_err(), "a folder");
     }
 
     proptest! {

@@ -52,11 +52,15 @@ impl<'a> ImageWorker<'a> {
     ) -> Result<Outcome, MaterializeError> {
         let (source, key) = match self.plan.state_of(entry) {
             ImageState::Finished => return Ok(Outcome::Skipped),
+            // A source that is missing today may be back tomorrow: what was made of it stays, and is
+            // left out of the index.
             ImageState::Failed { cause, .. } => return Ok(Outcome::Failed { cause }),
             ImageState::Due { source, key } => (source, key),
         };
         let known = self.plan.records.get(entry.number());
-        if known.is_some_and(|record| record.key != key) {
+        // Without a record (the state folder was lost), what is there may be any image.
+        let path = self.plan.image_path(entry.number());
+        if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
         match self.render(&source) {
@@ -88,11 +92,17 @@ impl<'a> ImageWorker<'a> {
         write_atomically(&path, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;
         self.journal
-            .append(number, key, jpeg.len() as u64)
+            .append(
+                number,
+                key,
+                jpeg.len() as u64,
+                self.plan.records.get(number),
+            )
             .map_err(MaterializeError::io(&self.plan.state))
     }
 
-    /// What an earlier source or setting made must not stand where the present one fails.
+    /// What an earlier source or setting made must not stand where the present one cannot be
+    /// rendered.
     fn remove_stale(&self, number: u32) -> Result<(), MaterializeError> {
         if self.plan.records.get(number).is_none() {
             return Ok(());
@@ -108,7 +118,7 @@ impl<'a> ImageWorker<'a> {
 }
 
 /// Reads a whole source file into `buffer`, whose memory is used again from image to image.
-fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();

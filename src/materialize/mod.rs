@@ -21,6 +21,7 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
+pub(crate) use image::read_source;
 pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use progress::Progress;
 pub use run::run;
@@ -31,7 +32,6 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::datasets::RawTree;
-use crate::render::RenderParams;
 
 /// What to materialize of a config.
 #[derive(Clone)]
@@ -49,13 +49,5 @@ impl Job {
         self.config.trees.iter().filter(|tree| {
             self.datasets.is_empty() || self.datasets.contains(tree.dataset.folder())
         })
-    }
-
-    /// What the output looks like.
-    pub fn render_params(&self) -> RenderParams {
-        RenderParams {
-            size: self.config.image_size,
-            quality: self.config.jpeg_quality,
-        }
     }
 }

@@ -67,7 +67,7 @@ impl DatasetPlan {
             folder: job.config.machex_path.join(name),
             state,
             records,
-            params: job.render_params(),
+            params: job.config.render_params(),
         })
     }
 

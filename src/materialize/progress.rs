@@ -1,6 +1,6 @@
 //! How far a dataset is: a bar on a terminal, a plain line now and then elsewhere (a log file).
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +23,6 @@ pub struct Progress {
 enum Display {
     Bar(ProgressBar),
     Lines { last: Mutex<Instant> },
-    Silent,
 }
 
 impl Progress {
@@ -36,15 +35,6 @@ impl Progress {
                 last: Mutex::new(Instant::now()),
             }
         };
-        Self::with_display(name, total, display)
-    }
-
-    /// Shows nothing.
-    pub fn silent(name: &'static str, total: u32) -> Self {
-        Self::with_display(name, total, Display::Silent)
-    }
-
-    fn with_display(name: &'static str, total: u32, display: Display) -> Self {
         let started = Instant::now();
         let (done, rendered) = Default::default();
         Self {
@@ -76,10 +66,9 @@ impl Progress {
                 };
                 if last.elapsed() >= PLAIN_INTERVAL {
                     *last = Instant::now();
-                    eprintln!("{}", self.line(done, rendered));
+                    say(&self.line(done, rendered));
                 }
             }
-            Display::Silent => {}
         }
     }
 
@@ -106,11 +95,17 @@ impl Progress {
                     self.rendered.load(Ordering::Relaxed),
                 );
                 let (name, total, rate) = (self.name, self.total, self.rate(rendered));
-                eprintln!("{name}: {done} of {total} images, {rate:.1} images/s");
+                say(&format!(
+                    "{name}: {done} of {total} images, {rate:.1} images/s"
+                ));
             }
-            Display::Silent => {}
         }
     }
+}
+
+/// A reader of standard error that has gone away is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn bar(name: &'static str, total: u32) -> ProgressBar {

@@ -16,8 +16,7 @@ use crate::store::{FailureLog, Journal, RunLock, StateFolder, is_left_over, writ
 
 /// Renders what is not finished and writes the indexes (those of a share are left to
 /// [`super::finish`]). `stop` may be set at any time: the images at hand are finished, the summary
-/// says what was done. `progress` makes the progress display of a dataset with so many images;
-/// `begun` sees the summary so far whenever a dataset is done.
+/// says what was done. `progress` makes the progress display of a dataset with so many images.
 pub fn run(
     job: &Job,
     stop: &AtomicBool,

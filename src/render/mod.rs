@@ -131,7 +131,8 @@ impl Renderer {
     /// When the source is not an image that machex takes. A panic of a decoder is an error too:
     /// what fails is this image, not the run.
     pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
-        // Out of its place while in use: after a panic its state is not trusted any more.
+        // Out of its place while in use: after an error or a panic its state is not trusted any
+        // more. libjpeg, for one, refuses the next file after one with a broken header.
         let mut workshop = match self.workshop.take() {
             Some(workshop) => workshop,
             None => Workshop::new(self.params)?,
@@ -141,7 +142,9 @@ impl Renderer {
             let jpeg = workshop.render(source, size);
             Ok((workshop, jpeg))
         })?;
-        self.workshop = Some(workshop);
+        if jpeg.is_ok() {
+            self.workshop = Some(workshop);
+        }
         jpeg
     }
 }
@@ -213,4 +216,44 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, RenderError>) -> Result<T, Rend
             text.unwrap_or_else(|| "no message".to_owned()),
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Coding, Shade, Syntax, picture};
+
+    #[test]
+    fn a_bad_file_does_not_harm_the_next_one() {
+        let jpeg = picture(Coding::Jpeg { shade: Shade::Gray }, 90, 70, 1).unwrap();
+        let dicom = Coding::Dicom {
+            syntax: Syntax::Jpeg,
+            inverted: false,
+        };
+        let dicom = picture(dicom, 90, 70, 1).unwrap();
+        let mut bad_table = jpeg.clone();
+        let table = bad_table
+            .windows(2)
+            .position(|bytes| bytes == [0xff, 0xc4])
+            .unwrap();
+        bad_table[table + 5..table + 21].fill(255);
+        let tables_only = b"\xff\xd8\xff\xd9\xff\xda\0\x02".as_slice();
+        let mut renderer = Renderer::new(RenderParams {
+            size: 32,
+            quality: 95,
+        });
+        let expected = [&jpeg, &dicom].map(|source| renderer.render(source).unwrap());
+        for bad in [
+            &bad_table[..],
+            tables_only,
+            &jpeg[..40],
+            b"",
+            b"\xff\xd8\xff\xd9",
+        ] {
+            assert!(renderer.render(bad).is_err());
+            assert!(renderer.render(&jpeg).unwrap() == expected[0]);
+            assert!(renderer.render(bad).is_err());
+            assert!(renderer.render(&dicom).unwrap() == expected[1]);
+        }
+    }
 }

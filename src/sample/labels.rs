@@ -1,4 +1,4 @@
-//! Made-up labels, in the columns of CheXpert.
+//! Made-up labels.
 
 use crate::lists::LABELS;
 

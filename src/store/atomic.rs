@@ -3,6 +3,10 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 const SUFFIX: &str = ".tmp";
 
@@ -23,16 +27,29 @@ pub fn write_atomically(
     written
 }
 
-/// Hidden, beside the target and with the process number, so that two processes that make the
-/// same image by mistake do not write into one file.
+/// Hidden, beside the target and with a number that no other process has, so that two that make the
+/// same file, on one node or on two, do not write into one.
 fn temporary_path(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no file name"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{}{SUFFIX}", std::process::id()));
+    temporary.push(format!(".{:016x}{SUFFIX}", process_number()));
     Ok(path.with_file_name(temporary))
+}
+
+/// The process number alone would not do: in containers it is often the same.
+fn process_number() -> u64 {
+    static NUMBER: OnceLock<u64> = OnceLock::new();
+    *NUMBER.get_or_init(|| {
+        let host = rustix::system::uname();
+        let time = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let text = format!("{:?} {} {time:?}", host.nodename(), std::process::id());
+        xxh3_64(text.as_bytes())
+    })
 }
 
 /// Whether a file of this name is what a killed run left of [`write_atomically`] for `target`.
@@ -41,7 +58,7 @@ pub fn is_left_over(name: &str, target: &str) -> bool {
         .and_then(|rest| rest.strip_prefix(target))
         .and_then(|rest| rest.strip_prefix('.'))
         .and_then(|rest| rest.strip_suffix(SUFFIX))
-        .is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

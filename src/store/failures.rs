@@ -32,14 +32,25 @@ pub struct FailureLog {
 }
 
 impl FailureLog {
-    /// Opens the log of one share in the state folder. Failures of `datasets` are dropped from it,
-    /// since these are tried again now; those of other datasets stay.
+    /// Opens the log of one share in the state folder (`""` for a run of the whole, which puts one
+    /// log in the place of those of shares). Failures of `datasets` are dropped from it, since
+    /// these are tried again now; those of other datasets stay.
     pub fn open(state: &Path, share: &str, datasets: &BTreeSet<&str>) -> io::Result<Self> {
         let path = state.join(format!("{PREFIX}{share}{SUFFIX}"));
-        let kept = read_file(&path)?
+        let known = if share.is_empty() {
+            read_failures(state)?
+        } else {
+            read_failure_log(&path)?
+        };
+        let kept: Vec<Failure> = known
             .into_iter()
-            .filter(|failure| !datasets.contains(failure.dataset.as_str()));
-        rewrite(&path, kept)?;
+            .filter(|failure| !datasets.contains(failure.dataset.as_str()))
+            .collect();
+        if share.is_empty() {
+            merge_failures(state, &kept)?;
+        } else {
+            rewrite(&path, kept.into_iter())?;
+        }
         let file = File::options().append(true).open(&path)?;
         Ok(Self {
             path,
@@ -65,7 +76,7 @@ impl FailureLog {
 pub fn read_failures(state: &Path) -> io::Result<Vec<Failure>> {
     let mut all = Vec::new();
     for path in logs(state)? {
-        all.extend(read_file(&path)?);
+        all.extend(read_failure_log(&path)?);
     }
     all.sort();
     all.dedup_by(|a, b| (&a.dataset, a.image) == (&b.dataset, b.image));
@@ -97,7 +108,8 @@ fn logs(state: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<Failure>> {
+/// Reads one log; one that is not there has no failures.
+pub fn read_failure_log(path: &Path) -> io::Result<Vec<Failure>> {
     match fs::read(path) {
         // A torn last line is a failure that the next run meets again.
         Ok(text) => Ok(text

@@ -129,11 +129,19 @@ impl Journal {
     }
 
     /// Appends the record of an image whose file is in place. One write a line: a reader sees the
-    /// whole line or a torn one, which it passes over.
-    pub fn append(&self, image: u32, key: ContentKey, size: u64) -> io::Result<()> {
-        let time = SystemTime::now()
+    /// whole line or a torn one, which it passes over. It is newer than `known`, the record of the
+    /// image so far, even if a node whose clock is ahead wrote that.
+    pub fn append(
+        &self,
+        image: u32,
+        key: ContentKey,
+        size: u64,
+        known: Option<&Record>,
+    ) -> io::Result<()> {
+        let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX));
+        let time = known.map_or(now, |known| now.max(known.time.saturating_add(1)));
         let mut line = serde_json::to_vec(&Record {
             image,
             key,
@@ -172,11 +180,11 @@ mod tests {
     fn newest_record_of_all_shares_counts() {
         let folder = tempfile::tempdir().unwrap();
         let whole = Journal::open(folder.path(), "").unwrap();
-        whole.append(3, key("a"), 10).unwrap();
+        whole.append(3, key("a"), 10, None).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(2));
         let share = Journal::open(folder.path(), "-1-of-2").unwrap();
-        share.append(3, key("b"), 11).unwrap();
-        share.append(0, key("c"), 12).unwrap();
+        share.append(3, key("b"), 11, None).unwrap();
+        share.append(0, key("c"), 12, None).unwrap();
 
         let records = Records::read(folder.path()).unwrap();
         assert_eq!(
@@ -194,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Journal::open(folder.path(), "")
             .unwrap()
-            .append(0, key("a"), 1)
+            .append(0, key("a"), 1, None)
             .unwrap();
         let path = folder.path().join("finished.jsonl");
         let mut text = fs::read(&path).unwrap();
@@ -202,10 +210,30 @@ mod tests {
         fs::write(&path, text).unwrap();
         Journal::open(folder.path(), "")
             .unwrap()
-            .append(2, key("b"), 2)
+            .append(2, key("b"), 2, None)
             .unwrap();
 
         let records = Records::read(folder.path()).unwrap();
         assert!(records.get(0).is_some() && records.get(1).is_none() && records.get(2).is_some());
+    }
+
+    #[test]
+    fn a_record_is_newer_than_the_one_it_replaces_whatever_the_clocks_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Record {
+            image: 1,
+            key: key("a"),
+            size: 5,
+            time: u64::MAX - 9,
+        };
+        let text = serde_json::to_string(&ahead).unwrap() + "\n";
+        fs::write(folder.path().join("finished-1-of-2.jsonl"), text).unwrap();
+        let known = Records::read(folder.path()).unwrap();
+        let journal = Journal::open(folder.path(), "").unwrap();
+        journal.append(1, key("b"), 6, known.get(1)).unwrap();
+        assert_eq!(
+            Records::read(folder.path()).unwrap().get(1).unwrap().key,
+            key("b")
+        );
     }
 }

@@ -63,7 +63,7 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
             });
         }
         // Some network file systems have no locks: a missing safeguard is no reason not to work.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+        Err(TryLockError::Error(error)) if is_without_locks(&error) => {
             tracing::warn!(path = %path.display(), "this file system has no locks; make sure that only one machex works on a share");
             return Ok(file);
         }
@@ -80,6 +80,12 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
         .and_then(|()| file.write_all(holder.as_bytes()))
         .map_err(io_error)?;
     Ok(file)
+}
+
+/// "Not supported", or NFS without a lock daemon.
+fn is_without_locks(error: &io::Error) -> bool {
+    let no_daemon = rustix::io::Errno::NOLCK.raw_os_error();
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(no_daemon)
 }
 
 #[cfg(test)]

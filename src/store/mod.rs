@@ -4,9 +4,9 @@
 //! every entry of its root for a dataset. What machex remembers of it stands beside it:
 //!
 //! ```text
-//! /data/machex/chexpert/00/000000.jpg      finished images, tempfile + rename
-//! /data/machex/chexpert/index.json
-//! /data/machex.state/chexpert/finished.jsonl   one record an image: content key and size
+//! /data/machex/<dataset>/00/000000.jpg     finished images, tempfile + rename
+//! /data/machex/<dataset>/index.json
+//! /data/machex.state/<dataset>/finished.jsonl  one record an image: content key and size
 //! /data/machex.state/failures.jsonl            what could not be rendered, and why
 //! /data/machex.state/lock                      held while a run works
 //! ```
@@ -25,7 +25,7 @@ mod state;
 pub use atomic::{is_left_over, write_atomically};
 pub use content_key::ContentKey;
 pub use disk::{FreeSpace, free_space, is_disk_full};
-pub use failures::{Failure, FailureLog, merge_failures, read_failures};
+pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
 pub use state::StateFolder;

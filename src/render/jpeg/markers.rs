@@ -5,6 +5,9 @@ use std::ops::Range;
 /// Start of scan: the last segment that is looked at.
 pub(in crate::render) const SOS: u8 = 0xda;
 
+/// End of image.
+const EOI: u8 = 0xd9;
+
 /// One marker segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::render) struct Segment<'a> {
@@ -15,32 +18,48 @@ pub(in crate::render) struct Segment<'a> {
     pub range: Range<usize>,
 }
 
-/// The segments that follow the start of image, up to and with the first start of scan; ends early
-/// where the stream does, or where no marker stands.
+/// The segments that follow the start of image, up to and with the first start of scan. Ends early
+/// where the stream or the image does, and where a segment is cut off. Junk before a marker is
+/// passed over, as by libjpeg and Pillow.
 pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut at = 2;
     std::iter::from_fn(move || {
-        // Any number of 0xff may stand before a marker.
-        while let Some([0xff, 0xff]) = stream.get(at..at + 2) {
-            at += 1;
+        loop {
+            at += stream.get(at..)?.windows(2).position(is_marker)?;
+            let marker = stream[at + 1];
+            if is_alone(marker) {
+                at += 2;
+                continue;
+            }
+            if marker == EOI {
+                return None;
+            }
+            let [high, low] = *stream.get(at + 2..)?.first_chunk::<2>()?;
+            let body_len = usize::from(u16::from_be_bytes([high, low])).checked_sub(2)?;
+            let range = at..at + 4 + body_len;
+            let body = stream.get(at + 4..range.end)?;
+            at = if marker == SOS {
+                stream.len()
+            } else {
+                range.end
+            };
+            return Some(Segment {
+                marker,
+                body,
+                range,
+            });
         }
-        let [0xff, marker, high, low, rest @ ..] = stream.get(at..)? else {
-            return None;
-        };
-        let body_len = usize::from(u16::from_be_bytes([*high, *low])).checked_sub(2)?;
-        let body = rest.get(..body_len)?;
-        let range = at..at + 4 + body_len;
-        at = if *marker == SOS {
-            stream.len()
-        } else {
-            range.end
-        };
-        Some(Segment {
-            marker: *marker,
-            body,
-            range,
-        })
     })
+}
+
+/// 0xff and what is neither an escaped 0xff nor another fill byte.
+fn is_marker(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, marker] if !matches!(marker, 0 | 0xff))
+}
+
+/// Markers without a segment: TEM, RST0 to RST7, SOI.
+fn is_alone(marker: u8) -> bool {
+    matches!(marker, 0x01 | 0xd0..=0xd8)
 }
 
 #[cfg(test)]

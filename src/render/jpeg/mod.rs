@@ -116,11 +116,8 @@ impl SourceImage for JpegImage<'_> {
             // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
             part = whole;
             self.handle.header(self.bytes)?;
-            scratch.clear();
-            scratch.resize(whole.width * samples * whole.height, 0);
-            if pixels == Pixels::Cmyk {
-                scratch.fill(NO_INK);
-            }
+            let start = if pixels == Pixels::Cmyk { NO_INK } else { 0 };
+            grow(scratch, whole.width * samples * whole.height)?.fill(start);
             decode(self.handle, part, scratch)?;
         }
 

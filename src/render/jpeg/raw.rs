@@ -27,8 +27,18 @@ const WARNINGS: [&str; 8] = [
     "Application transferred too many scanlines",
 ];
 
-/// Part of TurboJPEG's words for a file beyond [`SCAN_LIMIT`].
-const TOO_MANY_SCANS: &str = "scans";
+/// Parts of messages that speak of no damage in the data: TurboJPEG's own, a file beyond
+/// [`SCAN_LIMIT`], no memory, nothing there to decode, and what libjpeg cannot do.
+const NOT_DAMAGE: [&str; 8] = [
+    "tj3",
+    "scans",
+    "Insufficient memory",
+    "Memory limit",
+    "no image",
+    "not supported",
+    "Not implemented",
+    "Unsupported",
+];
 
 /// Samples of a JPEG, as it stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +259,7 @@ impl Handle {
         };
         match self.last_fault(status) {
             None => Ok(Decoded::Whole),
-            Some(message) if message.starts_with("tj3") || message.contains(TOO_MANY_SCANS) => {
+            Some(message) if NOT_DAMAGE.iter().any(|part| message.contains(part)) => {
                 Err(malformed(message))
             }
             Some(_) => Ok(Decoded::Partly),

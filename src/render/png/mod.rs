@@ -10,7 +10,7 @@ mod rows;
 mod samples;
 
 use super::source::{Channels, SourceImage, Window, grow};
-use super::{Description, RenderError, error};
+use super::{Description, RenderError};
 use container::Container;
 use samples::Samples;
 
@@ -78,27 +78,23 @@ impl SourceImage for PngImage<'_> {
             return Ok(());
         }
         let end = window.top + window.height;
-        let mut given = rows::sequential(&self.container, 0..end, &mut |number, row| {
+        let mut given = rows::sequential(&self.container, end, &mut |number, row| {
             if number >= window.top {
                 take(row);
             }
-        })?;
+        });
         if given < end {
             // Broken image data: whole rows as far as they go, black below.
             let mended = repair::mend(&self.container, end)?;
-            let rest = given.max(window.top);
-            given = rows::sequential(
-                &mended.container(&self.container),
-                0..end,
-                &mut |number, row| {
-                    if number >= rest {
-                        take(row);
-                    }
-                },
-            )?;
-        }
-        if given < end {
-            return Err(error::malformed("PNG", "the image data cannot be read"));
+            let shown = given;
+            let mended = mended.container(&self.container);
+            given = rows::sequential(&mended, end, &mut |number, row| {
+                if number >= shown.max(window.top) {
+                    take(row);
+                }
+            });
+            let black = vec![0; self.container.row_len(self.container.width)];
+            (given.max(shown).max(window.top)..end).for_each(|_| take(&black));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Pillow inflates row by row and keeps the rows before the first that it cannot have, because the
 //! data end, do not inflate any more or name an unknown filter; all others stay zero. The `png`
 //! crate keeps back some of what it has inflated when data end. So the data are inflated once
-//! more, cut behind the last good row, filled up with rows of zeros, and handed to it again.
+//! more, cut behind the last good row, and handed to it again as data that end there in order.
 
 use std::io::Write;
 
@@ -31,35 +31,53 @@ impl Mended {
     }
 }
 
-/// Mends the rows before `end` (all passes if interlaced).
+/// Keeps the good ones of the rows before `end` (of all passes if interlaced).
 pub(super) fn mend(container: &Container<'_>, end: usize) -> Result<Mended, RenderError> {
-    let rows: Vec<usize> = row_lengths(container, end);
-    let total: usize = rows.iter().map(|len| 1 + len).sum();
+    let runs = runs(container, end);
+    let total = runs.iter().map(|run| run.bytes()).sum();
     let (mut data, failed) = inflate(container, total)?;
     let (mut good, mut last) = (0, 0);
-    for len in rows {
-        let next = good + 1 + len;
-        if data.get(good).is_none_or(|filter| *filter > LAST_FILTER) || data.len() < next {
-            break;
+    'rows: for run in runs {
+        for _ in 0..run.count {
+            let next = good + run.stored;
+            if data.get(good).is_none_or(|filter| *filter > LAST_FILTER) || data.len() < next {
+                break 'rows;
+            }
+            (last, good) = (good, next);
         }
-        (last, good) = (good, next);
     }
     if failed && data.len() == good {
         // zlib finds the fault in the same call that ends the row, and Pillow loses that row.
         good = last;
     }
     data.truncate(good);
-    // Filter 0 and zeros: a row of zeros.
-    data.resize(total, 0);
     Ok(Mended {
         idat: chunks(&data)?,
     })
 }
 
-/// Bytes of each stored row, without its filter type.
-fn row_lengths(container: &Container<'_>, end: usize) -> Vec<usize> {
+/// Stored rows of one length.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// Bytes of a row with its filter type.
+    stored: usize,
+    count: usize,
+}
+
+impl Run {
+    fn bytes(self) -> usize {
+        self.stored * self.count
+    }
+}
+
+/// The rows as they are stored: one run, or one for each Adam7 pass.
+fn runs(container: &Container<'_>, end: usize) -> Vec<Run> {
+    let run = |width, count| Run {
+        stored: 1 + container.row_len(width),
+        count,
+    };
     if !container.interlaced {
-        return vec![container.row_len(container.width); end];
+        return vec![run(container.width, end)];
     }
     /// First column and row of each Adam7 pass, and the steps from one to the next.
     const PASSES: [[usize; 4]; 7] = [
@@ -73,12 +91,11 @@ fn row_lengths(container: &Container<'_>, end: usize) -> Vec<usize> {
     ];
     PASSES
         .into_iter()
-        .flat_map(|[left, top, right, down]| {
+        .map(|[left, top, right, down]| {
             let width = container.width.saturating_sub(left).div_ceil(right);
             let height = container.height.saturating_sub(top).div_ceil(down);
             // A pass without columns has no rows either.
-            let height = if width == 0 { 0 } else { height };
-            std::iter::repeat_n(container.row_len(width), height)
+            run(width, if width == 0 { 0 } else { height })
         })
         .collect()
 }
@@ -86,10 +103,14 @@ fn row_lengths(container: &Container<'_>, end: usize) -> Vec<usize> {
 /// Inflates as far as it goes, to at most `most` bytes, and says whether it ended with a fault (a
 /// wrong sum of the whole data is one).
 fn inflate(container: &Container<'_>, most: usize) -> Result<(Vec<u8>, bool), RenderError> {
+    /// Deflate makes at most this many bytes of one (zlib's documentation).
+    const MOST_OF_ONE: usize = 1032;
+    let deflated: usize = container.deflated().map(<[u8]>::len).sum();
+    // One more than is wanted, so that what follows the last byte is looked at.
+    let room = (most + 1).min(deflated.saturating_mul(MOST_OF_ONE) + 1);
     let mut out = Vec::new();
-    // One more, so that what follows the last byte is looked at.
-    out.try_reserve_exact(most + 1)
-        .map_err(|_| RenderError::NoMemory { bytes: most })?;
+    out.try_reserve_exact(room)
+        .map_err(|_| RenderError::NoMemory { bytes: room })?;
     let mut state = Decompress::new(true);
     for mut input in container.deflated() {
         while !input.is_empty() && out.len() <= most {

@@ -1,7 +1,6 @@
 //! Rows as the file stores them, inflated and unfiltered by the `png` crate.
 
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
-use std::ops::Range;
 
 use png::{DecodeOptions, Decoder, Limits, Reader};
 
@@ -9,27 +8,28 @@ use super::super::RenderError;
 use super::container::Container;
 use super::repair;
 
-/// Calls `take` with the number and bytes of each row in `range` that can be decoded, in order;
+/// Calls `take` with the number and bytes of each row before `end` that can be decoded, in order;
 /// returns the number of the first that cannot.
 pub(super) fn sequential(
     container: &Container<'_>,
-    range: Range<usize>,
+    end: usize,
     take: &mut dyn FnMut(usize, &[u8]),
-) -> Result<usize, RenderError> {
+) -> usize {
     let header = container.plain_header();
     let Ok(mut reader) = reader(container, &header) else {
-        return Ok(range.start);
+        return 0;
     };
-    for number in range.clone() {
+    for number in 0..end {
         match reader.next_row() {
             Ok(Some(row)) => take(number, row.data()),
-            _ => return Ok(number),
+            _ => return number,
         }
     }
-    Ok(range.end)
+    end
 }
 
-/// Decodes an Adam7 image into `image`, which is all zeros and has rows without gaps.
+/// Decodes an Adam7 image into `image`, which is all zeros and has rows without gaps. What cannot
+/// be decoded stays zero.
 pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<(), RenderError> {
     if !fill_passes(container, image) {
         image.fill(0);

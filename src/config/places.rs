@@ -1,0 +1,35 @@
+//! Which folders must not lie in which.
+
+use std::path::Path;
+
+use super::keys::Key;
+use super::values::Reader;
+use crate::datasets::RawTree;
+
+/// Complains where the tree would be written over raw data, or where the cache lies in the tree's
+/// root, of which every entry is taken for a dataset.
+pub(super) fn keep_apart(
+    machex_path: &Path,
+    cache_path: &Path,
+    trees: &[RawTree],
+    reader: &mut Reader<'_>,
+) {
+    for raw in trees {
+        let is_over = |out: &RawTree| raw.root.starts_with(machex_path.join(out.dataset.folder()));
+        if raw.root == machex_path || trees.iter().any(is_over) {
+            let (key, path) = (raw.dataset.root_key(), machex_path.display());
+            reader.complain(format!(
+                "{}: in {path}, images would be written where {key} is; give another folder",
+                Key::MACHEX_PATH,
+            ));
+        }
+    }
+    if cache_path.starts_with(machex_path) {
+        reader.complain(format!(
+            "{}: {} lies in {}, where everything is taken for a dataset",
+            Key::CACHE_PATH,
+            cache_path.display(),
+            Key::MACHEX_PATH
+        ));
+    }
+}

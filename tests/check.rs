@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::process::Stdio;
 
 use common::Bench;
 use serde_json::Value;
@@ -95,6 +96,53 @@ fn a_list_that_cannot_be_read_is_an_error_of_that_dataset_alone() {
         error("chexpert")
     );
     assert!(report(&json, "padchest")["error"].is_null());
+}
+
+#[test]
+fn an_empty_folder_and_reports_that_are_nowhere_are_pointed_out() {
+    let bench = sample();
+    fs::create_dir(bench.path("nothing")).unwrap();
+    fs::remove_dir_all(bench.path("raw/objcxr/train")).unwrap();
+    fs::create_dir(bench.path("raw/objcxr/train")).unwrap();
+    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
+    fs::write(
+        bench.path("config.yml"),
+        config + "MIMIC_REPORTS_ROOT: nothing\n",
+    )
+    .unwrap();
+    let json = json(&bench, 0);
+    let warning = |dataset| {
+        report(&json, dataset)["warnings"][0]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        warning("objcxr").contains("no images"),
+        "{}",
+        warning("objcxr")
+    );
+    assert!(
+        warning("mimic").contains("has a report"),
+        "{}",
+        warning("mimic")
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_hide_a_failure() {
+    let bench = sample();
+    fs::remove_dir_all(bench.path("raw/rsna/stage_2_train_images_jpg")).unwrap();
+    for command in ["check", "materialize"] {
+        let mut child = bench
+            .command(&[command])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{command}");
+    }
 }
 
 #[test]

@@ -55,6 +55,39 @@ fn the_tree_is_not_written_into_raw_data() {
 }
 
 #[test]
+fn the_tree_is_not_written_over_raw_data_that_has_a_datasets_name() {
+    let bench = Bench::new();
+    for folder in ["data/openi", "cache"] {
+        fs::create_dir_all(bench.path(folder)).unwrap();
+    }
+    std::os::unix::fs::symlink(bench.path("data"), bench.path("link")).unwrap();
+    for machex_path in ["data", "link"] {
+        let config =
+            format!("MACHEX_PATH: {machex_path}\nFRONTAL_ONLY: false\nOPENI_ROOT: data/openi\n");
+        fs::write(bench.path("config.yml"), config).unwrap();
+        let text = bench.run(&["materialize"]).expect_status(1).stderr();
+        assert!(text.contains("OPENI_ROOT"), "{text}");
+    }
+    let config =
+        "MACHEX_PATH: out\nCACHE_PATH: out/cache\nFRONTAL_ONLY: false\nOPENI_ROOT: data/openi\n";
+    fs::write(bench.path("config.yml"), config).unwrap();
+    assert!(
+        bench
+            .run(&["check"])
+            .expect_status(1)
+            .stderr()
+            .contains("CACHE_PATH")
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_accepted() {
+    assert!(
+        complaint("\u{feff}MACHEX_PATH: out\r\nFRONTAL_ONLY: true\r\n").contains("No datasets")
+    );
+}
+
+#[test]
 fn what_is_no_config_is_said_to_be_none() {
     assert!(complaint("- a\n- b\n").contains("KEY: value"));
     assert!(complaint("a: [b\n").contains("not valid YAML"));
@@ -113,5 +146,5 @@ fn paths_are_taken_from_the_configs_own_folder() {
         fs::read_to_string(bench.out().join("chex-ray14/index.json")).unwrap(),
         "{}"
     );
-    assert!(bench.path("a/cache").is_dir());
+    assert!(bench.path("a/../out.state").is_dir());
 }

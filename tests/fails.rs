@@ -257,3 +257,57 @@ fn a_header_that_claims_too_much_is_refused_before_anything_is_allocated() {
     );
     assert!(Path::new("/etc/passwd").exists());
 }
+
+#[test]
+fn a_source_that_was_repaired_is_missing_and_no_longer_failed() {
+    let (bench, root) = copied("object-CXR", "OBJECTCXR_ROOT");
+    let bad = root.join("train/00000.jpg");
+    fs::write(&bad, "").unwrap();
+    bench
+        .run(&["materialize", "--part", "1/1"])
+        .expect_status(1);
+    let finish = || bench.run(&["materialize", "--finish"]).expect_status(1);
+    assert_eq!(finish().summary_of("objcxr")[3], 1);
+    fs::copy(root.join("train/79191.jpg"), &bad).unwrap();
+    let ran = finish();
+    assert_eq!(ran.summary_of("objcxr")[3], 0);
+    assert!(
+        ran.stdout().contains("missing from the index: 000000"),
+        "{}",
+        ran.stdout()
+    );
+}
+
+#[test]
+fn two_lists_that_cannot_be_read_are_both_named() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("raw")).unwrap();
+    bench.write_config("FRONTAL_ONLY: true\nCHEXPERT_ROOT: raw\nBRAX_ROOT: raw");
+    let text = bench.run(&["materialize"]).expect_status(1).stderr();
+    assert!(
+        text.contains("train.csv") && text.contains("master_spreadsheet_update.csv"),
+        "{text}"
+    );
+    assert!(!bench.out().exists(), "no work has begun");
+}
+
+#[test]
+fn a_label_of_a_later_row_mends_an_earlier_one() {
+    let (bench, root) = copied("CheXpert-v1.0", "CHEXPERT_ROOT");
+    let text = fs::read_to_string(fail("chexpert/train_text_label.csv")).unwrap();
+    let path = root.join("train/patient00001/study1/view1_frontal.jpg");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::copy(
+        root.join("train/patient01824/study2/view2_frontal.jpg"),
+        path,
+    )
+    .unwrap();
+    let row = text.lines().nth(1).unwrap().replace("yes", "1.0");
+    fs::write(
+        root.join("train.csv"),
+        format!("{}\n{row}\n", text.trim_end()),
+    )
+    .unwrap();
+    bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(index(&bench, "chexpert").len(), 1);
+}

@@ -184,6 +184,17 @@ fn padchest_in_the_folders_of_its_archives() {
 }
 
 #[test]
+fn padchest_images_are_found_beside_empty_folders() {
+    let sample = Sample::new();
+    sample.expect_same("padchest", |root| {
+        for number in 0..5 {
+            fs::create_dir_all(root.join(format!("images/{number}"))).unwrap();
+            fs::create_dir_all(root.join(number.to_string())).unwrap();
+        }
+    });
+}
+
+#[test]
 fn mimic_reports_may_come_from_another_download() {
     for reports_root in ["reports", "reports/files"] {
         let sample = Sample::new();

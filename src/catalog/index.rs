@@ -41,7 +41,8 @@ pub fn write(
         for (object, warning) in objects {
             out.write_all(if is_first { b"{\n" } else { b",\n" })?;
             out.write_all(&object)?;
-            warnings.extend(warning);
+            // The images of a study share a report, and its warning.
+            warnings.extend(warning.filter(|warning| warnings.last() != Some(warning)));
             is_first = false;
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{self, Catalog, Entry};
+use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::materialize::read_source;
@@ -19,6 +19,9 @@ use crate::render::{self, Renderer};
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
+
+/// Images of which the free-text reports are looked for, until one is found.
+const REPORTS: usize = 100;
 
 /// Faults that are named in a report.
 const NAMED: usize = 3;
@@ -91,7 +94,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
         ..TreeReport::default()
     };
     match catalog::load(tree, Some(&config.cache_path)) {
-        Ok(catalog) => look_through(config, &catalog, options, report),
+        Ok(catalog) => look_through(config, tree, &catalog, options, report),
         Err(error) => TreeReport {
             error: Some(error.to_string()),
             ..report
@@ -101,6 +104,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
 
 fn look_through(
     config: &Config,
+    tree: &RawTree,
     catalog: &Catalog,
     options: Options,
     mut report: TreeReport,
@@ -134,12 +138,36 @@ fn look_through(
                 .extend(entry.source().map(|path| path.display().to_string()));
         }
     }
+    let found = looked
+        .iter()
+        .filter(|(_, found)| *found)
+        .map(|(entry, _)| entry);
+    report.warnings.extend(no_reports(tree, found));
+    if views == Views::default() {
+        report
+            .warnings
+            .push("there are no images; is this the right folder?".to_owned());
+    }
     report.proof = looked
         .iter()
         .find(|(_, found)| *found)
         .and_then(|(entry, _)| entry.source().ok())
         .map(|source| prove(config, &source));
     report
+}
+
+/// A warning where images should have reports and none of the first has.
+fn no_reports<'a>(tree: &RawTree, images: impl Iterator<Item = &'a Entry<'a>>) -> Option<String> {
+    let mut looked_for = 0;
+    for entry in images.take(REPORTS) {
+        match tree.dataset.report(tree, entry.key()) {
+            Ok(None) => return None,
+            Ok(Some(report)) if !report.text.is_empty() => return None,
+            Ok(Some(_)) => looked_for += 1,
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    (looked_for > 0).then(|| format!("none of the first {looked_for} images has a report"))
 }
 
 /// At most `most` of `len` numbers, evenly spread, the first among them.

@@ -27,26 +27,26 @@ pub fn run(arguments: &Arguments) -> CliResult {
         .map(|tree| check::check(&config, tree, options))
         .collect();
     let good = reports.iter().all(TreeReport::is_good);
+    let exit = if good { Exit::Success } else { Exit::Failure };
+    exit.after_printing(print(&reports, good, arguments.json).map_err(Into::into))
+}
+
+fn print(reports: &[TreeReport], good: bool, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if arguments.json {
+    if json {
         let document = serde_json::json!({ "ok": good, "datasets": reports });
-        writeln!(out, "{document:#}")?;
-    } else {
-        write!(out, "{}", table(&reports))?;
-        for report in &reports {
-            write_notes(&mut out, report)?;
-        }
-        writeln!(
-            out,
-            "{}",
-            if good {
-                "\nAll is well."
-            } else {
-                "\nSomething would fail, see above."
-            }
-        )?;
+        return writeln!(out, "{document:#}");
     }
-    Ok(if good { Exit::Success } else { Exit::Failure })
+    write!(out, "{}", table(reports))?;
+    for report in reports {
+        write_notes(&mut out, report)?;
+    }
+    let end = if good {
+        "All is well."
+    } else {
+        "Something would fail, see above."
+    };
+    writeln!(out, "\n{end}")
 }
 
 fn table(reports: &[TreeReport]) -> Table {

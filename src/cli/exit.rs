@@ -16,6 +16,17 @@ pub enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// The end of a subcommand whose last words were `printed`: what went wrong before counts more
+    /// than that nobody reads of it.
+    pub fn after_printing(self, printed: anyhow::Result<()>) -> CliResult {
+        match self {
+            Exit::Success => printed.map(|()| self),
+            _ => Ok(self),
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(match exit {
@@ -33,10 +44,26 @@ pub fn report(result: CliResult) -> Exit {
         Ok(exit) => exit,
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "machex: {error:#}");
+            let _ = writeln!(io::stderr(), "machex: {}", on_one_line(&error));
             Exit::Failure
         }
     }
+}
+
+/// The error and its causes, without those that an error's own text ends with.
+fn on_one_line(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |mut line, cause| {
+            if !line.ends_with(&cause) {
+                if !line.is_empty() {
+                    line += ": ";
+                }
+                line += &cause;
+            }
+            line
+        })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -49,6 +76,14 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_not_said_twice() {
+        let error = anyhow::anyhow!("disk on fire")
+            .context("/x: disk on fire")
+            .context("config");
+        assert_eq!(on_one_line(&error), "config: /x: disk on fire");
+    }
 
     #[test]
     fn a_closed_pipe_is_success_and_other_errors_are_not() {

@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
     /// Worker threads, instead of NUM_WORKERS
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     workers: Option<u16>,
     /// Show what would be done, how much room it takes and how much there is; change nothing
     #[arg(long)]
@@ -78,14 +78,18 @@ fn render(job: &Job) -> CliResult {
     let stop = stop_on_signal()?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
-    let printed = print_summary(job, &summary);
-    // What went wrong counts more than that nobody reads of it.
+    // A run that could not begin has nothing to show.
+    let printed = match (&done, summary.datasets.as_slice()) {
+        (Err(_), []) => Ok(()),
+        _ => print_summary(job, &summary, done.is_ok()),
+    };
     done?;
-    match () {
-        () if summary.interrupted => Ok(Exit::Interrupted),
-        () if summary.failed() > 0 => Ok(Exit::Failure),
-        () => printed.map(|()| Exit::Success),
-    }
+    let exit = match () {
+        () if summary.interrupted => Exit::Interrupted,
+        () if summary.failed() > 0 => Exit::Failure,
+        () => Exit::Success,
+    };
+    exit.after_printing(printed)
 }
 
 /// The first signal ends the run in order, a second one at once.
@@ -109,13 +113,9 @@ fn finish(job: &Job) -> CliResult {
     let mut summary = Summary::default();
     let missing = materialize::finish(job, &mut summary)?;
     let good = missing.is_empty() && summary.failed() == 0;
-    let printed = print_summary(job, &summary).and_then(|()| print_missing(&missing));
-    // What is missing counts more than that nobody reads of it.
-    if good {
-        printed.map(|()| Exit::Success)
-    } else {
-        Ok(Exit::Failure)
-    }
+    let printed = print_summary(job, &summary, true).and_then(|()| print_missing(&missing));
+    let exit = if good { Exit::Success } else { Exit::Failure };
+    exit.after_printing(printed)
 }
 
 fn print_missing(missing: &Missing) -> anyhow::Result<()> {
@@ -145,7 +145,7 @@ fn print_missing(missing: &Missing) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
+fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("dataset", Align::Left),
         ("images", Align::Right),
@@ -192,7 +192,7 @@ fn print_summary(job: &Job, summary: &Summary) -> anyhow::Result<()> {
         .sum();
     if summary.interrupted {
         writeln!(out, "Interrupted; run the same command again to go on.")?;
-    } else if left == 0 && summary.failed() == 0 && !job.share.is_whole() {
+    } else if is_whole && left == 0 && summary.failed() == 0 && !job.share.is_whole() {
         writeln!(
             out,
             "Share {} is done; run --finish after all shares.",

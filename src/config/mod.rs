@@ -81,7 +81,7 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
         let text = fs::read_to_string(&file)?;
-        let mapping = match serde_yaml::from_str(&text)? {
+        let mapping = match serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))? {
             Value::Mapping(mapping) => mapping,
             Value::Null => Mapping::new(),
             _ => return Err(ConfigError::NoMapping),

@@ -1,6 +1,7 @@
 //! Which folders must not lie in which.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::keys::Key;
 use super::values::Reader;
@@ -15,8 +16,10 @@ pub(super) fn keep_apart(
     reader: &mut Reader<'_>,
 ) {
     for raw in trees {
-        let is_over = |out: &RawTree| raw.root.starts_with(machex_path.join(out.dataset.folder()));
-        if raw.root == machex_path || trees.iter().any(is_over) {
+        let root = real(&raw.root);
+        let is_over =
+            |out: &RawTree| root.starts_with(real(&machex_path.join(out.dataset.folder())));
+        if root == real(machex_path) || trees.iter().any(is_over) {
             let (key, path) = (raw.dataset.root_key(), machex_path.display());
             reader.complain(format!(
                 "{}: in {path}, images would be written where {key} is; give another folder",
@@ -24,12 +27,21 @@ pub(super) fn keep_apart(
             ));
         }
     }
-    if cache_path.starts_with(machex_path) {
+    if real(cache_path).starts_with(real(machex_path)) {
         reader.complain(format!(
             "{}: {} lies in {}, where everything is taken for a dataset",
             Key::CACHE_PATH,
             cache_path.display(),
             Key::MACHEX_PATH
         ));
+    }
+}
+
+/// A path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    match (fs::canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        (Err(_), _, _) => path.to_owned(),
     }
 }

@@ -106,12 +106,15 @@ impl<'a> Reader<'a> {
 
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let value = self.value(key)?;
-        match value.as_str() {
-            Some(text) if !text.is_empty() => {
-                Some(path::absolute(&path::without_tilde(text), self.folder))
-            }
-            _ => self.wrong(key, value, "a path"),
+        let Some(text) = value.as_str().filter(|text| !text.is_empty()) else {
+            return self.wrong(key, value, "a path");
+        };
+        let path = path::absolute(&path::without_tilde(text), self.folder);
+        if path.to_str().is_none() {
+            // Paths stand in index.json, and keys may hold them.
+            return self.wrong(key, value, "below a folder whose path is UTF-8");
         }
+        Some(path)
     }
 
     /// A folder that is there.

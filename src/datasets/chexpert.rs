@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{Dataset, DatasetInfo, RawTree};
-use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, Place};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
@@ -81,7 +81,7 @@ impl Dataset for Chexpert {
                 }
                 Err(fault) => {
                     without_label.insert(number);
-                    catalog.fail(number, fault);
+                    catalog.fail(number, EntryFault(format!("{LIST}, {fault}")));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! PadChest (BIMCV): PNGs of 16 bits, listed in one CSV with the projection of each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
 use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
@@ -65,18 +65,15 @@ impl Dataset for PadChest {
         let directory = table.find("ImageDir");
         let mut layout = Layout::new(tree, catalog);
         let strict = tree.bool_option(STRICT_VETO.name);
-        let veto = VETO.map(|name| {
-            if strict {
-                name.replace(' ', "")
-            } else {
-                name.to_owned()
-            }
-        });
+        let mut veto: BTreeSet<String> = VETO.map(str::to_owned).into();
+        if strict {
+            veto.extend(VETO.map(|name| name.replace(' ', "")));
+        }
         while let Some(row) = table.next_row()? {
             let projection = row.get(projection).unwrap_or_default();
             let is_kept = VIEWS.takes(&projection, tree, catalog);
             let key = row.get(key).unwrap_or_default();
-            if is_kept && !veto.iter().any(|name| *name == key) {
+            if is_kept && !veto.contains(key.as_ref()) {
                 let directory = directory
                     .and_then(|column| row.id(column))
                     .unwrap_or_default();

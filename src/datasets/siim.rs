@@ -26,7 +26,7 @@ impl Dataset for SiimAcr {
         catalog.set_layout(format!("{IMAGES}/"));
         // Keys are full paths, as in the reference; the part below the root is what is looked up.
         let images = tree.root.join(IMAGES);
-        let skip = (images.as_os_str().len() - IMAGES.len()) as u16;
+        let skip = (images.to_string_lossy().len() - IMAGES.len()) as u16;
         let folder = catalog.folder(&tree.root);
         for path in walk(catalog, &images, ".dcm")? {
             catalog.views().frontal += 1;

@@ -17,6 +17,9 @@ const MISSING: [&str; 19] = [
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
+/// A line behind the last: where it is not a row of its own, a quote has not been closed.
+const END: &[u8] = b"\x01end of the list\x01";
+
 /// A CSV file with a header, read row by row.
 pub struct Table {
     config_key: &'static str,
@@ -49,7 +52,7 @@ impl Table {
             .flexible(true)
             .has_headers(false)
             .buffer_capacity(256 << 10)
-            .from_reader(file.open().map_err(io)?);
+            .from_reader(with_end(file.open().map_err(io)?));
         let mut table = Self {
             config_key,
             path: file.path.clone(),
@@ -103,22 +106,44 @@ impl Table {
     /// Reads the next record that is not a blank line.
     fn advance(&mut self) -> Result<bool, CatalogError> {
         loop {
-            let line = self.reader.position().line();
             match self.reader.read_byte_record(&mut self.record) {
-                Ok(false) => return Ok(false),
                 Ok(true) if is_blank(&self.record) => {}
-                Ok(true) => return Ok(true),
+                Ok(true) if self.record.len() == 1 && &self.record[0] == END => return Ok(false),
+                Ok(true) if holds_end(&self.record) => {
+                    return Err(
+                        self.row_error("a quote is opened here and never closed".to_owned())
+                    );
+                }
+                Ok(more) => return Ok(more),
                 Err(error) => {
-                    return Err(CatalogError::Row {
-                        config_key: self.config_key,
-                        path: self.path.clone(),
-                        line,
-                        problem: error.to_string(),
-                    });
+                    return Err(self.row_error(error.to_string()));
                 }
             }
         }
     }
+
+    /// A fault of the present record.
+    fn row_error(&self, problem: String) -> CatalogError {
+        CatalogError::Row {
+            config_key: self.config_key,
+            path: self.path.clone(),
+            line: self.record.position().map_or(0, csv::Position::line),
+            problem,
+        }
+    }
+}
+
+fn with_end(list: Box<dyn Read>) -> Box<dyn Read> {
+    Box::new(
+        list.chain(b"\n".as_slice())
+            .chain(END)
+            .chain(b"\n".as_slice()),
+    )
+}
+
+fn holds_end(record: &ByteRecord) -> bool {
+    let last = record.iter().next_back().unwrap_or_default();
+    last.len() > END.len() && last.trim_ascii_end().ends_with(END)
 }
 
 /// Whether a line holds nothing but blanks.
@@ -200,6 +225,14 @@ mod tests {
             error.contains("expected at most 2 fields, found 3"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_names_its_line() {
+        let error = rows(b"a,b\n1,2\n3,\"x\n4,5\n").unwrap_err().to_string();
+        assert!(error.contains("line 3: a quote is opened"), "{error}");
+        assert_eq!(rows(b"a,b\n1,x\"").unwrap(), [row("1", "x\"")]);
+        assert_eq!(rows(b"a,b\r1,2").unwrap(), [row("1", "2")]);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::store::LockError;
 /// A fault that concerns the run and not one image.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterializeError {
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
+    /// All lists that cannot be read.
+    #[error("{}", as_lines(.0))]
+    Catalogs(Vec<CatalogError>),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("{path}: {source}", path = path.display())]
@@ -27,6 +28,20 @@ pub enum MaterializeError {
         path = path.display()
     )]
     DiskFull { path: PathBuf },
+}
+
+impl From<CatalogError> for MaterializeError {
+    fn from(error: CatalogError) -> Self {
+        Self::Catalogs(vec![error])
+    }
+}
+
+fn as_lines(errors: &[CatalogError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n  ")
 }
 
 impl MaterializeError {

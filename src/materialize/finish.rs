@@ -99,10 +99,11 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
             };
             match plan.state_of(&entry) {
                 ImageState::Finished => return true,
-                ImageState::Failed { cause, .. } => push(failure(plan, &entry, cause)),
-                // A failure counts only for the key it was seen with: numbers move when lists change.
-                ImageState::Due { .. } => match known.get(&number) {
-                    Some(failure) if failure.key == entry.key() => push((*failure).clone()),
+                ImageState::Failed { cause, .. } => push(failure(plan, &entry, cause, None)),
+                // A failure counts only for the source it was seen with: numbers move when lists change,
+                // and sources are repaired.
+                ImageState::Due { key, .. } => match known.get(&number) {
+                    Some(failure) if failure.content == Some(key) => push((*failure).clone()),
                     _ => missing
                         .lock()
                         .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -22,7 +22,11 @@ const KEEP_CAPACITY: usize = 64 << 20;
 pub(super) enum Outcome {
     New,
     Skipped,
-    Failed { cause: String },
+    /// With what the source and settings were, if there was a source to look at.
+    Failed {
+        cause: String,
+        content: Option<ContentKey>,
+    },
 }
 
 /// Renders images one after another; one for each worker thread.
@@ -54,7 +58,12 @@ impl<'a> ImageWorker<'a> {
             ImageState::Finished => return Ok(Outcome::Skipped),
             // A source that is missing today may be back tomorrow: what was made of it stays, and is
             // left out of the index.
-            ImageState::Failed { cause, .. } => return Ok(Outcome::Failed { cause }),
+            ImageState::Failed { cause, .. } => {
+                return Ok(Outcome::Failed {
+                    cause,
+                    content: None,
+                });
+            }
             ImageState::Due { source, key } => (source, key),
         };
         let known = self.plan.records.get(entry.number());
@@ -70,7 +79,10 @@ impl<'a> ImageWorker<'a> {
             }
             Err(cause) => {
                 self.remove_stale(entry.number())?;
-                Ok(Outcome::Failed { cause })
+                Ok(Outcome::Failed {
+                    cause,
+                    content: Some(key),
+                })
             }
         }
     }

@@ -51,9 +51,19 @@ pub struct Forecast {
 /// Reads the catalogs and records of all datasets of a job. Nothing is written but the catalogs'
 /// stored forms.
 pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
-    job.trees()
-        .map(|tree| DatasetPlan::new(job, tree))
-        .collect()
+    let (mut plans, mut faults) = (Vec::new(), Vec::new());
+    for tree in job.trees() {
+        match DatasetPlan::new(job, tree) {
+            Ok(plan) => plans.push(plan),
+            Err(MaterializeError::Catalogs(mut more)) => faults.append(&mut more),
+            Err(error) => return Err(error),
+        }
+    }
+    if faults.is_empty() {
+        Ok(plans)
+    } else {
+        Err(MaterializeError::Catalogs(faults))
+    }
 }
 
 impl DatasetPlan {

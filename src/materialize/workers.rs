@@ -9,7 +9,7 @@ use super::image::{ImageWorker, Outcome};
 use super::plan::{DatasetPlan, index_path};
 use super::{DatasetSummary, MaterializeError, Progress};
 use crate::catalog::Entry;
-use crate::store::{Failure, FailureLog, Journal};
+use crate::store::{ContentKey, Failure, FailureLog, Journal};
 
 /// What the workers of one dataset share.
 pub(super) struct Workers<'a> {
@@ -92,9 +92,9 @@ impl Workers<'_> {
         match outcome {
             Outcome::New => lock(tally).new += 1,
             Outcome::Skipped => lock(tally).skipped += 1,
-            Outcome::Failed { cause } => {
+            Outcome::Failed { cause, content } => {
                 lock(tally).failed.push(entry.number());
-                let failure = failure(self.plan, entry, cause);
+                let failure = failure(self.plan, entry, cause, content);
                 let path = self.failures.path();
                 self.failures
                     .append(&failure)
@@ -107,13 +107,19 @@ impl Workers<'_> {
 }
 
 /// The line of `failures.jsonl` for an entry.
-pub(super) fn failure(plan: &DatasetPlan, entry: &Entry<'_>, cause: String) -> Failure {
+pub(super) fn failure(
+    plan: &DatasetPlan,
+    entry: &Entry<'_>,
+    cause: String,
+    content: Option<ContentKey>,
+) -> Failure {
     Failure {
         dataset: plan.tree.dataset.folder().to_owned(),
         image: entry.number(),
         key: entry.key().to_owned(),
         source: entry.source().ok(),
         cause,
+        content,
     }
 }
 

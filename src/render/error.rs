@@ -7,7 +7,9 @@ pub enum RenderError {
     Empty,
     #[error("neither a PNG, a JPEG nor a DICOM file")]
     UnknownFormat,
-    #[error("{width}x{height} pixels are more than machex takes (512 megapixels)")]
+    #[error(
+        "{width}x{height} pixels are more than machex takes (512 megapixels, 1,048,576 a side)"
+    )]
     TooLarge { width: u64, height: u64 },
     #[error("the image has no pixels ({width}x{height})")]
     NoPixels { width: u64, height: u64 },

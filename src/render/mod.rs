@@ -34,6 +34,9 @@ pub const RENDERER_VERSION: u32 = 1;
 /// Largest source image in pixels (512 megapixels): more is refused before anything is allocated.
 pub const MAX_PIXELS: u64 = 512 << 20;
 
+/// Longest side in pixels: a row must not be a burden by itself.
+pub const MAX_SIDE: u64 = 1 << 20;
+
 /// Scratch memory above this size is given back after use: one huge image must not cost every
 /// worker its memory for the rest of the run.
 const KEEP_CAPACITY: usize = 64 << 20;

@@ -1,6 +1,6 @@
 //! What every decoder offers the rest of the renderer: its size, and its rows from top to bottom.
 
-use super::{MAX_PIXELS, RenderError};
+use super::{MAX_PIXELS, MAX_SIDE, RenderError};
 
 /// Samples a pixel, as they go on to the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) trait SourceImage {
 pub(super) fn check_size(width: u64, height: u64) -> Result<(), RenderError> {
     match width.checked_mul(height) {
         Some(0) => Err(RenderError::NoPixels { width, height }),
-        Some(pixels) if pixels <= MAX_PIXELS => Ok(()),
+        Some(pixels) if pixels <= MAX_PIXELS && width.max(height) <= MAX_SIDE => Ok(()),
         _ => Err(RenderError::TooLarge { width, height }),
     }
 }
@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn sizes_are_limited() {
-        assert!(check_size(1, 512 << 20).is_ok());
+        assert!(check_size(32_768, 16_384).is_ok());
+        assert!(check_size(1, (1 << 20) + 1).is_err());
         assert!(check_size(u64::MAX, 2).is_err());
         assert!(check_size(32_768, 16_385).is_err());
         assert!(check_size(0, 7).is_err());

@@ -16,7 +16,7 @@ use crate::render::{RENDERER_VERSION, RenderParams};
 /// version. A changed source or setting has another key, so that it can never be taken for what
 /// was made before. XXH3 with 128 bits: sources are not hostile, and a million keys collide with
 /// a probability below 1e-26.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ContentKey(u128);
 

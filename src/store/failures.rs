@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::write_atomically;
+use super::{ContentKey, write_atomically};
 
 const PREFIX: &str = "failures";
 const SUFFIX: &str = ".jsonl";
@@ -23,6 +23,9 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
     pub cause: String,
+    /// What the source and the settings were; absent where there was no source to look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentKey>,
 }
 
 /// The failures of one run, appended as they happen.
@@ -146,6 +149,7 @@ mod tests {
             key: format!("{image}.png"),
             source: Some(PathBuf::from("/raw/x.png")),
             cause: "the file is empty".into(),
+            content: None,
         }
     }
 

@@ -19,8 +19,11 @@ demo: setup
 	@echo "The first lines of an index:"
 	@head -n 6 $(SAMPLE)/machex/*/index.json | head -n 8
 
-# All tests.
+# All tests. One mounts a small tmpfs, to fill it up; only root can.
 test: setup
+	@if [ "$$(id -u)" -ne 0 ]; then \
+		echo "not root: the test of a full disk is left out"; export MACHEX_SKIP_MOUNT=1; \
+	fi; \
 	cargo test --locked
 
 # What a change must pass before it lands, besides the tests.

@@ -21,8 +21,9 @@ pub(super) fn frame<'a>(
     let samples = header.samples();
     let stored = if subsampled { samples / 3 * 2 } else { samples };
     let len = stored * usize::from(header.bits_allocated / 8);
-    let Some(bytes) = bytes.get(..len) else {
-        let found = bytes.len();
+    let whole = bytes;
+    let Some(bytes) = whole.get(..len) else {
+        let found = whole.len();
         let problem =
             format!("the pixel data have {found} bytes, but rows and columns ask for {len}");
         return Err(malformed(&problem));
@@ -31,7 +32,11 @@ pub(super) fn frame<'a>(
         8 => {
             let mut values = Cow::Borrowed(bytes);
             if swapped {
-                values = swap_pairs(bytes).into();
+                // With the pad byte of an odd number, which comes before the last sample.
+                let pairs = whole.get(..len.next_multiple_of(2)).unwrap_or(bytes);
+                let mut swapped = swap_pairs(pairs);
+                swapped.truncate(len);
+                values = swapped.into();
             }
             if subsampled {
                 values = expand_422(&values).into();
@@ -76,11 +81,32 @@ fn expand_422(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::source::Channels;
+    use super::super::header::Coding;
     use super::*;
 
     #[test]
     fn chroma_is_given_to_both_pixels() {
         assert_eq!(expand_422(&[1, 2, 3, 4]), [1, 3, 4, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_pad_byte_of_swapped_samples_is_not_one_of_them() {
+        let header = Header {
+            coding: Coding::Native,
+            rows: 1,
+            columns: 3,
+            channels: Channels::Gray,
+            bits_allocated: 8,
+            signed: false,
+            big_endian: true,
+            inverted: false,
+            photometric: "MONOCHROME2".to_owned(),
+            planar: false,
+        };
+        let frame = frame(&header, &[2, 1, 0, 3], true).unwrap();
+        assert!(matches!(&frame.samples, Samples::Bytes { values, .. } if **values == [1, 2, 3]));
+        assert!(super::frame(&header, &[2, 1], true).is_err());
     }
 
     #[test]

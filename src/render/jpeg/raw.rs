@@ -29,7 +29,7 @@ const WARNINGS: [&str; 8] = [
 
 /// Parts of messages that speak of no damage in the data: TurboJPEG's own, a file beyond
 /// [`SCAN_LIMIT`], no memory, nothing there to decode, and what libjpeg cannot do.
-const NOT_DAMAGE: [&str; 8] = [
+const NOT_DAMAGE: [&str; 9] = [
     "tj3",
     "scans",
     "Insufficient memory",
@@ -37,7 +37,8 @@ const NOT_DAMAGE: [&str; 8] = [
     "no image",
     "not supported",
     "Not implemented",
-    "Unsupported",
+    "Unsupported color conversion",
+    "Unsupported JPEG process",
 ];
 
 /// Samples of a JPEG, as it stores them.

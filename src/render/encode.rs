@@ -18,6 +18,8 @@ pub(super) struct Encoder {
     size: usize,
     /// One plane of 128, for both chroma components of gray images.
     chroma: Vec<u8>,
+    /// Room for the largest JPEG, used over and over.
+    buffer: Vec<u8>,
 }
 
 impl Encoder {
@@ -26,10 +28,12 @@ impl Encoder {
         handle.set(tj::TJPARAM_TJPARAM_QUALITY, c_int::from(params.quality))?;
         handle.set(tj::TJPARAM_TJPARAM_SUBSAMP, tj::TJSAMP_TJSAMP_420 as c_int)?;
         let size = params.size as usize;
+        let most = Handle::most_encoded(params.size as c_int);
         Ok(Self {
             handle,
             size,
             chroma: vec![128; size.div_ceil(2) * size.div_ceil(2)],
+            buffer: vec![0; most],
         })
     }
 
@@ -39,18 +43,24 @@ impl Encoder {
         pixels: &[u8],
         channels: Channels,
     ) -> Result<Vec<u8>, RenderError> {
-        let encoded = match channels {
-            Channels::Gray if self.size.is_multiple_of(2) => {
-                self.handle.encode(pixels, Some(&self.chroma), self.size)
+        let Self {
+            handle,
+            size,
+            chroma,
+            buffer,
+        } = self;
+        let jpeg = match channels {
+            Channels::Gray if size.is_multiple_of(2) => {
+                handle.encode(pixels, Some(chroma), *size, buffer)
             }
             // TurboJPEG wants planes of even sizes: the rare odd image takes the long way.
             Channels::Gray => {
                 let rgb: Vec<u8> = pixels.iter().flat_map(|sample| [*sample; 3]).collect();
-                self.handle.encode(&rgb, None, self.size)
+                handle.encode(&rgb, None, *size, buffer)
             }
-            Channels::Rgb => self.handle.encode(pixels, None, self.size),
+            Channels::Rgb => handle.encode(pixels, None, *size, buffer),
         };
-        encoded.map_err(RenderError::Encode)
+        jpeg.map(<[u8]>::to_vec).map_err(RenderError::Encode)
     }
 }
 

@@ -13,10 +13,10 @@ pub(super) enum Normaliser {
 /// `(value - low) * 255 / range` in 16-bit arithmetic, so that a SIMD register holds many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Formula {
-    low: u16,
-    range: u16,
+    pub low: u16,
+    pub range: u16,
     /// 255 / range with 16 fractional bits, rounded down: gives the quotient or one less.
-    factor: u16,
+    pub factor: u16,
 }
 
 impl Formula {
@@ -129,17 +129,21 @@ mod tests {
 
         #[test]
         fn many_at_a_time_equal_one_by_one(
-            values in proptest::collection::vec(any::<i16>(), 1..200),
-            low in any::<u16>(),
-            range in 256u16..32767,
+            distances in proptest::collection::vec(any::<u16>(), 1..200),
+            low in 0u16..32768,
+            range in 256u16..=32767,
             flip in prop_oneof![Just(0u16), Just(0x8000)],
         ) {
             let formula = Formula::new(low, range).unwrap();
+            let values: Vec<u16> = distances
+                .iter()
+                .map(|distance| (low + distance % (range + 1)) ^ flip)
+                .collect();
             let expected: Vec<u8> =
-                values.iter().map(|value| formula.apply(*value as u16 ^ flip)).collect();
+                values.iter().map(|value| formula.apply(value ^ flip)).collect();
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             let stored = Samples::Stored { bytes: &bytes, big_endian: false, flip };
-            let words = Samples::Words { values: values.iter().map(|value| *value as u16).collect(), flip };
+            let words = Samples::Words { values: values.clone(), flip };
             for samples in [stored, words] {
                 let mut out = vec![0; values.len()];
                 samples.compute(0, formula, &mut out);

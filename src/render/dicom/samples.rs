@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::normalise::Formula;
 
 /// The decoded pixels of an image.
@@ -111,21 +113,20 @@ impl Samples<'_> {
     /// not [take it](Self::takes_formula), are left out.
     pub(super) fn compute(&self, start: usize, formula: Formula, out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if let Samples::Stored {
+            bytes,
+            big_endian: false,
+            flip,
+        } = self
+            && std::arch::is_x86_feature_detected!("avx2")
+        {
+            let bytes = &bytes[2 * start..2 * (start + out.len())];
             // SAFETY: the processor has AVX2.
-            return unsafe { self.compute_avx2(start, formula, out) };
+            return unsafe { avx2::apply(formula, *flip, bytes, out) };
         }
         self.compute_plain(start, formula, out);
     }
 
-    /// [`Self::compute_plain`] compiled for AVX2.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn compute_avx2(&self, start: usize, formula: Formula, out: &mut [u8]) {
-        self.compute_plain(start, formula, out);
-    }
-
-    #[inline(always)]
     fn compute_plain(&self, start: usize, formula: Formula, out: &mut [u8]) {
         let end = start + out.len();
         match self {

@@ -290,28 +290,42 @@ impl Handle {
         self.check(status)
     }
 
-    /// Encodes `size` x `size` gray pixels (`size` even) as three components with 4:2:0 chroma of 128, or RGB
-    /// pixels (`rgb`), with what was [`Handle::set`] before.
-    pub(in crate::render) fn encode(
+    /// Bytes that the encoding of a `size` x `size` image with 4:2:0 can take.
+    pub(in crate::render) fn most_encoded(size: c_int) -> usize {
+        // SAFETY: no preconditions; wrong sizes give 0.
+        let bytes = unsafe { raw::tj3JPEGBufSize(size, size, raw::TJSAMP_TJSAMP_420 as c_int) };
+        bytes as usize
+    }
+
+    /// Encodes `size` x `size` pixels with what was [`Handle::set`] before: gray ones (`size` even)
+    /// as three components with 4:2:0 and this plane for both chromas, or RGB ones. `buffer` must
+    /// have [`Handle::most_encoded`] bytes; the JPEG is at its start.
+    pub(in crate::render) fn encode<'b>(
         &mut self,
         pixels: &[u8],
         chroma: Option<&[u8]>,
         size: usize,
-    ) -> Result<Vec<u8>, String> {
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], String> {
         let side = c_int::try_from(size).map_err(|error| error.to_string())?;
-        let (mut jpeg, mut jpeg_len): (*mut u8, raw::size_t) = (ptr::null_mut(), 0);
+        assert!(buffer.len() >= Self::most_encoded(side));
+        self.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)
+            .map_err(|error| error.to_string())?;
+        let (mut jpeg, mut jpeg_len) = (buffer.as_mut_ptr(), buffer.len() as raw::size_t);
         let status = match chroma {
             Some(chroma) => {
                 assert!(size.is_multiple_of(2) && pixels.len() >= size * size);
                 assert!(chroma.len() >= size.div_ceil(2) * size.div_ceil(2));
                 let planes = [pixels.as_ptr(), chroma.as_ptr(), chroma.as_ptr()];
-                // SAFETY: three planes of the sizes that 4:2:0 asks for, as asserted.
+                let (planes, strides) = (planes.as_ptr(), ptr::null());
+                // SAFETY: three planes of the sizes that 4:2:0 asks for, as asserted; with
+                // NOREALLOC nothing is written beyond `buffer`.
                 unsafe {
                     raw::tj3CompressFromYUVPlanes8(
                         self.0,
-                        planes.as_ptr(),
+                        planes,
                         side,
-                        ptr::null(),
+                        strides,
                         side,
                         &mut jpeg,
                         &mut jpeg_len,
@@ -320,12 +334,13 @@ impl Handle {
             }
             None => {
                 assert!(pixels.len() >= size * size * 3);
-                let format = Pixels::Rgb.format();
-                // SAFETY: `pixels` holds the whole image, as asserted.
+                let (pixels, format) = (pixels.as_ptr(), Pixels::Rgb.format());
+                // SAFETY: `pixels` holds the whole image, as asserted; with NOREALLOC nothing is
+                // written beyond `buffer`.
                 unsafe {
                     raw::tj3Compress8(
                         self.0,
-                        pixels.as_ptr(),
+                        pixels,
                         side,
                         0,
                         side,
@@ -336,15 +351,10 @@ impl Handle {
                 }
             }
         };
-        let encoded = if status == 0 {
-            // SAFETY: on success TurboJPEG hands over a buffer of this length.
-            Ok(unsafe { std::slice::from_raw_parts(jpeg, jpeg_len as usize) }.to_vec())
-        } else {
-            Err(self.message())
-        };
-        // SAFETY: the buffer is TurboJPEG's own, or null; it is not used again.
-        unsafe { raw::tj3Free(jpeg.cast()) };
-        encoded
+        match status {
+            0 => Ok(&buffer[..jpeg_len as usize]),
+            _ => Err(self.message()),
+        }
     }
 }
 

@@ -245,6 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn an_error_in_the_data_keeps_the_rows_before_it() {
+        let mut jpeg = encode(64, 64, turbojpeg::Subsamp::Gray);
+        let window = Window {
+            left: 0,
+            top: 0,
+            width: 64,
+            height: 64,
+        };
+        let good = rows(&jpeg, window);
+        // A marker that no JPEG has, in the middle of the scan.
+        let middle = jpeg.len() / 2;
+        jpeg[middle..middle + 2].copy_from_slice(&[0xff, 0x61]);
+        let bad = rows(&jpeg, window);
+        assert_eq!(bad.len(), good.len());
+        assert_eq!(bad[..8 * 64], good[..8 * 64]);
+        assert_ne!(bad, good);
+    }
+
+    #[test]
     fn a_copy_that_declares_rgb_keeps_the_components() {
         let jpeg = encode(16, 16, turbojpeg::Subsamp::None);
         let mut handle = Handle::decoder().unwrap();

@@ -214,6 +214,20 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_sum_of_the_whole_data_costs_the_last_row() {
+        let data: Vec<u8> = (1..=60).collect();
+        let mut source = encode(6, 10, ColorType::Grayscale, BitDepth::Eight, &data);
+        let good = rows(&source, whole(6, 10));
+        // Behind the sum: the chunk's own, and an empty IEND.
+        let sum = source.len() - 12 - 4 - 4;
+        source[sum] ^= 1;
+        let bad = rows(&source, whole(6, 10));
+        assert_eq!(bad[..9], good[..9]);
+        assert_eq!(bad[9], [0; 6]);
+        assert_eq!(good.concat(), data);
+    }
+
+    #[test]
     fn a_bad_header_is_an_error() {
         let source = encode(2, 1, ColorType::Grayscale, BitDepth::Eight, &[1, 2]);
         assert!(open(&source[..30]).is_err());

@@ -4,8 +4,8 @@
 //! Modules follow the way data takes:
 //!
 //! ```text
-//! config ─► datasets ─► catalog ─► render ─► store ─► materialize
-//!             (lists)
+//! config ─► datasets ─► catalog ─► render ─► store ─┬─► materialize
+//!             (lists)            (source)           └─► serve ─► filesystem ─► mount
 //! ```
 //!
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
@@ -13,8 +13,12 @@
 //! * [`lists`]: the readers they share (CSV and text lists, plain or gzip; sorted folders).
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
+//! * [`source`]: source files, from the disk into the renderer.
 //! * [`store`]: where finished images live, and what is remembered of them.
 //! * [`materialize`]: every image of every dataset, in parallel, resumable.
+//! * [`serve`]: images and indexes on demand: each made once, when it is first needed.
+//! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
+//! * [`mount`]: a mount from its beginning to its end.
 //! * [`check`]: what the raw trees hold, before any work is done.
 //! * [`sample`]: small synthetic raw trees in all ten layouts.
 
@@ -23,8 +27,13 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod datasets;
+pub mod filesystem;
 pub mod lists;
 pub mod materialize;
+pub mod mount;
 pub mod render;
 pub mod sample;
+pub mod serve;
+pub mod source;
 pub mod store;
+mod sync;

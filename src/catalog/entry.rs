@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::EntryFault;
 
@@ -67,6 +68,29 @@ impl Catalog {
     /// The entries that can only fail, by number.
     pub fn faults(&self) -> impl Iterator<Item = (u32, &EntryFault)> {
         self.faults.iter().map(|(number, fault)| (*number, fault))
+    }
+
+    /// Whether an entry can only fail.
+    pub fn is_faulty(&self, number: u32) -> bool {
+        self.faults.contains_key(&number)
+    }
+
+    /// One number for everything from which an index follows, reports excepted.
+    pub fn digest(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&(self.keys.len() as u64).to_le_bytes());
+        hash.update(self.keys.as_bytes());
+        for end in &self.ends {
+            hash.update(&end.to_le_bytes());
+        }
+        for label in &self.labels {
+            let label = label.map_or([i8::MAX; 13], |label| label);
+            hash.update(&label.map(i8::cast_unsigned));
+        }
+        for number in self.faults.keys() {
+            hash.update(&number.to_le_bytes());
+        }
+        hash.digest()
     }
 
     /// How many images of each view the lists name.

@@ -26,6 +26,21 @@ pub fn image_path(number: u32) -> PathBuf {
     Path::new(&shard_name(number)).join(format!("{number:06}.jpg"))
 }
 
+/// The image number of a file name such as `054321.jpg`; `None` for any other name.
+pub fn parse_image_name(name: &str) -> Option<u32> {
+    parse_digits(name.strip_suffix(".jpg")?, 6)
+}
+
+/// The shard of a folder name such as `05`; `None` for any other name.
+pub fn parse_shard_name(name: &str) -> Option<u32> {
+    parse_digits(name, 2)
+}
+
+fn parse_digits(digits: &str, count: usize) -> Option<u32> {
+    let is_number = digits.len() == count && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
 /// How many shard folders the reference makes for `len` images. Its folder count follows from
 /// `len` and not from the last number, so an empty dataset has `00` and 10,000 images have `01`
 /// too, with nothing in it.
@@ -42,6 +57,18 @@ mod tests {
         assert_eq!(image_path(0), Path::new("00/000000.jpg"));
         assert_eq!(image_path(54_321), Path::new("05/054321.jpg"));
         assert_eq!(image_path(999_999), Path::new("99/999999.jpg"));
+    }
+
+    #[test]
+    fn only_names_of_the_tree_are_names() {
+        assert_eq!(parse_image_name("054321.jpg"), Some(54_321));
+        assert_eq!(parse_shard_name("05"), Some(5));
+        for wrong in ["54321.jpg", "0543210.jpg", "+54321.jpg", "054321.JPG", "054321", ".jpg"] {
+            assert_eq!(parse_image_name(wrong), None, "{wrong}");
+        }
+        for wrong in ["5", "005", "+5", "5 ", ""] {
+            assert_eq!(parse_shard_name(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

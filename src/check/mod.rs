@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
-use crate::materialize::read_source;
 use crate::render::{self, Renderer};
+use crate::source::read_source;
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
@@ -192,7 +192,7 @@ fn prove(config: &Config, source: &Path) -> Proof {
     };
     let mut bytes = Vec::new();
     match read_source(source, &mut bytes) {
-        Ok(()) => {
+        Ok(_) => {
             if let Ok(description) = render::describe(&bytes) {
                 proof.format = description.to_string();
             }

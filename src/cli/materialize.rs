@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
-use crate::materialize::{self, DatasetPlan, Job, Missing, Progress, Share, Summary};
+use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
 use crate::store::{Failure, free_space, read_failure_log};
 
 /// Failures that are shown at the end; all are in the log.
@@ -20,10 +20,6 @@ const SHOWN_WARNINGS: usize = 10;
 
 /// Missing images that `--finish` names for each dataset.
 const SHOWN_MISSING: usize = 10;
-
-/// Bytes of a finished image for each of its pixels, for an estimate before any is finished:
-/// 1024x1024 radiographs at quality 95 have 200 to 480 KB.
-const BYTES_PER_PIXEL: f64 = 0.3;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -244,9 +240,10 @@ fn dry_run(job: &Job) -> CliResult {
         let range = job.share.range(plan.catalog.len());
         let forecast = plan.forecast(range.clone());
         let mean = plan
-            .records
+            .finished
+            .records()
             .mean_size()
-            .unwrap_or_else(|| estimated_size(&plan));
+            .unwrap_or_else(|| plan.params.estimated_bytes());
         let needed = mean * u64::from(forecast.due);
         room += needed;
         good &= forecast.failed == 0;
@@ -284,9 +281,4 @@ fn dry_run(job: &Job) -> CliResult {
         good = false;
     }
     Ok(if good { Exit::Success } else { Exit::Failure })
-}
-
-fn estimated_size(plan: &DatasetPlan) -> u64 {
-    let side = f64::from(plan.params.size);
-    (side * side * BYTES_PER_PIXEL) as u64
 }

@@ -2,13 +2,18 @@
 
 mod check;
 mod exit;
+mod helper;
 mod job;
+mod log;
 mod materialize;
+mod mount;
 mod sample;
+mod status;
 mod table;
 mod units;
+mod unmount;
 
-use std::io::IsTerminal;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +36,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make the tree appear at once; each image is rendered when it is first read.
+    Mount(mount::Arguments),
+    /// End a mount.
+    #[command(alias = "umount")]
+    Unmount(unmount::Arguments),
+    /// Show what a mount is doing.
+    Status(status::Arguments),
     /// Render every image of every dataset, in parallel; run it again to go on where it ended.
     Materialize(materialize::Arguments),
     /// Show what the raw datasets hold and what would fail, in seconds.
@@ -66,31 +78,27 @@ impl ConfigArgument {
 
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
-    start_log(arguments.verbose);
+    let arguments = match helper::translate(std::env::args_os()) {
+        Some(translated) => Arguments::parse_from(translated),
+        None => Arguments::parse(),
+    };
+    let target = match &arguments.command {
+        Command::Mount(arguments) => arguments.log_target(),
+        _ => log::Target::ErrorOutput,
+    };
+    if let Err(error) = log::start(arguments.verbose, &target) {
+        let _ = writeln!(io::stderr(), "machex: the log cannot be written: {target:?}: {error}");
+        return Exit::Failure.into();
+    }
     let result = match arguments.command {
+        Command::Mount(arguments) => mount::run(&arguments),
+        Command::Unmount(arguments) => unmount::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Materialize(arguments) => materialize::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
     };
     exit::report(result).into()
-}
-
-fn start_log(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 /// What a subcommand ends with.

@@ -11,17 +11,19 @@ impl Key {
     pub(super) const FRONTAL_ONLY: &str = "FRONTAL_ONLY";
     pub(super) const CACHE_PATH: &str = "CACHE_PATH";
     pub(super) const CACHE_SIZE: &str = "CACHE_SIZE";
+    pub(super) const CACHE_MIN_FREE: &str = "CACHE_MIN_FREE";
     pub(super) const IMAGE_SIZE: &str = "IMAGE_SIZE";
     pub(super) const JPEG_QUALITY: &str = "JPEG_QUALITY";
     pub(super) const LISTING_PROGRAMS: &str = "LISTING_PROGRAMS";
 }
 
-const GENERAL: [&str; 8] = [
+const GENERAL: [&str; 9] = [
     Key::MACHEX_PATH,
     Key::NUM_WORKERS,
     Key::FRONTAL_ONLY,
     Key::CACHE_PATH,
     Key::CACHE_SIZE,
+    Key::CACHE_MIN_FREE,
     Key::IMAGE_SIZE,
     Key::JPEG_QUALITY,
     Key::LISTING_PROGRAMS,

@@ -16,6 +16,7 @@ use serde_yaml::{Mapping, Value};
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
 use keys::Key;
+pub use size::parse as parse_size;
 use values::Reader;
 
 /// Programs that list folders and never map or copy a file by its `st_size`.
@@ -25,6 +26,9 @@ const LISTING_PROGRAMS: [&str; 12] = [
 
 /// Default of `CACHE_SIZE`: a few hundred thousand images.
 const CACHE_SIZE: u64 = 200 << 30;
+
+/// Default of `CACHE_MIN_FREE` in percent.
+const CACHE_MIN_FREE: u8 = 5;
 
 /// Range of `IMAGE_SIZE`: what a JPEG can hold.
 const IMAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=65_500;
@@ -42,6 +46,8 @@ pub struct Config {
     pub cache_path: PathBuf,
     /// `CACHE_SIZE` in bytes.
     pub cache_size: u64,
+    /// `CACHE_MIN_FREE`: so much of the cache's disk stays free, in percent.
+    pub cache_min_free: u8,
     /// `IMAGE_SIZE`: side of the square output image in pixels.
     pub image_size: u32,
     /// `JPEG_QUALITY`: 1 to 100.
@@ -111,6 +117,7 @@ impl Config {
         let workers = reader.number(Key::NUM_WORKERS, 1..=4096);
         let cache_path = reader.path(Key::CACHE_PATH);
         let cache_size = reader.size(Key::CACHE_SIZE);
+        let cache_min_free = reader.number(Key::CACHE_MIN_FREE, 0..=99);
         let image_size = reader.number(Key::IMAGE_SIZE, IMAGE_SIZES);
         let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
@@ -170,6 +177,7 @@ impl Config {
             workers: workers.map_or_else(cores, |workers| workers as usize),
             cache_path,
             cache_size: cache_size.unwrap_or(CACHE_SIZE),
+            cache_min_free: cache_min_free.map_or(CACHE_MIN_FREE, |percent| percent as u8),
             image_size: image_size.map_or(1024, |size| size as u32),
             jpeg_quality: jpeg_quality.map_or(95, |quality| quality as u8),
             listing_programs: listing_programs

@@ -1,7 +1,7 @@
 //! Sizes such as `200GiB`.
 
 /// Bytes of a number with a unit: `200GiB`, `1.5 TB`, `500G` (as GiB), `1000000`.
-pub(super) fn parse(text: &str) -> Option<u64> {
+pub fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')

@@ -11,6 +11,7 @@ use super::run::{remove_beyond_end, write_index};
 use super::workers::failure;
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::store::{Failure, RunLock, StateFolder, merge_failures, read_failures};
+use crate::sync::held;
 
 /// Images that no share has come to yet.
 pub type Missing = BTreeMap<&'static str, Vec<u32>>;
@@ -86,9 +87,7 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
     let failures = Mutex::new(Vec::new());
     let missing = Mutex::new(Vec::new());
     let push = |failure| {
-        failures
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        held(&failures)
             .push(failure);
     };
     let finished = (0..plan.catalog.len())
@@ -104,9 +103,7 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
                 // and sources are repaired.
                 ImageState::Due { key, .. } => match known.get(&number) {
                     Some(failure) if failure.content == Some(key) => push((*failure).clone()),
-                    _ => missing
-                        .lock()
-                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    _ => held(&missing)
                         .push(number),
                 },
             }

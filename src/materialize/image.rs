@@ -1,21 +1,13 @@
 //! One image: source bytes in, finished file and record out.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::fs;
+use std::io::{self, Write};
 
 use super::MaterializeError;
-use super::plan::{DatasetPlan, ImageState, source_error};
+use super::plan::{DatasetPlan, ImageState};
 use crate::catalog::Entry;
-use crate::render::{MAX_PIXELS, Renderer};
+use crate::source::Developer;
 use crate::store::{ContentKey, Journal, write_atomically};
-
-/// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
-/// its header. A larger file cannot be an image that the renderer would take.
-const MAX_SOURCE_BYTES: u64 = MAX_PIXELS * 6 + (64 << 20);
-
-/// Source buffers above this size are given back after use.
-const KEEP_CAPACITY: usize = 64 << 20;
 
 /// What became of an image.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,8 +25,7 @@ pub(super) enum Outcome {
 pub(super) struct ImageWorker<'a> {
     plan: &'a DatasetPlan,
     journal: &'a Journal,
-    renderer: Renderer,
-    source: Vec<u8>,
+    developer: Developer,
 }
 
 impl<'a> ImageWorker<'a> {
@@ -42,8 +33,7 @@ impl<'a> ImageWorker<'a> {
         Self {
             plan,
             journal,
-            renderer: Renderer::new(plan.params),
-            source: Vec::new(),
+            developer: Developer::new(plan.params),
         }
     }
 
@@ -66,18 +56,20 @@ impl<'a> ImageWorker<'a> {
             }
             ImageState::Due { source, key } => (source, key),
         };
-        let known = self.plan.records.get(entry.number());
+        let known = self.plan.record(entry.number());
         // Without a record (the state folder was lost), what is there may be any image.
         let path = self.plan.image_path(entry.number());
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
-        match self.render(&source) {
-            Ok(jpeg) => {
-                self.store(entry.number(), key, &jpeg)?;
+        match self.developer.develop(&source) {
+            // The record bears the source that was read: one that changed meanwhile is found due.
+            Ok(developed) => {
+                self.store(entry.number(), developed.source.key, &developed.jpeg)?;
                 Ok(Outcome::New)
             }
-            Err(cause) => {
+            Err(error) => {
+                let cause = error.to_string();
                 self.remove_stale(entry.number())?;
                 Ok(Outcome::Failed {
                     cause,
@@ -85,18 +77,6 @@ impl<'a> ImageWorker<'a> {
                 })
             }
         }
-    }
-
-    fn render(&mut self, source: &Path) -> Result<Vec<u8>, String> {
-        read_source(source, &mut self.source).map_err(|error| source_error(&error))?;
-        let jpeg = self
-            .renderer
-            .render(&self.source)
-            .map_err(|error| error.to_string());
-        if self.source.capacity() > KEEP_CAPACITY {
-            self.source = Vec::new();
-        }
-        jpeg
     }
 
     fn store(&self, number: u32, key: ContentKey, jpeg: &[u8]) -> Result<(), MaterializeError> {
@@ -108,7 +88,7 @@ impl<'a> ImageWorker<'a> {
                 number,
                 key,
                 jpeg.len() as u64,
-                self.plan.records.get(number),
+                self.plan.record(number),
             )
             .map_err(MaterializeError::io(&self.plan.state))
     }
@@ -116,7 +96,7 @@ impl<'a> ImageWorker<'a> {
     /// What an earlier source or setting made must not stand where the present one cannot be
     /// rendered.
     fn remove_stale(&self, number: u32) -> Result<(), MaterializeError> {
-        if self.plan.records.get(number).is_none() {
+        if self.plan.record(number).is_none() {
             return Ok(());
         }
         let path = self.plan.image_path(number);
@@ -127,18 +107,4 @@ impl<'a> ImageWorker<'a> {
             _ => Ok(()),
         }
     }
-}
-
-/// Reads a whole source file into `buffer`, whose memory is used again from image to image.
-pub(crate) fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.clear();
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > MAX_SOURCE_BYTES {
-        let problem = format!("{size} bytes are more than any image that machex takes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
-    }
-    buffer.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
-    Read::take(&mut file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
-    Ok(())
 }

@@ -21,7 +21,6 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub(crate) use image::read_source;
 pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use progress::Progress;
 pub use run::run;

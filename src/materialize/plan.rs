@@ -1,9 +1,7 @@
 //! One dataset, ready to be worked on: its catalog, its folder in the tree, what is done already.
 
 use std::fs;
-use std::io;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,7 +10,8 @@ use super::{Job, MaterializeError};
 use crate::catalog::{self, Catalog, Entry, names};
 use crate::datasets::RawTree;
 use crate::render::RenderParams;
-use crate::store::{ContentKey, Records, StateFolder};
+use crate::source::Source;
+use crate::store::{ContentKey, FinishedTree, Record, StateFolder};
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -22,7 +21,8 @@ pub struct DatasetPlan {
     pub folder: PathBuf,
     /// The dataset's folder of records.
     pub state: PathBuf,
-    pub records: Records,
+    /// What was finished before.
+    pub finished: FinishedTree,
     pub params: RenderParams,
 }
 
@@ -70,56 +70,40 @@ impl DatasetPlan {
     fn new(job: &Job, tree: &RawTree) -> Result<Self, MaterializeError> {
         let name = tree.dataset.folder();
         let state = StateFolder::of(&job.config.machex_path).dataset(name);
-        let records = Records::read(&state).map_err(MaterializeError::io(&state))?;
+        let folder = job.config.machex_path.join(name);
+        let finished =
+            FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
         Ok(Self {
             catalog: catalog::load(tree, Some(&job.config.cache_path))?,
             tree: tree.clone(),
-            folder: job.config.machex_path.join(name),
+            folder,
             state,
-            records,
+            finished,
             params: job.config.render_params(),
         })
     }
 
     /// Where the image `number` is, or will be.
     pub fn image_path(&self, number: u32) -> PathBuf {
-        self.folder.join(names::image_path(number))
+        self.finished.image_path(number)
+    }
+
+    /// What is remembered of the image `number`.
+    pub fn record(&self, number: u32) -> Option<&Record> {
+        self.finished.records().get(number)
     }
 
     /// Looks at the source and the finished file of an entry.
     pub fn state_of(&self, entry: &Entry<'_>) -> ImageState {
-        let source = match entry.source() {
-            Ok(source) => source,
-            Err(fault) => {
-                return ImageState::Failed {
-                    source: None,
-                    cause: fault.to_string(),
-                };
-            }
-        };
-        let metadata = match fs::metadata(&source) {
-            Ok(metadata) if metadata.is_file() => metadata,
-            Ok(_) => {
-                let cause = "the source is not a file".to_owned();
-                return ImageState::Failed {
-                    source: Some(source),
-                    cause,
-                };
-            }
-            Err(error) => {
-                let cause = source_error(&error);
-                return ImageState::Failed {
-                    source: Some(source),
-                    cause,
-                };
-            }
-        };
-        let key = ContentKey::new(&source, &metadata, self.params);
-        match self.records.get(entry.number()) {
-            Some(record) if record.key == key && self.has_size(entry.number(), record.size) => {
-                ImageState::Finished
-            }
-            _ => ImageState::Due { source, key },
+        match Source::look(entry, self.params) {
+            Err(fault) => ImageState::Failed {
+                source: fault.path,
+                cause: fault.cause,
+            },
+            Ok(Source { path, key, .. }) => match self.finished.size_of(entry.number(), key) {
+                Some(_) => ImageState::Finished,
+                None => ImageState::Due { source: path, key },
+            },
         }
     }
 
@@ -149,11 +133,6 @@ impl DatasetPlan {
             })
     }
 
-    fn has_size(&self, number: u32, size: u64) -> bool {
-        fs::symlink_metadata(self.image_path(number))
-            .is_ok_and(|file| file.is_file() && file.size() == size)
-    }
-
     /// Makes the dataset's folder and its shards.
     pub(super) fn create_folders(&self) -> Result<(), MaterializeError> {
         for shard in 0..names::shard_count(self.catalog.len()) {
@@ -163,14 +142,6 @@ impl DatasetPlan {
             fs::create_dir_all(&folder).map_err(MaterializeError::io(&folder))?;
         }
         Ok(())
-    }
-}
-
-/// Words for a source that cannot be looked at.
-pub(super) fn source_error(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "the source is missing".to_owned(),
-        _ => format!("the source cannot be read: {error}"),
     }
 }
 

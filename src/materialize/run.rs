@@ -153,7 +153,7 @@ fn remove_files(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<(), Ma
 /// where only frontals are wanted now), so that the tree is what a fresh run would write. Only
 /// files that have a record are touched.
 pub(super) fn remove_beyond_end(plan: &DatasetPlan) -> Result<(), MaterializeError> {
-    for record in plan.records.from(plan.catalog.len()) {
+    for record in plan.finished.records().from(plan.catalog.len()) {
         let path = plan.image_path(record.image);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -10,6 +10,7 @@ use super::plan::{DatasetPlan, index_path};
 use super::{DatasetSummary, MaterializeError, Progress};
 use crate::catalog::Entry;
 use crate::store::{ContentKey, Failure, FailureLog, Journal};
+use crate::sync::held;
 
 /// What the workers of one dataset share.
 pub(super) struct Workers<'a> {
@@ -49,7 +50,7 @@ impl Workers<'_> {
                             .and_then(|outcome| self.record(&entry, outcome, &tally));
                         if let Err(error) = done {
                             broken.store(true, Ordering::Relaxed);
-                            lock(&first_error).get_or_insert(error);
+                            held(&first_error).get_or_insert(error);
                         }
                     }
                 });
@@ -90,10 +91,10 @@ impl Workers<'_> {
     ) -> Result<(), MaterializeError> {
         let rendered = outcome == Outcome::New;
         match outcome {
-            Outcome::New => lock(tally).new += 1,
-            Outcome::Skipped => lock(tally).skipped += 1,
+            Outcome::New => held(tally).new += 1,
+            Outcome::Skipped => held(tally).skipped += 1,
             Outcome::Failed { cause, content } => {
-                lock(tally).failed.push(entry.number());
+                held(tally).failed.push(entry.number());
                 let failure = failure(self.plan, entry, cause, content);
                 let path = self.failures.path();
                 self.failures
@@ -144,10 +145,4 @@ struct Tally {
     new: u32,
     skipped: u32,
     failed: Vec<u32>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -41,6 +41,10 @@ pub const MAX_SIDE: u64 = 1 << 20;
 /// worker its memory for the rest of the run.
 const KEEP_CAPACITY: usize = 64 << 20;
 
+/// Bytes of a finished image for each of its pixels, for estimates: 1024x1024 radiographs at
+/// quality 95 have 200 to 480 KB.
+const BYTES_PER_PIXEL: f64 = 0.3;
+
 /// What the output looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RenderParams {
@@ -48,6 +52,14 @@ pub struct RenderParams {
     pub size: u32,
     /// libjpeg's quality, 1 to 100.
     pub quality: u8,
+}
+
+impl RenderParams {
+    /// About how many bytes an image will have, before any is finished.
+    pub fn estimated_bytes(self) -> u64 {
+        let side = f64::from(self.size);
+        (side * side * BYTES_PER_PIXEL) as u64
+    }
 }
 
 impl Default for RenderParams {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -16,26 +17,71 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let temporary = temporary_path(path)?;
-    let written = fs::File::create(&temporary)
-        .and_then(|mut file| write(&mut file).and_then(|()| file.flush()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Best effort: on a full or vanished disk the first error is the one that matters.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let mut temporary = Temporary::create(path)?;
+    write(temporary.file())?;
+    temporary.commit()
 }
 
-/// Hidden, beside the target and with a number that no other process has, so that two that make the
-/// same file, on one node or on two, do not write into one.
+/// A file that is being written, beside the one that it will be. Removed unless committed.
+#[derive(Debug)]
+pub struct Temporary {
+    target: PathBuf,
+    path: PathBuf,
+    file: fs::File,
+    committed: bool,
+}
+
+impl Temporary {
+    /// A new, empty file that will be `target`.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        let path = temporary_path(target)?;
+        Ok(Self {
+            target: target.to_owned(),
+            file: fs::File::create(&path)?,
+            path,
+            committed: false,
+        })
+    }
+
+    /// To be written.
+    pub fn file(&mut self) -> &mut fs::File {
+        &mut self.file
+    }
+
+    /// Opens what has been written so far for reading.
+    pub fn reopen(&self) -> io::Result<fs::File> {
+        fs::File::open(&self.path)
+    }
+
+    /// Puts the file in the place of its target, at once and whole.
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.flush()?;
+        fs::rename(&self.path, &self.target)?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Best effort: on a full or vanished disk the first error is the one that matters.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Hidden, beside the target and with a number that no other file has, so that two that make the
+/// same file, in one process or on two nodes, do not write into one.
 fn temporary_path(path: &Path) -> io::Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no file name"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{:016x}{SUFFIX}", process_number()));
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    temporary.push(format!(".{:016x}{count:08x}{SUFFIX}", process_number()));
     Ok(path.with_file_name(temporary))
 }
 

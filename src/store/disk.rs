@@ -8,6 +8,8 @@ use std::path::Path;
 pub struct FreeSpace {
     /// Bytes that an unprivileged user may still write.
     pub bytes: u64,
+    /// Bytes that there are, used or not.
+    pub total: u64,
     /// Files that may still be made; `u64::MAX` where the file system does not count them.
     pub files: u64,
 }
@@ -21,6 +23,7 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
     let stat = rustix::fs::statvfs(existing)?;
     Ok(FreeSpace {
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        total: stat.f_blocks.saturating_mul(stat.f_frsize),
         // Btrfs and some network file systems answer 0 of 0.
         files: if stat.f_files == 0 {
             u64::MAX

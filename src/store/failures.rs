@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentKey, write_atomically};
+use crate::sync::held;
 
 const PREFIX: &str = "failures";
 const SUFFIX: &str = ".jsonl";
@@ -64,9 +65,7 @@ impl FailureLog {
     /// Appends one failure.
     pub fn append(&self, failure: &Failure) -> io::Result<()> {
         let line = line_of(failure)?;
-        self.file
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        held(&self.file)
             .write_all(&line)
     }
 

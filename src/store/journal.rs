@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::ContentKey;
+use crate::sync::held;
 
 const PREFIX: &str = "finished";
 const SUFFIX: &str = ".jsonl";
@@ -149,9 +150,7 @@ impl Journal {
             time,
         })?;
         line.push(b'\n');
-        self.file
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        held(&self.file)
             .write_all(&line)
     }
 }

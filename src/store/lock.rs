@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("another machex is at work on this tree ({holder}; lock file {path})", path = path.display())]
-    Held { holder: String, path: PathBuf },
+    #[error("another machex is at work on this {what} ({holder}; lock file {path})", path = path.display())]
+    Held {
+        what: &'static str,
+        holder: String,
+        path: PathBuf,
+    },
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -23,15 +27,19 @@ impl RunLock {
     /// Locks a share (`""` for the whole tree) in the state folder: the whole is locked against
     /// everything, a share against the whole and against itself.
     pub fn acquire(state: &Path, share: &str) -> Result<Self, LockError> {
-        let mut files = vec![lock(&state.join("lock"), share.is_empty())?];
+        let mut files = vec![lock(&state.join("lock"), TREE, share.is_empty())?];
         if !share.is_empty() {
-            files.push(lock(&state.join(format!("lock{share}")), true)?);
+            files.push(lock(&state.join(format!("lock{share}")), TREE, true)?);
         }
         Ok(Self { _files: files })
     }
 }
 
-fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
+/// What a [`RunLock`] locks, in words.
+const TREE: &str = "tree";
+
+/// Locks the file `path`, which stands for `what`, until the file that is returned is dropped.
+pub(super) fn lock(path: &Path, what: &'static str, exclusive: bool) -> Result<File, LockError> {
     let io_error = |source| LockError::Io {
         path: path.to_owned(),
         source,
@@ -58,13 +66,14 @@ fn lock(path: &Path, exclusive: bool) -> Result<File, LockError> {
                 holder => holder.to_owned(),
             };
             return Err(LockError::Held {
+                what,
                 holder,
                 path: path.to_owned(),
             });
         }
         // Some network file systems have no locks: a missing safeguard is no reason not to work.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
-            tracing::warn!(path = %path.display(), "this file system has no locks; make sure that only one machex works on a share");
+            tracing::warn!(path = %path.display(), "this file system has no locks; make sure that only one machex works on this {what}");
             return Ok(file);
         }
         Err(TryLockError::Error(error)) => return Err(io_error(error)),

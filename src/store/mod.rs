@@ -11,21 +11,27 @@
 //! /data/machex.state/lock                      held while a run works
 //! ```
 //!
+//! What a mount makes goes to the [`cache`], of which the least recently used is evicted; the tree is
+//! looked at first and never touched.
+//!
 //! Invariant: an image is finished when its file has the size of its newest record and the
 //! record's content key is the one that its source and the settings have now.
 
 mod atomic;
+pub mod cache;
 mod content_key;
 mod disk;
 mod failures;
 mod journal;
 mod lock;
 mod state;
+mod tree;
 
-pub use atomic::{is_left_over, write_atomically};
+pub use atomic::{Temporary, is_left_over, write_atomically};
 pub use content_key::ContentKey;
 pub use disk::{FreeSpace, free_space, is_disk_full};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
 pub use state::StateFolder;
+pub use tree::FinishedTree;

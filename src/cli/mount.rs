@@ -1,0 +1,244 @@
+//! `machex mount`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use anyhow::Context;
+
+use super::log::Target;
+use super::{CliResult, DEFAULT_CONFIG, Exit, helper};
+use crate::config::{Config, parse_size};
+use crate::filesystem::Passthrough;
+use crate::mount::{self, Mount, MountOptions, Stop};
+use crate::serve::ServeOptions;
+
+/// Name of the log of a mount in the background, in CACHE_PATH.
+const LOG_NAME: &str = "mount.log";
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Config file [default: config.yml] and mount point [default: MACHEX_PATH]; with -c, the mount
+    /// point only
+    #[arg(value_name = "CONFIG] [MOUNTPOINT", num_args = 0..=2)]
+    paths: Vec<PathBuf>,
+    /// The config file
+    #[arg(short = 'c', long, value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Stay in the foreground; log to the error output
+    #[arg(long)]
+    foreground: bool,
+    /// Let other users read the mount (without root, /etc/fuse.conf must have user_allow_other)
+    #[arg(long)]
+    allow_other: bool,
+    /// Folder of the cache, instead of CACHE_PATH
+    #[arg(long, value_name = "DIR")]
+    cache_path: Option<PathBuf>,
+    /// Room for finished images, such as 50GiB, instead of CACHE_SIZE
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    cache_size: Option<u64>,
+    /// Threads that render, instead of NUM_WORKERS
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
+    /// Take away a machex mount that is there already, even one whose process has gone
+    #[arg(long)]
+    replace: bool,
+    /// Where log lines go [default in the background: mount.log in CACHE_PATH]
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    /// Let the kernel read finished images by itself (Linux 6.9, root)
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    passthrough: Passthrough,
+    /// Render what is not there yet while nobody reads
+    #[arg(long)]
+    warm: bool,
+    /// The same options as mount(8) and fstab give them: allow_other,cache_size=50GiB,...
+    #[arg(short = 'o', value_name = "OPTIONS")]
+    options: Vec<String>,
+    /// Say "ready" on the standard output (given to itself when it goes to the background)
+    #[arg(long, hide = true)]
+    ready: bool,
+}
+
+fn size(text: &str) -> Result<u64, &'static str> {
+    parse_size(text).ok_or("give a size such as 50GiB")
+}
+
+/// Everything that was asked for.
+struct Request {
+    config: Config,
+    mountpoint: PathBuf,
+    options: MountOptions,
+}
+
+impl Arguments {
+    fn request(&self) -> anyhow::Result<Request> {
+        let (file, mountpoint) = self.places();
+        let mut config = Config::load(&file)
+            .with_context(|| format!("config file {}", file.display()))?;
+        let mut options = MountOptions {
+            allow_other: self.allow_other,
+            cache_path: self.cache_path.clone(),
+            cache_size: self.cache_size,
+            threads: self.threads.map(usize::from),
+            replace: self.replace,
+            log_file: self.log_file.clone(),
+            passthrough: self.passthrough,
+            warm: self.warm,
+        };
+        for list in &self.options {
+            options.add_list(list)?;
+        }
+        if let Some(path) = &options.cache_path {
+            config.cache_path = std::path::absolute(path).context("--cache-path")?;
+        }
+        config.cache_size = options.cache_size.unwrap_or(config.cache_size);
+        config.workers = options.threads.unwrap_or(config.workers);
+        Ok(Request {
+            mountpoint: mountpoint.unwrap_or_else(|| config.machex_path.clone()),
+            config,
+            options,
+        })
+    }
+
+    fn places(&self) -> (PathBuf, Option<PathBuf>) {
+        let default = || PathBuf::from(DEFAULT_CONFIG);
+        match (&self.config, self.paths.as_slice()) {
+            (Some(config), paths) => (config.clone(), paths.last().cloned()),
+            (None, []) => (default(), None),
+            // A folder, or a stale mount, is no config file.
+            (None, [only]) if only.is_dir() || is_disconnected(only) => {
+                (default(), Some(only.clone()))
+            }
+            (None, [config]) => (config.clone(), None),
+            (None, [config, mountpoint, ..]) => (config.clone(), Some(mountpoint.clone())),
+        }
+    }
+
+    /// Where the log of this process goes.
+    pub fn log_target(&self) -> Target {
+        // Options that are wrong are reported by `run`.
+        let Ok(request) = self.request() else {
+            return Target::ErrorOutput;
+        };
+        match request.options.log_file {
+            Some(path) if self.foreground || self.ready => Target::File(path),
+            None if self.ready && is_writable(&request.config.cache_path) => {
+                Target::File(request.config.cache_path.join(LOG_NAME))
+            }
+            _ => Target::ErrorOutput,
+        }
+    }
+}
+
+fn is_disconnected(path: &Path) -> bool {
+    path.metadata()
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+}
+
+/// Whether a log can be kept there; without one, a mount works all the same.
+fn is_writable(folder: &Path) -> bool {
+    std::fs::create_dir_all(folder).is_ok()
+        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    let request = arguments.request()?;
+    if arguments.foreground || arguments.ready {
+        serve(&request, arguments.ready)
+    } else {
+        start(&request)
+    }
+}
+
+/// Mounts in the background.
+fn start(request: &Request) -> CliResult {
+    // What is wrong with the mount point is said at once.
+    mount::prepare(&request.mountpoint, &request.config, false).or_else(|error| {
+        match request.options.replace {
+            true => mount::prepare(&request.mountpoint, &request.config, true),
+            false => Err(error),
+        }
+    })?;
+    let given = helper::translate(std::env::args_os());
+    let mut arguments = given.unwrap_or_else(|| std::env::args_os().collect());
+    arguments.remove(0);
+    arguments.push("--ready".into());
+    match mount::start_in_background(&arguments).context("starting in the background")? {
+        None => Ok(Exit::Failure),
+        Some(started) => {
+            let mut out = io::stdout().lock();
+            writeln!(
+                out,
+                "{} is mounted (process {})",
+                request.mountpoint.display(),
+                started.pid
+            )?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// Mounts and serves in this process.
+fn serve(request: &Request, in_background: bool) -> CliResult {
+    let config = &request.config;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(config.workers)
+        .build_global()
+        .context("starting worker threads")?;
+    if in_background {
+        // The terminal's signals are not ours any more.
+        rustix::process::setsid().context("leaving the terminal")?;
+    }
+    let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
+    let (stop, events) = mpsc::channel();
+    stop_on_signal(stop.clone())?;
+    let options = ServeOptions {
+        warm: request.options.warm,
+    };
+    let mount = Mount::start(
+        config,
+        &point,
+        request.options.allow_other,
+        request.options.passthrough,
+        options,
+        (stop, events),
+    )?;
+    mount::say_ready(in_background);
+    tracing::info!("mounted on {}", point.path.display());
+    if in_background {
+        let_go_of_terminal()?;
+    }
+    mount.serve();
+    Ok(Exit::Success)
+}
+
+/// The first signal ends the mount in order, a second one at once.
+fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
+    let seen = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        let what = match seen.swap(true, Ordering::Relaxed) {
+            false => Stop::Asked,
+            true => Stop::AtOnce,
+        };
+        // The receiver is gone only when the process ends anyway.
+        let _ = stop.send(what);
+    })
+    .context("catching signals")
+}
+
+/// The outputs go nowhere from now on, and no folder is kept busy.
+fn let_go_of_terminal() -> anyhow::Result<()> {
+    let nowhere = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .context("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nowhere)?;
+    rustix::stdio::dup2_stdout(&nowhere)?;
+    rustix::stdio::dup2_stderr(&nowhere)?;
+    std::env::set_current_dir("/").context("/")?;
+    Ok(())
+}

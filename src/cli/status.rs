@@ -1,0 +1,159 @@
+//! `machex status`.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::table::{Align, Table};
+use super::{CliResult, Exit, units};
+use crate::serve::status::{Latency, Status};
+
+/// How often `--watch` looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The mount point
+    mountpoint: PathBuf,
+    /// Print the JSON document
+    #[arg(long)]
+    json: bool,
+    /// Show it again every second
+    #[arg(long)]
+    watch: bool,
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    loop {
+        let text = read(&arguments.mountpoint)?;
+        let mut out = io::stdout().lock();
+        if arguments.json {
+            write!(out, "{text}")?;
+        } else {
+            let status: Status = serde_json::from_str(&text)
+                .context("the mount is of another version of machex; try --json")?;
+            if arguments.watch {
+                write!(out, "{CLEAR}")?;
+            }
+            print(&mut out, &status)?;
+        }
+        out.flush()?;
+        if !arguments.watch {
+            return Ok(Exit::Success);
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+fn read(mountpoint: &Path) -> anyhow::Result<String> {
+    let path = mountpoint.join(".machex/status.json");
+    let shown = mountpoint.display();
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => bail!(
+            "{shown}: its process has gone; mount again with --replace, or: machex unmount {shown}"
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("{shown} is not a machex mount")
+        }
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    let mut table = Table::new(&[
+        ("dataset", Align::Left),
+        ("images", Align::Right),
+        ("known", Align::Right),
+        ("rendered now", Align::Right),
+        ("failing", Align::Right),
+    ]);
+    for dataset in &status.datasets {
+        table.row([
+            dataset.name.clone(),
+            units::count(u64::from(dataset.images)),
+            units::count(dataset.known),
+            units::count(dataset.rendered),
+            units::count(dataset.failing as u64),
+        ]);
+    }
+    writeln!(
+        out,
+        "{} (config {}, process {}, up {}, {})\n",
+        status.mountpoint,
+        status.config,
+        status.pid,
+        units::time(status.uptime_seconds),
+        status.mode
+    )?;
+    write!(out, "{table}")?;
+    writeln!(
+        out,
+        "\nopens    {} of what was there, {} of what had to be made; {}",
+        units::count(status.hits),
+        units::count(status.misses),
+        latency(&status.open_latency)
+    )?;
+    writeln!(
+        out,
+        "renders  {}, lately {:.1}/s with {} workers; {}",
+        units::count(status.renders),
+        status.renders_per_second,
+        status.workers,
+        latency(&status.render_latency)
+    )?;
+    writeln!(
+        out,
+        "now      {} waiting, {} being made, {} files open",
+        status.queue, status.at_work, status.open_files
+    )?;
+    let cache = &status.cache;
+    writeln!(
+        out,
+        "cache    {}: {} of {} in {} files{}; {} evicted{}",
+        cache.path,
+        units::bytes(cache.bytes),
+        units::bytes(cache.limit),
+        units::count(cache.files as u64),
+        if cache.counted { "" } else { " (still counting)" },
+        units::count(cache.evictions),
+        match cache.refused {
+            0 => String::new(),
+            refused => format!(", {} not taken by the disk", units::count(refused)),
+        }
+    )?;
+    if let Some(warm) = &status.warm {
+        let full = if warm.cache_is_full { ", cache full" } else { "" };
+        let (done, of) = (units::count(warm.done), units::count(warm.of));
+        writeln!(out, "warming  {done} of {of}{full}")?;
+    }
+    if status.errors > 0 {
+        writeln!(out, "errors   {} given to readers; the last:", units::count(status.errors))?;
+        for note in &status.failures {
+            let source = match note.source.as_str() {
+                "" => String::new(),
+                source => format!(" {source}:"),
+            };
+            writeln!(out, "  {}/{}:{source} {}", note.dataset, note.file, note.cause)?;
+        }
+    }
+    Ok(())
+}
+
+fn latency(latency: &Latency) -> String {
+    match latency.count {
+        0 => "none yet".to_owned(),
+        _ => format!(
+            "half within {}, 99 % within {}",
+            units::time(latency.p50_seconds),
+            units::time(latency.p99_seconds)
+        ),
+    }
+}

@@ -1,0 +1,32 @@
+//! `machex unmount`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{CliResult, Exit};
+use crate::mount::{UnmountHow, real_path, unmount};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The mount point
+    mountpoint: PathBuf,
+    /// Take it away at once; it ends when the last file in it is closed
+    #[arg(long)]
+    lazy: bool,
+    /// Seconds to wait for those who have files open
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u64,
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    let path = std::path::absolute(&arguments.mountpoint)
+        .with_context(|| arguments.mountpoint.display().to_string())?;
+    let how = match arguments.lazy {
+        true => UnmountHow::Lazy,
+        false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),
+    };
+    unmount(&real_path(&path), how)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,96 @@
+//! What stat says.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fuser::{FileAttr, FileType, INodeNo};
+
+/// For how long the kernel may take what does not change in a mount as given.
+pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What may be another the next moment.
+pub(super) const NEVER: Duration = Duration::ZERO;
+
+/// `st_blksize`: Python reads in this unit.
+const BLOCK_SIZE: u32 = 256 << 10;
+
+/// Makes attributes: everything is readable for who may look into the mount, and belongs to who
+/// mounted it.
+#[derive(Debug)]
+pub(super) struct Attributes {
+    uid: u32,
+    gid: u32,
+}
+
+impl Attributes {
+    pub(super) fn of_this_process() -> Self {
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        }
+    }
+
+    /// A file of `size` bytes; `modified` in seconds since 1970, and nanoseconds.
+    pub(super) fn file(&self, inode: u64, size: u64, modified: (i64, u32)) -> FileAttr {
+        self.of(inode, size, modified, FileType::RegularFile, 0o444, 1)
+    }
+
+    /// A folder with so many folders in it.
+    pub(super) fn folder(&self, inode: u64, folders: u32, modified: (i64, u32)) -> FileAttr {
+        let links = folders.saturating_add(2);
+        self.of(inode, 4096, modified, FileType::Directory, 0o555, links)
+    }
+
+    fn of(
+        &self,
+        inode: u64,
+        size: u64,
+        modified: (i64, u32),
+        kind: FileType,
+        perm: u16,
+        nlink: u32,
+    ) -> FileAttr {
+        let time = system_time(modified);
+        FileAttr {
+            ino: INodeNo(inode),
+            size,
+            blocks: size.div_ceil(512),
+            atime: time,
+            mtime: time,
+            ctime: time,
+            crtime: time,
+            kind,
+            perm,
+            nlink,
+            uid: self.uid,
+            gid: self.gid,
+            rdev: 0,
+            blksize: BLOCK_SIZE,
+            flags: 0,
+        }
+    }
+}
+
+/// Times before 1970 or beyond what a clock can tell become 1970.
+fn system_time((seconds, nanoseconds): (i64, u32)) -> SystemTime {
+    u64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| {
+            UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds.min(999_999_999)))
+        })
+        .unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_of_512_bytes_rounded_up() {
+        let attributes = Attributes { uid: 1, gid: 2 };
+        let file = attributes.file(9, 513, (5, 6));
+        assert_eq!((file.size, file.blocks, file.blksize), (513, 2, 262_144));
+        assert_eq!(file.mtime, UNIX_EPOCH + Duration::new(5, 6));
+        assert_eq!(attributes.file(9, 0, (-5, 6)).mtime, UNIX_EPOCH);
+        assert_eq!(attributes.folder(9, 3, (0, 0)).nlink, 5);
+    }
+}

@@ -1,0 +1,129 @@
+//! What is in which folder: names to nodes, and nodes in order. Nothing here touches a disk.
+
+use std::ffi::OsStr;
+
+use fuser::FileType;
+
+use super::inode::Node;
+use crate::catalog::names;
+use crate::serve::{Item, ServedDataset, Server};
+
+/// The folder that serves operators: found by name, never listed, since consumers take every entry
+/// of the root for a dataset.
+const HIDDEN: &str = ".machex";
+const STATUS: &str = "status.json";
+const METRICS: &str = "metrics";
+
+impl Node {
+    pub(super) fn kind(self) -> FileType {
+        match self {
+            Node::Root | Node::Hidden | Node::Dataset(_) | Node::Shard(..) => FileType::Directory,
+            Node::Status | Node::Metrics | Node::Item(_) => FileType::RegularFile,
+        }
+    }
+
+    /// The folder that this folder is in.
+    fn parent(self) -> Node {
+        match self {
+            Node::Shard(dataset, _) => Node::Dataset(dataset),
+            _ => Node::Root,
+        }
+    }
+}
+
+/// The node `name` in the folder `parent`.
+pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> {
+    let name = name.to_str()?;
+    match parent {
+        Node::Root if name == HIDDEN => Some(Node::Hidden),
+        Node::Root => {
+            let position = server
+                .datasets()
+                .iter()
+                .position(|dataset| dataset.name() == name)?;
+            Some(Node::Dataset(u8::try_from(position).ok()?))
+        }
+        Node::Hidden => match name {
+            STATUS => Some(Node::Status),
+            METRICS => Some(Node::Metrics),
+            _ => None,
+        },
+        Node::Dataset(dataset) if name == names::INDEX_NAME => {
+            Some(Node::Item(Item::index(dataset)))
+        }
+        Node::Dataset(dataset) => {
+            let shard = names::parse_shard_name(name)?;
+            (shard < shard_count(server, dataset)).then_some(Node::Shard(dataset, shard))
+        }
+        Node::Shard(dataset, shard) => {
+            let number = names::parse_image_name(name)?;
+            let is_there =
+                number / names::SHARD_SIZE == shard && number < image_count(server, dataset);
+            is_there.then_some(Node::Item(Item::image(dataset, number)))
+        }
+        Node::Status | Node::Metrics | Node::Item(_) => None,
+    }
+}
+
+/// The entry at `position` of a folder, counted from 0 with `.` and `..` as the first two. Positions
+/// never change: they are the offsets of READDIR.
+pub(super) fn entry(server: &Server, folder: Node, position: u64) -> Option<(Node, String)> {
+    match position {
+        0 => return Some((folder, ".".to_owned())),
+        1 => return Some((folder.parent(), "..".to_owned())),
+        _ => {}
+    }
+    let at = u32::try_from(position - 2).ok()?;
+    match folder {
+        Node::Root => {
+            let dataset = u8::try_from(at).ok()?;
+            let name = server.datasets().get(usize::from(dataset))?.name();
+            Some((Node::Dataset(dataset), name.to_owned()))
+        }
+        Node::Hidden => match at {
+            0 => Some((Node::Status, STATUS.to_owned())),
+            1 => Some((Node::Metrics, METRICS.to_owned())),
+            _ => None,
+        },
+        Node::Dataset(dataset) => match at {
+            0 => Some((
+                Node::Item(Item::index(dataset)),
+                names::INDEX_NAME.to_owned(),
+            )),
+            _ => {
+                let shard = at - 1;
+                (shard < shard_count(server, dataset)).then(|| {
+                    let name = names::shard_name(shard * names::SHARD_SIZE);
+                    (Node::Shard(dataset, shard), name)
+                })
+            }
+        },
+        Node::Shard(dataset, shard) => {
+            let number = (shard * names::SHARD_SIZE).checked_add(at)?;
+            let is_there = at < names::SHARD_SIZE && number < image_count(server, dataset);
+            is_there.then(|| {
+                let name = format!("{}.jpg", names::image_id(number));
+                (Node::Item(Item::image(dataset, number)), name)
+            })
+        }
+        Node::Status | Node::Metrics | Node::Item(_) => None,
+    }
+}
+
+/// How many folders are in a folder.
+pub(super) fn folder_count(server: &Server, folder: Node) -> u32 {
+    match folder {
+        Node::Root => u32::try_from(server.datasets().len()).unwrap_or(0),
+        Node::Dataset(dataset) => shard_count(server, dataset),
+        _ => 0,
+    }
+}
+
+fn image_count(server: &Server, dataset: u8) -> u32 {
+    let dataset: Option<&ServedDataset> = server.datasets().get(usize::from(dataset));
+    dataset.map_or(0, |dataset| dataset.catalog.len())
+}
+
+fn shard_count(server: &Server, dataset: u8) -> u32 {
+    names::shard_count(image_count(server, dataset))
+}

@@ -1,0 +1,155 @@
+//! Open files, and how their bytes come to the readers.
+//!
+//! The kernel wants one mode for all handles of an inode: while one is passed through, every other
+//! must be passed through to the same backing file; while one is read through us, none may be. A
+//! backing file is registered once for an inode and let go with its last handle.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use fuser::{BackingId, FileHandle, FopenFlags, ReplyOpen};
+
+use crate::store::cache::Body;
+use crate::sync::held;
+
+/// How an open file is cached by the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caching {
+    /// What the kernel has of the file is still true.
+    Keep,
+    /// The file has changed since the kernel read it.
+    Renew,
+    /// The file is another at every opening.
+    Never,
+}
+
+/// One open file.
+struct Handle {
+    inode: u64,
+    body: Body,
+    /// Keeps the backing file registered.
+    backing: Option<Arc<BackingId>>,
+}
+
+/// How the handles of one inode are read.
+#[derive(Default)]
+struct Mode {
+    backing: Weak<BackingId>,
+    passed_through: usize,
+    read: usize,
+}
+
+/// All open files.
+#[derive(Default)]
+pub(super) struct Handles {
+    handles: Mutex<HashMap<u64, Handle>>,
+    modes: Mutex<HashMap<u64, Mode>>,
+    next: AtomicU64,
+    passthrough: AtomicBool,
+}
+
+impl Handles {
+    /// Whether finished files are passed through; to be set before the first is opened.
+    pub(super) fn set_passthrough(&self, on: bool) {
+        self.passthrough.store(on, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_passthrough(&self) -> bool {
+        self.passthrough.load(Ordering::Relaxed)
+    }
+
+    /// Opens a file with these bytes and answers the request.
+    pub(super) fn open(&self, inode: u64, body: Body, caching: Caching, reply: ReplyOpen) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let backing = self.choose_mode(inode, &body, caching, &reply);
+        let handle = Handle {
+            inode,
+            body,
+            backing: backing.clone(),
+        };
+        // Before the answer: the first read may come while this thread still sends it.
+        held(&self.handles).insert(number, handle);
+        let number = FileHandle(number);
+        match backing {
+            Some(backing) => {
+                reply.opened_passthrough(number, FopenFlags::FOPEN_NOFLUSH, &backing);
+            }
+            None => {
+                let flags = match caching {
+                    Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE,
+                    Caching::Renew => FopenFlags::empty(),
+                    Caching::Never => FopenFlags::FOPEN_DIRECT_IO,
+                };
+                reply.opened(number, flags | FopenFlags::FOPEN_NOFLUSH);
+            }
+        }
+    }
+
+    fn choose_mode(
+        &self,
+        inode: u64,
+        body: &Body,
+        caching: Caching,
+        reply: &ReplyOpen,
+    ) -> Option<Arc<BackingId>> {
+        let mut modes = held(&self.modes);
+        let mode = modes.entry(inode).or_default();
+        let wanted = self.is_passthrough() && caching != Caching::Never;
+        let backing = match mode.backing.upgrade() {
+            Some(backing) => Some(backing),
+            None if wanted && mode.read == 0 => register(body, reply),
+            None => None,
+        };
+        match &backing {
+            Some(backing) => {
+                mode.backing = Arc::downgrade(backing);
+                mode.passed_through += 1;
+            }
+            None => mode.read += 1,
+        }
+        backing
+    }
+
+    /// The bytes of an open file.
+    pub(super) fn body(&self, handle: FileHandle) -> Option<Body> {
+        let handles = held(&self.handles);
+        handles.get(&handle.0).map(|handle| handle.body.clone())
+    }
+
+    pub(super) fn release(&self, handle: FileHandle) {
+        let Some(handle) = held(&self.handles).remove(&handle.0) else {
+            return;
+        };
+        let mut modes = held(&self.modes);
+        if let Some(mode) = modes.get_mut(&handle.inode) {
+            match handle.backing {
+                Some(_) => mode.passed_through -= 1,
+                None => mode.read -= 1,
+            }
+            if mode.passed_through == 0 && mode.read == 0 {
+                modes.remove(&handle.inode);
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        held(&self.handles).len()
+    }
+}
+
+/// Registers the backing file; without success the file is read through us.
+fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
+    let Body::File(stored) = body else {
+        return None;
+    };
+    let registered: io::Result<BackingId> = reply.open_backing(&stored.file);
+    match registered {
+        Ok(backing) => Some(Arc::new(backing)),
+        Err(error) => {
+            tracing::debug!("no passthrough for a file: {error}");
+            None
+        }
+    }
+}

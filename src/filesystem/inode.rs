@@ -1,0 +1,146 @@
+//! Inode numbers by arithmetic: nothing to remember, nothing to forget, the same after a remount.
+//!
+//! ```text
+//! 1             the root
+//! 2, 3, 4       .machex, its status.json, its metrics
+//! d << 24 | k << 20 | n    of the dataset at position d - 1 of the table of all datasets:
+//!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
+//! ```
+//!
+//! 32 bits suffice, so that old 32-bit programs can stat the tree.
+
+use crate::datasets;
+use crate::serve::{Item, ServedDataset, What};
+
+const ROOT: u64 = 1;
+const HIDDEN: u64 = 2;
+const STATUS: u64 = 3;
+const METRICS: u64 = 4;
+
+const DATASET_SHIFT: u32 = 24;
+const KIND_SHIFT: u32 = 20;
+const NUMBER_MASK: u64 = (1 << KIND_SHIFT) - 1;
+
+const FOLDER: u64 = 0;
+const INDEX: u64 = 1;
+const SHARD: u64 = 2;
+const IMAGE: u64 = 3;
+
+/// Something in the tree. Datasets are given by their position in the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Node {
+    Root,
+    /// The folder `.machex`, which is never listed.
+    Hidden,
+    Status,
+    Metrics,
+    Dataset(u8),
+    Shard(u8, u32),
+    Item(Item),
+}
+
+/// Translates between nodes and inode numbers.
+#[derive(Debug)]
+pub(super) struct Inodes {
+    /// Number of each served dataset, which does not depend on what else the config has.
+    codes: Vec<u64>,
+}
+
+impl Inodes {
+    pub(super) fn new(served: &[ServedDataset]) -> Self {
+        let code = |dataset: &ServedDataset| {
+            let position = datasets::ALL
+                .iter()
+                .position(|known| known.folder() == dataset.name());
+            position.map_or(0, |position| position as u64 + 1)
+        };
+        Self {
+            codes: served.iter().map(code).collect(),
+        }
+    }
+
+    pub(super) fn number(&self, node: Node) -> u64 {
+        let of_dataset = |dataset: u8, kind: u64, number: u32| {
+            let code = self.codes.get(usize::from(dataset)).copied().unwrap_or(0);
+            code << DATASET_SHIFT | kind << KIND_SHIFT | u64::from(number)
+        };
+        match node {
+            Node::Root => ROOT,
+            Node::Hidden => HIDDEN,
+            Node::Status => STATUS,
+            Node::Metrics => METRICS,
+            Node::Dataset(dataset) => of_dataset(dataset, FOLDER, 0),
+            Node::Shard(dataset, shard) => of_dataset(dataset, SHARD, shard),
+            Node::Item(Item { dataset, what }) => match what {
+                What::Index => of_dataset(dataset, INDEX, 0),
+                What::Image(number) => of_dataset(dataset, IMAGE, number),
+            },
+        }
+    }
+
+    /// The node of an inode number that [`Self::number`] gave; `None` for any other.
+    pub(super) fn node(&self, inode: u64) -> Option<Node> {
+        match inode {
+            ROOT => return Some(Node::Root),
+            HIDDEN => return Some(Node::Hidden),
+            STATUS => return Some(Node::Status),
+            METRICS => return Some(Node::Metrics),
+            _ => {}
+        }
+        let code = inode >> DATASET_SHIFT;
+        let dataset = self.codes.iter().position(|known| *known == code)?;
+        let dataset = u8::try_from(dataset).ok()?;
+        let number = u32::try_from(inode & NUMBER_MASK).ok()?;
+        match (inode >> KIND_SHIFT & 0xf, number) {
+            (FOLDER, 0) => Some(Node::Dataset(dataset)),
+            (INDEX, 0) => Some(Node::Item(Item::index(dataset))),
+            (SHARD, shard) => Some(Node::Shard(dataset, shard)),
+            (IMAGE, number) => Some(Node::Item(Item::image(dataset, number))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn inodes() -> Inodes {
+        Inodes {
+            codes: vec![10, 1, 4],
+        }
+    }
+
+    fn node() -> impl Strategy<Value = Node> {
+        let number = 0u32..1_000_000;
+        prop_oneof![
+            Just(Node::Root),
+            Just(Node::Hidden),
+            Just(Node::Status),
+            Just(Node::Metrics),
+            (0u8..3).prop_map(Node::Dataset),
+            (0u8..3).prop_map(|dataset| Node::Item(Item::index(dataset))),
+            (0u8..3, 0u32..100).prop_map(|(dataset, shard)| Node::Shard(dataset, shard)),
+            (0u8..3, number).prop_map(|(dataset, number)| Node::Item(Item::image(dataset, number))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_node_has_a_number_of_its_own(a in node(), b in node()) {
+            let inodes = inodes();
+            prop_assert_eq!(inodes.node(inodes.number(a)), Some(a));
+            prop_assert_eq!(inodes.number(a) == inodes.number(b), a == b);
+            prop_assert!(inodes.number(a) <= u64::from(u32::MAX));
+        }
+
+        #[test]
+        fn no_number_panics(number in any::<u64>()) {
+            let inodes = inodes();
+            if let Some(node) = inodes.node(number) {
+                prop_assert_eq!(inodes.number(node), number);
+            }
+        }
+    }
+}

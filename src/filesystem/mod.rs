@@ -1,0 +1,238 @@
+//! FUSE requests, translated into what [`crate::serve`] offers. No pixel and no list logic in here.
+//!
+//! * Nothing is made on a thread that takes requests: these hand over, and a worker answers.
+//! * LOOKUP never makes anything, since it holds the directory's lock. A size that is not known yet
+//!   is answered as an estimate that the kernel must not keep; GETATTR and OPEN make the file first
+//!   and then answer exactly. A known size may be kept for good.
+//! * Programs that only list get estimates from GETATTR too ([`callers`]).
+//! * The mount is read-only: every change is EROFS.
+
+mod attributes;
+mod callers;
+mod directory;
+mod handles;
+mod inode;
+mod requests;
+mod xattr;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyEntry, ReplyOpen};
+
+use crate::config::Config;
+use crate::serve::status::Status;
+use crate::serve::{Fault, Item, Known, Server};
+use crate::store::cache::Body;
+use crate::sync::held;
+use attributes::{Attributes, FOREVER, NEVER};
+use callers::ListingPrograms;
+use handles::{Caching, Handles};
+use inode::{Inodes, Node};
+
+pub use requests::MachexFilesystem;
+
+/// How finished files come to their readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Passthrough {
+    /// Passed through where the kernel and the privileges allow it.
+    #[default]
+    Auto,
+    /// Passed through, or no mount.
+    On,
+    /// Read through this process.
+    Off,
+}
+
+/// What the file system knows, shared by the threads that take requests and those that answer.
+pub struct Tree {
+    server: Arc<Server>,
+    inodes: Inodes,
+    attributes: Attributes,
+    listing: ListingPrograms,
+    handles: Handles,
+    notifier: OnceLock<Notifier>,
+    /// Revisions of files of which the kernel has been told, where they are not the first.
+    told: Mutex<HashMap<u64, u32>>,
+}
+
+impl Tree {
+    pub fn new(server: Arc<Server>, config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            inodes: Inodes::new(server.datasets()),
+            attributes: Attributes::of_this_process(),
+            listing: ListingPrograms::new(&config.listing_programs),
+            handles: Handles::default(),
+            notifier: OnceLock::new(),
+            told: Mutex::default(),
+            server,
+        })
+    }
+
+    /// To be called once, before the first request.
+    pub fn begin(&self, notifier: Notifier, passthrough: bool) {
+        // A second call changes nothing.
+        let _ = self.notifier.set(notifier);
+        self.handles.set_passthrough(passthrough);
+    }
+
+    pub fn status(&self) -> Status {
+        let mode = match self.handles.is_passthrough() {
+            true => "passthrough",
+            false => "reads",
+        };
+        self.server.status(mode, self.handles.len())
+    }
+
+    /// The text of one of the files of `.machex`, as it is now.
+    fn operators_file(&self, node: Node) -> Option<Vec<u8>> {
+        let status = self.status();
+        match node {
+            Node::Status => serde_json::to_vec_pretty(&status)
+                .ok()
+                .map(|mut text| {
+                    text.push(b'\n');
+                    text
+                }),
+            Node::Metrics => Some(status.to_prometheus().into_bytes()),
+            _ => None,
+        }
+    }
+
+    /// Attributes of a folder.
+    fn folder(&self, node: Node) -> FileAttr {
+        let modified = match node {
+            Node::Dataset(dataset) | Node::Shard(dataset, _) => {
+                let dataset = self.server.datasets().get(usize::from(dataset));
+                dataset.map_or((0, 0), |dataset| dataset.modified())
+            }
+            _ => {
+                let all = self.server.datasets().iter();
+                all.map(|dataset| dataset.modified())
+                    .max()
+                    .unwrap_or((0, 0))
+            }
+        };
+        let folders = directory::folder_count(&self.server, node);
+        self.attributes
+            .folder(self.inodes.number(node), folders, modified)
+    }
+
+    fn known_file(&self, item: Item, known: &Known) -> FileAttr {
+        let inode = self.inodes.number(Node::Item(item));
+        self.attributes.file(inode, known.size, known.modified)
+    }
+
+    /// Attributes of a file that is not known yet.
+    fn estimated_file(&self, item: Item) -> FileAttr {
+        let inode = self.inodes.number(Node::Item(item));
+        let dataset = self.server.dataset(item);
+        let (size, modified) = dataset.map_or((0, (0, 0)), |dataset| {
+            (dataset.estimate(item.what), dataset.modified())
+        });
+        self.attributes.file(inode, size, modified)
+    }
+
+    fn operators_attributes(&self, node: Node) -> FileAttr {
+        let size = self
+            .operators_file(node)
+            .map_or(0, |text| text.len() as u64);
+        self.attributes.file(self.inodes.number(node), size, (0, 0))
+    }
+
+    fn lookup(&self, node: Node, reply: ReplyEntry) {
+        let generation = fuser::Generation(0);
+        let (attributes, lifetime) = match node {
+            Node::Item(item) => match self.server.known(item) {
+                Some(known) => (self.known_file(item, &known), FOREVER),
+                None => (self.estimated_file(item), NEVER),
+            },
+            Node::Status | Node::Metrics => (self.operators_attributes(node), NEVER),
+            folder => (self.folder(folder), FOREVER),
+        };
+        reply.entry_with_ttls(&lifetime, &FOREVER, &attributes, generation);
+    }
+
+    fn getattr(self: &Arc<Self>, node: Node, pid: u32, reply: ReplyAttr) {
+        let item = match node {
+            Node::Item(item) => item,
+            Node::Status | Node::Metrics => {
+                return reply.attr(&NEVER, &self.operators_attributes(node));
+            }
+            folder => return reply.attr(&FOREVER, &self.folder(folder)),
+        };
+        if let Some(known) = self.server.known(item) {
+            return reply.attr(&FOREVER, &self.known_file(item, &known));
+        }
+        if self.listing.has(pid) {
+            return reply.attr(&NEVER, &self.estimated_file(item));
+        }
+        self.server.note_reader(item);
+        let tree = Arc::clone(self);
+        self.server.size(item, move |result| match result {
+            Ok(known) => reply.attr(&FOREVER, &tree.known_file(item, &known)),
+            Err(fault) => reply.error(tree.errno(&fault)),
+        });
+    }
+
+    fn open(self: &Arc<Self>, node: Node, reply: ReplyOpen) {
+        let started = Instant::now();
+        let inode = self.inodes.number(node);
+        let Node::Item(item) = node else {
+            return match self.operators_file(node) {
+                Some(text) => {
+                    let body = Body::Memory(text.into());
+                    self.handles.open(inode, body, Caching::Never, reply);
+                }
+                None => reply.error(Errno::EISDIR),
+            };
+        };
+        self.server.note_reader(item);
+        if let Some((known, body)) = self.server.open_at_hand(item) {
+            return self.answer_open(inode, started, known, body, reply);
+        }
+        let tree = Arc::clone(self);
+        self.server.open(item, move |result| match result {
+            Ok((known, body)) => tree.answer_open(inode, started, known, body, reply),
+            Err(fault) => reply.error(tree.errno(&fault)),
+        });
+    }
+
+    fn answer_open(
+        &self,
+        inode: u64,
+        started: Instant,
+        known: Known,
+        body: Body,
+        reply: ReplyOpen,
+    ) {
+        let caching = self.caching(inode, known.revision);
+        self.handles.open(inode, body, caching, reply);
+        self.server.stats().open_latency.record(started.elapsed());
+    }
+
+    /// Whether what the kernel has of a file is still true.
+    fn caching(&self, inode: u64, revision: u32) -> Caching {
+        if revision == 0 {
+            return Caching::Keep;
+        }
+        if held(&self.told).insert(inode, revision) == Some(revision) {
+            return Caching::Keep;
+        }
+        if let Some(notifier) = self.notifier.get() {
+            // Attributes only: to invalidate pages from here could wait for a read that waits for
+            // this thread. The pages go since the file is opened without FOPEN_KEEP_CACHE.
+            if let Err(error) = notifier.inval_inode(INodeNo(inode), -1, 0) {
+                tracing::debug!("invalidating inode {inode}: {error}");
+            }
+        }
+        Caching::Renew
+    }
+
+    /// What a reader gets for a fault. Its cause is in the log and in the status.
+    fn errno(&self, _fault: &Fault) -> Errno {
+        self.server.stats().errors.add_one();
+        Errno::EIO
+    }
+}

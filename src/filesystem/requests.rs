@@ -1,0 +1,437 @@
+//! The requests of the kernel, one by one.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
+    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+
+use super::inode::Node;
+use super::{Passthrough, Tree, directory, xattr};
+use crate::store::cache::Body;
+
+/// Largest request in bytes: 256 pages is the most that the kernel sends.
+const MAX_REQUEST: u32 = 1 << 20;
+
+/// Requests that the kernel may send without waiting for answers, such as readahead.
+const MAX_BACKGROUND: u16 = 128;
+
+/// Block size of statfs.
+const BLOCK: u32 = 4096;
+
+/// The file system as the kernel sees it.
+pub struct MachexFilesystem {
+    tree: Arc<Tree>,
+    passthrough: Passthrough,
+}
+
+impl MachexFilesystem {
+    pub fn new(tree: Arc<Tree>, passthrough: Passthrough) -> Self {
+        Self { tree, passthrough }
+    }
+
+    fn node(&self, inode: INodeNo) -> Option<Node> {
+        self.tree.inodes.node(inode.0)
+    }
+}
+
+thread_local! {
+    /// One for each thread that takes requests: large, and used for every read.
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Filesystem for MachexFilesystem {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        // Added one by one, since all are refused when one is not known.
+        if let Err(missing) = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS) {
+            tracing::debug!("this kernel does not have {missing:?}");
+        }
+        if self.passthrough != Passthrough::Off
+            && config
+                .add_capabilities(InitFlags::FUSE_PASSTHROUGH)
+                .is_ok()
+        {
+            // 1: backing files are on a file system that is not itself stacked.
+            let _ = config.set_max_stack_depth(1);
+        }
+        // Each returns the nearest value that would do.
+        if let Err(most) = config.set_max_readahead(MAX_REQUEST) {
+            let _ = config.set_max_readahead(most);
+        }
+        let _ = config.set_max_write(MAX_REQUEST);
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let node = self
+            .node(parent)
+            .and_then(|parent| directory::find(&self.tree.server, parent, name));
+        match node {
+            Some(node) => self.tree.lookup(node, reply),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn getattr(
+        &self,
+        request: &Request,
+        inode: INodeNo,
+        _handle: Option<FileHandle>,
+        reply: ReplyAttr,
+    ) {
+        match self.node(inode) {
+            Some(node) => self.tree.getattr(node, request.pid(), reply),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn open(&self, _request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        match self.node(inode) {
+            _ if flags.acc_mode() != OpenAccMode::O_RDONLY => reply.error(Errno::EROFS),
+            Some(node) => self.tree.open(node, reply),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let Some(body) = self.tree.handles.body(handle) else {
+            return reply.error(Errno::EBADF);
+        };
+        if let Body::Memory(bytes) = &body {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let rest = bytes.get(start..).unwrap_or_default();
+            return reply.data(rest.get(..size as usize).unwrap_or(rest));
+        }
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            match body.read_at(offset, size as usize, buffer) {
+                Ok(()) => reply.data(buffer),
+                Err(error) => {
+                    tracing::warn!("an open file of the cache cannot be read: {error}");
+                    self.tree.server.stats().errors.add_one();
+                    reply.error(Errno::EIO);
+                }
+            }
+        });
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.tree.handles.release(handle);
+        reply.ok();
+    }
+
+    fn flush(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn opendir(&self, _request: &Request, inode: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        match self.node(inode) {
+            // What is in a folder does not change in a mount.
+            Some(_) => reply.opened(
+                FileHandle(0),
+                FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE,
+            ),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        inode: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let Some(folder) = self.node(inode) else {
+            return reply.error(Errno::ENOENT);
+        };
+        let mut position = offset;
+        while let Some((node, name)) = directory::entry(&self.tree.server, folder, position) {
+            position += 1;
+            let number = INodeNo(self.tree.inodes.number(node));
+            if reply.add(number, position, node.kind(), name) {
+                break;
+            }
+        }
+        reply.ok();
+    }
+
+    fn statfs(&self, _request: &Request, _inode: INodeNo, reply: ReplyStatfs) {
+        let datasets = self.tree.server.datasets();
+        let files: u64 = datasets
+            .iter()
+            .map(|dataset| u64::from(dataset.catalog.len()) + 1)
+            .sum();
+        let bytes: u64 = datasets
+            .iter()
+            .map(|dataset| {
+                let image = dataset.estimate(crate::serve::What::Image(0));
+                image.saturating_mul(u64::from(dataset.catalog.len()))
+            })
+            .sum();
+        let blocks = bytes.div_ceil(u64::from(BLOCK));
+        reply.statfs(blocks, 0, 0, files, 0, BLOCK, 255, BLOCK);
+    }
+
+    fn access(&self, _request: &Request, inode: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        match self.node(inode) {
+            None => reply.error(Errno::ENOENT),
+            Some(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
+            Some(node)
+                if mask.contains(AccessFlags::X_OK)
+                    && node.kind() == fuser::FileType::RegularFile =>
+            {
+                reply.error(Errno::EACCES);
+            }
+            Some(_) => reply.ok(),
+        }
+    }
+
+    fn getxattr(
+        &self,
+        _request: &Request,
+        inode: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        let value = match self.node(inode) {
+            Some(Node::Item(item)) => xattr::value(&self.tree.server, item, name),
+            _ => None,
+        };
+        match value {
+            Some(value) => reply_xattr(&value, size, reply),
+            None => reply.error(Errno::NO_XATTR),
+        }
+    }
+
+    fn listxattr(&self, _request: &Request, inode: INodeNo, size: u32, reply: ReplyXattr) {
+        let names = match self.node(inode) {
+            Some(Node::Item(item)) => xattr::names(item),
+            _ => Vec::new(),
+        };
+        reply_xattr(&names, size, reply);
+    }
+
+    fn ioctl(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _flags: IoctlFlags,
+        _command: u32,
+        _input: &[u8],
+        _output_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        // Python asks every file that it opens whether it is a terminal.
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn setattr(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _mode: Option<u32>,
+        _uid: Option<u32>,
+        _gid: Option<u32>,
+        _size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        _mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn mknod(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn mkdir(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn unlink(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn rmdir(&self, _request: &Request, _parent: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn symlink(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _target: &Path,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _new_parent: INodeNo,
+        _new_name: &OsStr,
+        _flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn link(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _new_parent: INodeNo,
+        _new_name: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn create(
+        &self,
+        _request: &Request,
+        _parent: INodeNo,
+        _name: &OsStr,
+        _mode: u32,
+        _umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _offset: u64,
+        _data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn fallocate(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _offset: u64,
+        _length: u64,
+        _mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn copy_file_range(
+        &self,
+        _request: &Request,
+        _inode_in: INodeNo,
+        _handle_in: FileHandle,
+        _offset_in: u64,
+        _inode_out: INodeNo,
+        _handle_out: FileHandle,
+        _offset_out: u64,
+        _length: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn setxattr(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _name: &OsStr,
+        _value: &[u8],
+        _flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn removexattr(&self, _request: &Request, _inode: INodeNo, _name: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+}
+
+/// A size of 0 asks how long the value is.
+fn reply_xattr(value: &[u8], size: u32, reply: ReplyXattr) {
+    match u32::try_from(value.len()) {
+        Ok(length) if size == 0 => reply.size(length),
+        Ok(length) if length <= size => reply.data(value),
+        _ => reply.error(Errno::ERANGE),
+    }
+}

@@ -1,0 +1,63 @@
+//! A mount in the background: this program once more, in a session of its own, which says over a
+//! pipe when the mount answers. Starting it anew and not forking keeps threads and locks out of it.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::ready::READY;
+
+/// How long a mount may take to come about: lists may lie on a slow network file system.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A mount that answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Started {
+    pub pid: u32,
+}
+
+/// Starts this program with `arguments` in the background and waits until it says that it is ready.
+/// `None` if it ended before; it has told the user why, on the error output that it shares.
+pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>> {
+    let program = std::env::current_exe()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let pid = child.id();
+    let (sender, receiver) = mpsc::channel();
+    let output = child.stdout.take();
+    thread::spawn(move || {
+        let is_ready = output.is_some_and(|output| {
+            BufReader::new(output)
+                .lines()
+                .map_while(Result::ok)
+                .any(|line| line == READY)
+        });
+        // The receiver may have given up.
+        let _ = sender.send(is_ready);
+    });
+    match receiver.recv_timeout(LIMIT) {
+        Ok(true) => Ok(Some(Started { pid })),
+        Ok(false) => {
+            child.wait()?;
+            Ok(None)
+        }
+        Err(_) => {
+            child.kill()?;
+            child.wait()?;
+            let seconds = LIMIT.as_secs();
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "the mount did not come about in {seconds} seconds; \
+                     try --foreground -v to see where it waits"
+                ),
+            ))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Why there is no mount, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::serve::ServeError;
+
+/// A fault that keeps a mount from coming about.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.display())]
+    NoMountPoint(PathBuf),
+    #[error("{path} is not a folder", path = .0.display())]
+    NotAFolder(PathBuf),
+    #[error(
+        "{path} is a mount whose process has gone (\"Transport endpoint is not connected\"); \
+         mount with --replace, or clear it away with: machex unmount {path}",
+        path = .0.display()
+    )]
+    Stale(PathBuf),
+    #[error(
+        "{path} is a machex mount already; mount with --replace, or end it with: machex unmount {path}",
+        path = .0.display()
+    )]
+    Mounted(PathBuf),
+    #[error(
+        "{mountpoint} would cover {covered} ({what}), which is needed to serve it; take another mount point",
+        mountpoint = mountpoint.display(),
+        covered = covered.display()
+    )]
+    Covers {
+        mountpoint: PathBuf,
+        covered: PathBuf,
+        what: &'static str,
+    },
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Replace(#[from] super::UnmountError),
+    #[error("mounting on {path}: {problem}", path = path.display())]
+    Fuse { path: PathBuf, problem: String },
+    #[error(
+        "--passthrough on: {0}; leave the option out to read through machex where the kernel cannot"
+    )]
+    NoPassthrough(String),
+    #[error("the file system ended at once: {0}")]
+    Ended(String),
+}
+
+impl MountError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Puts what is missing into words.
+    pub(super) fn fuse(path: &Path, error: &io::Error) -> Self {
+        Self::Fuse {
+            path: path.to_owned(),
+            problem: explain(error, Path::new("/dev/fuse").exists(), has_fusermount()),
+        }
+    }
+}
+
+fn has_fusermount() -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .chain(["/bin", "/sbin"].map(PathBuf::from))
+        .any(|folder| ["fusermount3", "fusermount"].iter().any(|name| folder.join(name).exists()))
+}
+
+fn explain(error: &io::Error, has_device: bool, has_fusermount: bool) -> String {
+    let text = error.to_string();
+    let text = text.trim();
+    if !has_device {
+        return "there is no /dev/fuse: load the module (modprobe fuse), or give the container the \
+                device (--device /dev/fuse)"
+            .to_owned();
+    }
+    if text.contains("user_allow_other") {
+        return "--allow-other needs the line user_allow_other in /etc/fuse.conf, which an \
+                administrator can add"
+            .to_owned();
+    }
+    if !has_fusermount {
+        return format!(
+            "{text}; without root, mounting needs fusermount3: install the package fuse3, or ask an \
+             administrator to"
+        );
+    }
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{text}; /dev/fuse must be readable and writable (mode 0666), and the mount point must \
+             be a folder that you can write"
+        ),
+        _ if text.contains("fusermount") && text.contains("Operation not permitted") => format!(
+            "{text}; in a container, mounting also needs --cap-add SYS_ADMIN, or a fusermount3 that \
+             is setuid root"
+        ),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(explain(&denied, false, true).contains("--device /dev/fuse"));
+        assert!(explain(&denied, true, false).contains("package fuse3"));
+        assert!(explain(&denied, true, true).contains("0666"));
+        let allow = io::Error::other(
+            "fusermount3: option allow_other only allowed if 'user_allow_other' is set in /etc/fuse.conf",
+        );
+        assert!(explain(&allow, true, true).contains("the line user_allow_other"));
+    }
+}

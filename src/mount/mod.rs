@@ -1,0 +1,24 @@
+//! A mount from its beginning to its end.
+//!
+//! ```text
+//! check the mount point ─► read lists, open cache ─► mount ─► ready ─► serve ─► unmount ─► stop
+//! ```
+
+mod background;
+mod error;
+mod holders;
+mod options;
+mod point;
+mod ready;
+mod session;
+mod table;
+mod unmount;
+
+pub use background::{Started, start_in_background};
+pub use error::MountError;
+pub use options::{MountOptions, OptionError};
+pub use point::{MountPoint, prepare, real as real_path};
+pub use ready::say_ready;
+pub use session::{Mount, Stop};
+pub use table::{MountEntry, mounted_at};
+pub use unmount::{UnmountError, UnmountHow, unmount};

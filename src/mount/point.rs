@@ -1,0 +1,104 @@
+//! Where to mount, and whether that can be.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{MountError, UnmountHow, mounted_at, unmount};
+use crate::config::Config;
+use crate::store::StateFolder;
+
+/// A folder that can be mounted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountPoint {
+    /// Absolute and without links, as the kernel's table has it.
+    pub path: PathBuf,
+}
+
+/// Checks a mount point. With `replace`, a machex mount that is there, be its process alive or not,
+/// is taken away first.
+pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
+    let path = std::path::absolute(path).map_err(MountError::io(path))?;
+    let path = real(&path);
+    match state(&path)? {
+        State::Free => {}
+        State::Missing => return Err(MountError::NoMountPoint(path)),
+        State::NotAFolder => return Err(MountError::NotAFolder(path)),
+        State::Stale if replace => unmount(&path, UnmountHow::Lazy)?,
+        State::Mounted if replace => unmount(&path, UnmountHow::REPLACE)?,
+        State::Stale => return Err(MountError::Stale(path)),
+        State::Mounted => return Err(MountError::Mounted(path)),
+    }
+    keep_uncovered(&path, config)?;
+    Ok(MountPoint { path })
+}
+
+enum State {
+    Free,
+    Missing,
+    NotAFolder,
+    /// A FUSE mount without a process.
+    Stale,
+    Mounted,
+}
+
+fn state(path: &Path) -> Result<State, MountError> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => Ok(State::NotAFolder),
+        Ok(_) => match mounted_at(path).map_err(MountError::io(path))? {
+            Some(entry) if entry.is_machex() => Ok(State::Mounted),
+            _ => Ok(State::Free),
+        },
+        Err(error) if is_disconnected(&error) => Ok(State::Stale),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Err(error) => Err(MountError::io(path)(error)),
+    }
+}
+
+/// "Transport endpoint is not connected", or a connection that was aborted.
+pub(super) fn is_disconnected(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted
+    )
+}
+
+/// The path without links. The last part may be a stale mount, which cannot be looked at.
+pub fn real(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            fs::canonicalize(parent).map_or_else(|_| path.to_owned(), |parent| parent.join(name))
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// What is read while the mount is there must not lie below it. The materialized tree may: it is
+/// opened before.
+fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> {
+    let state = StateFolder::of(&config.machex_path);
+    let mut needed = vec![
+        (config.cache_path.as_path(), "CACHE_PATH"),
+        (state.path(), "the records of the materialized tree"),
+    ];
+    for tree in &config.trees {
+        needed.push((&tree.root, tree.dataset.root_key()));
+        needed.extend(tree.options.keys().filter_map(|name| {
+            let folder = tree.folder_option(name)?;
+            Some((folder, *name))
+        }));
+    }
+    for (covered, what) in needed {
+        if real(covered).starts_with(mountpoint) {
+            return Err(MountError::Covers {
+                mountpoint: mountpoint.to_owned(),
+                covered: covered.to_owned(),
+                what,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! The mount itself: the kernel's requests are served until somebody ends it.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use fuser::{BackingId, MountOption, Session, SessionACL};
+
+use super::unmount::unmount_own;
+use super::{MountEntry, MountError, MountPoint, mounted_at};
+use crate::config::Config;
+use crate::filesystem::{MachexFilesystem, Passthrough, Tree};
+use crate::serve::{ServeOptions, Server};
+
+/// Threads that take requests; rendering has its own.
+const MOST_REQUEST_THREADS: usize = 8;
+
+/// Readahead of the kernel in KiB, where this process may set it: a finished image in one request.
+const READAHEAD_KIB: u32 = 1024;
+
+/// How long readers of a mount that ends may take to close their files.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a mount ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal asked for it.
+    Asked,
+    /// A second signal: at once.
+    AtOnce,
+    /// The kernel says so: somebody unmounted it.
+    Unmounted,
+}
+
+/// A mount that answers.
+pub struct Mount {
+    server: Arc<Server>,
+    tree: Arc<Tree>,
+    own: Option<MountEntry>,
+    events: mpsc::Receiver<Stop>,
+}
+
+impl Mount {
+    /// Reads the lists, mounts, and serves. `events` is the channel of `stop`, over which the caller
+    /// can ask for the end.
+    pub fn start(
+        config: &Config,
+        point: &MountPoint,
+        allow_other: bool,
+        passthrough: Passthrough,
+        options: ServeOptions,
+        (stop, events): (mpsc::Sender<Stop>, mpsc::Receiver<Stop>),
+    ) -> Result<Self, MountError> {
+        let server = Server::start(config, &point.path, options)?;
+        let tree = Tree::new(Arc::clone(&server), config);
+        let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough);
+        let session = Session::new(filesystem, &point.path, &settings(config, allow_other))
+            .map_err(|error| MountError::fuse(&point.path, &error))?;
+        let passed = match passthrough {
+            Passthrough::Off => false,
+            _ => match probe_passthrough(&session, &server) {
+                Ok(()) => true,
+                Err(why) if passthrough == Passthrough::On => {
+                    return Err(MountError::NoPassthrough(why));
+                }
+                Err(why) => {
+                    tracing::info!("no passthrough: {why}");
+                    false
+                }
+            },
+        };
+        tree.begin(session.notifier(), passed);
+        let ended = thread::Builder::new().name("session".to_owned()).spawn(move || {
+            if let Err(error) = session.run() {
+                tracing::error!("the file system ended: {error}");
+            }
+            // The receiver is gone only when the process ends anyway.
+            let _ = stop.send(Stop::Unmounted);
+        });
+        ended.map_err(MountError::io(&point.path))?;
+        // The first request: from now on others are answered as well.
+        std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
+        let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
+        if let Some(own) = &own {
+            widen_readahead(&own.device);
+        }
+        Ok(Self {
+            server,
+            tree,
+            own,
+            events,
+        })
+    }
+
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Serves until the end, and leaves everything in order.
+    pub fn serve(self) {
+        let ended = match self.events.recv() {
+            Ok(Stop::Asked) => {
+                self.leave();
+                matches!(self.events.recv_timeout(GRACE), Ok(Stop::Unmounted))
+            }
+            Ok(Stop::AtOnce) => {
+                self.leave();
+                false
+            }
+            Ok(Stop::Unmounted) | Err(_) => true,
+        };
+        if !ended {
+            tracing::warn!("ending though files are open; their readers get errors");
+        }
+        self.server.stop();
+        tracing::info!("ended");
+    }
+
+    fn leave(&self) {
+        let Some(own) = &self.own else { return };
+        match unmount_own(own) {
+            Ok(holders) => {
+                for holder in holders {
+                    tracing::warn!("still open while the mount ends: {holder}");
+                }
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+}
+
+fn settings(config: &Config, allow_other: bool) -> fuser::Config {
+    let mut settings = fuser::Config::default();
+    settings.mount_options = vec![
+        MountOption::RO,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+        MountOption::NoExec,
+        MountOption::NoAtime,
+        // The kernel compares modes and owners: no request for each access.
+        MountOption::DefaultPermissions,
+        // Not `Subtype`, which fuser drops when it mounts as root.
+        MountOption::CUSTOM("subtype=machex".to_owned()),
+        MountOption::FSName(source_name(&config.file)),
+    ];
+    settings.acl = match allow_other {
+        true => SessionACL::All,
+        false => SessionACL::Owner,
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    settings.n_threads = Some(cores.clamp(2, MOST_REQUEST_THREADS));
+    settings
+}
+
+/// The config file, by which `mount -a` knows whether an entry is mounted. Commas would end the
+/// option.
+fn source_name(config: &Path) -> String {
+    let name = config.to_string_lossy();
+    match name.contains([',', '\\', '\n']) {
+        true => "machex".to_owned(),
+        false => name.into_owned(),
+    }
+}
+
+/// Whether the kernel takes a file of the cache for passthrough, which needs Linux 6.9 and
+/// CAP_SYS_ADMIN.
+fn probe_passthrough(
+    session: &Session<MachexFilesystem>,
+    server: &Server,
+) -> Result<(), String> {
+    let Some(file) = server.cache().probe_file() else {
+        return Err("there is no cache on a disk".to_owned());
+    };
+    match BackingId::create_raw(session, &file) {
+        // It stays registered until the mount ends: one small file.
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::PERM) => {
+                "it needs the capability CAP_SYS_ADMIN and Linux 6.9 or later".to_owned()
+            }
+            Some(rustix::io::Errno::LOOP) => {
+                "the cache is on a stacked file system (overlay), which cannot be passed through"
+                    .to_owned()
+            }
+            _ => error.to_string(),
+        }),
+    }
+}
+
+/// The kernel's default is 128 KiB, so that an image takes three requests. Only root may.
+fn widen_readahead(device: &str) {
+    let path = format!("/sys/class/bdi/{device}/read_ahead_kb");
+    let written: io::Result<()> = std::fs::write(&path, READAHEAD_KIB.to_string());
+    if let Err(error) = written {
+        tracing::debug!("{path}: {error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a file cannot be had, and when to try again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Item;
+use crate::store::ContentKey;
+use crate::sync::held;
+
+/// The same bytes fail in the same way: they are tried again only after this time, in case the
+/// disk had lied.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Why a file cannot be had; readers get EIO.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{cause}")]
+pub struct Fault {
+    pub cause: Arc<str>,
+    /// What was tried, where it was the bytes that failed.
+    pub(super) bytes: Option<ContentKey>,
+}
+
+impl Fault {
+    pub(super) fn new(cause: impl Into<Arc<str>>) -> Self {
+        Self {
+            cause: cause.into(),
+            bytes: None,
+        }
+    }
+
+    /// A fault of the bytes that `key` stands for.
+    pub(super) fn of_bytes(key: ContentKey, cause: impl Into<Arc<str>>) -> Self {
+        Self {
+            cause: cause.into(),
+            bytes: Some(key),
+        }
+    }
+}
+
+/// The files that failed when they were last tried.
+#[derive(Default)]
+pub(super) struct Failing {
+    files: Mutex<HashMap<Item, (Fault, Instant)>>,
+}
+
+impl Failing {
+    /// The fault of a file that is not worth trying again yet, its source being the same.
+    pub(super) fn recent(&self, item: Item, key: ContentKey) -> Option<Fault> {
+        let files = held(&self.files);
+        let (fault, since) = files.get(&item)?;
+        (fault.bytes == Some(key) && since.elapsed() < RETRY).then(|| fault.clone())
+    }
+
+    /// Remembers a fault; true if it is news and belongs into the log.
+    pub(super) fn insert(&self, item: Item, fault: &Fault) -> bool {
+        let mut files = held(&self.files);
+        match files.get_mut(&item) {
+            Some((known, since)) if known.cause == fault.cause && since.elapsed() < RETRY => {
+                known.bytes = fault.bytes;
+                false
+            }
+            _ => {
+                files.insert(item, (fault.clone(), Instant::now()));
+                true
+            }
+        }
+    }
+
+    pub(super) fn remove(&self, item: Item) {
+        held(&self.files).remove(&item);
+    }
+
+    /// How many files of a dataset failed when they were last tried.
+    pub(super) fn count(&self, dataset: u8) -> usize {
+        held(&self.files)
+            .keys()
+            .filter(|item| item.dataset == dataset)
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_bytes_are_not_tried_at_once_and_a_new_source_is() {
+        let failing = Failing::default();
+        let item = Item::image(0, 1);
+        let (old, new): (ContentKey, ContentKey) = ("a".parse().unwrap(), "b".parse().unwrap());
+        assert!(failing.insert(item, &Fault::of_bytes(old, "not a PNG")));
+        assert!(!failing.insert(item, &Fault::of_bytes(old, "not a PNG")));
+        assert!(failing.recent(item, old).is_some() && failing.recent(item, new).is_none());
+        assert!(failing.insert(item, &Fault::new("the source is missing")));
+        assert!(failing.recent(item, old).is_none());
+        assert_eq!((failing.count(0), failing.count(1)), (1, 0));
+        failing.remove(item);
+        assert_eq!(failing.count(0), 0);
+    }
+}

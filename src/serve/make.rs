@@ -1,0 +1,149 @@
+//! The threads that find files out and make them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::find::Found;
+use super::flights::{Outcome, Want};
+use super::known::{Known, Place};
+use super::queue::Priority;
+use super::{Fault, Item, Server, What, index};
+use crate::source::{DevelopError, Developer, Source};
+use crate::store::cache::Body;
+
+impl Server {
+    /// What a thread does that finds out where files are. Many wait for a disk or a network here, so
+    /// there are more of these than of workers on small machines.
+    pub(super) fn look_thread(&self) {
+        while let Some((item, _)) = self.looks.next() {
+            self.guarded(item, || self.look(item));
+            self.looks.done();
+        }
+    }
+
+    fn look(&self, item: Item) {
+        let want = self.flights.want(item);
+        match self.find(item, want) {
+            Found::Outcome(outcome) => {
+                if let Ok((_, Some(_))) = outcome {
+                    self.stats.hits.add_one();
+                }
+                self.land(item, outcome);
+            }
+            Found::Nowhere => self.renders.push(item, Priority::Demand),
+        }
+    }
+
+    /// What a worker does.
+    pub(super) fn work_thread(&self) {
+        let mut developer = Developer::new(self.params);
+        while let Some((item, priority)) = self.renders.next() {
+            self.guarded(item, || match priority {
+                Priority::Demand => {
+                    self.stats.misses.add_one();
+                    self.land(item, self.make(item, &mut developer));
+                }
+                Priority::Ahead => {
+                    let outcome = match self.find(item, Want::Body) {
+                        Found::Outcome(outcome) => outcome,
+                        Found::Nowhere => self.make(item, &mut developer),
+                    };
+                    self.land(item, outcome);
+                }
+            });
+            self.renders.done();
+        }
+    }
+
+    /// Tells those who wait, and goes on if some of them need more.
+    pub(super) fn land(&self, item: Item, outcome: Outcome) {
+        match &outcome {
+            Ok(_) => self.failing.remove(item),
+            Err(fault) => self.report_fault(item, fault),
+        }
+        if !self.flights.land(item, &outcome) {
+            self.looks.push(item, Priority::Demand);
+        }
+    }
+
+    /// A panic must not leave those waiting who wait for this file.
+    pub(super) fn guarded(&self, item: Item, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.land(item, Err(Fault::new("machex crashed on this file; please report it")));
+        }
+    }
+
+    /// Makes a file and keeps it.
+    pub(super) fn make(&self, item: Item, developer: &mut Developer) -> Outcome {
+        match item.what {
+            What::Image(number) => self.make_image(item, number, developer),
+            What::Index => self.make_index(item),
+        }
+        .map(|(known, body)| (known, Some(body)))
+    }
+
+    fn make_image(
+        &self,
+        item: Item,
+        number: u32,
+        developer: &mut Developer,
+    ) -> Result<(Known, Body), Fault> {
+        let started = Instant::now();
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
+        let entry = dataset
+            .entry(number)
+            .ok_or_else(|| Fault::new("no such image"))?;
+        let path = entry
+            .source()
+            .map_err(|fault| Fault::new(fault.to_string()))?;
+        let developed = developer.develop(&path).map_err(|error| match error {
+            DevelopError::Read(_) => Fault::new(error.to_string()),
+            DevelopError::Render(_) => match Source::look(&entry, self.params) {
+                Ok(source) => Fault::of_bytes(source.key, error.to_string()),
+                Err(_) => Fault::new(error.to_string()),
+            },
+        })?;
+        // Taken as unchanging, but if it did change there is only the new one to be had.
+        let source = developed.source;
+        let revision = dataset.known(item.what).map_or(0, |before| {
+            before.revision + u32::from(before.key != source.key)
+        });
+        let (body, fingerprint) = self
+            .cache
+            .put(source.key, |out| out.write_all(&developed.jpeg))
+            .map_err(|error| Fault::new(error.to_string()))?;
+        let known = Known {
+            key: source.key,
+            size: body.size(),
+            modified: source.modified,
+            place: Place::Compared(fingerprint),
+            revision,
+        };
+        dataset.learn(item.what, known);
+        dataset.rendered.add_one();
+        self.stats.rendered(started.elapsed());
+        Ok((known, body))
+    }
+
+    fn make_index(&self, item: Item) -> Result<(Known, Body), Fault> {
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
+        let key = index::key(dataset, &self.mountpoint);
+        let (body, fingerprint) = self
+            .cache
+            .put(key, |out| index::write(out, dataset, &self.mountpoint))
+            .map_err(|error| Fault::new(error.to_string()))?;
+        let known = Known {
+            key,
+            size: body.size(),
+            modified: dataset.modified(),
+            place: Place::Compared(fingerprint),
+            revision: 0,
+        };
+        dataset.learn(item.what, known);
+        Ok((known, body))
+    }
+}

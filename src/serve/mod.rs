@@ -1,0 +1,174 @@
+//! Files on demand: each image and each index is made once, when it is first needed.
+//!
+//! ```text
+//! request ─► known and at hand? ─► answer at once
+//!              │ no
+//!              ▼
+//!            flight ─► look (stat the source; tree? cache?) ─► answer
+//!            (one a file)        │ nowhere
+//!                                ▼
+//!                              worker (render, keep) ─► answer
+//! ```
+//!
+//! Requests never wait in here: who asks hands over a closure that is called with the outcome, on
+//! another thread if need be. Sources are looked at once in a mount and taken as unchanging; what
+//! was found is in [`Known`].
+
+mod dataset;
+mod fault;
+mod find;
+mod flights;
+mod index;
+mod item;
+mod known;
+mod make;
+mod metrics;
+mod queue;
+mod readahead;
+mod report;
+mod start;
+mod stats;
+pub mod status;
+mod warm;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub use dataset::ServedDataset;
+pub use fault::Fault;
+pub use item::{Item, What};
+pub use known::{Known, Place};
+pub use start::{ServeError, ServeOptions};
+pub use stats::Stats;
+
+use crate::render::RenderParams;
+use crate::store::cache::{Body, Cache};
+use crate::sync::held;
+use fault::Failing;
+use flights::{Flights, Waiter};
+use queue::{Priority, Queue};
+use readahead::Readahead;
+use warm::Warm;
+
+/// Everything that a mount serves, and the threads that make it.
+pub struct Server {
+    datasets: Vec<ServedDataset>,
+    cache: Cache,
+    params: RenderParams,
+    /// The root that stands in every `path` of an index.
+    mountpoint: PathBuf,
+    workers: usize,
+    flights: Flights,
+    /// Files of which it has to be found out where they are.
+    looks: Queue,
+    /// Files that have to be made.
+    renders: Queue,
+    readahead: Mutex<Readahead>,
+    failing: Failing,
+    stats: Stats,
+    warm: Option<Warm>,
+    stop: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    config_file: PathBuf,
+    cache_path: PathBuf,
+    cache_size: u64,
+    /// Keeps the path open under which the materialized tree is reached.
+    _tree_root: Option<std::os::fd::OwnedFd>,
+}
+
+impl Server {
+    /// The datasets, in the order of the config.
+    pub fn datasets(&self) -> &[ServedDataset] {
+        &self.datasets
+    }
+
+    pub fn dataset(&self, item: Item) -> Option<&ServedDataset> {
+        self.datasets.get(usize::from(item.dataset))
+    }
+
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub fn mountpoint(&self) -> &Path {
+        &self.mountpoint
+    }
+
+    /// What is known of a file in this mount, without looking anywhere.
+    pub fn known(&self, item: Item) -> Option<Known> {
+        self.dataset(item)?.known(item.what)
+    }
+
+    /// Finds out the exact size of a file, which may mean to make it, and calls `reply`.
+    pub fn size(
+        self: &Arc<Self>,
+        item: Item,
+        reply: impl FnOnce(Result<Known, Fault>) + Send + 'static,
+    ) {
+        match self.known(item) {
+            Some(known) => reply(Ok(known)),
+            None => self.join(item, Waiter::Size(Box::new(reply))),
+        }
+    }
+
+    /// The bytes of a file that has been opened in this mount before and is still at hand. Does not
+    /// wait for more than the opening of a local file.
+    pub fn open_at_hand(&self, item: Item) -> Option<(Known, Body)> {
+        let known = self.known(item)?;
+        let body = self.at_hand(item, &known)?;
+        self.stats.hits.add_one();
+        Some((known, body))
+    }
+
+    /// Gets the bytes of a file, which may mean to make it, and calls `reply`.
+    pub fn open(
+        self: &Arc<Self>,
+        item: Item,
+        reply: impl FnOnce(Result<(Known, Body), Fault>) + Send + 'static,
+    ) {
+        self.join(item, Waiter::Body(Box::new(reply)));
+    }
+
+    fn join(&self, item: Item, waiter: Waiter) {
+        if self.flights.join(item, waiter) {
+            self.looks.push(item, Priority::Demand);
+        } else {
+            self.renders.promote(item);
+        }
+    }
+
+    /// Takes note that a reader asks for an image, and has the next ones made if it goes in order.
+    pub fn note_reader(&self, item: Item) {
+        let What::Image(number) = item.what else {
+            return;
+        };
+        let plan = held(&self.readahead).note(item.dataset, number);
+        for number in plan {
+            let next = Item::image(item.dataset, number);
+            if !self.is_there(next) && self.flights.begin(next, flights::Want::Body) {
+                self.renders.push(next, Priority::Ahead);
+            }
+        }
+    }
+
+    /// Whether nothing needs to be done for an image before it is read, as far as is known.
+    fn is_there(&self, item: Item) -> bool {
+        let Some(dataset) = self.dataset(item) else {
+            return true;
+        };
+        match dataset.known(item.what) {
+            Some(known) => match known.place {
+                Place::Tree => true,
+                Place::Cache | Place::Compared(_) => self.cache.contains(known.key),
+            },
+            // Beyond the last image there is nothing to be made.
+            None => matches!(item.what, What::Image(number) if number >= dataset.catalog.len()),
+        }
+    }
+}

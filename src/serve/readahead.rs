@@ -1,0 +1,120 @@
+//! Readers that go through a shard in order (tar, cp -r, rsync, an unshuffled loader) are
+//! recognised, so that the images that they will come to are made by workers that are idle.
+
+use std::ops::Range;
+
+/// Sequential readers that are followed at a time.
+const STREAMS: usize = 64;
+
+/// Images in a row by which a reader counts as sequential.
+const CONVINCED: u32 = 2;
+
+/// One sequential reader.
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    dataset: u8,
+    /// The number that it should ask for next.
+    next: u32,
+    /// How many it asked for in a row.
+    length: u32,
+    /// Images before this number have been planned.
+    planned: u32,
+}
+
+/// The readers of all datasets, most recent last.
+#[derive(Debug)]
+pub(super) struct Readahead {
+    streams: Vec<Stream>,
+    /// How many images to be ahead.
+    window: u32,
+}
+
+impl Readahead {
+    /// `workers`: how many images can be made at a time.
+    pub(super) fn new(workers: usize) -> Self {
+        let window = u32::try_from(workers * 2).unwrap_or(u32::MAX);
+        Self {
+            streams: Vec::new(),
+            window: window.clamp(4, 256),
+        }
+    }
+
+    /// Takes note that image `number` is asked for. Returns the images that will be asked for next
+    /// and are not planned yet; empty unless a reader goes in order.
+    pub(super) fn note(&mut self, dataset: u8, number: u32) -> Range<u32> {
+        let window = self.window;
+        let known = self.streams.iter().position(|stream| {
+            // The same image is asked for by stat, open and other readers; several workers of a
+            // loader take turns and overtake each other a little.
+            let behind = stream.next.saturating_sub(window);
+            stream.dataset == dataset && (behind..stream.next.saturating_add(3)).contains(&number)
+        });
+        let mut stream = match known {
+            Some(at) => self.streams.remove(at),
+            None => {
+                if self.streams.len() == STREAMS {
+                    self.streams.remove(0);
+                }
+                Stream {
+                    dataset,
+                    next: number,
+                    length: 0,
+                    planned: 0,
+                }
+            }
+        };
+        if number >= stream.next {
+            stream.next = number + 1;
+            stream.length += 1;
+        }
+        let plan = if stream.length > CONVINCED {
+            let end = stream.next.saturating_add(window);
+            let start = stream.planned.max(stream.next).min(end);
+            stream.planned = end;
+            start..end
+        } else {
+            0..0
+        };
+        self.streams.push(stream);
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_in_order_are_ahead_by_a_window_each_image_once() {
+        let mut readahead = Readahead::new(4);
+        let mut planned = Vec::new();
+        for number in 100..130 {
+            planned.extend(readahead.note(1, number));
+            // stat, then open, of the same image
+            planned.extend(readahead.note(1, number));
+        }
+        assert_eq!(planned, (103..138).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn two_loader_workers_are_two_readers() {
+        let mut readahead = Readahead::new(2);
+        let mut planned = Vec::new();
+        for step in 0..10 {
+            planned.extend(readahead.note(0, step));
+            planned.extend(readahead.note(0, 1000 + step));
+        }
+        planned.sort_unstable();
+        let expected: Vec<u32> = (3..14).chain(1003..1014).collect();
+        assert_eq!(planned, expected);
+    }
+
+    #[test]
+    fn random_readers_are_not_followed() {
+        let mut readahead = Readahead::new(2);
+        let numbers = (0..1000u32).map(|at| at.wrapping_mul(2_654_435_761) % 900_000);
+        let planned: usize = numbers.map(|number| readahead.note(0, number).len()).sum();
+        assert_eq!(planned, 0);
+        assert!(readahead.streams.len() <= STREAMS);
+    }
+}

@@ -1,0 +1,91 @@
+//! What is told to people: log lines of what failed, and the state of the mount.
+
+use super::status::{CacheStatus, DatasetStatus, FailureNote, Status};
+use super::{Fault, Item, ServedDataset, Server, What};
+
+impl Server {
+    /// Logs a fault and keeps it for the status, unless it is known.
+    pub(super) fn report_fault(&self, item: Item, fault: &Fault) {
+        if !self.failing.insert(item, fault) {
+            return;
+        }
+        let Some(dataset) = self.dataset(item) else {
+            return;
+        };
+        let entry = match item.what {
+            What::Image(number) => dataset.entry(number),
+            What::Index => None,
+        };
+        let source = entry.and_then(|entry| entry.source().ok());
+        let note = FailureNote {
+            time: 0,
+            dataset: dataset.name().to_owned(),
+            file: ServedDataset::file_name(item.what),
+            source: source.map_or_else(String::new, |path| path.display().to_string()),
+            cause: fault.to_string(),
+        };
+        tracing::warn!(
+            dataset = note.dataset,
+            file = note.file,
+            key = entry.map_or("", |entry| entry.key()),
+            source = note.source,
+            "{}",
+            note.cause
+        );
+        self.stats.failed(note);
+    }
+
+    /// The state of the mount; `mode` and `open_files` are the file system's part.
+    pub fn status(&self, mode: &str, open_files: usize) -> Status {
+        let usage = self.cache.usage();
+        let (waiting_looks, looking) = self.looks.load();
+        let (waiting_renders, rendering) = self.renders.load();
+        let render_latency = self.stats.render_latency.summary();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            mountpoint: self.mountpoint.display().to_string(),
+            config: self.config_file.display().to_string(),
+            mode: mode.to_owned(),
+            uptime_seconds: self.stats.uptime().as_secs_f64(),
+            workers: self.workers,
+            datasets: self.dataset_statuses(),
+            hits: self.stats.hits.get(),
+            misses: self.stats.misses.get(),
+            renders: render_latency.count,
+            renders_per_second: self.stats.rate(),
+            queue: waiting_looks + waiting_renders,
+            at_work: looking + rendering,
+            open_files,
+            render_latency,
+            open_latency: self.stats.open_latency.summary(),
+            cache: CacheStatus {
+                path: self.cache_path.display().to_string(),
+                bytes: usage.bytes,
+                limit: self.cache_size,
+                files: usage.files,
+                counted: usage.is_complete,
+                evictions: usage.evictions,
+                refused: self.cache.refused(),
+            },
+            errors: self.stats.errors.get(),
+            failures: self.stats.failures(),
+            warm: self.warm.as_ref().map(|warm| warm.status()),
+        }
+    }
+
+    fn dataset_statuses(&self) -> Vec<DatasetStatus> {
+        let number = |at: usize| u8::try_from(at).unwrap_or(u8::MAX);
+        self.datasets
+            .iter()
+            .enumerate()
+            .map(|(at, dataset)| DatasetStatus {
+                name: dataset.name().to_owned(),
+                images: dataset.catalog.len(),
+                known: dataset.known_count(),
+                rendered: dataset.rendered.get(),
+                failing: self.failing.count(number(at)),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! `--warm`: what is not there yet is made while workers are idle.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::find::Found;
+use super::flights::Want;
+use super::status::WarmStatus;
+use super::{Item, Server};
+use crate::source::Developer;
+
+/// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
+/// for just the image that is at hand.
+const NICE: i32 = 10;
+
+/// How long to give way at a time.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How far warming is.
+pub(super) struct Warm {
+    /// Images of each dataset.
+    lengths: Vec<u32>,
+    total: u64,
+    /// Position of the next image, over all datasets.
+    next: AtomicU64,
+    done: AtomicU64,
+    busy: AtomicUsize,
+    cache_is_full: AtomicBool,
+}
+
+impl Warm {
+    pub(super) fn new(lengths: impl Iterator<Item = u32>) -> Self {
+        let lengths: Vec<u32> = lengths.collect();
+        Self {
+            total: lengths.iter().map(|length| u64::from(*length)).sum(),
+            lengths,
+            next: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            busy: AtomicUsize::new(0),
+            cache_is_full: AtomicBool::new(false),
+        }
+    }
+
+    fn next(&self) -> Option<Item> {
+        let mut position = self.next.fetch_add(1, Ordering::Relaxed);
+        for (dataset, length) in self.lengths.iter().enumerate() {
+            let length = u64::from(*length);
+            if position < length {
+                return Some(Item::image(
+                    u8::try_from(dataset).ok()?,
+                    u32::try_from(position).ok()?,
+                ));
+            }
+            position -= length;
+        }
+        None
+    }
+
+    pub(super) fn status(&self) -> WarmStatus {
+        WarmStatus {
+            done: self.done.load(Ordering::Relaxed),
+            of: self.total,
+            cache_is_full: self.cache_is_full.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Server {
+    /// What a thread does that makes images for which nobody waits.
+    pub(super) fn warm_thread(&self) {
+        let Some(warm) = &self.warm else { return };
+        // On Linux this concerns the calling thread only. Where it fails, the thread is just not as
+        // polite.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+        let mut developer = Developer::new(self.params);
+        loop {
+            if !self.wait_for_idle(warm) {
+                return;
+            }
+            let item = warm.next();
+            if let Some(item) = item {
+                self.guarded(item, || self.warm_up(item, &mut developer));
+                warm.done.fetch_add(1, Ordering::Relaxed);
+            }
+            warm.busy.fetch_sub(1, Ordering::Relaxed);
+            if item.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until no reader waits and a worker is idle, and counts this thread as busy. False when
+    /// there is nothing more to do.
+    fn wait_for_idle(&self, warm: &Warm) -> bool {
+        loop {
+            if self.is_stopping() || self.is_cache_full(warm) {
+                return false;
+            }
+            let (waiting, busy) = self.renders.load();
+            if waiting == 0 {
+                let warming = warm.busy.fetch_add(1, Ordering::Relaxed);
+                if busy + warming < self.workers {
+                    return true;
+                }
+                warm.busy.fetch_sub(1, Ordering::Relaxed);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// More would only evict what was made before.
+    fn is_cache_full(&self, warm: &Warm) -> bool {
+        let usage = self.cache.usage();
+        let is_full = self.cache.refused() > 0
+            || usage.evictions > 0
+            || usage.bytes + self.params.estimated_bytes() * self.workers as u64 > self.cache_size;
+        if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
+            tracing::info!("the cache is full; warming ends");
+        }
+        is_full
+    }
+
+    fn warm_up(&self, item: Item, developer: &mut Developer) {
+        if self.is_there(item) || !self.flights.begin(item, Want::Size) {
+            return;
+        }
+        let outcome = match self.find(item, Want::Size) {
+            // The size may be known of bytes that are not there any more.
+            Found::Outcome(Ok(_)) if !self.is_there(item) => self.make(item, developer),
+            Found::Outcome(outcome) => outcome,
+            Found::Nowhere => self.make(item, developer),
+        };
+        self.land(item, outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::What;
+
+    #[test]
+    fn every_image_of_every_dataset_comes_once() {
+        let warm = Warm::new([2, 0, 3].into_iter());
+        let items: Vec<(u8, What)> =
+            std::iter::from_fn(|| warm.next().map(|item| (item.dataset, item.what))).collect();
+        let expected = [(0, 0), (0, 1), (2, 0), (2, 1), (2, 2)];
+        assert_eq!(items, expected.map(|(dataset, number)| (dataset, What::Image(number))));
+        assert_eq!(warm.status().of, 5);
+    }
+}

@@ -1,0 +1,81 @@
+//! From a source file to the bytes of its JPEG.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::Source;
+use super::look::words;
+use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
+
+/// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
+/// its header. A larger file cannot be an image that the renderer would take.
+const MAX_SOURCE_BYTES: u64 = MAX_PIXELS * 6 + (64 << 20);
+
+/// Source buffers above this size are given back after use.
+const KEEP_CAPACITY: usize = 64 << 20;
+
+/// Renders source files one after another, keeping its memory in between. One for each thread.
+pub struct Developer {
+    params: RenderParams,
+    renderer: Renderer,
+    buffer: Vec<u8>,
+}
+
+/// A finished JPEG.
+#[derive(Debug)]
+pub struct Developed {
+    pub jpeg: Vec<u8>,
+    /// The source as it was when it was read.
+    pub source: Source,
+}
+
+/// Why a source file cannot become a JPEG.
+#[derive(Debug, thiserror::Error)]
+pub enum DevelopError {
+    /// May be gone the next time.
+    #[error("{}", words(.0))]
+    Read(#[from] io::Error),
+    /// The same bytes fail again.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+impl Developer {
+    pub fn new(params: RenderParams) -> Self {
+        Self {
+            params,
+            renderer: Renderer::new(params),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Reads and renders one file.
+    pub fn develop(&mut self, path: &Path) -> Result<Developed, DevelopError> {
+        let metadata = read_source(path, &mut self.buffer)?;
+        let jpeg = self.renderer.render(&self.buffer);
+        if self.buffer.capacity() > KEEP_CAPACITY {
+            self.buffer = Vec::new();
+        }
+        Ok(Developed {
+            jpeg: jpeg?,
+            source: Source::of(path.to_owned(), &metadata, self.params),
+        })
+    }
+}
+
+/// Reads a whole source file into `buffer`, whose memory is used again from image to image.
+/// Returns what the file system said of it when it was opened.
+pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Metadata> {
+    buffer.clear();
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    if size > MAX_SOURCE_BYTES {
+        let problem = format!("{size} bytes are more than any image that machex takes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+    }
+    buffer.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
+    Read::take(&mut file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
+    Ok(metadata)
+}

@@ -1,0 +1,192 @@
+//! What is known of every file that was ever made: size, checksum, when it was last used. Sizes
+//! outlive the bytes: a file that was evicted is made again with the same size.
+//!
+//! SQLite with a write-ahead log and without an fsync for each commit: a commit outlives the process
+//! (a kill costs nothing), and a power failure costs the last commits and never the database.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::folder::FORMAT;
+use crate::sync::held;
+use crate::store::ContentKey;
+
+/// What is known of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileRecord {
+    /// In bytes.
+    pub size: u64,
+    /// XXH3-64 of the bytes.
+    pub sum: u64,
+}
+
+/// The database.
+pub(super) struct Book {
+    connection: Mutex<Connection>,
+}
+
+type Result<T> = rusqlite::Result<T>;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS files (
+        key BLOB PRIMARY KEY,
+        size INTEGER NOT NULL,
+        sum INTEGER NOT NULL,
+        used INTEGER NOT NULL
+    ) WITHOUT ROWID";
+
+impl Book {
+    /// Opens the database, making it if need be. What it holds is read through once if the process
+    /// before ended without closing it.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        // Exclusive: no shared memory, which network file systems do not have. The folder is locked.
+        connection.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE;
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = NORMAL;
+             PRAGMA cache_size = -16000;",
+        )?;
+        connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    pub(super) fn get(&self, key: ContentKey) -> Result<Option<FileRecord>> {
+        let connection = held(&self.connection);
+        let mut statement =
+            connection.prepare_cached("SELECT size, sum FROM files WHERE key = ?1")?;
+        statement
+            .query_row([key.to_bytes()], |row| {
+                Ok(FileRecord {
+                    size: from_sql(row.get(0)?),
+                    sum: from_sql(row.get(1)?),
+                })
+            })
+            .optional()
+    }
+
+    /// Records a file; `used` is in milliseconds since 1970.
+    pub(super) fn put(&self, key: ContentKey, record: FileRecord, used: u64) -> Result<()> {
+        let connection = held(&self.connection);
+        let mut statement =
+            connection.prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)")?;
+        statement.execute(params![
+            key.to_bytes(),
+            to_sql(record.size),
+            to_sql(record.sum),
+            to_sql(used)
+        ])?;
+        Ok(())
+    }
+
+    /// Writes down when files were last used.
+    pub(super) fn touch(&self, used: impl Iterator<Item = (ContentKey, u64)>) -> Result<()> {
+        let mut connection = held(&self.connection);
+        let transaction = connection.transaction()?;
+        {
+            let mut statement =
+                transaction.prepare_cached("UPDATE files SET used = ?2 WHERE key = ?1")?;
+            for (key, used) in used {
+                statement.execute(params![key.to_bytes(), to_sql(used)])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Size and last use of all files whose key's first byte is `first`, by key.
+    pub(super) fn list(&self, first: u8) -> Result<Vec<(ContentKey, u64, u64)>> {
+        let connection = held(&self.connection);
+        let mut statement = connection
+            .prepare_cached("SELECT key, size, used FROM files WHERE key BETWEEN ?1 AND ?2")?;
+        let (mut low, mut high) = ([0; 16], [0xff; 16]);
+        (low[0], high[0]) = (first, first);
+        let rows = statement.query_map([low, high], |row| {
+            let key = ContentKey::from_bytes(row.get(0)?);
+            Ok((key, from_sql(row.get(1)?), from_sql(row.get(2)?)))
+        })?;
+        rows.collect()
+    }
+}
+
+/// SQLite's integers are signed: the same 64 bits.
+fn to_sql(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+fn from_sql(value: i64) -> u64 {
+    value.cast_unsigned()
+}
+
+/// Whether an error says that the file is no database, or a broken one.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase | SchemaChanged)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(hex: &str) -> ContentKey {
+        hex.parse().unwrap()
+    }
+
+    #[test]
+    fn records_outlive_the_process_and_come_by_first_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("book");
+        let (low, high) = (key("ab000000000000000000000000000001"), key("abff"));
+        let record = FileRecord {
+            size: 5,
+            sum: u64::MAX - 3,
+        };
+        let book = Book::open(&path).unwrap();
+        book.put(low, record, 7).unwrap();
+        book.put(high, record, 8).unwrap();
+        book.touch([(low, 9)].into_iter()).unwrap();
+        drop(book);
+        let book = Book::open(&path).unwrap();
+        assert_eq!(book.get(low).unwrap(), Some(record));
+        assert_eq!(book.get(key("cd")).unwrap(), None);
+        assert_eq!(book.list(0xab).unwrap(), [(low, 5, 9)]);
+        assert_eq!(book.list(0).unwrap(), [(high, 5, 8)]);
+    }
+
+    #[test]
+    fn what_is_no_database_is_told_from_other_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("book");
+        std::fs::write(&path, [7; 9000]).unwrap();
+        let error = Book::open(&path).err().unwrap();
+        assert!(is_damage(&error), "{error}");
+        let error = Book::open(Path::new("/nowhere/book")).err().unwrap();
+        assert!(!is_damage(&error), "{error}");
+    }
+
+    /// When this fails, raise [`FORMAT`] and write down the new text.
+    #[test]
+    fn the_format_does_not_change_without_its_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::open(&folder.path().join("book")).unwrap();
+        let schema: String = held(&book.connection)
+            .query_row("SELECT sql FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
+        let schema = schema.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (FORMAT, schema.as_str()),
+            (
+                1,
+                "CREATE TABLE files ( key BLOB PRIMARY KEY, size INTEGER NOT NULL, \
+                 sum INTEGER NOT NULL, used INTEGER NOT NULL ) WITHOUT ROWID"
+            )
+        );
+    }
+}

@@ -1,0 +1,345 @@
+//! The cache on the disk: writing, opening, evicting.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::body::{Body, Fingerprint, Pin, StoredFile, checksum};
+use super::book::{Book, FileRecord, is_damage};
+use super::folder::CacheFolder;
+use super::order::Order;
+use super::{CacheError, Limits, now};
+use crate::store::{ContentKey, Temporary, free_space};
+use crate::sync::held;
+
+/// Finished files in a private folder, least recently used evicted.
+pub(super) struct DiskCache {
+    folder: CacheFolder,
+    book: Book,
+    order: Arc<Mutex<Order>>,
+    /// Last uses that the book does not have yet.
+    touched: Mutex<HashMap<ContentKey, u64>>,
+    limits: Limits,
+    evictions: AtomicU64,
+    /// The book's faults are logged once.
+    complained: AtomicBool,
+}
+
+impl DiskCache {
+    pub(super) fn open(cache_path: &std::path::Path, limits: Limits) -> Result<Self, CacheError> {
+        let folder = CacheFolder::open(cache_path)?;
+        let path = folder.book();
+        let book_error = |source| CacheError::Book {
+            path: path.clone(),
+            source,
+        };
+        let book = match Book::open(&path) {
+            // Without checksums nothing in the folder can be trusted.
+            Err(error) if is_damage(&error) => {
+                tracing::warn!(
+                    "{}: {error}; the cache begins anew",
+                    path.display()
+                );
+                folder.clear().map_err(CacheError::io(folder.path()))?;
+                Book::open(&path).map_err(book_error)?
+            }
+            opened => opened.map_err(book_error)?,
+        };
+        Ok(Self {
+            folder,
+            book,
+            order: Arc::new(Mutex::new(Order::new())),
+            touched: Mutex::default(),
+            limits,
+            evictions: AtomicU64::new(0),
+            complained: AtomicBool::new(false),
+        })
+    }
+
+    /// What is known of a file, whether or not its bytes are still there.
+    pub(super) fn record(&self, key: ContentKey) -> Option<FileRecord> {
+        self.book.get(key).unwrap_or_else(|error| {
+            self.complain(&error);
+            None
+        })
+    }
+
+    /// Opens a file that is unchanged since it had this fingerprint; `None` for any other.
+    pub(super) fn get_trusted(
+        &self,
+        key: ContentKey,
+        size: u64,
+        trusted: Fingerprint,
+    ) -> io::Result<Option<Body>> {
+        let pin = Pin::new(&self.order, key);
+        let file = open(&self.folder.file(key))?;
+        if Fingerprint::of(&file.metadata()?) != trusted {
+            return Ok(None);
+        }
+        self.use_now(key, size);
+        Ok(Some(stored(file, size, pin)))
+    }
+
+    /// Opens a file if it is there and has the recorded checksum; one that is damaged is removed.
+    pub(super) fn get(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+    ) -> io::Result<Option<(Body, Fingerprint)>> {
+        let pin = Pin::new(&self.order, key);
+        let path = self.folder.file(key);
+        let file = match open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                held(&self.order).remove(key);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        let fingerprint = Fingerprint::of(&metadata);
+        let is_whole = metadata.is_file()
+            && metadata.len() == record.size
+            && checksum(&file)? == record.sum;
+        if !is_whole {
+            tracing::warn!("{}: damaged; dropped and made again", path.display());
+            held(&self.order).remove(key);
+            // One that cannot be removed is replaced by the rename of the new one.
+            let _ = fs::remove_file(&path);
+            return Ok(None);
+        }
+        self.use_now(key, record.size);
+        Ok(Some((
+            stored(file, record.size, pin),
+            fingerprint,
+        )))
+    }
+
+    /// Makes a file out of what `write` writes. It is whole, recorded and open when this returns.
+    ///
+    /// # Errors
+    /// When the disk cannot take it; nothing is left of it then.
+    pub(super) fn put(
+        &self,
+        key: ContentKey,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<(Body, Fingerprint)> {
+        let path = self.folder.file(key);
+        self.keep_free()?;
+        let mut temporary = match Temporary::create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(path.parent().unwrap_or(&path))?;
+                Temporary::create(&path)?
+            }
+            created => created?,
+        };
+        let record = write_summed(temporary.file(), write)?;
+        self.make_room(record.size)?;
+        let file = temporary.reopen()?;
+        let pin = Pin::new(&self.order, key);
+        // Before the rename: a file without a record could not be trusted after a crash.
+        self.book
+            .put(key, record, now())
+            .map_err(io::Error::other)?;
+        temporary.commit()?;
+        // Renaming changes the change time.
+        let fingerprint = Fingerprint::of(&file.metadata()?);
+        held(&self.order).insert(key, record.size);
+        Ok((stored(file, record.size, pin), fingerprint))
+    }
+
+    /// Evicts until a file of `size` fits into `CACHE_SIZE`, and the disk keeps its minimum.
+    fn make_room(&self, size: u64) -> io::Result<()> {
+        if size > self.limits.bytes {
+            return Err(full(format!("{size} bytes are more than CACHE_SIZE")));
+        }
+        self.evict_to(self.limits.bytes - size);
+        self.keep_free()
+    }
+
+    /// Evicts until the minimum of the disk is free.
+    fn keep_free(&self) -> io::Result<()> {
+        let lacking = self.lacking()?;
+        if lacking == 0 {
+            return Ok(());
+        }
+        let bytes = held(&self.order).bytes();
+        self.evict_to(bytes.saturating_sub(lacking));
+        match self.lacking()? {
+            0 => Ok(()),
+            _ => Err(full(format!(
+                "less than CACHE_MIN_FREE ({} %) of the disk is free",
+                self.limits.min_free_percent
+            ))),
+        }
+    }
+
+    /// Bytes that are missing to the minimum of free space. A file that is being made has its room
+    /// already.
+    fn lacking(&self) -> io::Result<u64> {
+        let space = free_space(self.folder.path())?;
+        let wanted = space.total / 100 * u64::from(self.limits.min_free_percent);
+        Ok(wanted.saturating_sub(space.bytes))
+    }
+
+    fn evict_to(&self, limit: u64) {
+        let victims = held(&self.order).evict(limit);
+        for key in victims {
+            let path = self.folder.file(key);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!("{}: cannot be evicted: {error}", path.display());
+                }
+                _ => {
+                    self.evictions.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn use_now(&self, key: ContentKey, size: u64) {
+        let mut order = held(&self.order);
+        match order.contains(key) {
+            true => order.touch(key),
+            false => order.insert(key, size),
+        }
+        drop(order);
+        held(&self.touched).insert(key, now());
+    }
+
+    /// Writes the order of use into the book.
+    pub(super) fn flush(&self) {
+        let touched = std::mem::take(&mut *held(&self.touched));
+        if touched.is_empty() {
+            return;
+        }
+        if let Err(error) = self.book.touch(touched.into_iter()) {
+            self.complain(&error);
+        }
+    }
+
+    /// Finds the files of earlier processes, and removes those of which the book knows nothing.
+    /// Takes seconds for a million files; meanwhile everything is served, and nothing evicted.
+    pub(super) fn take_stock(&self, stop: &AtomicBool) -> io::Result<()> {
+        let mut files = Vec::new();
+        for first in 0..=u8::MAX {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let present = self.folder.list(first)?;
+            let mut known = self.book.list(first).unwrap_or_else(|error| {
+                self.complain(&error);
+                Vec::new()
+            });
+            known.sort_unstable_by_key(|(key, ..)| *key);
+            for key in present {
+                match known.binary_search_by_key(&key, |(key, ..)| *key) {
+                    Ok(at) => files.push((known[at].2, key, known[at].1)),
+                    // One that is being put now has its record, but perhaps not yet in this list.
+                    Err(_) if self.record(key).is_some() => {}
+                    Err(_) => fs::remove_file(self.folder.file(key))?,
+                }
+            }
+        }
+        files.sort_unstable();
+        let files = files.into_iter().map(|(_, key, size)| (key, size));
+        held(&self.order).complete(files);
+        self.evict_to(self.limits.bytes);
+        Ok(())
+    }
+
+    pub(super) fn probe_file(&self) -> io::Result<File> {
+        self.folder.open_marker()
+    }
+
+    /// Whether the file is there, as far as is known.
+    pub(super) fn contains(&self, key: ContentKey) -> bool {
+        let order = held(&self.order);
+        order.contains(key) || (!order.is_complete() && self.folder.file(key).exists())
+    }
+
+    pub(super) fn usage(&self) -> (u64, usize, bool) {
+        let order = held(&self.order);
+        (order.bytes(), order.len(), order.is_complete())
+    }
+
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    fn complain(&self, error: &rusqlite::Error) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            let path = self.folder.book();
+            tracing::warn!(
+                "{}: {error}; images are still served, and made again after a restart",
+                path.display()
+            );
+        }
+    }
+}
+
+fn full(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::StorageFull, why)
+}
+
+/// Not through links, and not waiting for a pipe that somebody put there.
+fn open(path: &std::path::Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+}
+
+fn stored(file: File, size: u64, pin: Pin) -> Body {
+    Body::File(Arc::new(StoredFile {
+        file,
+        size,
+        pin: Some(pin),
+    }))
+}
+
+/// Writes a file and sums it up on the way.
+fn write_summed(
+    file: &mut File,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<FileRecord> {
+    let mut out = Summed {
+        out: file,
+        size: 0,
+        sum: Xxh3::new(),
+    };
+    // An image comes in one piece and passes through; an index in many small ones.
+    let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
+    write(&mut buffered)?;
+    buffered.flush()?;
+    drop(buffered);
+    Ok(FileRecord {
+        size: out.size,
+        sum: out.sum.digest(),
+    })
+}
+
+struct Summed<'a> {
+    out: &'a mut File,
+    size: u64,
+    sum: Xxh3,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.sum.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a cache cannot be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::LockError;
+
+/// A fault of the cache as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(
+        "{path} has files in it that are not machex's; set CACHE_PATH (or --cache-path) to another folder",
+        path = path.display()
+    )]
+    Foreign { path: PathBuf },
+    #[error(
+        "{path} was made by a newer machex; use that one, set CACHE_PATH (or --cache-path) to another \
+         folder, or remove this one",
+        path = path.display()
+    )]
+    Newer { path: PathBuf },
+    #[error("{path}: {source}", path = path.display())]
+    Book {
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
+}
+
+impl CacheError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be
+    /// served without it.
+    pub fn is_unwritable(&self) -> bool {
+        use io::ErrorKind::{
+            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        match self {
+            Self::Io { source, .. } | Self::Lock(LockError::Io { source, .. }) => matches!(
+                source.kind(),
+                PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+            ),
+            Self::Book { source, .. } => {
+                use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
+                matches!(
+                    source.sqlite_error_code(),
+                    Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly)
+                )
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What a mount has made, by content key: on the disk as long as it takes it, else in memory.
+//!
+//! Invariants:
+//! * A file under its own name is whole: temporary file, then rename.
+//! * A file without a record in the book is not trusted; the record is written before the rename.
+//! * A checksum is compared when a file is first opened after a start, and again whenever anything
+//!   about the file has changed since.
+//! * What is in the folder is what is cached; the book knows sizes of more than that.
+
+mod body;
+mod book;
+mod disk;
+mod error;
+mod folder;
+mod memory;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use body::{Body, Fingerprint, StoredFile};
+pub use book::FileRecord;
+pub use error::CacheError;
+
+use crate::store::ContentKey;
+use crate::sync::held;
+use disk::DiskCache;
+use memory::MemoryCache;
+
+/// How often the order of use is written down.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How much the cache may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `CACHE_SIZE`.
+    pub bytes: u64,
+    /// `CACHE_MIN_FREE`: so much of the disk stays free, in percent.
+    pub min_free_percent: u8,
+}
+
+/// How full the cache is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    pub bytes: u64,
+    pub files: usize,
+    /// False while the files of earlier processes are still being counted.
+    pub is_complete: bool,
+    pub evictions: u64,
+}
+
+/// The cache of one mount.
+pub struct Cache {
+    disk: Option<Arc<DiskCache>>,
+    memory: MemoryCache,
+    keeper: Option<Keeper>,
+    /// Files that the disk did not take.
+    refused: AtomicU64,
+}
+
+/// The thread that takes stock at the start and writes the order of use down from then on.
+struct Keeper {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    stop_stock: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Cache {
+    /// Opens the cache in `cache_path`. A folder that cannot be written costs a warning: then
+    /// everything is served from memory.
+    ///
+    /// # Errors
+    /// When the folder is another's, or in use.
+    pub fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
+        let disk = match DiskCache::open(cache_path, limits) {
+            Ok(disk) => Some(Arc::new(disk)),
+            Err(error) if error.is_unwritable() => {
+                tracing::warn!("{error}; what is made is kept in memory only");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let keeper = disk.as_ref().and_then(|disk| Keeper::start(disk).ok());
+        Ok(Self {
+            disk,
+            memory: MemoryCache::new(),
+            keeper,
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    /// What is known of a file, whether or not its bytes are still there.
+    pub fn record(&self, key: ContentKey) -> Option<FileRecord> {
+        self.disk.as_ref()?.record(key)
+    }
+
+    /// Opens a file if it is there and whole, which is known by its checksum.
+    pub fn get(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+    ) -> Option<(Body, Option<Fingerprint>)> {
+        if let Some(bytes) = self.memory.get(key) {
+            return Some((Body::Memory(bytes), None));
+        }
+        match self.disk.as_ref()?.get(key, record) {
+            Ok(found) => found.map(|(body, fingerprint)| (body, Some(fingerprint))),
+            Err(error) => {
+                tracing::warn!("cache file {key}: {error}; made again");
+                None
+            }
+        }
+    }
+
+    /// Opens a file that nobody changed since it had the fingerprint `trusted` (`None`: one that is
+    /// kept in memory). Cheap enough for every open.
+    pub fn get_trusted(
+        &self,
+        key: ContentKey,
+        size: u64,
+        trusted: Option<Fingerprint>,
+    ) -> Option<Body> {
+        match trusted {
+            None => self.memory.get(key).map(Body::Memory),
+            Some(trusted) => {
+                let found = self.disk.as_ref()?.get_trusted(key, size, trusted);
+                // Whatever is wrong, opening it with its checksum finds out.
+                found.ok().flatten()
+            }
+        }
+    }
+
+    /// Whether the bytes are there, as far as is known without looking at them.
+    pub fn contains(&self, key: ContentKey) -> bool {
+        self.memory.get(key).is_some()
+            || self.disk.as_ref().is_some_and(|disk| disk.contains(key))
+    }
+
+    /// A file that is always there, to try things on.
+    pub fn probe_file(&self) -> Option<std::fs::File> {
+        self.disk.as_ref().and_then(|disk| disk.probe_file().ok())
+    }
+
+    /// Keeps what `write` writes: on the disk, or in memory where the disk cannot take it.
+    ///
+    /// # Errors
+    /// Those of `write` itself.
+    pub fn put(
+        &self,
+        key: ContentKey,
+        mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<(Body, Option<Fingerprint>)> {
+        if let Some(disk) = &self.disk {
+            match disk.put(key, &mut write) {
+                Ok((body, fingerprint)) => return Ok((body, Some(fingerprint))),
+                Err(error) => self.log_refusal(&error),
+            }
+        }
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        let bytes: Arc<[u8]> = bytes.into();
+        self.memory.put(key, Arc::clone(&bytes));
+        Ok((Body::Memory(bytes), None))
+    }
+
+    /// A full disk makes every image fail to be kept: it is logged once.
+    fn log_refusal(&self, error: &io::Error) {
+        if self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("the cache cannot keep an image: {error}; serving from memory");
+        } else {
+            tracing::debug!("the cache cannot keep an image: {error}");
+        }
+    }
+
+    pub fn usage(&self) -> Usage {
+        let Some(disk) = &self.disk else {
+            return Usage::default();
+        };
+        let (bytes, files, is_complete) = disk.usage();
+        Usage {
+            bytes,
+            files,
+            is_complete,
+            evictions: disk.evictions(),
+        }
+    }
+
+    /// How many files the disk did not take.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.stop();
+        }
+    }
+}
+
+impl Keeper {
+    fn start(disk: &Arc<DiskCache>) -> io::Result<Self> {
+        let disk = Arc::clone(disk);
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let stop_stock = Arc::new(AtomicBool::new(false));
+        let (seen, seen_stock) = (Arc::clone(&stop), Arc::clone(&stop_stock));
+        let thread = thread::Builder::new()
+            .name("cache".to_owned())
+            .spawn(move || {
+                if let Err(error) = disk.take_stock(&seen_stock) {
+                    tracing::warn!("counting the cached files: {error}; nothing will be evicted");
+                }
+                let (stopped, changed) = &*seen;
+                let mut stopped = held(stopped);
+                while !*stopped {
+                    stopped = changed
+                        .wait_timeout(stopped, FLUSH_INTERVAL)
+                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                        .0;
+                    disk.flush();
+                }
+            })?;
+        Ok(Self {
+            stop,
+            stop_stock,
+            thread,
+        })
+    }
+
+    fn stop(self) {
+        self.stop_stock.store(true, Ordering::Relaxed);
+        *held(&self.stop.0) = true;
+        self.stop.1.notify_all();
+        // A panic there has been logged; the order of use is all that is lost.
+        let _ = self.thread.join();
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
+}

@@ -11,8 +11,8 @@ use anyhow::Context;
 use super::log::Target;
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper};
 use crate::config::{Config, parse_size};
-use crate::filesystem::Passthrough;
-use crate::mount::{self, Mount, MountOptions, Stop};
+use crate::filesystem::{Passthrough, Stop};
+use crate::mount::{self, Mount, MountOptions};
 use crate::serve::ServeOptions;
 
 /// Name of the log of a mount in the background, in CACHE_PATH.

@@ -139,14 +139,25 @@ impl Handles {
     }
 }
 
-/// Registers the backing file; without success the file is read through us.
+/// Registers the backing file, unless that has been done for an earlier handle. Without success the
+/// file is read through us.
 fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
-    let Body::File(stored) = body else {
+    let Body::File { stored, .. } = body else {
         return None;
     };
+    let known = stored.attachment.get().map(Arc::clone);
+    if let Some(known) = known.and_then(|known| known.downcast::<BackingId>().ok()) {
+        return Some(known);
+    }
     let registered: io::Result<BackingId> = reply.open_backing(&stored.file);
     match registered {
-        Ok(backing) => Some(Arc::new(backing)),
+        Ok(backing) => {
+            let backing = Arc::new(backing);
+            // For as long as the store keeps the file open. Another thread may have been first: then
+            // the file is registered twice, which is no harm.
+            let _ = stored.attachment.set(Arc::clone(&backing) as _);
+            Some(backing)
+        }
         Err(error) => {
             tracing::debug!("no passthrough for a file: {error}");
             None

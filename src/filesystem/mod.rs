@@ -12,14 +12,16 @@ mod callers;
 mod directory;
 mod handles;
 mod inode;
+mod linger;
 mod requests;
 mod xattr;
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyEntry, ReplyOpen};
+use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen};
 
 use crate::config::Config;
 use crate::serve::status::Status;
@@ -30,6 +32,7 @@ use attributes::{Attributes, FOREVER, NEVER};
 use callers::ListingPrograms;
 use handles::{Caching, Handles};
 use inode::{Inodes, Node};
+use linger::{After, Linger};
 
 pub use requests::MachexFilesystem;
 
@@ -45,6 +48,17 @@ pub enum Passthrough {
     Off,
 }
 
+/// Why a mount ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal asked for it.
+    Asked,
+    /// A second signal: at once.
+    AtOnce,
+    /// The kernel says so: somebody unmounted it.
+    Unmounted,
+}
+
 /// What the file system knows, shared by the threads that take requests and those that answer.
 pub struct Tree {
     server: Arc<Server>,
@@ -53,6 +67,7 @@ pub struct Tree {
     listing: ListingPrograms,
     handles: Handles,
     notifier: OnceLock<Notifier>,
+    linger: Linger,
     /// Revisions of files of which the kernel has been told, where they are not the first.
     told: Mutex<HashMap<u64, u32>>,
 }
@@ -65,16 +80,25 @@ impl Tree {
             listing: ListingPrograms::new(&config.listing_programs),
             handles: Handles::default(),
             notifier: OnceLock::new(),
+            linger: Linger::default(),
             told: Mutex::default(),
             server,
         })
     }
 
-    /// To be called once, before the first request.
-    pub fn begin(&self, notifier: Notifier, passthrough: bool) {
+    /// To be called once, before the first request. `device` is where requests come from.
+    pub fn begin(&self, notifier: Notifier, device: OwnedFd, passthrough: bool) {
         // A second call changes nothing.
         let _ = self.notifier.set(notifier);
         self.handles.set_passthrough(passthrough);
+        self.linger.begin(device);
+    }
+
+    /// Stays awake for the next request if one is to be expected.
+    fn linger(&self, after: After) {
+        if self.server.is_resting() {
+            self.linger.wait(after);
+        }
     }
 
     pub fn status(&self) -> Status {
@@ -210,6 +234,25 @@ impl Tree {
         let caching = self.caching(inode, known.revision);
         self.handles.open(inode, body, caching, reply);
         self.server.stats().open_latency.record(started.elapsed());
+    }
+
+    /// Reads from an open file, waiting for the disk.
+    fn read(
+        &self,
+        body: &Body,
+        offset: u64,
+        size: usize,
+        buffer: &mut Vec<u8>,
+        reply: ReplyData,
+    ) {
+        match body.read_at(offset, size, buffer) {
+            Ok(()) => reply.data(buffer),
+            Err(error) => {
+                tracing::warn!("an open file of the cache cannot be read: {error}");
+                self.server.stats().errors.add_one();
+                reply.error(Errno::EIO);
+            }
+        }
     }
 
     /// Whether what the kernel has of a file is still true.

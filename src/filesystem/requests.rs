@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::SystemTime;
 
 use fuser::{
@@ -15,8 +15,9 @@ use fuser::{
 };
 
 use super::inode::Node;
-use super::{Passthrough, Tree, directory, xattr};
-use crate::store::cache::Body;
+use super::linger::After;
+use super::{Passthrough, Stop, Tree, directory, xattr};
+use crate::store::cache::{Body, ReadNow};
 
 /// Largest request in bytes: 256 pages is the most that the kernel sends.
 const MAX_REQUEST: u32 = 1 << 20;
@@ -31,11 +32,17 @@ const BLOCK: u32 = 4096;
 pub struct MachexFilesystem {
     tree: Arc<Tree>,
     passthrough: Passthrough,
+    /// Is told when the kernel has ended the mount.
+    end: mpsc::Sender<Stop>,
 }
 
 impl MachexFilesystem {
-    pub fn new(tree: Arc<Tree>, passthrough: Passthrough) -> Self {
-        Self { tree, passthrough }
+    pub fn new(tree: Arc<Tree>, passthrough: Passthrough, end: mpsc::Sender<Stop>) -> Self {
+        Self {
+            tree,
+            passthrough,
+            end,
+        }
     }
 
     fn node(&self, inode: INodeNo) -> Option<Node> {
@@ -44,7 +51,7 @@ impl MachexFilesystem {
 }
 
 thread_local! {
-    /// One for each thread that takes requests: large, and used for every read.
+    /// One for each thread that reads: large, and used for every read.
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -71,6 +78,11 @@ impl Filesystem for MachexFilesystem {
         Ok(())
     }
 
+    fn destroy(&mut self) {
+        // Who would listen has gone only if the process ends anyway.
+        let _ = self.end.send(Stop::Unmounted);
+    }
+
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let node = self
             .node(parent)
@@ -79,6 +91,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.lookup(node, reply),
             None => reply.error(Errno::ENOENT),
         }
+        self.tree.linger(After::Lookup);
     }
 
     fn getattr(
@@ -92,6 +105,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.getattr(node, request.pid(), reply),
             None => reply.error(Errno::ENOENT),
         }
+        self.tree.linger(After::Getattr);
     }
 
     fn open(&self, _request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -100,6 +114,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.open(node, reply),
             None => reply.error(Errno::ENOENT),
         }
+        self.tree.linger(After::Open);
     }
 
     fn read(
@@ -121,16 +136,17 @@ impl Filesystem for MachexFilesystem {
             let rest = bytes.get(start..).unwrap_or_default();
             return reply.data(rest.get(..size as usize).unwrap_or(rest));
         }
-        READ_BUFFER.with_borrow_mut(|buffer| {
-            match body.read_at(offset, size as usize, buffer) {
-                Ok(()) => reply.data(buffer),
-                Err(error) => {
-                    tracing::warn!("an open file of the cache cannot be read: {error}");
-                    self.tree.server.stats().errors.add_one();
-                    reply.error(Errno::EIO);
-                }
+        let size = size as usize;
+        READ_BUFFER.with_borrow_mut(|buffer| match body.read_now(offset, size, buffer) {
+            Ok(ReadNow::Done) => reply.data(buffer),
+            _ => {
+                let tree = Arc::clone(&self.tree);
+                self.tree.server.aside(move || {
+                    READ_BUFFER.with_borrow_mut(|buffer| tree.read(&body, offset, size, buffer, reply));
+                });
             }
         });
+        self.tree.linger(After::Read);
     }
 
     fn release(
@@ -143,8 +159,9 @@ impl Filesystem for MachexFilesystem {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.tree.handles.release(handle);
         reply.ok();
+        self.tree.handles.release(handle);
+        self.tree.linger(After::Release);
     }
 
     fn flush(
@@ -261,6 +278,7 @@ impl Filesystem for MachexFilesystem {
     ) {
         // Python asks every file that it opens whether it is a terminal.
         reply.error(Errno::ENOTTY);
+        self.tree.linger(After::Ioctl);
     }
 
     fn setattr(

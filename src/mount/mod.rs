@@ -19,6 +19,6 @@ pub use error::MountError;
 pub use options::{MountOptions, OptionError};
 pub use point::{MountPoint, prepare, real as real_path};
 pub use ready::say_ready;
-pub use session::{Mount, Stop};
+pub use session::Mount;
 pub use table::{MountEntry, mounted_at};
 pub use unmount::{UnmountError, UnmountHow, unmount};

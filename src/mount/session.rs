@@ -1,9 +1,10 @@
 //! The mount itself: the kernel's requests are served until somebody ends it.
 
 use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
 use fuser::{BackingId, MountOption, Session, SessionACL};
@@ -11,11 +12,8 @@ use fuser::{BackingId, MountOption, Session, SessionACL};
 use super::unmount::unmount_own;
 use super::{MountEntry, MountError, MountPoint, mounted_at};
 use crate::config::Config;
-use crate::filesystem::{MachexFilesystem, Passthrough, Tree};
+use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
 use crate::serve::{ServeOptions, Server};
-
-/// Threads that take requests; rendering has its own.
-const MOST_REQUEST_THREADS: usize = 8;
 
 /// Readahead of the kernel in KiB, where this process may set it: a finished image in one request.
 const READAHEAD_KIB: u32 = 1024;
@@ -23,21 +21,9 @@ const READAHEAD_KIB: u32 = 1024;
 /// How long readers of a mount that ends may take to close their files.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Why a mount ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// A signal asked for it.
-    Asked,
-    /// A second signal: at once.
-    AtOnce,
-    /// The kernel says so: somebody unmounted it.
-    Unmounted,
-}
-
 /// A mount that answers.
 pub struct Mount {
     server: Arc<Server>,
-    tree: Arc<Tree>,
     own: Option<MountEntry>,
     events: mpsc::Receiver<Stop>,
 }
@@ -55,7 +41,7 @@ impl Mount {
     ) -> Result<Self, MountError> {
         let server = Server::start(config, &point.path, options)?;
         let tree = Tree::new(Arc::clone(&server), config);
-        let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough);
+        let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop);
         let session = Session::new(filesystem, &point.path, &settings(config, allow_other))
             .map_err(|error| MountError::fuse(&point.path, &error))?;
         let passed = match passthrough {
@@ -71,15 +57,15 @@ impl Mount {
                 }
             },
         };
-        tree.begin(session.notifier(), passed);
-        let ended = thread::Builder::new().name("session".to_owned()).spawn(move || {
-            if let Err(error) = session.run() {
-                tracing::error!("the file system ended: {error}");
-            }
-            // The receiver is gone only when the process ends anyway.
-            let _ = stop.send(Stop::Unmounted);
-        });
-        ended.map_err(MountError::io(&point.path))?;
+        let device = session
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(MountError::io(&point.path))?;
+        tree.begin(session.notifier(), device, passed);
+        let session = session.spawn().map_err(MountError::io(&point.path))?;
+        // Never dropped: fuser would unmount whatever is mounted at the path by then, even if it is
+        // not ours. The end is told by the file system.
+        let _session = ManuallyDrop::new(session);
         // The first request: from now on others are answered as well.
         std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
@@ -88,14 +74,9 @@ impl Mount {
         }
         Ok(Self {
             server,
-            tree,
             own,
             events,
         })
-    }
-
-    pub fn tree(&self) -> &Tree {
-        &self.tree
     }
 
     /// Serves until the end, and leaves everything in order.
@@ -149,8 +130,8 @@ fn settings(config: &Config, allow_other: bool) -> fuser::Config {
         true => SessionACL::All,
         false => SessionACL::Owner,
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    settings.n_threads = Some(cores.clamp(2, MOST_REQUEST_THREADS));
+    // One, which lingers: see `filesystem::linger`. Whatever takes time is done by others.
+    settings.n_threads = Some(1);
     settings
 }
 

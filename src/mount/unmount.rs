@@ -115,10 +115,17 @@ fn process_of(path: &Path) -> Option<u32> {
 /// Waits until a process has written down what it knows and let go of its cache.
 fn wait_for_end(process: u32) {
     let deadline = Instant::now() + ENDING;
-    // In another container the number may be somebody else's.
     let is_alive = || {
-        std::fs::read_to_string(format!("/proc/{process}/comm"))
-            .is_ok_and(|name| name.starts_with("machex"))
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) else {
+            return false;
+        };
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            value.unwrap_or_default().trim().to_owned()
+        };
+        // In another container the number may be somebody else's; and one that has ended may stay in
+        // the table until its parent has looked at it.
+        field("Name:").starts_with("machex") && !field("State:").starts_with('Z')
     };
     while is_alive() && Instant::now() < deadline {
         thread::sleep(INTERVAL / 10);

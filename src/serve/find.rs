@@ -1,21 +1,26 @@
 //! Where a file is, if it has been made before.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
 
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, StoredFile};
+use crate::store::cache::Body;
 
 /// What was found of a file.
 pub(super) enum Found {
     Outcome(Outcome),
     /// It has to be made.
     Nowhere,
+}
+
+/// Whether the caller may wait for a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    None,
+    Some,
 }
 
 /// What a file follows from.
@@ -37,7 +42,7 @@ impl Server {
             match want {
                 Want::Size => return Found::Outcome(Ok((known, None))),
                 Want::Body => {
-                    if let Some(body) = self.at_hand(item, &known) {
+                    if let Some(body) = self.at_hand(item, &known, Patience::Some) {
                         return Found::Outcome(Ok((known, Some(body))));
                     }
                 }
@@ -102,7 +107,7 @@ impl Server {
         let known = origin.known(size, Place::Tree);
         let body = match want {
             Want::Size => None,
-            Want::Body => Some(open_in_tree(dataset, number, size)?),
+            Want::Body => Some(self.open_in_tree(dataset, number, origin.key, size)?),
         };
         dataset.learn(item.what, known);
         Some(Found::Outcome(Ok((known, body))))
@@ -129,15 +134,40 @@ impl Server {
     }
 
     /// Opens what was opened before, if nothing about it has changed since.
-    pub(super) fn at_hand(&self, item: Item, known: &Known) -> Option<Body> {
-        match known.place {
-            Place::Tree => match item.what {
-                What::Image(number) => open_in_tree(self.dataset(item)?, number, known.size),
-                What::Index => None,
-            },
-            Place::Cache => None,
-            Place::Compared(trusted) => self.cache.get_trusted(known.key, known.size, trusted),
+    pub(super) fn at_hand(&self, item: Item, known: &Known, patience: Patience) -> Option<Body> {
+        let may_open = |remote: bool| !remote || patience == Patience::Some;
+        match (known.place, item.what) {
+            (Place::Tree, What::Image(number)) => {
+                let recent = self.tree_files.get(known.key);
+                if let Some(body) = recent.and_then(|stored| Body::again(stored, known.size)) {
+                    return Some(body);
+                }
+                may_open(self.remote_tree).then_some(())?;
+                self.open_in_tree(self.dataset(item)?, number, known.key, known.size)
+            }
+            (Place::Compared(trusted), _) => {
+                let is_open = self.cache.is_open(known.key);
+                (is_open || may_open(self.remote_cache)).then_some(())?;
+                self.cache.get_trusted(known.key, known.size, trusted)
+            }
+            (Place::Tree | Place::Cache, _) => None,
         }
+    }
+
+    /// A materialized image, if it still has its size.
+    fn open_in_tree(
+        &self,
+        dataset: &ServedDataset,
+        number: u32,
+        key: ContentKey,
+        size: u64,
+    ) -> Option<Body> {
+        let file = File::open(dataset.finished.image_path(number)).ok()?;
+        let body = Body::foreign(file, size)?;
+        if let Body::File { stored, .. } = &body {
+            self.tree_files.put(key, stored);
+        }
+        Some(body)
     }
 }
 
@@ -151,12 +181,4 @@ impl Origin {
             revision: self.revision,
         }
     }
-}
-
-/// A materialized image, if it still has its size.
-fn open_in_tree(dataset: &ServedDataset, number: u32, size: u64) -> Option<Body> {
-    let file = File::open(dataset.finished.image_path(number)).ok()?;
-    let metadata = file.metadata().ok()?;
-    (metadata.is_file() && metadata.size() == size)
-        .then(|| Body::File(Arc::new(StoredFile::foreign(file, size))))
 }

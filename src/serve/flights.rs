@@ -103,7 +103,8 @@ impl Flights {
     }
 
     /// How many files are being made.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         held(&self.flights).len()
     }
 }

@@ -7,17 +7,20 @@ use super::find::Found;
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
-use super::{Fault, Item, Server, What, index};
+use super::{Errand, Fault, Item, Server, What, index};
 use crate::source::{DevelopError, Developer, Source};
 use crate::store::cache::Body;
 
 impl Server {
-    /// What a thread does that finds out where files are. Many wait for a disk or a network here, so
-    /// there are more of these than of workers on small machines.
-    pub(super) fn look_thread(&self) {
-        while let Some((item, _)) = self.looks.next() {
-            self.guarded(item, || self.look(item));
-            self.looks.done();
+    /// What a thread does that finds out where files are, and else waits for disks.
+    pub(super) fn errand_thread(&self) {
+        while let Some((errand, _)) = self.errands.next() {
+            match errand {
+                Errand::Look(item) => self.guarded(item, || self.look(item)),
+                // Who asked is answered with an error when the closure is dropped.
+                Errand::Other(work) => drop(catch_unwind(AssertUnwindSafe(work))),
+            }
+            self.errands.done();
         }
     }
 
@@ -62,7 +65,7 @@ impl Server {
             Err(fault) => self.report_fault(item, fault),
         }
         if !self.flights.land(item, &outcome) {
-            self.looks.push(item, Priority::Demand);
+            self.errands.push(Errand::Look(item), Priority::Demand);
         }
     }
 

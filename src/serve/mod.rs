@@ -44,27 +44,39 @@ pub use start::{ServeError, ServeOptions};
 pub use stats::Stats;
 
 use crate::render::RenderParams;
-use crate::store::cache::{Body, Cache};
+use crate::store::cache::{Body, Cache, RecentFiles};
 use crate::sync::held;
 use fault::Failing;
+use find::Patience;
 use flights::{Flights, Waiter};
 use queue::{Priority, Queue};
 use readahead::Readahead;
 use warm::Warm;
 
+/// What is done by threads that may wait.
+enum Errand {
+    /// Find out where a file is.
+    Look(Item),
+    Other(Box<dyn FnOnce() + Send>),
+}
+
 /// Everything that a mount serves, and the threads that make it.
 pub struct Server {
     datasets: Vec<ServedDataset>,
     cache: Cache,
+    tree_files: RecentFiles,
+    /// Whether opening a file of the cache, or of the tree, may take long.
+    remote_cache: bool,
+    remote_tree: bool,
     params: RenderParams,
     /// The root that stands in every `path` of an index.
     mountpoint: PathBuf,
     workers: usize,
     flights: Flights,
-    /// Files of which it has to be found out where they are.
-    looks: Queue,
+    /// What may wait for a disk or a network.
+    errands: Queue<Errand>,
     /// Files that have to be made.
-    renders: Queue,
+    renders: Queue<Item>,
     readahead: Mutex<Readahead>,
     failing: Failing,
     stats: Stats,
@@ -121,7 +133,7 @@ impl Server {
     /// wait for more than the opening of a local file.
     pub fn open_at_hand(&self, item: Item) -> Option<(Known, Body)> {
         let known = self.known(item)?;
-        let body = self.at_hand(item, &known)?;
+        let body = self.at_hand(item, &known, Patience::None)?;
         self.stats.hits.add_one();
         Some((known, body))
     }
@@ -135,12 +147,23 @@ impl Server {
         self.join(item, Waiter::Body(Box::new(reply)));
     }
 
+    /// Does something that may wait for a disk on another thread.
+    pub fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        self.errands
+            .push(Errand::Other(Box::new(work)), Priority::Demand);
+    }
+
     fn join(&self, item: Item, waiter: Waiter) {
         if self.flights.join(item, waiter) {
-            self.looks.push(item, Priority::Demand);
+            self.errands.push(Errand::Look(item), Priority::Demand);
         } else {
-            self.renders.promote(item);
+            self.renders.promote(&item);
         }
+    }
+
+    /// Whether nothing is being looked for or made.
+    pub fn is_resting(&self) -> bool {
+        self.errands.load() == (0, 0) && self.renders.load() == (0, 0)
     }
 
     /// Takes note that a reader asks for an image, and has the next ones made if it goes in order.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 
-use super::Item;
 use crate::sync::held;
 
 /// What is done first.
@@ -16,23 +15,33 @@ pub(super) enum Priority {
 }
 
 /// A queue with two priorities.
-#[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
     changed: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    demand: VecDeque<Item>,
-    ahead: VecDeque<Item>,
+struct State<T> {
+    demand: VecDeque<T>,
+    ahead: VecDeque<T>,
     /// Threads that are at work.
     busy: usize,
     closed: bool,
 }
 
-impl Queue {
-    pub(super) fn push(&self, item: Item, priority: Priority) {
+impl<T> Queue<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                demand: VecDeque::new(),
+                ahead: VecDeque::new(),
+                busy: 0,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn push(&self, item: T, priority: Priority) {
         let mut state = held(&self.state);
         match priority {
             Priority::Demand => state.demand.push_back(item),
@@ -42,18 +51,9 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Somebody waits now for what was only [`Priority::Ahead`].
-    pub(super) fn promote(&self, item: Item) {
-        let mut state = held(&self.state);
-        if let Some(at) = state.ahead.iter().position(|waiting| *waiting == item) {
-            state.ahead.remove(at);
-            state.demand.push_back(item);
-        }
-    }
-
     /// Waits for the next item; `None` when the queue is closed. The caller is taken to be busy with
     /// it until it says [`Self::done`].
-    pub(super) fn next(&self) -> Option<(Item, Priority)> {
+    pub(super) fn next(&self) -> Option<(T, Priority)> {
         let mut state = held(&self.state);
         loop {
             if state.closed {
@@ -91,18 +91,30 @@ impl Queue {
     }
 }
 
+impl<T: PartialEq> Queue<T> {
+    /// Somebody waits now for what was only [`Priority::Ahead`].
+    pub(super) fn promote(&self, item: &T) {
+        let mut state = held(&self.state);
+        if let Some(at) = state.ahead.iter().position(|waiting| waiting == item) {
+            let item = state.ahead.remove(at);
+            state.demand.extend(item);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::Item;
 
     #[test]
     fn what_is_asked_for_goes_first() {
-        let queue = Queue::default();
+        let queue = Queue::new();
         let [a, b, c] = [0, 1, 2].map(|number| Item::image(0, number));
         queue.push(a, Priority::Ahead);
         queue.push(b, Priority::Ahead);
         queue.push(c, Priority::Demand);
-        queue.promote(b);
+        queue.promote(&b);
         let order: Vec<Item> = (0..3).filter_map(|_| Some(queue.next()?.0)).collect();
         assert_eq!(order, [c, b, a]);
         assert_eq!(queue.load(), (0, 3));

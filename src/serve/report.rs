@@ -38,7 +38,7 @@ impl Server {
     /// The state of the mount; `mode` and `open_files` are the file system's part.
     pub fn status(&self, mode: &str, open_files: usize) -> Status {
         let usage = self.cache.usage();
-        let (waiting_looks, looking) = self.looks.load();
+        let (waiting_looks, looking) = self.errands.load();
         let (waiting_renders, rendering) = self.renders.load();
         let render_latency = self.stats.render_latency.summary();
         Status {

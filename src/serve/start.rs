@@ -14,12 +14,13 @@ use super::warm::Warm;
 use super::{Failing, Flights, Queue, Readahead, ServedDataset, Server, Stats};
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
-use crate::store::StateFolder;
-use crate::store::cache::{Cache, CacheError, Limits};
+use crate::store::cache::{Cache, CacheError, Limits, RecentFiles};
+use crate::store::{StateFolder, is_remote};
 use crate::sync::held;
 
-/// Threads that find out where files are: they wait for disks, not for processors.
-const LOOK_THREADS: usize = 8;
+/// Threads that find out where files are and read what is not in memory: they wait for disks and
+/// networks, not for processors.
+const ERRAND_THREADS: usize = 8;
 
 /// What a user chooses besides the config.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,8 +77,11 @@ impl Server {
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
-            looks: Queue::default(),
-            renders: Queue::default(),
+            tree_files: RecentFiles::new(),
+            remote_cache: is_remote(&config.cache_path),
+            remote_tree: is_remote(&config.machex_path),
+            errands: Queue::new(),
+            renders: Queue::new(),
             readahead: Mutex::new(Readahead::new(config.workers)),
             failing: Failing::default(),
             stats: Stats::new(),
@@ -101,8 +105,8 @@ impl Server {
             held(&self.threads).push(thread);
             Ok::<(), io::Error>(())
         };
-        for number in 0..LOOK_THREADS {
-            start(format!("look-{number}"), Server::look_thread)?;
+        for number in 0..ERRAND_THREADS {
+            start(format!("errand-{number}"), Server::errand_thread)?;
         }
         for number in 0..self.workers {
             start(format!("worker-{number}"), Server::work_thread)?;
@@ -120,7 +124,7 @@ impl Server {
     /// Ends the threads; what is being made is finished first.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.looks.close();
+        self.errands.close();
         self.renders.close();
         let threads = std::mem::take(&mut *held(&self.threads));
         for thread in threads {

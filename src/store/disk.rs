@@ -33,6 +33,31 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
     })
 }
 
+/// Types of file systems that other machines serve, so that opening a file may take long
+/// (linux/magic.h, and the sources of Lustre, GPFS, BeeGFS and PanFS).
+const REMOTE: [u64; 12] = [
+    0x6969,      // NFS
+    0x517b,      // SMB
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2
+    0x0bd0_0bd0, // Lustre
+    0x4750_4653, // GPFS
+    0x1983_0326, // BeeGFS
+    0xaad7_aaea, // PanFS
+    0x00c3_6400, // Ceph
+    0x5346_414f, // AFS
+    0x0102_1997, // 9P
+    0x6573_5546, // FUSE
+];
+
+/// Whether the file system of `path`, or of the nearest parent that exists, is another machine's.
+pub fn is_remote(path: &Path) -> bool {
+    let existing = path.ancestors().find(|parent| parent.exists());
+    existing
+        .and_then(|existing| rustix::fs::statfs(existing).ok())
+        .is_some_and(|stat| REMOTE.contains(&(stat.f_type as u64 & 0xffff_ffff)))
+}
+
 /// Whether an error says that no more can be written: disk full, or quota used up.
 pub fn is_disk_full(error: &io::Error) -> bool {
     matches!(
@@ -50,6 +75,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let space = free_space(&folder.path().join("not/yet")).unwrap();
         assert!(space.bytes > 0 && space.files > 0);
+    }
+
+    #[test]
+    fn local_file_systems_are_not_remote() {
+        assert!(!is_remote(Path::new("/proc/self")));
+        assert!(!is_remote(Path::new("/proc/not/there")));
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod tree;
 
 pub use atomic::{Temporary, is_left_over, write_atomically};
 pub use content_key::ContentKey;
-pub use disk::{FreeSpace, free_space, is_disk_full};
+pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};

@@ -1,9 +1,10 @@
 //! The bytes of a finished file, wherever they are.
 
+use std::any::Any;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -14,7 +15,11 @@ use crate::sync::held;
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
 pub enum Body {
-    File(Arc<StoredFile>),
+    File {
+        stored: Arc<StoredFile>,
+        /// Keeps a file of the cache from being evicted.
+        pin: Option<Arc<Pin>>,
+    },
     Memory(Arc<[u8]>),
 }
 
@@ -24,26 +29,36 @@ pub struct StoredFile {
     pub file: File,
     /// In bytes.
     pub size: u64,
-    /// Keeps a file of the cache from being evicted while it is open.
-    pub(super) pin: Option<Pin>,
+    /// Whatever its user wants to keep for as long as the file is open.
+    pub attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl StoredFile {
-    /// A file that is not the cache's.
-    pub fn foreign(file: File, size: u64) -> Self {
+    pub(super) fn new(file: File, size: u64) -> Self {
         Self {
             file,
             size,
-            pin: None,
+            attachment: OnceLock::new(),
         }
     }
 }
 
 impl Body {
+    /// A file that is not the cache's; `None` unless it has `size` bytes.
+    pub fn foreign(file: File, size: u64) -> Option<Self> {
+        Self::again(Arc::new(StoredFile::new(file, size)), size)
+    }
+
+    /// The same of a file that is open already.
+    pub fn again(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
+        let metadata = stored.file.metadata().ok()?;
+        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
+    }
+
     /// In bytes.
     pub fn size(&self) -> u64 {
         match self {
-            Body::File(stored) => stored.size,
+            Body::File { stored, .. } => stored.size,
             Body::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -57,7 +72,7 @@ impl Body {
         let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
         buffer.clear();
         match self {
-            Body::File(stored) => {
+            Body::File { stored, .. } => {
                 buffer.resize(size, 0);
                 stored.file.read_exact_at(buffer, offset)
             }
@@ -67,6 +82,35 @@ impl Body {
                 buffer.extend_from_slice(bytes.get(..size).unwrap_or(bytes));
                 Ok(())
             }
+        }
+    }
+}
+
+/// How far a read came that must not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadNow {
+    /// All of it is in the buffer.
+    Done,
+    /// It would have to wait for a disk.
+    WouldWait,
+}
+
+impl Body {
+    /// Like [`Self::read_at`], but only if no disk has to be waited for.
+    pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
+        let Body::File { stored, .. } = self else {
+            return self.read_at(offset, size, buffer).map(|()| ReadNow::Done);
+        };
+        let left = stored.size.saturating_sub(offset);
+        let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
+        buffer.clear();
+        buffer.resize(size, 0);
+        let flags = rustix::io::ReadWriteFlags::NOWAIT;
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(&stored.file, &mut buffers, offset, flags) {
+            Ok(count) if count == size => Ok(ReadNow::Done),
+            // Only part of it is in memory, or the file system cannot tell.
+            _ => Ok(ReadNow::WouldWait),
         }
     }
 }
@@ -111,7 +155,7 @@ pub(super) fn checksum(file: &File) -> io::Result<u64> {
 
 /// Keeps a file from being evicted.
 #[derive(Debug)]
-pub(super) struct Pin {
+pub struct Pin {
     order: Arc<Mutex<Order>>,
     key: ContentKey,
 }
@@ -143,10 +187,7 @@ mod tests {
         let path = folder.path().join("x");
         let bytes: Vec<u8> = (0..=255).collect();
         fs::write(&path, &bytes).unwrap();
-        let file = Body::File(Arc::new(StoredFile::foreign(
-            File::open(&path).unwrap(),
-            256,
-        )));
+        let file = Body::foreign(File::open(&path).unwrap(), 256).unwrap();
         let memory = Body::Memory(bytes.clone().into());
         let mut buffer = Vec::new();
         for (offset, size) in [(0, 256), (0, 1000), (250, 10), (256, 1), (9000, 5), (3, 0)] {

@@ -13,6 +13,7 @@ use super::body::{Body, Fingerprint, Pin, StoredFile, checksum};
 use super::book::{Book, FileRecord, is_damage};
 use super::folder::CacheFolder;
 use super::order::Order;
+use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
 use crate::store::{ContentKey, Temporary, free_space};
 use crate::sync::held;
@@ -22,6 +23,7 @@ pub(super) struct DiskCache {
     folder: CacheFolder,
     book: Book,
     order: Arc<Mutex<Order>>,
+    recent: RecentFiles,
     /// Last uses that the book does not have yet.
     touched: Mutex<HashMap<ContentKey, u64>>,
     limits: Limits,
@@ -54,6 +56,7 @@ impl DiskCache {
             folder,
             book,
             order: Arc::new(Mutex::new(Order::new())),
+            recent: RecentFiles::new(),
             touched: Mutex::default(),
             limits,
             evictions: AtomicU64::new(0),
@@ -76,13 +79,16 @@ impl DiskCache {
         size: u64,
         trusted: Fingerprint,
     ) -> io::Result<Option<Body>> {
-        let pin = Pin::new(&self.order, key);
-        let file = open(&self.folder.file(key))?;
-        if Fingerprint::of(&file.metadata()?) != trusted {
+        let pin = Arc::new(Pin::new(&self.order, key));
+        let stored = match self.recent.get(key) {
+            Some(stored) => stored,
+            None => Arc::new(StoredFile::new(open(&self.folder.file(key))?, size)),
+        };
+        if Fingerprint::of(&stored.file.metadata()?) != trusted {
+            self.recent.remove(key);
             return Ok(None);
         }
-        self.use_now(key, size);
-        Ok(Some(stored(file, size, pin)))
+        Ok(Some(self.opened(key, stored, pin)))
     }
 
     /// Opens a file if it is there and has the recorded checksum; one that is damaged is removed.
@@ -91,7 +97,7 @@ impl DiskCache {
         key: ContentKey,
         record: FileRecord,
     ) -> io::Result<Option<(Body, Fingerprint)>> {
-        let pin = Pin::new(&self.order, key);
+        let pin = Arc::new(Pin::new(&self.order, key));
         let path = self.folder.file(key);
         let file = match open(&path) {
             Ok(file) => file,
@@ -109,15 +115,13 @@ impl DiskCache {
         if !is_whole {
             tracing::warn!("{}: damaged; dropped and made again", path.display());
             held(&self.order).remove(key);
+            self.recent.remove(key);
             // One that cannot be removed is replaced by the rename of the new one.
             let _ = fs::remove_file(&path);
             return Ok(None);
         }
-        self.use_now(key, record.size);
-        Ok(Some((
-            stored(file, record.size, pin),
-            fingerprint,
-        )))
+        let stored = Arc::new(StoredFile::new(file, record.size));
+        Ok(Some((self.opened(key, stored, pin), fingerprint)))
     }
 
     /// Makes a file out of what `write` writes. It is whole, recorded and open when this returns.
@@ -141,7 +145,7 @@ impl DiskCache {
         let record = write_summed(temporary.file(), write)?;
         self.make_room(record.size)?;
         let file = temporary.reopen()?;
-        let pin = Pin::new(&self.order, key);
+        let pin = Arc::new(Pin::new(&self.order, key));
         // Before the rename: a file without a record could not be trusted after a crash.
         self.book
             .put(key, record, now())
@@ -149,8 +153,8 @@ impl DiskCache {
         temporary.commit()?;
         // Renaming changes the change time.
         let fingerprint = Fingerprint::of(&file.metadata()?);
-        held(&self.order).insert(key, record.size);
-        Ok((stored(file, record.size, pin), fingerprint))
+        let stored = Arc::new(StoredFile::new(file, record.size));
+        Ok((self.opened(key, stored, pin), fingerprint))
     }
 
     /// Evicts until a file of `size` fits into `CACHE_SIZE`, and the disk keeps its minimum.
@@ -190,6 +194,7 @@ impl DiskCache {
     fn evict_to(&self, limit: u64) {
         let victims = held(&self.order).evict(limit);
         for key in victims {
+            self.recent.remove(key);
             let path = self.folder.file(key);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -202,14 +207,15 @@ impl DiskCache {
         }
     }
 
-    fn use_now(&self, key: ContentKey, size: u64) {
-        let mut order = held(&self.order);
-        match order.contains(key) {
-            true => order.touch(key),
-            false => order.insert(key, size),
-        }
-        drop(order);
+    /// Takes note that a file is opened now.
+    fn opened(&self, key: ContentKey, stored: Arc<StoredFile>, pin: Arc<Pin>) -> Body {
+        held(&self.order).insert(key, stored.size);
         held(&self.touched).insert(key, now());
+        self.recent.put(key, &stored);
+        Body::File {
+            stored,
+            pin: Some(pin),
+        }
     }
 
     /// Writes the order of use into the book.
@@ -257,6 +263,10 @@ impl DiskCache {
         self.folder.open_marker()
     }
 
+    pub(super) fn is_open(&self, key: ContentKey) -> bool {
+        self.recent.get(key).is_some()
+    }
+
     /// Whether the file is there, as far as is known.
     pub(super) fn contains(&self, key: ContentKey) -> bool {
         let order = held(&self.order);
@@ -294,14 +304,6 @@ fn open(path: &std::path::Path) -> io::Result<File> {
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(path)
-}
-
-fn stored(file: File, size: u64, pin: Pin) -> Body {
-    Body::File(Arc::new(StoredFile {
-        file,
-        size,
-        pin: Some(pin),
-    }))
 }
 
 /// Writes a file and sums it up on the way.

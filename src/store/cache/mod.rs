@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod memory;
 mod order;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +25,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use body::{Body, Fingerprint, StoredFile};
+pub use body::{Body, Fingerprint, ReadNow, StoredFile};
 pub use book::FileRecord;
 pub use error::CacheError;
+pub use recent::RecentFiles;
 
 use crate::store::ContentKey;
 use crate::sync::held;
@@ -134,6 +136,11 @@ impl Cache {
                 found.ok().flatten()
             }
         }
+    }
+
+    /// Whether a file is open still, so that opening it again costs nothing.
+    pub fn is_open(&self, key: ContentKey) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.is_open(key))
     }
 
     /// Whether the bytes are there, as far as is known without looking at them.

@@ -54,10 +54,6 @@ impl Order {
         self.bytes = self.bytes - old + room;
     }
 
-    pub(super) fn touch(&mut self, key: ContentKey) {
-        self.files.promote(&key);
-    }
-
     pub(super) fn remove(&mut self, key: ContentKey) {
         self.bytes -= self.files.pop(&key).unwrap_or(0);
     }
@@ -131,7 +127,7 @@ mod tests {
         order.insert(key(9), 1);
         order.complete([(key(1), 1), (key(2), 1), (key(9), 1), (key(3), 1)].into_iter());
         assert_eq!(order.bytes(), 4 * BLOCK);
-        order.touch(key(1));
+        order.insert(key(1), 1);
         order.pin(key(2));
         assert_eq!(order.evict(2 * BLOCK), [key(3), key(9)]);
         assert_eq!(order.evict(0), [key(1)]);
@@ -152,7 +148,6 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Insert(u8, u16),
-        Touch(u8),
         Remove(u8),
         Pin(u8),
         Unpin(u8),
@@ -163,7 +158,6 @@ mod tests {
         let number = 0u8..12;
         prop_oneof![
             (number.clone(), any::<u16>()).prop_map(|(key, size)| Step::Insert(key, size)),
-            number.clone().prop_map(Step::Touch),
             number.clone().prop_map(Step::Remove),
             number.clone().prop_map(Step::Pin),
             number.prop_map(Step::Unpin),
@@ -179,7 +173,6 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(number, size) => order.insert(key(number), size.into()),
-                    Step::Touch(number) => order.touch(key(number)),
                     Step::Remove(number) => order.remove(key(number)),
                     Step::Pin(number) => order.pin(key(number)),
                     Step::Unpin(number) => order.unpin(key(number)),

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long to look for the next request: twice what it takes to wake a reader on a busy host. A
+/// How long to look for the next request: more than it takes to wake a reader on a busy host. A
 /// reader that decodes what it has read is away for longer.
-const LIMIT: Duration = Duration::from_micros(500);
+const LIMIT: Duration = Duration::from_millis(1);
 
 /// Most that is learnt: so many failures in a row end it. Below zero, only every [`PROBE`]th time is
 /// tried.
@@ -88,7 +88,7 @@ impl Habit {
     fn learn(&self, paid: bool) {
         let score = self.score.load(Ordering::Relaxed);
         let score = match paid {
-            true => (score + 1).clamp(0, CONFIDENCE),
+            true => (score + 1).clamp(CONFIDENCE / 2, CONFIDENCE),
             false => (score - 1).max(-1),
         };
         self.score.store(score, Ordering::Relaxed);

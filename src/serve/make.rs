@@ -24,7 +24,7 @@ impl Server {
         }
     }
 
-    fn look(&self, item: Item) {
+    pub(super) fn look(&self, item: Item) {
         let want = self.flights.want(item);
         match self.find(item, want) {
             Found::Outcome(outcome) => {

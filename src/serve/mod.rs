@@ -10,8 +10,8 @@
 //!                              worker (render, keep) ─► answer
 //! ```
 //!
-//! Requests never wait in here: who asks hands over a closure that is called with the outcome, on
-//! another thread if need be. Sources are looked at once in a mount and taken as unchanging; what
+//! Requests never wait for long in here: who asks hands over a closure that is called with the
+//! outcome, on another thread if need be. Sources are looked at once in a mount and taken as unchanging; what
 //! was found is in [`Known`].
 
 mod dataset;
@@ -23,6 +23,7 @@ mod item;
 mod known;
 mod make;
 mod metrics;
+mod pace;
 mod queue;
 mod readahead;
 mod report;
@@ -49,6 +50,7 @@ use crate::sync::held;
 use fault::Failing;
 use find::Patience;
 use flights::{Flights, Waiter};
+use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
 use warm::Warm;
@@ -73,6 +75,8 @@ pub struct Server {
     mountpoint: PathBuf,
     workers: usize,
     flights: Flights,
+    /// Whether it is found out where a file is on the thread that asks.
+    pace: Pace,
     /// What may wait for a disk or a network.
     errands: Queue<Errand>,
     /// Files that have to be made.
@@ -155,15 +159,18 @@ impl Server {
 
     fn join(&self, item: Item, waiter: Waiter) {
         if self.flights.join(item, waiter) {
-            self.errands.push(Errand::Look(item), Priority::Demand);
+            match self.pace.is_fast() {
+                true => self.pace.measure(|| self.guarded(item, || self.look(item))),
+                false => self.errands.push(Errand::Look(item), Priority::Demand),
+            }
         } else {
             self.renders.promote(&item);
         }
     }
 
-    /// Whether nothing is being looked for or made.
+    /// Whether nothing is being made.
     pub fn is_resting(&self) -> bool {
-        self.errands.load() == (0, 0) && self.renders.load() == (0, 0)
+        self.renders.load() == (0, 0)
     }
 
     /// Takes note that a reader asks for an image, and has the next ones made if it goes in order.

@@ -11,7 +11,7 @@ use std::thread;
 use rayon::prelude::*;
 
 use super::warm::Warm;
-use super::{Failing, Flights, Queue, Readahead, ServedDataset, Server, Stats};
+use super::{Failing, Flights, Pace, Queue, Readahead, ServedDataset, Server, Stats};
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
 use crate::store::cache::{Cache, CacheError, Limits, RecentFiles};
@@ -67,6 +67,10 @@ impl Server {
         let cache = Cache::open(&config.cache_path, limits)?;
         let tree_root = open_folder(&config.machex_path);
         let datasets = load(config, tree_root.as_ref())?;
+        let (remote_cache, remote_tree) =
+            (is_remote(&config.cache_path), is_remote(&config.machex_path));
+        let mut roots = config.trees.iter().map(|tree| tree.root.as_path());
+        let is_local = !remote_cache && !remote_tree && !roots.any(is_remote);
         let server = Arc::new(Self {
             warm: options
                 .warm
@@ -78,8 +82,9 @@ impl Server {
             workers: config.workers,
             flights: Flights::default(),
             tree_files: RecentFiles::new(),
-            remote_cache: is_remote(&config.cache_path),
-            remote_tree: is_remote(&config.machex_path),
+            remote_cache,
+            remote_tree,
+            pace: Pace::new(is_local),
             errands: Queue::new(),
             renders: Queue::new(),
             readahead: Mutex::new(Readahead::new(config.workers)),

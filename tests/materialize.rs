@@ -7,30 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, copy_tree, files_below, golden};
+use common::{Bench, copy_tree, files_below, golden, write_png};
 use serde_json::Value;
 
 const MANY: u32 = 12;
 
-/// A config over one dataset whose `count` gray PNGs this test made.
-fn small_bench(count: u32) -> Bench {
-    let bench = Bench::new();
-    fs::create_dir_all(bench.path("raw/images")).unwrap();
-    let mut list = String::new();
-    for number in 0..count {
-        write_png(&source(&bench, number), 400 + number, 420, number as u8);
-        list += &format!("{number:04}.png\n");
-    }
-    fs::write(bench.path("raw/train_val_list.txt"), list).unwrap();
-    bench.write_config("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw");
-    bench
-}
-
 const DATASET: &str = "chex-ray14";
-
-fn source(bench: &Bench, number: u32) -> PathBuf {
-    bench.path(&format!("raw/images/{number:04}.png"))
-}
 
 fn image(bench: &Bench, number: u32) -> PathBuf {
     bench.out().join(format!("{DATASET}/00/{number:06}.jpg"))
@@ -48,23 +30,9 @@ fn failures(bench: &Bench) -> Vec<Value> {
         .collect()
 }
 
-fn write_png(path: &Path, width: u32, height: u32, shade: u8) {
-    let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), width, height);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let pixels: Vec<u8> = (0..width * height)
-        .map(|at| (at % width) as u8 ^ (at / width) as u8 ^ shade)
-        .collect();
-    encoder
-        .write_header()
-        .unwrap()
-        .write_image_data(&pixels)
-        .unwrap();
-}
-
 #[test]
 fn second_run_skips_everything_and_changes_nothing() {
-    let bench = small_bench(MANY);
+    let bench = Bench::small(MANY, "");
     let first = bench.run(&["materialize"]).expect_status(0);
     assert_eq!(first.summary_of(DATASET), [MANY, MANY, 0, 0]);
     let inode = |number| {
@@ -85,7 +53,7 @@ fn second_run_skips_everything_and_changes_nothing() {
 
 #[test]
 fn what_is_missing_damaged_or_changed_is_rendered_again() {
-    let bench = small_bench(MANY);
+    let bench = Bench::small(MANY, "");
     bench.run(&["materialize"]).expect_status(0);
     let expected: Vec<Vec<u8>> = (0..MANY)
         .map(|n| fs::read(image(&bench, n)).unwrap())
@@ -93,7 +61,7 @@ fn what_is_missing_damaged_or_changed_is_rendered_again() {
 
     fs::remove_file(image(&bench, 1)).unwrap();
     fs::write(image(&bench, 2), &expected[2][..1000]).unwrap();
-    write_png(&source(&bench, 3), 500, 500, 99);
+    write_png(&bench.small_source(3), 500, 500, 99);
     fs::write(
         bench.out().join(DATASET).join("00/.000004.jpg.123.tmp"),
         "left over",
@@ -119,9 +87,9 @@ fn what_is_missing_damaged_or_changed_is_rendered_again() {
 
 #[test]
 fn failures_are_recorded_and_the_rest_goes_on() {
-    let bench = small_bench(4);
-    fs::remove_file(source(&bench, 1)).unwrap();
-    fs::write(source(&bench, 2), "not an image").unwrap();
+    let bench = Bench::small(4, "");
+    fs::remove_file(bench.small_source(1)).unwrap();
+    fs::write(bench.small_source(2), "not an image").unwrap();
     let list = bench.path("raw/train_val_list.txt");
     let text = fs::read_to_string(&list).unwrap();
     fs::write(
@@ -149,8 +117,8 @@ fn failures_are_recorded_and_the_rest_goes_on() {
     assert!(causes[1].contains("neither a PNG"), "{causes:?}");
 
     // Mended sources are taken up, and forgotten as failures.
-    write_png(&source(&bench, 1), 300, 300, 1);
-    write_png(&source(&bench, 2), 300, 300, 2);
+    write_png(&bench.small_source(1), 300, 300, 1);
+    write_png(&bench.small_source(2), 300, 300, 2);
     let ran = bench.run(&["materialize"]).expect_status(1);
     assert_eq!(ran.summary_of(DATASET), [6, 2, 2, 2]);
     assert_eq!(failures(&bench).len(), 2);
@@ -159,9 +127,9 @@ fn failures_are_recorded_and_the_rest_goes_on() {
 
 #[test]
 fn a_source_that_goes_bad_takes_its_old_image_along() {
-    let bench = small_bench(3);
+    let bench = Bench::small(3, "");
     bench.run(&["materialize"]).expect_status(0);
-    fs::write(source(&bench, 1), "").unwrap();
+    fs::write(bench.small_source(1), "").unwrap();
     let ran = bench.run(&["materialize"]).expect_status(1);
     assert_eq!(ran.summary_of(DATASET), [3, 0, 2, 1]);
     assert!(!image(&bench, 1).exists());
@@ -170,10 +138,10 @@ fn a_source_that_goes_bad_takes_its_old_image_along() {
 
 #[test]
 fn shares_make_the_same_tree_as_one_run() {
-    let whole = small_bench(MANY);
+    let whole = Bench::small(MANY, "");
     whole.run(&["materialize"]).expect_status(0);
 
-    let parts = small_bench(MANY);
+    let parts = Bench::small(MANY, "");
     let part = parts
         .run(&["materialize", "--part", "1/3"])
         .expect_status(0);
@@ -214,9 +182,9 @@ fn shares_make_the_same_tree_as_one_run() {
 
 #[test]
 fn failures_of_all_shares_end_in_one_file() {
-    let bench = small_bench(6);
+    let bench = Bench::small(6, "");
     for number in [0, 5] {
-        fs::write(source(&bench, number), "").unwrap();
+        fs::write(bench.small_source(number), "").unwrap();
     }
     bench
         .run(&["materialize", "--part", "1/2"])
@@ -236,7 +204,7 @@ fn failures_of_all_shares_end_in_one_file() {
 
 #[test]
 fn array_variables_count_only_when_asked_for() {
-    let bench = small_bench(2);
+    let bench = Bench::small(2, "");
     let mut command = bench.command(&["materialize"]);
     command
         .env("SLURM_ARRAY_TASK_ID", "1")
@@ -280,7 +248,7 @@ fn from_all_views_to_frontal_only_leaves_the_tree_of_a_fresh_run() {
 
 #[test]
 fn dry_run_says_what_would_be_done_and_does_nothing() {
-    let bench = small_bench(5);
+    let bench = Bench::small(5, "");
     let ran = bench.run(&["materialize", "--dry-run"]).expect_status(0);
     assert_eq!(ran.summary_of(DATASET)[..3], [5, 0, 5]);
     assert!(ran.stdout().contains("free:"), "{}", ran.stdout());
@@ -318,7 +286,7 @@ fn only_the_named_datasets_are_worked_on() {
 
 #[test]
 fn two_runs_on_one_tree_are_kept_apart() {
-    let bench = small_bench(2);
+    let bench = Bench::small(2, "");
     bench.run(&["materialize"]).expect_status(0);
     let lock = fs::File::open(bench.path("out.state/lock")).unwrap();
     lock.lock().unwrap();
@@ -443,7 +411,7 @@ fn signal(child: &std::process::Child, name: &str) {
 
 #[test]
 fn ctrl_c_ends_with_a_summary_and_the_next_run_goes_on() {
-    let bench = small_bench(300);
+    let bench = Bench::small(300, "");
     let child = start_long_run(&bench);
     signal(&child, "INT");
     let output = child.wait_with_output().unwrap();
@@ -463,7 +431,7 @@ fn ctrl_c_ends_with_a_summary_and_the_next_run_goes_on() {
 
 #[test]
 fn a_killed_run_leaves_whole_files_only() {
-    let bench = small_bench(300);
+    let bench = Bench::small(300, "");
     for _ in 0..3 {
         let mut child = start_long_run(&bench);
         std::thread::sleep(Duration::from_millis(30));
@@ -484,7 +452,7 @@ fn a_killed_run_leaves_whole_files_only() {
         "images, index, no left-overs"
     );
 
-    let fresh = small_bench(300);
+    let fresh = Bench::small(300, "");
     fresh.run(&["materialize"]).expect_status(0);
     for number in 0..300 {
         let read = |bench| fs::read(image(bench, number)).unwrap();
@@ -523,7 +491,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
         eprintln!("NOT TESTED, since MACHEX_SKIP_MOUNT=1 says so: a full disk");
         return;
     }
-    let bench = small_bench(40);
+    let bench = Bench::small(40, "");
     let disk = SmallDisk::mount(bench.path("disk"), "3m");
     fs::write(
         bench.path("config.yml"),

@@ -63,7 +63,14 @@ mod tests {
     fn only_names_of_the_tree_are_names() {
         assert_eq!(parse_image_name("054321.jpg"), Some(54_321));
         assert_eq!(parse_shard_name("05"), Some(5));
-        for wrong in ["54321.jpg", "0543210.jpg", "+54321.jpg", "054321.JPG", "054321", ".jpg"] {
+        for wrong in [
+            "54321.jpg",
+            "0543210.jpg",
+            "+54321.jpg",
+            "054321.JPG",
+            "054321",
+            ".jpg",
+        ] {
             assert_eq!(parse_image_name(wrong), None, "{wrong}");
         }
         for wrong in ["5", "005", "+5", "5 ", ""] {

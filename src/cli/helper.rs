@@ -44,17 +44,24 @@ mod tests {
 
     fn translated(line: &str) -> Option<String> {
         let arguments = translate(line.split(' ').map(OsString::from))?;
-        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+        let words: Vec<_> = arguments
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
         Some(words.join(" "))
     }
 
     #[test]
     fn the_helper_of_mount_is_told_by_its_name() {
         assert_eq!(
-            translated("/sbin/mount.fuse.machex /c.yml /mnt -n -o rw,allow_other -t fuse.machex").unwrap(),
+            translated("/sbin/mount.fuse.machex /c.yml /mnt -n -o rw,allow_other -t fuse.machex")
+                .unwrap(),
             "/sbin/mount.fuse.machex mount -o rw,allow_other -c /c.yml /mnt"
         );
         assert_eq!(translated("/usr/bin/machex mount /c.yml /mnt"), None);
-        assert_eq!(translated("mount.fuse.machex").unwrap(), "mount.fuse.machex mount");
+        assert_eq!(
+            translated("mount.fuse.machex").unwrap(),
+            "mount.fuse.machex mount"
+        );
     }
 }

@@ -114,7 +114,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/machex.log");
         open(&path).unwrap().set_len(LARGE + 1).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
         assert!(folder.path().join("new/machex.log.old").exists());

@@ -87,7 +87,10 @@ pub fn main() -> std::process::ExitCode {
         _ => log::Target::ErrorOutput,
     };
     if let Err(error) = log::start(arguments.verbose, &target) {
-        let _ = writeln!(io::stderr(), "machex: the log cannot be written: {target:?}: {error}");
+        let _ = writeln!(
+            io::stderr(),
+            "machex: the log cannot be written: {target:?}: {error}"
+        );
         return Exit::Failure.into();
     }
     let result = match arguments.command {

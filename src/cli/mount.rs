@@ -76,8 +76,8 @@ struct Request {
 impl Arguments {
     fn request(&self) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
-        let mut config = Config::load(&file)
-            .with_context(|| format!("config file {}", file.display()))?;
+        let mut config =
+            Config::load(&file).with_context(|| format!("config file {}", file.display()))?;
         let mut options = MountOptions {
             allow_other: self.allow_other,
             cache_path: self.cache_path.clone(),

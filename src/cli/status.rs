@@ -122,7 +122,11 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         units::bytes(cache.bytes),
         units::bytes(cache.limit),
         units::count(cache.files as u64),
-        if cache.counted { "" } else { " (still counting)" },
+        if cache.counted {
+            ""
+        } else {
+            " (still counting)"
+        },
         units::count(cache.evictions),
         match cache.refused {
             0 => String::new(),
@@ -130,18 +134,30 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         }
     )?;
     if let Some(warm) = &status.warm {
-        let full = if warm.cache_is_full { ", cache full" } else { "" };
+        let full = if warm.cache_is_full {
+            ", cache full"
+        } else {
+            ""
+        };
         let (done, of) = (units::count(warm.done), units::count(warm.of));
         writeln!(out, "warming  {done} of {of}{full}")?;
     }
     if status.errors > 0 {
-        writeln!(out, "errors   {} given to readers; the last:", units::count(status.errors))?;
+        writeln!(
+            out,
+            "errors   {} given to readers; the last:",
+            units::count(status.errors)
+        )?;
         for note in &status.failures {
             let source = match note.source.as_str() {
                 "" => String::new(),
                 source => format!(" {source}:"),
             };
-            writeln!(out, "  {}/{}:{source} {}", note.dataset, note.file, note.cause)?;
+            writeln!(
+                out,
+                "  {}/{}:{source} {}",
+                note.dataset, note.file, note.cause
+            )?;
         }
     }
     Ok(())

@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn times_take_the_unit_that_fits() {
         let times = [0.000_12, 0.015, 2.5, 600.0, 12_000.0].map(time);
-        assert_eq!(times, ["120 us", "15.0 ms", "2.5 s", "10 min", "3 h 20 min"]);
+        assert_eq!(
+            times,
+            ["120 us", "15.0 ms", "2.5 s", "10 min", "3 h 20 min"]
+        );
     }
 
     #[test]

@@ -43,7 +43,10 @@ mod tests {
     fn a_process_is_known_by_the_name_that_the_kernel_keeps() {
         let name = fs::read_to_string("/proc/self/comm").unwrap();
         let mine = vec![name.trim_end().to_owned()];
-        let thread = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+        let thread = rustix::thread::gettid()
+            .as_raw_nonzero()
+            .get()
+            .cast_unsigned();
         let comm = fs::read_to_string(format!("/proc/{thread}/comm")).unwrap();
         let of_thread = ListingPrograms::new(&[comm.trim_end().to_owned() + "xxxxxxxxxxxxxxxx"]);
         assert_eq!(of_thread.has(thread), comm.trim_end().len() == COMM_LENGTH);

@@ -113,12 +113,10 @@ impl Tree {
     fn operators_file(&self, node: Node) -> Option<Vec<u8>> {
         let status = self.status();
         match node {
-            Node::Status => serde_json::to_vec_pretty(&status)
-                .ok()
-                .map(|mut text| {
-                    text.push(b'\n');
-                    text
-                }),
+            Node::Status => serde_json::to_vec_pretty(&status).ok().map(|mut text| {
+                text.push(b'\n');
+                text
+            }),
             Node::Metrics => Some(status.to_prometheus().into_bytes()),
             _ => None,
         }
@@ -192,7 +190,7 @@ impl Tree {
         if self.listing.has(pid) {
             return reply.attr(&NEVER, &self.estimated_file(item));
         }
-        self.server.note_reader(item);
+        self.server.note_stat(item);
         let tree = Arc::clone(self);
         self.server.size(item, move |result| match result {
             Ok(known) => reply.attr(&FOREVER, &tree.known_file(item, &known)),
@@ -212,7 +210,7 @@ impl Tree {
                 None => reply.error(Errno::EISDIR),
             };
         };
-        self.server.note_reader(item);
+        self.server.note_read(item);
         if let Some((known, body)) = self.server.open_at_hand(item) {
             return self.answer_open(inode, started, known, body, reply);
         }
@@ -237,14 +235,7 @@ impl Tree {
     }
 
     /// Reads from an open file, waiting for the disk.
-    fn read(
-        &self,
-        body: &Body,
-        offset: u64,
-        size: usize,
-        buffer: &mut Vec<u8>,
-        reply: ReplyData,
-    ) {
+    fn read(&self, body: &Body, offset: u64, size: usize, buffer: &mut Vec<u8>, reply: ReplyData) {
         match body.read_at(offset, size, buffer) {
             Ok(()) => reply.data(buffer),
             Err(error) => {

@@ -62,9 +62,7 @@ impl Filesystem for MachexFilesystem {
             tracing::debug!("this kernel does not have {missing:?}");
         }
         if self.passthrough != Passthrough::Off
-            && config
-                .add_capabilities(InitFlags::FUSE_PASSTHROUGH)
-                .is_ok()
+            && config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         {
             // 1: backing files are on a file system that is not itself stacked.
             let _ = config.set_max_stack_depth(1);
@@ -142,7 +140,8 @@ impl Filesystem for MachexFilesystem {
             _ => {
                 let tree = Arc::clone(&self.tree);
                 self.tree.server.aside(move || {
-                    READ_BUFFER.with_borrow_mut(|buffer| tree.read(&body, offset, size, buffer, reply));
+                    READ_BUFFER
+                        .with_borrow_mut(|buffer| tree.read(&body, offset, size, buffer, reply));
                 });
             }
         });

@@ -87,8 +87,7 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
     let failures = Mutex::new(Vec::new());
     let missing = Mutex::new(Vec::new());
     let push = |failure| {
-        held(&failures)
-            .push(failure);
+        held(&failures).push(failure);
     };
     let finished = (0..plan.catalog.len())
         .into_par_iter()
@@ -103,8 +102,7 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
                 // and sources are repaired.
                 ImageState::Due { key, .. } => match known.get(&number) {
                     Some(failure) if failure.content == Some(key) => push((*failure).clone()),
-                    _ => held(&missing)
-                        .push(number),
+                    _ => held(&missing).push(number),
                 },
             }
             false

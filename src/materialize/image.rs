@@ -84,12 +84,7 @@ impl<'a> ImageWorker<'a> {
         write_atomically(&path, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;
         self.journal
-            .append(
-                number,
-                key,
-                jpeg.len() as u64,
-                self.plan.record(number),
-            )
+            .append(number, key, jpeg.len() as u64, self.plan.record(number))
             .map_err(MaterializeError::io(&self.plan.state))
     }
 

@@ -71,8 +71,7 @@ impl DatasetPlan {
         let name = tree.dataset.folder();
         let state = StateFolder::of(&job.config.machex_path).dataset(name);
         let folder = job.config.machex_path.join(name);
-        let finished =
-            FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
+        let finished = FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
         Ok(Self {
             catalog: catalog::load(tree, Some(&job.config.cache_path))?,
             tree: tree.clone(),

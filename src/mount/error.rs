@@ -68,7 +68,11 @@ fn has_fusermount() -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders)
         .chain(["/bin", "/sbin"].map(PathBuf::from))
-        .any(|folder| ["fusermount3", "fusermount"].iter().any(|name| folder.join(name).exists()))
+        .any(|folder| {
+            ["fusermount3", "fusermount"]
+                .iter()
+                .any(|name| folder.join(name).exists())
+        })
 }
 
 fn explain(error: &io::Error, has_device: bool, has_fusermount: bool) -> String {

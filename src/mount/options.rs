@@ -40,14 +40,42 @@ pub enum OptionError {
 /// Options of mount(8), fstab and systemd that mean nothing to a file system, or what a machex
 /// mount is anyway.
 const IGNORED: &[&str] = &[
-    "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail",
-    "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime",
-    "nodiratime", "diratime", "relatime", "norelatime", "async", "sync", "dirsync",
-    "default_permissions", "loud", "silent",
+    "defaults",
+    "auto",
+    "noauto",
+    "user",
+    "nouser",
+    "users",
+    "owner",
+    "group",
+    "_netdev",
+    "nofail",
+    "ro",
+    "rw",
+    "nosuid",
+    "suid",
+    "nodev",
+    "dev",
+    "noexec",
+    "exec",
+    "noatime",
+    "atime",
+    "nodiratime",
+    "diratime",
+    "relatime",
+    "norelatime",
+    "async",
+    "sync",
+    "dirsync",
+    "default_permissions",
+    "loud",
+    "silent",
 ];
 
 /// Such options with values.
-const IGNORED_PREFIXES: &[&str] = &["x-", "comment=", "fsname=", "subtype=", "X-", "uhelper=", "helper="];
+const IGNORED_PREFIXES: &[&str] = &[
+    "x-", "comment=", "fsname=", "subtype=", "X-", "uhelper=", "helper=",
+];
 
 impl MountOptions {
     /// Adds what an `-o` list says, such as `allow_other,cache_size=50GiB`.
@@ -55,7 +83,9 @@ impl MountOptions {
         for option in list.split(',').map(str::trim) {
             let is_ignored = option.is_empty()
                 || IGNORED.contains(&option)
-                || IGNORED_PREFIXES.iter().any(|prefix| option.starts_with(prefix));
+                || IGNORED_PREFIXES
+                    .iter()
+                    .any(|prefix| option.starts_with(prefix));
             if !is_ignored {
                 self.add(option)?;
             }
@@ -84,9 +114,11 @@ impl MountOptions {
                 self.cache_size = Some(bytes);
             }
             ("threads", Some(count)) => {
-                let number = count.parse().ok().filter(|count| (1..=4096).contains(count));
-                self.threads =
-                    Some(number.ok_or_else(|| wrong(count, "a number from 1 to 4096"))?);
+                let number = count
+                    .parse()
+                    .ok()
+                    .filter(|count| (1..=4096).contains(count));
+                self.threads = Some(number.ok_or_else(|| wrong(count, "a number from 1 to 4096"))?);
             }
             ("passthrough", Some(mode)) => {
                 self.passthrough = Passthrough::from_str(mode, false)
@@ -107,9 +139,13 @@ mod tests {
     fn lists_of_fstab_are_understood() {
         let mut options = MountOptions::default();
         options
-            .add_list("rw,noauto,x-systemd.automount,_netdev,allow_other,cache_size=50GiB,threads=3")
+            .add_list(
+                "rw,noauto,x-systemd.automount,_netdev,allow_other,cache_size=50GiB,threads=3",
+            )
             .unwrap();
-        options.add_list("passthrough=off,warm,cache_path=/c d").unwrap();
+        options
+            .add_list("passthrough=off,warm,cache_path=/c d")
+            .unwrap();
         let expected = MountOptions {
             allow_other: true,
             cache_path: Some("/c d".into()),
@@ -125,7 +161,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for wrong in [
-            "allow_othr", "threads=0", "threads", "cache_size=much", "passthrough=maybe", "warm=1",
+            "allow_othr",
+            "threads=0",
+            "threads",
+            "cache_size=much",
+            "passthrough=maybe",
+            "warm=1",
         ] {
             let error = MountOptions::default().add_list(wrong).unwrap_err();
             let name = wrong.split('=').next().unwrap_or_default();

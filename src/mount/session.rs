@@ -147,10 +147,7 @@ fn source_name(config: &Path) -> String {
 
 /// Whether the kernel takes a file of the cache for passthrough, which needs Linux 6.9 and
 /// CAP_SYS_ADMIN.
-fn probe_passthrough(
-    session: &Session<MachexFilesystem>,
-    server: &Server,
-) -> Result<(), String> {
+fn probe_passthrough(session: &Session<MachexFilesystem>, server: &Server) -> Result<(), String> {
     let Some(file) = server.cache().probe_file() else {
         return Err("there is no cache on a disk".to_owned());
     };

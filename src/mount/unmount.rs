@@ -194,7 +194,11 @@ fn by_fusermount(path: &Path, lazily: bool) -> Result<(), Refusal> {
     };
     for program in ["fusermount3", "fusermount"] {
         let mut command = Command::new(program);
-        command.arg("-u").args(lazily.then_some("-z")).arg("--").arg(path);
+        command
+            .arg("-u")
+            .args(lazily.then_some("-z"))
+            .arg("--")
+            .arg(path);
         match command.output() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(fault(format!("{program}: {error}"))),

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::known::{Known, KnownImages};
-use super::stats::Counter;
-use super::start::modified;
 use super::What;
+use super::known::{Known, KnownImages};
+use super::start::modified;
+use super::stats::Counter;
 use crate::catalog::{Catalog, Entry, names};
 use crate::datasets::RawTree;
 use crate::render::RenderParams;

@@ -81,8 +81,8 @@ impl Server {
                 let entry = dataset
                     .entry(number)
                     .ok_or_else(|| Fault::new("no such image"))?;
-                let source = Source::look(&entry, self.params)
-                    .map_err(|fault| Fault::new(fault.cause))?;
+                let source =
+                    Source::look(&entry, self.params).map_err(|fault| Fault::new(fault.cause))?;
                 (source.key, source.modified)
             }
         };
@@ -179,6 +179,7 @@ impl Origin {
             modified: self.modified,
             place,
             revision: self.revision,
+            is_fresh: false,
         }
     }
 }

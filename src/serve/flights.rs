@@ -137,6 +137,7 @@ mod tests {
             modified: (0, 0),
             place: Place::Tree,
             revision: 0,
+            is_fresh: false,
         }
     }
 

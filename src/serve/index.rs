@@ -18,10 +18,16 @@ const VERSION: &[u8] = b"index 1";
 pub(super) fn key(dataset: &ServedDataset, mountpoint: &Path) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
     let mut folders = vec![dataset.tree.root.as_path()];
-    folders.extend(dataset.tree.options.values().filter_map(|value| match value {
-        OptionValue::Folder(path) => Some(path.as_path()),
-        OptionValue::Bool(_) => None,
-    }));
+    folders.extend(
+        dataset
+            .tree
+            .options
+            .values()
+            .filter_map(|value| match value {
+                OptionValue::Folder(path) => Some(path.as_path()),
+                OptionValue::Bool(_) => None,
+            }),
+    );
     let states: Vec<u8> = folders.iter().flat_map(|folder| state(folder)).collect();
     ContentKey::of_parts([
         VERSION,
@@ -42,7 +48,10 @@ pub(super) fn write(
     let warnings = index::write(out, &dataset.catalog, &dataset.tree, mountpoint, &include)?;
     if let Some(first) = warnings.first() {
         let more = warnings.len() - 1;
-        tracing::warn!(dataset = dataset.name(), "{first} (and {more} more of this kind)");
+        tracing::warn!(
+            dataset = dataset.name(),
+            "{first} (and {more} more of this kind)"
+        );
     }
     Ok(())
 }

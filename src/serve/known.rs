@@ -30,6 +30,8 @@ pub struct Known {
     /// How often the source was found changed in this mount: what the kernel remembers of an
     /// earlier one is void.
     pub revision: u32,
+    /// Made for somebody who asked for its size, and not opened yet.
+    pub is_fresh: bool,
 }
 
 /// What is known of the images of one dataset. Memory is taken a shard at a time.
@@ -76,6 +78,7 @@ mod tests {
             modified: (1, 2),
             place: Place::Tree,
             revision: 0,
+            is_fresh: false,
         };
         images.set(SHARD_SIZE, Some(known));
         images.set(9 * SHARD_SIZE, Some(known));

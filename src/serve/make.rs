@@ -7,14 +7,14 @@ use super::find::Found;
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
-use super::{Errand, Fault, Item, Server, What, index};
+use super::{Errand, Fault, Item, Job, Server, What, index};
 use crate::source::{DevelopError, Developer, Source};
 use crate::store::cache::Body;
 
 impl Server {
     /// What a thread does that finds out where files are, and else waits for disks.
     pub(super) fn errand_thread(&self) {
-        while let Some((errand, _)) = self.errands.next() {
+        while let Some(errand) = self.errands.next() {
             match errand {
                 Errand::Look(item) => self.guarded(item, || self.look(item)),
                 // Who asked is answered with an error when the closure is dropped.
@@ -28,33 +28,45 @@ impl Server {
         let want = self.flights.want(item);
         match self.find(item, want) {
             Found::Outcome(outcome) => {
-                if let Ok((_, Some(_))) = outcome {
-                    self.stats.hits.add_one();
+                if let Ok((known, Some(_))) = outcome {
+                    self.count_open(item, known);
                 }
                 self.land(item, outcome);
             }
-            Found::Nowhere => self.renders.push(item, Priority::Demand),
+            Found::Nowhere => self.renders.push(Job::Make(item), Priority::Demand),
         }
     }
 
     /// What a worker does.
     pub(super) fn work_thread(&self) {
         let mut developer = Developer::new(self.params);
-        while let Some((item, priority)) = self.renders.next() {
-            self.guarded(item, || match priority {
-                Priority::Demand => {
+        while let Some(job) = self.renders.next() {
+            match job {
+                Job::Make(item) => self.guarded(item, || {
                     self.stats.misses.add_one();
-                    self.land(item, self.make(item, &mut developer));
-                }
-                Priority::Ahead => {
-                    let outcome = match self.find(item, Want::Body) {
+                    let outcome = self.make(item, &mut developer);
+                    self.mark_fresh(item, &outcome);
+                    self.land(item, outcome);
+                }),
+                Job::FindOrMake(item) => self.guarded(item, || {
+                    let outcome = match self.find(item, self.flights.want(item)) {
                         Found::Outcome(outcome) => outcome,
                         Found::Nowhere => self.make(item, &mut developer),
                     };
                     self.land(item, outcome);
-                }
-            });
+                }),
+            }
             self.renders.done();
+        }
+    }
+
+    /// Remembers that the first opening of a file that was made for a stat is no hit.
+    fn mark_fresh(&self, item: Item, outcome: &Outcome) {
+        if let (Ok((known, _)), Some(dataset), Want::Size) =
+            (outcome, self.dataset(item), self.flights.want(item))
+        {
+            let is_fresh = true;
+            dataset.learn(item.what, Known { is_fresh, ..*known });
         }
     }
 
@@ -72,7 +84,10 @@ impl Server {
     /// A panic must not leave those waiting who wait for this file.
     pub(super) fn guarded(&self, item: Item, work: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
-            self.land(item, Err(Fault::new("machex crashed on this file; please report it")));
+            self.land(
+                item,
+                Err(Fault::new("machex crashed on this file; please report it")),
+            );
         }
     }
 
@@ -123,6 +138,7 @@ impl Server {
             modified: source.modified,
             place: Place::Compared(fingerprint),
             revision,
+            is_fresh: false,
         };
         dataset.learn(item.what, known);
         dataset.rendered.add_one();
@@ -145,6 +161,7 @@ impl Server {
             modified: dataset.modified(),
             place: Place::Compared(fingerprint),
             revision: 0,
+            is_fresh: false,
         };
         dataset.learn(item.what, known);
         Ok((known, body))

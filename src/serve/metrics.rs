@@ -14,7 +14,10 @@ struct Page(String);
 
 impl Page {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP machex_{name} {help}\n# TYPE machex_{name} {kind}");
+        let _ = writeln!(
+            self.0,
+            "# HELP machex_{name} {help}\n# TYPE machex_{name} {kind}"
+        );
     }
 
     fn one(&mut self, name: &str, kind: &str, help: &str, value: f64) {
@@ -63,18 +66,35 @@ impl Status {
         let mut page = Page::default();
         let number = |value: u64| value as f64;
         let size = |value: usize| value as f64;
-        page.one("uptime_seconds", GAUGE, "Time since the mount began.", self.uptime_seconds);
+        page.one(
+            "uptime_seconds",
+            GAUGE,
+            "Time since the mount began.",
+            self.uptime_seconds,
+        );
         page.one("workers", GAUGE, "Threads that render.", size(self.workers));
         let passthrough = f64::from(u8::from(self.mode == "passthrough"));
         let help = "1 if the kernel reads finished images by itself.";
         page.one("passthrough", GAUGE, help, passthrough);
         let head = ("images", GAUGE, "Images that the lists name.");
         page.datasets(self, head, |dataset| f64::from(dataset.images));
-        let head = ("images_known", GAUGE, "Images whose size is known in this mount.");
+        let head = (
+            "images_known",
+            GAUGE,
+            "Images whose size is known in this mount.",
+        );
         page.datasets(self, head, |dataset| number(dataset.known));
-        let head = ("images_rendered_total", COUNTER, "Images rendered in this mount.");
+        let head = (
+            "images_rendered_total",
+            COUNTER,
+            "Images rendered in this mount.",
+        );
         page.datasets(self, head, |dataset| number(dataset.rendered));
-        let head = ("images_failing", GAUGE, "Images that failed when they were last asked for.");
+        let head = (
+            "images_failing",
+            GAUGE,
+            "Images that failed when they were last asked for.",
+        );
         page.datasets(self, head, |dataset| size(dataset.failing));
         let help = "Opened files whose bytes were there.";
         page.one("hits_total", COUNTER, help, number(self.hits));
@@ -84,17 +104,55 @@ impl Status {
         page.one("errors_total", COUNTER, help, number(self.errors));
         let help = "Images rendered a second, lately.";
         page.one("renders_per_second", GAUGE, help, self.renders_per_second);
-        page.one("queue", GAUGE, "Files that wait to be made.", size(self.queue));
-        page.one("at_work", GAUGE, "Files that are being made.", size(self.at_work));
+        page.one(
+            "queue",
+            GAUGE,
+            "Files that wait to be made.",
+            size(self.queue),
+        );
+        page.one(
+            "at_work",
+            GAUGE,
+            "Files that are being made.",
+            size(self.at_work),
+        );
         page.one("open_files", GAUGE, "Open files.", size(self.open_files));
-        page.latency("render_seconds", "How long images took to render.", &self.render_latency);
-        page.latency("open_seconds", "How long files took to open.", &self.open_latency);
+        page.latency(
+            "render_seconds",
+            "How long images took to render.",
+            &self.render_latency,
+        );
+        page.latency(
+            "open_seconds",
+            "How long files took to open.",
+            &self.open_latency,
+        );
         let cache = &self.cache;
-        page.one("cache_bytes", GAUGE, "Bytes in the cache.", number(cache.bytes));
-        page.one("cache_limit_bytes", GAUGE, "Bytes that the cache may take.", number(cache.limit));
-        page.one("cache_files", GAUGE, "Files in the cache.", size(cache.files));
+        page.one(
+            "cache_bytes",
+            GAUGE,
+            "Bytes in the cache.",
+            number(cache.bytes),
+        );
+        page.one(
+            "cache_limit_bytes",
+            GAUGE,
+            "Bytes that the cache may take.",
+            number(cache.limit),
+        );
+        page.one(
+            "cache_files",
+            GAUGE,
+            "Files in the cache.",
+            size(cache.files),
+        );
         let help = "Files evicted from the cache.";
-        page.one("cache_evictions_total", COUNTER, help, number(cache.evictions));
+        page.one(
+            "cache_evictions_total",
+            COUNTER,
+            help,
+            number(cache.evictions),
+        );
         let help = "Files that the disk did not take.";
         page.one("cache_refused_total", COUNTER, help, number(cache.refused));
         page.0

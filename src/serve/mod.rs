@@ -49,7 +49,7 @@ use crate::store::cache::{Body, Cache, RecentFiles};
 use crate::sync::held;
 use fault::Failing;
 use find::Patience;
-use flights::{Flights, Waiter};
+use flights::{Flights, Waiter, Want};
 use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
@@ -60,6 +60,15 @@ enum Errand {
     /// Find out where a file is.
     Look(Item),
     Other(Box<dyn FnOnce() + Send>),
+}
+
+/// What is done by workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    /// A file that is nowhere.
+    Make(Item),
+    /// A file for which nobody has looked yet.
+    FindOrMake(Item),
 }
 
 /// Everything that a mount serves, and the threads that make it.
@@ -80,7 +89,7 @@ pub struct Server {
     /// What may wait for a disk or a network.
     errands: Queue<Errand>,
     /// Files that have to be made.
-    renders: Queue<Item>,
+    renders: Queue<Job>,
     readahead: Mutex<Readahead>,
     failing: Failing,
     stats: Stats,
@@ -138,7 +147,7 @@ impl Server {
     pub fn open_at_hand(&self, item: Item) -> Option<(Known, Body)> {
         let known = self.known(item)?;
         let body = self.at_hand(item, &known, Patience::None)?;
-        self.stats.hits.add_one();
+        self.count_open(item, known);
         Some((known, body))
     }
 
@@ -157,6 +166,21 @@ impl Server {
             .push(Errand::Other(Box::new(work)), Priority::Demand);
     }
 
+    /// Counts an open of what was there. One that follows the stat for which the file was made has
+    /// been counted as a miss.
+    fn count_open(&self, item: Item, known: Known) {
+        match (known.is_fresh, self.dataset(item)) {
+            (true, Some(dataset)) => dataset.learn(
+                item.what,
+                Known {
+                    is_fresh: false,
+                    ..known
+                },
+            ),
+            _ => self.stats.hits.add_one(),
+        }
+    }
+
     fn join(&self, item: Item, waiter: Waiter) {
         if self.flights.join(item, waiter) {
             match self.pace.is_fast() {
@@ -164,7 +188,7 @@ impl Server {
                 false => self.errands.push(Errand::Look(item), Priority::Demand),
             }
         } else {
-            self.renders.promote(&item);
+            self.renders.promote(&Job::FindOrMake(item));
         }
     }
 
@@ -173,16 +197,30 @@ impl Server {
         self.renders.load() == (0, 0)
     }
 
-    /// Takes note that a reader asks for an image, and has the next ones made if it goes in order.
-    pub fn note_reader(&self, item: Item) {
+    /// Takes note that somebody asks for the size of an image, and has the next ones made if he goes
+    /// in order.
+    pub fn note_stat(&self, item: Item) {
+        self.note(item, Want::Size);
+    }
+
+    /// Takes note that somebody reads an image, and has the next ones made if he goes in order.
+    pub fn note_read(&self, item: Item) {
+        self.note(item, Want::Body);
+    }
+
+    fn note(&self, item: Item, want: Want) {
         let What::Image(number) = item.what else {
             return;
         };
         let plan = held(&self.readahead).note(item.dataset, number);
         for number in plan {
             let next = Item::image(item.dataset, number);
-            if !self.is_there(next) && self.flights.begin(next, flights::Want::Body) {
-                self.renders.push(next, Priority::Ahead);
+            let is_done = match want {
+                Want::Size => self.known(next).is_some(),
+                Want::Body => false,
+            };
+            if !is_done && !self.is_there(next) && self.flights.begin(next, want) {
+                self.renders.push(Job::FindOrMake(next), Priority::Ahead);
             }
         }
     }

@@ -53,16 +53,14 @@ impl<T> Queue<T> {
 
     /// Waits for the next item; `None` when the queue is closed. The caller is taken to be busy with
     /// it until it says [`Self::done`].
-    pub(super) fn next(&self) -> Option<(T, Priority)> {
+    pub(super) fn next(&self) -> Option<T> {
         let mut state = held(&self.state);
         loop {
             if state.closed {
                 return None;
             }
             let demand = state.demand.pop_front();
-            let next = demand
-                .map(|item| (item, Priority::Demand))
-                .or_else(|| Some((state.ahead.pop_front()?, Priority::Ahead)));
+            let next = demand.or_else(|| state.ahead.pop_front());
             if next.is_some() {
                 state.busy += 1;
                 return next;
@@ -115,7 +113,7 @@ mod tests {
         queue.push(b, Priority::Ahead);
         queue.push(c, Priority::Demand);
         queue.promote(&b);
-        let order: Vec<Item> = (0..3).filter_map(|_| Some(queue.next()?.0)).collect();
+        let order: Vec<Item> = (0..3).filter_map(|_| queue.next()).collect();
         assert_eq!(order, [c, b, a]);
         assert_eq!(queue.load(), (0, 3));
         queue.done();

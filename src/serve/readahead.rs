@@ -30,12 +30,14 @@ pub(super) struct Readahead {
 }
 
 impl Readahead {
-    /// `workers`: how many images can be made at a time.
-    pub(super) fn new(workers: usize) -> Self {
-        let window = u32::try_from(workers * 2).unwrap_or(u32::MAX);
+    /// `workers`: how many images can be made at a time; `room`: how many the cache has room for. What
+    /// is made ahead must still be there when it is read.
+    pub(super) fn new(workers: usize, room: u64) -> Self {
+        let window = u32::try_from(workers * 2).unwrap_or(u32::MAX).clamp(4, 256);
+        let room = u32::try_from(room / 4).unwrap_or(u32::MAX);
         Self {
             streams: Vec::new(),
-            window: window.clamp(4, 256),
+            window: window.min(room),
         }
     }
 
@@ -43,12 +45,18 @@ impl Readahead {
     /// and are not planned yet; empty unless a reader goes in order.
     pub(super) fn note(&mut self, dataset: u8, number: u32) -> Range<u32> {
         let window = self.window;
-        let known = self.streams.iter().position(|stream| {
-            // The same image is asked for by stat, open and other readers; several workers of a
-            // loader take turns and overtake each other a little.
-            let behind = stream.next.saturating_sub(window);
-            stream.dataset == dataset && (behind..stream.next.saturating_add(3)).contains(&number)
-        });
+        // The same image is asked for by stat, open and other readers; several workers of a loader
+        // take turns and overtake each other a little. Of several readers it is the nearest.
+        let is_near = |stream: &Stream| {
+            let near = stream.next.saturating_sub(window)..stream.next.saturating_add(3);
+            stream.dataset == dataset && near.contains(&number)
+        };
+        let known = (0..self.streams.len())
+            .filter(|at| is_near(&self.streams[*at]))
+            .min_by_key(|at| {
+                let stream = &self.streams[*at];
+                (stream.next.abs_diff(number), u32::MAX - stream.length)
+            });
         let mut stream = match known {
             Some(at) => self.streams.remove(at),
             None => {
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn readers_in_order_are_ahead_by_a_window_each_image_once() {
-        let mut readahead = Readahead::new(4);
+        let mut readahead = Readahead::new(4, u64::MAX);
         let mut planned = Vec::new();
         for number in 100..130 {
             planned.extend(readahead.note(1, number));
@@ -98,7 +106,7 @@ mod tests {
 
     #[test]
     fn two_loader_workers_are_two_readers() {
-        let mut readahead = Readahead::new(2);
+        let mut readahead = Readahead::new(2, u64::MAX);
         let mut planned = Vec::new();
         for step in 0..10 {
             planned.extend(readahead.note(0, step));
@@ -110,8 +118,27 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_passes_where_others_have_been() {
+        let mut readahead = Readahead::new(2, u64::MAX);
+        for number in [31, 5, 17] {
+            assert!(readahead.note(0, number).is_empty());
+        }
+        let planned: Vec<u32> = (0..8)
+            .flat_map(|number| readahead.note(0, number))
+            .collect();
+        assert_eq!(planned, (3..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_small_cache_is_not_flooded() {
+        let mut readahead = Readahead::new(8, 3);
+        let planned: usize = (0..50).map(|number| readahead.note(0, number).len()).sum();
+        assert_eq!(planned, 0);
+    }
+
+    #[test]
     fn random_readers_are_not_followed() {
-        let mut readahead = Readahead::new(2);
+        let mut readahead = Readahead::new(2, u64::MAX);
         let numbers = (0..1000u32).map(|at| at.wrapping_mul(2_654_435_761) % 900_000);
         let planned: usize = numbers.map(|number| readahead.note(0, number).len()).sum();
         assert_eq!(planned, 0);

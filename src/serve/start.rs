@@ -67,17 +67,21 @@ impl Server {
         let cache = Cache::open(&config.cache_path, limits)?;
         let tree_root = open_folder(&config.machex_path);
         let datasets = load(config, tree_root.as_ref())?;
-        let (remote_cache, remote_tree) =
-            (is_remote(&config.cache_path), is_remote(&config.machex_path));
+        let (remote_cache, remote_tree) = (
+            is_remote(&config.cache_path),
+            is_remote(&config.machex_path),
+        );
         let mut roots = config.trees.iter().map(|tree| tree.root.as_path());
         let is_local = !remote_cache && !remote_tree && !roots.any(is_remote);
+        let params = config.render_params();
+        let room = config.cache_size / params.estimated_bytes().max(1);
         let server = Arc::new(Self {
             warm: options
                 .warm
                 .then(|| Warm::new(datasets.iter().map(|dataset| dataset.catalog.len()))),
             datasets,
             cache,
-            params: config.render_params(),
+            params,
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
@@ -87,7 +91,7 @@ impl Server {
             pace: Pace::new(is_local),
             errands: Queue::new(),
             renders: Queue::new(),
-            readahead: Mutex::new(Readahead::new(config.workers)),
+            readahead: Mutex::new(Readahead::new(config.workers, room)),
             failing: Failing::default(),
             stats: Stats::new(),
             stop: AtomicBool::new(false),

@@ -112,9 +112,11 @@ impl Server {
     /// More would only evict what was made before.
     fn is_cache_full(&self, warm: &Warm) -> bool {
         let usage = self.cache.usage();
-        let is_full = self.cache.refused() > 0
-            || usage.evictions > 0
-            || usage.bytes + self.params.estimated_bytes() * self.workers as u64 > self.cache_size;
+        let mean = usage.bytes.checked_div(usage.files as u64).unwrap_or(0);
+        // Each worker may be at one, and one may be larger than the others.
+        let room = mean.max(self.params.estimated_bytes()) * 2 * (self.workers as u64 + 1);
+        let is_full =
+            self.cache.refused() > 0 || usage.evictions > 0 || usage.bytes + room > self.cache_size;
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
             tracing::info!("the cache is full; warming ends");
         }
@@ -146,7 +148,10 @@ mod tests {
         let items: Vec<(u8, What)> =
             std::iter::from_fn(|| warm.next().map(|item| (item.dataset, item.what))).collect();
         let expected = [(0, 0), (0, 1), (2, 0), (2, 1), (2, 2)];
-        assert_eq!(items, expected.map(|(dataset, number)| (dataset, What::Image(number))));
+        assert_eq!(
+            items,
+            expected.map(|(dataset, number)| (dataset, What::Image(number)))
+        );
         assert_eq!(warm.status().of, 5);
     }
 }

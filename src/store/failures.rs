@@ -65,8 +65,7 @@ impl FailureLog {
     /// Appends one failure.
     pub fn append(&self, failure: &Failure) -> io::Result<()> {
         let line = line_of(failure)?;
-        held(&self.file)
-            .write_all(&line)
+        held(&self.file).write_all(&line)
     }
 
     pub fn path(&self) -> &Path {

@@ -150,8 +150,7 @@ impl Journal {
             time,
         })?;
         line.push(b'\n');
-        held(&self.file)
-            .write_all(&line)
+        held(&self.file).write_all(&line)
     }
 }
 

@@ -3,6 +3,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub mod mounted;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,6 +48,37 @@ impl Bench {
         bench
     }
 
+    /// A config over one dataset, `chex-ray14`, whose `count` small gray PNGs this makes.
+    pub fn small(count: u32, extra: &str) -> Self {
+        let bench = Self::new();
+        fs::create_dir_all(bench.path("raw/images")).unwrap();
+        let mut list = String::new();
+        for number in 0..count {
+            write_png(
+                &bench.small_source(number),
+                400 + number % 50,
+                420,
+                number as u8,
+            );
+            list += &format!("{number:04}.png\n");
+        }
+        fs::write(bench.path("raw/train_val_list.txt"), list).unwrap();
+        bench.write_config(&format!("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw\n{extra}"));
+        bench
+    }
+
+    /// A source of [`Self::small`].
+    pub fn small_source(&self, number: u32) -> PathBuf {
+        self.path(&format!("raw/images/{number:04}.png"))
+    }
+
+    /// What the images of [`Self::small`] must be, rendered by the library itself.
+    pub fn expected(&self, source: &Path, size: u32) -> Vec<u8> {
+        let params = machex::render::RenderParams { size, quality: 95 };
+        let mut renderer = machex::render::Renderer::new(params);
+        renderer.render(&fs::read(source).unwrap()).unwrap()
+    }
+
     /// Writes `config.yml`: `MACHEX_PATH: out`, a cache of its own, and `text`.
     pub fn write_config(&self, text: &str) {
         let head = "MACHEX_PATH: out\nNUM_WORKERS: 2\nCACHE_PATH: cache\n";
@@ -75,6 +108,21 @@ impl Bench {
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran(self.command(arguments).output().unwrap())
     }
+}
+
+/// Writes a gray PNG of which every pixel follows from `shade`.
+pub fn write_png(path: &Path, width: u32, height: u32, shade: u8) {
+    let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let pixels: Vec<u8> = (0..width * height)
+        .map(|at| (at % width) as u8 ^ (at / width) as u8 ^ shade)
+        .collect();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&pixels)
+        .unwrap();
 }
 
 /// What a run of the program printed and ended with.

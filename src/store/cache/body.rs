@@ -130,7 +130,10 @@ impl Fingerprint {
             metadata.ctime(),
             metadata.ctime_nsec(),
         ];
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let bytes: Vec<u8> = numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
         Self(xxh3_64(&bytes))
     }
 }
@@ -197,7 +200,12 @@ mod tests {
                 assert_eq!(buffer, bytes[start..(start + size).min(256)]);
             }
         }
-        fs::File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(100)
+            .unwrap();
         assert!(file.read_at(90, 20, &mut buffer).is_err());
     }
 }

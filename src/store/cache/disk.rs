@@ -43,10 +43,7 @@ impl DiskCache {
         let book = match Book::open(&path) {
             // Without checksums nothing in the folder can be trusted.
             Err(error) if is_damage(&error) => {
-                tracing::warn!(
-                    "{}: {error}; the cache begins anew",
-                    path.display()
-                );
+                tracing::warn!("{}: {error}; the cache begins anew", path.display());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
                 Book::open(&path).map_err(book_error)?
             }
@@ -109,9 +106,8 @@ impl DiskCache {
         };
         let metadata = file.metadata()?;
         let fingerprint = Fingerprint::of(&metadata);
-        let is_whole = metadata.is_file()
-            && metadata.len() == record.size
-            && checksum(&file)? == record.sum;
+        let is_whole =
+            metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
         if !is_whole {
             tracing::warn!("{}: damaged; dropped and made again", path.display());
             held(&self.order).remove(key);
@@ -191,6 +187,11 @@ impl DiskCache {
         Ok(wanted.saturating_sub(space.bytes))
     }
 
+    /// Evicts down to the limit: files that were open when others were made may be closed now.
+    pub(super) fn trim(&self) {
+        self.evict_to(self.limits.bytes);
+    }
+
     fn evict_to(&self, limit: u64) {
         let victims = held(&self.order).evict(limit);
         for key in victims {
@@ -255,7 +256,7 @@ impl DiskCache {
         files.sort_unstable();
         let files = files.into_iter().map(|(_, key, size)| (key, size));
         held(&self.order).complete(files);
-        self.evict_to(self.limits.bytes);
+        self.trim();
         Ok(())
     }
 

@@ -39,9 +39,7 @@ impl CacheError {
     /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be
     /// served without it.
     pub fn is_unwritable(&self) -> bool {
-        use io::ErrorKind::{
-            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-        };
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match self {
             Self::Io { source, .. } | Self::Lock(LockError::Io { source, .. }) => matches!(
                 source.kind(),

@@ -134,10 +134,7 @@ fn read_marker(path: &Path) -> Result<Option<u32>, CacheError> {
             let is_foreign = entries.any(|entry| {
                 entry.is_ok_and(|entry| {
                     let name = entry.file_name();
-                    name != "lock"
-                        && !name
-                            .to_str()
-                            .is_some_and(|name| is_left_over(name, MARKER))
+                    name != "lock" && !name.to_str().is_some_and(|name| is_left_over(name, MARKER))
                 })
             });
             match is_foreign {

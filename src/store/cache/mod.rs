@@ -66,7 +66,8 @@ pub struct Cache {
     refused: AtomicU64,
 }
 
-/// The thread that takes stock at the start and writes the order of use down from then on.
+/// The thread that takes stock at the start, and from then on writes the order of use down and
+/// evicts what was open when its turn came.
 struct Keeper {
     stop: Arc<(Mutex<bool>, Condvar)>,
     stop_stock: Arc<AtomicBool>,
@@ -103,11 +104,7 @@ impl Cache {
     }
 
     /// Opens a file if it is there and whole, which is known by its checksum.
-    pub fn get(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-    ) -> Option<(Body, Option<Fingerprint>)> {
+    pub fn get(&self, key: ContentKey, record: FileRecord) -> Option<(Body, Option<Fingerprint>)> {
         if let Some(bytes) = self.memory.get(key) {
             return Some((Body::Memory(bytes), None));
         }
@@ -145,8 +142,7 @@ impl Cache {
 
     /// Whether the bytes are there, as far as is known without looking at them.
     pub fn contains(&self, key: ContentKey) -> bool {
-        self.memory.get(key).is_some()
-            || self.disk.as_ref().is_some_and(|disk| disk.contains(key))
+        self.memory.get(key).is_some() || self.disk.as_ref().is_some_and(|disk| disk.contains(key))
     }
 
     /// A file that is always there, to try things on.
@@ -232,6 +228,7 @@ impl Keeper {
                         .unwrap_or_else(|poisoned| poisoned.into_inner())
                         .0;
                     disk.flush();
+                    disk.trim();
                 }
             })?;
         Ok(Self {

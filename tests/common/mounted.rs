@@ -1,0 +1,155 @@
+//! A mount of the program in a test: made, looked at, and taken away whatever happens.
+
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Bench;
+
+/// Whether tests that need the kernel's FUSE are to be left out; says so.
+pub fn skips_fuse(what: &str) -> bool {
+    let skips = std::env::var_os("MACHEX_SKIP_FUSE").is_some_and(|value| value == "1");
+    if skips {
+        eprintln!("NOT TESTED, since MACHEX_SKIP_FUSE=1 says so: {what}");
+    }
+    skips
+}
+
+/// Whether this process may do what only root may; if not, says what is not tested.
+pub fn is_root(what: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("NOT TESTED, since only root can: {what}");
+    }
+    root
+}
+
+/// The modes of `--passthrough` that can be tested here.
+pub fn passthrough_modes() -> Vec<&'static str> {
+    match is_root("passthrough") {
+        true => vec!["off", "on"],
+        false => vec!["off"],
+    }
+}
+
+/// A mount that lives in the foreground of a child process.
+pub struct Mounted {
+    pub root: PathBuf,
+    child: Child,
+}
+
+impl Mounted {
+    /// Mounts the bench's `config.yml` on its folder `mnt`.
+    pub fn new(bench: &Bench, options: &[&str]) -> Self {
+        let root = bench.path("mnt");
+        fs::create_dir_all(&root).unwrap_or(());
+        let mountpoint = root.to_str().unwrap();
+        let mut arguments = vec!["mount", "-c", "config.yml", mountpoint, "--foreground"];
+        arguments.extend(options);
+        let child = bench
+            .command(&arguments)
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(bench.path("mount.err")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut mounted = Self { root, child };
+        mounted.wait_until_it_answers(bench);
+        mounted
+    }
+
+    fn wait_until_it_answers(&mut self, bench: &Bench) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.root.join(".machex/status.json").exists() {
+            let ended = self.child.try_wait().unwrap();
+            let log = || fs::read_to_string(bench.path("mount.err")).unwrap_or_default();
+            assert!(
+                ended.is_none(),
+                "the mount ended: {}\nTests of mounts need /dev/fuse; MACHEX_SKIP_FUSE=1 leaves them out",
+                log()
+            );
+            assert!(Instant::now() < deadline, "no mount: {}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn status(&self) -> Value {
+        serde_json::from_slice(&self.read(".machex/status.json")).unwrap()
+    }
+
+    /// One number of the status.
+    pub fn figure(&self, name: &str) -> u64 {
+        let status = self.status();
+        let value = name.split('.').fold(&status, |value, part| &value[part]);
+        value
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name} in {status:#}"))
+    }
+
+    pub fn renders(&self) -> u64 {
+        self.figure("renders")
+    }
+
+    /// Ends the mount by a signal and returns the exit status.
+    pub fn end_by(&mut self, signal: rustix::process::Signal) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    /// Waits for the process, whose mount was taken away.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            detach(&self.root);
+            return;
+        }
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        detach(&self.root);
+    }
+}
+
+/// Takes a mount away whose process has gone.
+pub fn detach(path: &Path) {
+    for program in [["umount", "-l"], ["fusermount3", "-uz"]] {
+        let done = Command::new(program[0])
+            .arg(program[1])
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
+        if done.is_ok_and(|status| status.success()) {
+            return;
+        }
+    }
+}

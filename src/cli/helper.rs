@@ -24,6 +24,7 @@ pub fn translate(arguments: impl IntoIterator<Item = OsString>) -> Option<Vec<Os
                 translated.extend(arguments.next());
             }
             Some("-v") => translated.push("-v".into()),
+            Some("-f") => translated.push("--fake".into()),
             // Type and namespace, which are clear; "sloppy" and "no mtab", which mean nothing here.
             Some("-t" | "-N") => drop(arguments.next()),
             Some("-s" | "-n" | "-r" | "-w") => {}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
+use std::panic;
 use std::path::{Path, PathBuf};
 
 use tracing::{Event, Level, Subscriber};
@@ -54,6 +55,12 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
             .with_writer(io::stderr)
             .init(),
     }
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // The error output of a mount in the background goes nowhere.
+        tracing::error!("{info}");
+        default(info);
+    }));
     Ok(())
 }
 

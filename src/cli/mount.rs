@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::log::Target;
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper};
-use crate::config::{Config, parse_size};
+use crate::config::{Config, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions};
 use crate::serve::ServeOptions;
@@ -60,6 +60,9 @@ pub struct Arguments {
     /// Say "ready" on the standard output (given to itself when it goes to the background)
     #[arg(long, hide = true)]
     ready: bool,
+    /// Check the options only, as `mount -f` has it
+    #[arg(long, hide = true)]
+    fake: bool,
 }
 
 fn size(text: &str) -> Result<u64, &'static str> {
@@ -93,6 +96,11 @@ impl Arguments {
         }
         if let Some(path) = &options.cache_path {
             config.cache_path = std::path::absolute(path).context("--cache-path")?;
+            if real_path(&config.cache_path).starts_with(real_path(&config.machex_path)) {
+                bail!(
+                    "--cache-path: it lies in MACHEX_PATH, where everything is taken for a dataset"
+                );
+            }
         }
         config.cache_size = options.cache_size.unwrap_or(config.cache_size);
         config.workers = options.threads.unwrap_or(config.workers);
@@ -135,17 +143,22 @@ impl Arguments {
 
 fn is_disconnected(path: &Path) -> bool {
     path.metadata()
-        .is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+        .is_err_and(|error| mount::is_disconnected(&error))
 }
 
 /// Whether a log can be kept there; without one, a mount works all the same.
 fn is_writable(folder: &Path) -> bool {
-    std::fs::create_dir_all(folder).is_ok()
+    use std::os::unix::fs::DirBuilderExt;
+    let mut private = std::fs::DirBuilder::new();
+    private.recursive(true).mode(0o700).create(folder).is_ok()
         && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let request = arguments.request()?;
+    if arguments.fake {
+        return Ok(Exit::Success);
+    }
     if arguments.foreground || arguments.ready {
         serve(&request, arguments.ready)
     } else {
@@ -156,16 +169,17 @@ pub fn run(arguments: &Arguments) -> CliResult {
 /// Mounts in the background.
 fn start(request: &Request) -> CliResult {
     // What is wrong with the mount point is said at once.
-    mount::prepare(&request.mountpoint, &request.config, false).or_else(|error| {
-        match request.options.replace {
-            true => mount::prepare(&request.mountpoint, &request.config, true),
-            false => Err(error),
-        }
-    })?;
+    mount::prepare(
+        &request.mountpoint,
+        &request.config,
+        request.options.replace,
+    )?;
     let given = helper::translate(std::env::args_os());
     let mut arguments = given.unwrap_or_else(|| std::env::args_os().collect());
     arguments.remove(0);
-    arguments.push("--ready".into());
+    // Behind the subcommand, since what follows `--` is no option.
+    let subcommand = arguments.iter().position(|word| word == "mount");
+    arguments.insert(subcommand.map_or(0, |at| at + 1), "--ready".into());
     match mount::start_in_background(&arguments).context("starting in the background")? {
         None => Ok(Exit::Failure),
         Some(started) => {
@@ -195,6 +209,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
+    let end = stop.clone();
     let options = ServeOptions {
         warm: request.options.warm,
     };
@@ -206,10 +221,14 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         options,
         (stop, events),
     )?;
-    mount::say_ready(in_background);
+    let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
-    if in_background {
-        let_go_of_terminal()?;
+    if let Err(error) = told {
+        tracing::warn!("nobody waits for the mount any more ({error}); it ends");
+        // The receiver is in the mount.
+        let _ = end.send(Stop::Asked);
+    } else if in_background && let Err(error) = let_go_of_terminal() {
+        tracing::warn!("leaving the terminal: {error:#}");
     }
     mount.serve();
     Ok(Exit::Success)

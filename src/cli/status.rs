@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
+use crate::mount::is_disconnected;
 use crate::serve::status::{Latency, Status};
 
 /// How often `--watch` looks.
@@ -57,7 +58,7 @@ fn read(mountpoint: &Path) -> anyhow::Result<String> {
     let shown = mountpoint.display();
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => bail!(
+        Err(error) if is_disconnected(&error) => bail!(
             "{shown}: its process has gone; mount again with --replace, or: machex unmount {shown}"
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

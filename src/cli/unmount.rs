@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::{CliResult, Exit};
-use crate::mount::{UnmountHow, real_path, unmount};
+use crate::config::real_path;
+use crate::mount::{UnmountHow, unmount};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

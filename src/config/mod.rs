@@ -16,6 +16,7 @@ use serde_yaml::{Mapping, Value};
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
 use keys::Key;
+pub use places::real as real_path;
 pub use size::parse as parse_size;
 use values::Reader;
 

@@ -119,6 +119,15 @@ impl RawTree {
         }
     }
 
+    /// The root, and the folders that options give.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        let options = self.options.values().filter_map(|value| match value {
+            OptionValue::Folder(path) => Some(path.as_path()),
+            OptionValue::Bool(_) => None,
+        });
+        std::iter::once(self.root.as_path()).chain(options)
+    }
+
     /// The switch `name`; off when the config does not have it.
     pub fn bool_option(&self, name: &str) -> bool {
         matches!(self.options.get(name), Some(OptionValue::Bool(true)))

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use fuser::{BackingId, FileHandle, FopenFlags, ReplyOpen};
+use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
 
 use crate::store::cache::Body;
 use crate::sync::held;
@@ -21,7 +21,7 @@ pub(super) enum Caching {
     Keep,
     /// The file has changed since the kernel read it.
     Renew,
-    /// The file is another at every opening.
+    /// What is read must not be kept.
     Never,
 }
 
@@ -36,6 +36,8 @@ struct Handle {
 /// How the handles of one inode are read.
 #[derive(Default)]
 struct Mode {
+    /// Of the file's content; while handles of one are open, those of another are kept apart.
+    revision: u32,
     backing: Weak<BackingId>,
     passed_through: usize,
     read: usize,
@@ -61,9 +63,19 @@ impl Handles {
     }
 
     /// Opens a file with these bytes and answers the request.
-    pub(super) fn open(&self, inode: u64, body: Body, caching: Caching, reply: ReplyOpen) {
+    pub(super) fn open(
+        &self,
+        inode: u64,
+        body: Body,
+        revision: u32,
+        caching: Caching,
+        reply: ReplyOpen,
+    ) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let backing = self.choose_mode(inode, &body, caching, &reply);
+        let (caching, backing) = match self.choose_mode(inode, &body, revision, caching, &reply) {
+            Ok(chosen) => chosen,
+            Err(error) => return reply.error(error),
+        };
         let handle = Handle {
             inode,
             body,
@@ -91,11 +103,22 @@ impl Handles {
         &self,
         inode: u64,
         body: &Body,
-        caching: Caching,
+        revision: u32,
+        mut caching: Caching,
         reply: &ReplyOpen,
-    ) -> Option<Arc<BackingId>> {
+    ) -> Result<(Caching, Option<Arc<BackingId>>), Errno> {
         let mut modes = held(&self.modes);
         let mode = modes.entry(inode).or_default();
+        if mode.passed_through + mode.read == 0 {
+            mode.revision = revision;
+        } else if mode.revision != revision {
+            // The file changed while it is open. The kernel has one backing file, or one set of
+            // pages, for all handles: those of the old content keep them.
+            if mode.passed_through > 0 {
+                return Err(Errno::EIO);
+            }
+            caching = Caching::Never;
+        }
         let wanted = self.is_passthrough() && caching != Caching::Never;
         let backing = match mode.backing.upgrade() {
             Some(backing) => Some(backing),
@@ -109,7 +132,7 @@ impl Handles {
             }
             None => mode.read += 1,
         }
-        backing
+        Ok((caching, backing))
     }
 
     /// The bytes of an open file.

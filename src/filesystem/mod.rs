@@ -25,7 +25,7 @@ use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry
 
 use crate::config::Config;
 use crate::serve::status::Status;
-use crate::serve::{Fault, Item, Known, Server};
+use crate::serve::{Item, Known, Server};
 use crate::store::cache::Body;
 use crate::sync::held;
 use attributes::{Attributes, FOREVER, NEVER};
@@ -57,6 +57,8 @@ pub enum Stop {
     AtOnce,
     /// The kernel says so: somebody unmounted it.
     Unmounted,
+    /// All threads have ended.
+    Stopped,
 }
 
 /// What the file system knows, shared by the threads that take requests and those that answer.
@@ -187,14 +189,15 @@ impl Tree {
         if let Some(known) = self.server.known(item) {
             return reply.attr(&FOREVER, &self.known_file(item, &known));
         }
-        if self.listing.has(pid) {
+        // Looked at again: the kernel must not get an estimate after it was told the truth.
+        if self.listing.has(pid) && self.server.known(item).is_none() {
             return reply.attr(&NEVER, &self.estimated_file(item));
         }
         self.server.note_stat(item);
         let tree = Arc::clone(self);
         self.server.size(item, move |result| match result {
             Ok(known) => reply.attr(&FOREVER, &tree.known_file(item, &known)),
-            Err(fault) => reply.error(tree.errno(&fault)),
+            Err(_) => reply.error(tree.error()),
         });
     }
 
@@ -205,7 +208,7 @@ impl Tree {
             return match self.operators_file(node) {
                 Some(text) => {
                     let body = Body::Memory(text.into());
-                    self.handles.open(inode, body, Caching::Never, reply);
+                    self.handles.open(inode, body, 0, Caching::Never, reply);
                 }
                 None => reply.error(Errno::EISDIR),
             };
@@ -217,7 +220,7 @@ impl Tree {
         let tree = Arc::clone(self);
         self.server.open(item, move |result| match result {
             Ok((known, body)) => tree.answer_open(inode, started, known, body, reply),
-            Err(fault) => reply.error(tree.errno(&fault)),
+            Err(_) => reply.error(tree.error()),
         });
     }
 
@@ -230,7 +233,8 @@ impl Tree {
         reply: ReplyOpen,
     ) {
         let caching = self.caching(inode, known.revision);
-        self.handles.open(inode, body, caching, reply);
+        self.handles
+            .open(inode, body, known.revision, caching, reply);
         self.server.stats().open_latency.record(started.elapsed());
     }
 
@@ -240,21 +244,19 @@ impl Tree {
             Ok(()) => reply.data(buffer),
             Err(error) => {
                 tracing::warn!("an open file of the cache cannot be read: {error}");
-                self.server.stats().errors.add_one();
-                reply.error(Errno::EIO);
+                reply.error(self.error());
             }
         }
     }
 
-    /// Whether what the kernel has of a file is still true.
+    /// Whether what the kernel has of a file is still true. Of one that has changed, every opening
+    /// renews it: several that wait for the same file may be answered in any order.
     fn caching(&self, inode: u64, revision: u32) -> Caching {
         if revision == 0 {
             return Caching::Keep;
         }
-        if held(&self.told).insert(inode, revision) == Some(revision) {
-            return Caching::Keep;
-        }
-        if let Some(notifier) = self.notifier.get() {
+        let told = held(&self.told).insert(inode, revision);
+        if let (true, Some(notifier)) = (told != Some(revision), self.notifier.get()) {
             // Attributes only: to invalidate pages from here could wait for a read that waits for
             // this thread. The pages go since the file is opened without FOPEN_KEEP_CACHE.
             if let Err(error) = notifier.inval_inode(INodeNo(inode), -1, 0) {
@@ -264,8 +266,8 @@ impl Tree {
         Caching::Renew
     }
 
-    /// What a reader gets for a fault. Its cause is in the log and in the status.
-    fn errno(&self, _fault: &Fault) -> Errno {
+    /// What a reader gets for a fault, whose cause is in the log and in the status.
+    fn error(&self) -> Errno {
         self.server.stats().errors.add_one();
         Errno::EIO
     }

@@ -17,7 +17,7 @@ mod unmount;
 pub use background::{Started, start_in_background};
 pub use error::MountError;
 pub use options::{MountOptions, OptionError};
-pub use point::{MountPoint, prepare, real as real_path};
+pub use point::{MountPoint, is_disconnected, prepare};
 pub use ready::say_ready;
 pub use session::Mount;
 pub use table::{MountEntry, mounted_at};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{MountError, UnmountHow, mounted_at, unmount};
-use crate::config::Config;
+use crate::config::{Config, real_path};
 use crate::store::StateFolder;
 
 /// A folder that can be mounted on.
@@ -19,7 +19,7 @@ pub struct MountPoint {
 /// is taken away first.
 pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
     let path = std::path::absolute(path).map_err(MountError::io(path))?;
-    let path = real(&path);
+    let path = real_path(&path);
     match state(&path)? {
         State::Free => {}
         State::Missing => return Err(MountError::NoMountPoint(path)),
@@ -56,24 +56,11 @@ fn state(path: &Path) -> Result<State, MountError> {
 }
 
 /// "Transport endpoint is not connected", or a connection that was aborted.
-pub(super) fn is_disconnected(error: &io::Error) -> bool {
+pub fn is_disconnected(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted
     )
-}
-
-/// The path without links. The last part may be a stale mount, which cannot be looked at.
-pub fn real(path: &Path) -> PathBuf {
-    if let Ok(path) = fs::canonicalize(path) {
-        return path;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => {
-            fs::canonicalize(parent).map_or_else(|_| path.to_owned(), |parent| parent.join(name))
-        }
-        _ => path.to_owned(),
-    }
 }
 
 /// What is read while the mount is there must not lie below it. The materialized tree may: it is
@@ -92,7 +79,7 @@ fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> 
         }));
     }
     for (covered, what) in needed {
-        if real(covered).starts_with(mountpoint) {
+        if real_path(covered).starts_with(mountpoint) {
             return Err(MountError::Covers {
                 mountpoint: mountpoint.to_owned(),
                 covered: covered.to_owned(),

@@ -11,15 +11,18 @@ pub(super) const READY: &str = "ready";
 
 /// Tells whoever waits for the mount: the process that started this one in the background
 /// (`on_stdout`), and systemd (sd_notify(3)) where a unit has `Type=notify`.
-pub fn say_ready(on_stdout: bool) {
+///
+/// # Errors
+/// When the process that started this one has gone: its user has thought better of it.
+pub fn say_ready(on_stdout: bool) -> io::Result<()> {
     if on_stdout {
-        // Who waited may have gone; that is no reason to end the mount.
         let mut out = io::stdout().lock();
-        let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
+        writeln!(out, "{READY}").and_then(|()| out.flush())?;
     }
     if let Err(error) = notify_systemd() {
         tracing::debug!("telling systemd: {error}");
     }
+    Ok(())
 }
 
 fn notify_systemd() -> io::Result<()> {

@@ -5,7 +5,8 @@ use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fuser::{BackingId, MountOption, Session, SessionACL};
 
@@ -18,6 +19,9 @@ use crate::serve::{ServeOptions, Server};
 /// Readahead of the kernel in KiB, where this process may set it: a finished image in one request.
 const READAHEAD_KIB: u32 = 1024;
 
+/// How long an image that is being made may take when the mount ends.
+const STOPPING: Duration = Duration::from_secs(30);
+
 /// How long readers of a mount that ends may take to close their files.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -25,6 +29,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Mount {
     server: Arc<Server>,
     own: Option<MountEntry>,
+    stop: mpsc::Sender<Stop>,
     events: mpsc::Receiver<Stop>,
 }
 
@@ -41,7 +46,7 @@ impl Mount {
     ) -> Result<Self, MountError> {
         let server = Server::start(config, &point.path, options)?;
         let tree = Tree::new(Arc::clone(&server), config);
-        let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop);
+        let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop.clone());
         let session = Session::new(filesystem, &point.path, &settings(config, allow_other))
             .map_err(|error| MountError::fuse(&point.path, &error))?;
         let passed = match passthrough {
@@ -66,49 +71,75 @@ impl Mount {
         // Never dropped: fuser would unmount whatever is mounted at the path by then, even if it is
         // not ours. The end is told by the file system.
         let _session = ManuallyDrop::new(session);
-        // The first request: from now on others are answered as well.
-        std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
+        // The first request: from now on others are answered as well.
+        if let Err(error) = std::fs::metadata(&point.path) {
+            leave(own.as_ref());
+            return Err(MountError::Ended(error.to_string()));
+        }
         if let Some(own) = &own {
             widen_readahead(&own.device);
         }
         Ok(Self {
             server,
             own,
+            stop,
             events,
         })
     }
 
     /// Serves until the end, and leaves everything in order.
     pub fn serve(self) {
-        let ended = match self.events.recv() {
-            Ok(Stop::Asked) => {
-                self.leave();
-                matches!(self.events.recv_timeout(GRACE), Ok(Stop::Unmounted))
-            }
-            Ok(Stop::AtOnce) => {
-                self.leave();
-                false
-            }
-            Ok(Stop::Unmounted) | Err(_) => true,
+        let asked = self.events.recv();
+        // Also when the kernel has said that it is over: a connection that was aborted leaves its
+        // mount behind.
+        leave(self.own.as_ref());
+        let is_over = match asked {
+            Ok(Stop::Asked) => matches!(self.events.recv_timeout(GRACE), Ok(Stop::Unmounted)),
+            Ok(Stop::AtOnce) => false,
+            Ok(Stop::Unmounted | Stop::Stopped) | Err(_) => true,
         };
-        if !ended {
+        if !is_over {
             tracing::warn!("ending though files are open; their readers get errors");
         }
-        self.server.stop();
+        self.stop_threads();
         tracing::info!("ended");
     }
 
-    fn leave(&self) {
-        let Some(own) = &self.own else { return };
-        match unmount_own(own) {
-            Ok(holders) => {
-                for holder in holders {
-                    tracing::warn!("still open while the mount ends: {holder}");
+    /// Ends the threads, unless one of them hangs (on a server that is down, say) or a second signal
+    /// comes.
+    fn stop_threads(&self) {
+        let (server, stop) = (Arc::clone(&self.server), self.stop.clone());
+        thread::spawn(move || {
+            server.stop();
+            // The receiver has gone if it did not want to wait.
+            let _ = stop.send(Stop::Stopped);
+        });
+        let deadline = Instant::now() + STOPPING;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(Stop::Stopped) => return,
+                Ok(Stop::Asked | Stop::Unmounted) => {}
+                Ok(Stop::AtOnce) | Err(_) => {
+                    tracing::warn!("not waiting for what is still being made");
+                    return self.server.cache().close();
                 }
             }
-            Err(error) => tracing::warn!("{error}"),
         }
+    }
+}
+
+/// Unmounts, if the mount is still ours.
+fn leave(own: Option<&MountEntry>) {
+    let Some(own) = own else { return };
+    match unmount_own(own) {
+        Ok(holders) => {
+            for holder in holders {
+                tracing::warn!("still open while the mount ends: {holder}");
+            }
+        }
+        Err(error) => tracing::warn!("{error}"),
     }
 }
 

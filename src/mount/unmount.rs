@@ -125,7 +125,7 @@ fn wait_for_end(process: u32) {
         };
         // In another container the number may be somebody else's; and one that has ended may stay in
         // the table until its parent has looked at it.
-        field("Name:").starts_with("machex") && !field("State:").starts_with('Z')
+        field("Name:").contains("mach") && !field("State:").starts_with('Z')
     };
     while is_alive() && Instant::now() < deadline {
         thread::sleep(INTERVAL / 10);

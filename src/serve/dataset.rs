@@ -77,16 +77,36 @@ impl ServedDataset {
         }
     }
 
-    pub(super) fn learn(&self, what: What, known: Known) {
-        match what {
-            What::Index => *held(&self.index) = Some(known),
-            What::Image(number) => {
-                if self.images.get(number).is_none() {
-                    self.known.fetch_add(1, Ordering::Relaxed);
-                    self.known_bytes.fetch_add(known.size, Ordering::Relaxed);
-                }
-                self.images.set(number, Some(known));
+    /// Remembers what was found out of a file, and returns it with its revision.
+    pub(super) fn learn(&self, what: What, known: Known) -> Known {
+        let mut learnt = known;
+        self.update(what, |slot| {
+            learnt = known.after(*slot);
+            if slot.is_none() && what != What::Index {
+                self.known.fetch_add(1, Ordering::Relaxed);
+                self.known_bytes.fetch_add(known.size, Ordering::Relaxed);
             }
+            *slot = Some(learnt);
+        });
+        learnt
+    }
+
+    /// Says whether the next opening of a file is the first since it was made for its size. Returns
+    /// what was said before.
+    pub(super) fn set_fresh(&self, what: What, is_fresh: bool) -> bool {
+        let mut before = false;
+        self.update(what, |slot| {
+            if let Some(known) = slot {
+                before = std::mem::replace(&mut known.is_fresh, is_fresh);
+            }
+        });
+        before
+    }
+
+    fn update(&self, what: What, change: impl FnOnce(&mut Option<Known>)) {
+        match what {
+            What::Index => change(&mut held(&self.index)),
+            What::Image(number) => self.images.update(number, change),
         }
     }
 

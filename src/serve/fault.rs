@@ -38,10 +38,18 @@ impl Fault {
     }
 }
 
+/// Files that are remembered; when a share with all sources is down, all of them fail.
+const MOST: usize = 10_000;
+
+/// Faults that are news in a minute; more would only fill the log.
+const NEWS: u32 = 100;
+
 /// The files that failed when they were last tried.
 #[derive(Default)]
 pub(super) struct Failing {
     files: Mutex<HashMap<Item, (Fault, Instant)>>,
+    /// When the present minute began, and how much news it had.
+    minute: Mutex<Option<(Instant, u32)>>,
 }
 
 impl Failing {
@@ -61,7 +69,27 @@ impl Failing {
                 false
             }
             _ => {
-                files.insert(item, (fault.clone(), Instant::now()));
+                if files.len() < MOST || files.contains_key(&item) {
+                    files.insert(item, (fault.clone(), Instant::now()));
+                }
+                drop(files);
+                self.is_worth_telling()
+            }
+        }
+    }
+
+    fn is_worth_telling(&self) -> bool {
+        let mut minute = held(&self.minute);
+        match minute.as_mut() {
+            Some((since, news)) if since.elapsed() < RETRY => {
+                *news += 1;
+                if *news == NEWS {
+                    tracing::warn!("many files fail; those of the next minute are not logged");
+                }
+                *news < NEWS
+            }
+            _ => {
+                *minute = Some((Instant::now(), 1));
                 true
             }
         }
@@ -83,6 +111,15 @@ impl Failing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_faults_is_bounded() {
+        let failing = Failing::default();
+        let fault = Fault::new("the source is missing");
+        let told = (0..20_000u32).filter(|number| failing.insert(Item::image(0, *number), &fault));
+        assert!(told.count() <= NEWS as usize);
+        assert_eq!(failing.count(0), MOST);
+    }
 
     #[test]
     fn bad_bytes_are_not_tried_at_once_and_a_new_source_is() {

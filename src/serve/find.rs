@@ -1,13 +1,11 @@
 //! Where a file is, if it has been made before.
 
-use std::fs::File;
-
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::Body;
+use crate::store::cache::{Body, open_file};
 
 /// What was found of a file.
 pub(super) enum Found {
@@ -27,7 +25,6 @@ pub(super) enum Patience {
 struct Origin {
     key: ContentKey,
     modified: (i64, u32),
-    revision: u32,
 }
 
 impl Server {
@@ -72,7 +69,6 @@ impl Server {
             return Ok(Origin {
                 key: known.key,
                 modified: known.modified,
-                revision: known.revision,
             });
         }
         let (key, modified) = match item.what {
@@ -86,11 +82,7 @@ impl Server {
                 (source.key, source.modified)
             }
         };
-        Ok(Origin {
-            key,
-            modified,
-            revision: 0,
-        })
+        Ok(Origin { key, modified })
     }
 
     fn in_tree(
@@ -109,7 +101,7 @@ impl Server {
             Want::Size => None,
             Want::Body => Some(self.open_in_tree(dataset, number, origin.key, size)?),
         };
-        dataset.learn(item.what, known);
+        let known = dataset.learn(item.what, known);
         Some(Found::Outcome(Ok((known, body))))
     }
 
@@ -129,7 +121,8 @@ impl Server {
                 (origin.known(record.size, place), Some(body))
             }
         };
-        dataset.learn(item.what, known);
+        let sum = Some(record.sum);
+        let known = dataset.learn(item.what, Known { sum, ..known });
         Some(Found::Outcome(Ok((known, body))))
     }
 
@@ -162,7 +155,7 @@ impl Server {
         key: ContentKey,
         size: u64,
     ) -> Option<Body> {
-        let file = File::open(dataset.finished.image_path(number)).ok()?;
+        let file = open_file(&dataset.finished.image_path(number)).ok()?;
         let body = Body::foreign(file, size)?;
         if let Body::File { stored, .. } = &body {
             self.tree_files.put(key, stored);
@@ -178,7 +171,8 @@ impl Origin {
             size,
             modified: self.modified,
             place,
-            revision: self.revision,
+            sum: None,
+            revision: 0,
             is_fresh: false,
         }
     }

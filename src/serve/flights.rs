@@ -136,6 +136,7 @@ mod tests {
             size: 1,
             modified: (0, 0),
             place: Place::Tree,
+            sum: None,
             revision: 0,
             is_fresh: false,
         }

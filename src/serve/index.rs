@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::ServedDataset;
 use crate::catalog::index;
-use crate::datasets::OptionValue;
 use crate::store::ContentKey;
 
 /// Raised by every change of what is in an index.
@@ -17,18 +16,7 @@ const VERSION: &[u8] = b"index 1";
 /// folders in which reports may be. Reports are published data and not looked at one by one.
 pub(super) fn key(dataset: &ServedDataset, mountpoint: &Path) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
-    let mut folders = vec![dataset.tree.root.as_path()];
-    folders.extend(
-        dataset
-            .tree
-            .options
-            .values()
-            .filter_map(|value| match value {
-                OptionValue::Folder(path) => Some(path.as_path()),
-                OptionValue::Bool(_) => None,
-            }),
-    );
-    let states: Vec<u8> = folders.iter().flat_map(|folder| state(folder)).collect();
+    let states: Vec<u8> = dataset.tree.folders().flat_map(state).collect();
     ContentKey::of_parts([
         VERSION,
         dataset.name().as_bytes(),

@@ -27,11 +27,27 @@ pub struct Known {
     /// Modification time of the source: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
     pub place: Place,
-    /// How often the source was found changed in this mount: what the kernel remembers of an
-    /// earlier one is void.
+    /// XXH3-64 of the bytes, where they were made or compared in this mount.
+    pub sum: Option<u64>,
+    /// How often the file was found changed in this mount: what the kernel remembers of an earlier
+    /// revision is void.
     pub revision: u32,
     /// Made for somebody who asked for its size, and not opened yet.
     pub is_fresh: bool,
+}
+
+impl Known {
+    /// The same as the successor of what was known `before`: another revision if anything that a
+    /// reader can see is another.
+    pub(super) fn after(mut self, before: Option<Known>) -> Self {
+        if let Some(before) = before {
+            let other_bytes =
+                matches!((before.sum, self.sum), (Some(old), Some(new)) if old != new);
+            let differs = before.key != self.key || before.size != self.size || other_bytes;
+            self.revision = before.revision + u32::from(differs);
+        }
+        self
+    }
 }
 
 /// What is known of the images of one dataset. Memory is taken a shard at a time.
@@ -53,14 +69,15 @@ impl KnownImages {
         *shard.as_ref()?.get((number % SHARD_SIZE) as usize)?
     }
 
-    pub(super) fn set(&self, number: u32, known: Option<Known>) {
+    /// Changes what is known of an image; there is none beyond the last.
+    pub(super) fn update(&self, number: u32, change: impl FnOnce(&mut Option<Known>)) {
         let Some(shard) = self.shards.get((number / SHARD_SIZE) as usize) else {
             return;
         };
         let mut shard = held(shard);
         let shard = shard.get_or_insert_with(|| vec![None; SHARD_SIZE as usize].into());
         if let Some(slot) = shard.get_mut((number % SHARD_SIZE) as usize) {
-            *slot = known;
+            change(slot);
         }
     }
 }
@@ -70,6 +87,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_reader_can_see_makes_a_revision() {
+        let first = Known {
+            key: "ab".parse().unwrap(),
+            size: 5,
+            modified: (1, 2),
+            place: Place::Tree,
+            sum: Some(1),
+            revision: 3,
+            is_fresh: false,
+        };
+        assert_eq!(first.after(None).revision, 3);
+        assert_eq!(first.after(Some(first)).revision, 3);
+        let unsummed = Known { sum: None, ..first };
+        assert_eq!(first.after(Some(unsummed)).revision, 3);
+        let key = "cd".parse().unwrap();
+        for other in [
+            Known { size: 6, ..first },
+            Known {
+                sum: Some(2),
+                ..first
+            },
+            Known { key, ..first },
+        ] {
+            assert_eq!(other.after(Some(first)).revision, 4);
+        }
+    }
+
+    #[test]
     fn images_are_known_one_by_one() {
         let images = KnownImages::new(SHARD_SIZE + 1);
         let known = Known {
@@ -77,11 +122,12 @@ mod tests {
             size: 5,
             modified: (1, 2),
             place: Place::Tree,
+            sum: None,
             revision: 0,
             is_fresh: false,
         };
-        images.set(SHARD_SIZE, Some(known));
-        images.set(9 * SHARD_SIZE, Some(known));
+        images.update(SHARD_SIZE, |slot| *slot = Some(known));
+        images.update(9 * SHARD_SIZE, |slot| *slot = Some(known));
         assert_eq!(images.get(SHARD_SIZE), Some(known));
         assert_eq!(images.get(0), None);
         assert_eq!(images.get(9 * SHARD_SIZE), None);

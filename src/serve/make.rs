@@ -9,7 +9,8 @@ use super::known::{Known, Place};
 use super::queue::Priority;
 use super::{Errand, Fault, Item, Job, Server, What, index};
 use crate::source::{DevelopError, Developer, Source};
-use crate::store::cache::Body;
+use crate::store::ContentKey;
+use crate::store::cache::{Body, Kept};
 
 impl Server {
     /// What a thread does that finds out where files are, and else waits for disks.
@@ -62,11 +63,9 @@ impl Server {
 
     /// Remembers that the first opening of a file that was made for a stat is no hit.
     fn mark_fresh(&self, item: Item, outcome: &Outcome) {
-        if let (Ok((known, _)), Some(dataset), Want::Size) =
-            (outcome, self.dataset(item), self.flights.want(item))
-        {
-            let is_fresh = true;
-            dataset.learn(item.what, Known { is_fresh, ..*known });
+        let is_for_size = outcome.is_ok() && self.flights.want(item) == Want::Size;
+        if let (true, Some(dataset)) = (is_for_size, self.dataset(item)) {
+            dataset.set_fresh(item.what, true);
         }
     }
 
@@ -125,25 +124,15 @@ impl Server {
         })?;
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let source = developed.source;
-        let revision = dataset.known(item.what).map_or(0, |before| {
-            before.revision + u32::from(before.key != source.key)
-        });
-        let (body, fingerprint) = self
+        let kept = self
             .cache
             .put(source.key, |out| out.write_all(&developed.jpeg))
             .map_err(|error| Fault::new(error.to_string()))?;
-        let known = Known {
-            key: source.key,
-            size: body.size(),
-            modified: source.modified,
-            place: Place::Compared(fingerprint),
-            revision,
-            is_fresh: false,
-        };
-        dataset.learn(item.what, known);
+        let made = made(source.key, source.modified, &kept);
+        let known = dataset.learn(item.what, made);
         dataset.rendered.add_one();
         self.stats.rendered(started.elapsed());
-        Ok((known, body))
+        Ok((known, kept.body))
     }
 
     fn make_index(&self, item: Item) -> Result<(Known, Body), Fault> {
@@ -151,19 +140,24 @@ impl Server {
             .dataset(item)
             .ok_or_else(|| Fault::new("no such dataset"))?;
         let key = index::key(dataset, &self.mountpoint);
-        let (body, fingerprint) = self
+        let kept = self
             .cache
             .put(key, |out| index::write(out, dataset, &self.mountpoint))
             .map_err(|error| Fault::new(error.to_string()))?;
-        let known = Known {
-            key,
-            size: body.size(),
-            modified: dataset.modified(),
-            place: Place::Compared(fingerprint),
-            revision: 0,
-            is_fresh: false,
-        };
-        dataset.learn(item.what, known);
-        Ok((known, body))
+        let made = made(key, dataset.modified(), &kept);
+        Ok((dataset.learn(item.what, made), kept.body))
+    }
+}
+
+/// What is known of a file that has just been made.
+fn made(key: ContentKey, modified: (i64, u32), kept: &Kept) -> Known {
+    Known {
+        key,
+        size: kept.body.size(),
+        modified,
+        place: Place::Compared(kept.fingerprint),
+        sum: Some(kept.sum),
+        revision: 0,
+        is_fresh: false,
     }
 }

@@ -169,23 +169,22 @@ impl Server {
     /// Counts an open of what was there. One that follows the stat for which the file was made has
     /// been counted as a miss.
     fn count_open(&self, item: Item, known: Known) {
-        match (known.is_fresh, self.dataset(item)) {
-            (true, Some(dataset)) => dataset.learn(
-                item.what,
-                Known {
-                    is_fresh: false,
-                    ..known
-                },
-            ),
-            _ => self.stats.hits.add_one(),
+        let was_fresh = known.is_fresh
+            && self
+                .dataset(item)
+                .is_some_and(|dataset| dataset.set_fresh(item.what, false));
+        if !was_fresh {
+            self.stats.hits.add_one();
         }
     }
 
     fn join(&self, item: Item, waiter: Waiter) {
         if self.flights.join(item, waiter) {
-            match self.pace.is_fast() {
-                true => self.pace.measure(|| self.guarded(item, || self.look(item))),
-                false => self.errands.push(Errand::Look(item), Priority::Demand),
+            // An index may have hundreds of megabytes to be compared with their checksum.
+            if item.what != What::Index && self.pace.is_fast() {
+                self.pace.measure(|| self.guarded(item, || self.look(item)));
+            } else {
+                self.errands.push(Errand::Look(item), Priority::Demand);
             }
         } else {
             self.renders.promote(&Job::FindOrMake(item));

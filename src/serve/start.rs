@@ -14,13 +14,14 @@ use super::warm::Warm;
 use super::{Failing, Flights, Pace, Queue, Readahead, ServedDataset, Server, Stats};
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
+use crate::datasets::RawTree;
 use crate::store::cache::{Cache, CacheError, Limits, RecentFiles};
 use crate::store::{StateFolder, is_remote};
 use crate::sync::held;
 
 /// Threads that find out where files are and read what is not in memory: they wait for disks and
 /// networks, not for processors.
-const ERRAND_THREADS: usize = 8;
+const ERRAND_THREADS: usize = 16;
 
 /// What a user chooses besides the config.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,8 +72,8 @@ impl Server {
             is_remote(&config.cache_path),
             is_remote(&config.machex_path),
         );
-        let mut roots = config.trees.iter().map(|tree| tree.root.as_path());
-        let is_local = !remote_cache && !remote_tree && !roots.any(is_remote);
+        let mut sources = config.trees.iter().flat_map(RawTree::folders);
+        let is_local = !remote_cache && !remote_tree && !sources.any(is_remote);
         let params = config.render_params();
         let room = config.cache_size / params.estimated_bytes().max(1);
         let server = Arc::new(Self {
@@ -140,6 +141,7 @@ impl Server {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        self.cache.close();
     }
 }
 

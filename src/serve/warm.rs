@@ -97,8 +97,10 @@ impl Server {
             if self.is_stopping() || self.is_cache_full(warm) {
                 return false;
             }
+            // Not before it is known what is there already.
+            let is_counted = self.cache.usage().is_complete || !self.cache.is_on_disk();
             let (waiting, busy) = self.renders.load();
-            if waiting == 0 {
+            if is_counted && waiting == 0 {
                 let warming = warm.busy.fetch_add(1, Ordering::Relaxed);
                 if busy + warming < self.workers {
                     return true;
@@ -118,7 +120,7 @@ impl Server {
         let is_full =
             self.cache.refused() > 0 || usage.evictions > 0 || usage.bytes + room > self.cache_size;
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
-            tracing::info!("the cache is full; warming ends");
+            tracing::info!("the cache takes no more; warming ends");
         }
         is_full
     }

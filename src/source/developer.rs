@@ -77,5 +77,9 @@ pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Metadata> {
     }
     buffer.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
     Read::take(&mut file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
+    let after = file.metadata()?;
+    if (after.len(), after.modified()?) != (size, metadata.modified()?) {
+        return Err(io::Error::other("it was changed while it was read"));
+    }
     Ok(metadata)
 }

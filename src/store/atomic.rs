@@ -98,6 +98,11 @@ fn process_number() -> u64 {
     })
 }
 
+/// Whether a file of this name is one that this process is writing.
+pub fn is_being_written(name: &str) -> bool {
+    name.ends_with(SUFFIX) && name.contains(&format!(".{:016x}", process_number()))
+}
+
 /// Whether a file of this name is what a killed run left of [`write_atomically`] for `target`.
 pub fn is_left_over(name: &str, target: &str) -> bool {
     name.strip_prefix('.')
@@ -131,6 +136,8 @@ mod tests {
         let name = temporary.file_name().unwrap().to_str().unwrap();
         assert!(is_left_over(name, "000001.jpg"));
         assert!(!is_left_over(name, "000002.jpg"));
+        assert!(is_being_written(name));
+        assert!(!is_being_written(".000001.jpg.00112233445566770000000.tmp"));
         assert!(!is_left_over("000001.jpg", "000001.jpg"));
         assert!(!is_left_over(".000001.jpg.mine.tmp", "000001.jpg"));
     }

@@ -27,7 +27,7 @@ mod lock;
 mod state;
 mod tree;
 
-pub use atomic::{Temporary, is_left_over, write_atomically};
+pub use atomic::{Temporary, is_being_written, is_left_over, write_atomically};
 pub use content_key::ContentKey;
 pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};

@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::folder::FORMAT;
 use crate::store::ContentKey;
 use crate::sync::held;
 
@@ -20,6 +20,16 @@ pub struct FileRecord {
     pub size: u64,
     /// XXH3-64 of the bytes.
     pub sum: u64,
+}
+
+impl FileRecord {
+    /// Sum of what its row says.
+    fn row_sum(self, key: ContentKey) -> u64 {
+        let mut row = key.to_bytes().to_vec();
+        row.extend(self.size.to_le_bytes());
+        row.extend(self.sum.to_le_bytes());
+        xxh3_64(&row)
+    }
 }
 
 /// The database.
@@ -34,15 +44,17 @@ const SCHEMA: &str = "
         key BLOB PRIMARY KEY,
         size INTEGER NOT NULL,
         sum INTEGER NOT NULL,
-        used INTEGER NOT NULL
+        used INTEGER NOT NULL,
+        row_sum INTEGER NOT NULL
     ) WITHOUT ROWID";
 
 impl Book {
-    /// Opens the database, making it if need be. What it holds is read through once if the process
-    /// before ended without closing it.
+    /// Opens the database, making it if need be.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let connection = Connection::open(path)?;
-        // Exclusive: no shared memory, which network file systems do not have. The folder is locked.
+        // Without locks and shared memory, which network file systems do not have: the folder is
+        // locked already.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?;
         connection.execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE;
              PRAGMA journal_mode = WAL;
@@ -50,7 +62,6 @@ impl Book {
              PRAGMA cache_size = -16000;",
         )?;
         connection.execute_batch(SCHEMA)?;
-        connection.pragma_update(None, "user_version", FORMAT)?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
@@ -59,27 +70,32 @@ impl Book {
     pub(super) fn get(&self, key: ContentKey) -> Result<Option<FileRecord>> {
         let connection = held(&self.connection);
         let mut statement =
-            connection.prepare_cached("SELECT size, sum FROM files WHERE key = ?1")?;
-        statement
+            connection.prepare_cached("SELECT size, sum, row_sum FROM files WHERE key = ?1")?;
+        let row = statement
             .query_row([key.to_bytes()], |row| {
-                Ok(FileRecord {
+                let record = FileRecord {
                     size: from_sql(row.get(0)?),
                     sum: from_sql(row.get(1)?),
-                })
+                };
+                Ok((record, from_sql(row.get(2)?)))
             })
-            .optional()
+            .optional()?;
+        // SQLite does not notice a flipped bit; a wrong size would reach readers.
+        let is_whole = |(record, row_sum): &(FileRecord, u64)| record.row_sum(key) == *row_sum;
+        Ok(row.filter(is_whole).map(|(record, _)| record))
     }
 
     /// Records a file; `used` is in milliseconds since 1970.
     pub(super) fn put(&self, key: ContentKey, record: FileRecord, used: u64) -> Result<()> {
         let connection = held(&self.connection);
-        let mut statement =
-            connection.prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4)")?;
+        let mut statement = connection
+            .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5)")?;
         statement.execute(params![
             key.to_bytes(),
             to_sql(record.size),
             to_sql(record.sum),
-            to_sql(used)
+            to_sql(used),
+            to_sql(record.row_sum(key)),
         ])?;
         Ok(())
     }
@@ -133,6 +149,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::FORMAT;
     use super::*;
 
     fn key(hex: &str) -> ContentKey {
@@ -161,6 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_was_tampered_with_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::open(&folder.path().join("book")).unwrap();
+        book.put(key("ab"), FileRecord { size: 5, sum: 6 }, 7)
+            .unwrap();
+        held(&book.connection)
+            .execute("UPDATE files SET size = 4", [])
+            .unwrap();
+        assert_eq!(book.get(key("ab")).unwrap(), None);
+    }
+
+    #[test]
     fn what_is_no_database_is_told_from_other_errors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
@@ -185,7 +214,7 @@ mod tests {
             (
                 1,
                 "CREATE TABLE files ( key BLOB PRIMARY KEY, size INTEGER NOT NULL, \
-                 sum INTEGER NOT NULL, used INTEGER NOT NULL ) WITHOUT ROWID"
+                 sum INTEGER NOT NULL, used INTEGER NOT NULL, row_sum INTEGER NOT NULL ) WITHOUT ROWID"
             )
         );
     }

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::body::{Body, Fingerprint, Pin, StoredFile, checksum};
 use super::book::{Book, FileRecord, is_damage};
-use super::folder::CacheFolder;
-use super::order::Order;
+use super::folder::{CacheFolder, remove};
+use super::order::{OlderFiles, Order};
 use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
 use crate::store::{ContentKey, Temporary, free_space};
@@ -40,6 +40,13 @@ impl DiskCache {
             path: path.clone(),
             source,
         };
+        if folder.is_marked_damaged() {
+            tracing::warn!(
+                "{}: was found damaged; the cache begins anew",
+                path.display()
+            );
+            folder.clear().map_err(CacheError::io(folder.path()))?;
+        }
         let book = match Book::open(&path) {
             // Without checksums nothing in the folder can be trusted.
             Err(error) if is_damage(&error) => {
@@ -128,12 +135,12 @@ impl DiskCache {
         &self,
         key: ContentKey,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<(Body, Fingerprint)> {
+    ) -> Result<(Body, Fingerprint, u64), PutError> {
         let path = self.folder.file(key);
         self.keep_free()?;
         let mut temporary = match Temporary::create(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(&path))?;
+                self.folder.create_shard(&path)?;
                 Temporary::create(&path)?
             }
             created => created?,
@@ -150,7 +157,7 @@ impl DiskCache {
         // Renaming changes the change time.
         let fingerprint = Fingerprint::of(&file.metadata()?);
         let stored = Arc::new(StoredFile::new(file, record.size));
-        Ok((self.opened(key, stored, pin), fingerprint))
+        Ok((self.opened(key, stored, pin), fingerprint, record.sum))
     }
 
     /// Evicts until a file of `size` fits into `CACHE_SIZE`, and the disk keeps its minimum.
@@ -232,31 +239,40 @@ impl DiskCache {
 
     /// Finds the files of earlier processes, and removes those of which the book knows nothing.
     /// Takes seconds for a million files; meanwhile everything is served, and nothing evicted.
-    pub(super) fn take_stock(&self, stop: &AtomicBool) -> io::Result<()> {
+    pub(super) fn take_stock(&self, stop: &AtomicBool) {
         let mut files = Vec::new();
         for first in 0..=u8::MAX {
             if stop.load(Ordering::Relaxed) {
-                return Ok(());
+                return;
             }
-            let present = self.folder.list(first)?;
-            let mut known = self.book.list(first).unwrap_or_else(|error| {
-                self.complain(&error);
-                Vec::new()
-            });
-            known.sort_unstable_by_key(|(key, ..)| *key);
-            for key in present {
-                match known.binary_search_by_key(&key, |(key, ..)| *key) {
-                    Ok(at) => files.push((known[at].2, key, known[at].1)),
-                    // One that is being put now has its record, but perhaps not yet in this list.
-                    Err(_) if self.record(key).is_some() => {}
-                    Err(_) => fs::remove_file(self.folder.file(key))?,
-                }
+            if let Err(error) = self.take_stock_of(first, &mut files) {
+                let path = self.folder.path().display();
+                tracing::warn!("{path}: counting the files {first:02x}...: {error}");
             }
         }
         files.sort_unstable();
-        let files = files.into_iter().map(|(_, key, size)| (key, size));
-        held(&self.order).complete(files);
+        let older = OlderFiles::new(files.into_iter().map(|(_, key, size)| (key, size)));
+        held(&self.order).complete(older);
         self.trim();
+    }
+
+    /// Adds last use, key and size of the files of one folder.
+    fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
+        let known = self.book.list(first).map_err(|error| {
+            self.complain(&error);
+            io::Error::other(error)
+        })?;
+        for key in self.folder.list(first)? {
+            match known.binary_search_by_key(&key, |(key, ..)| *key) {
+                Ok(at) => files.push((known[at].2, key, known[at].1)),
+                // One that is being put now has its record, but perhaps not yet in this list.
+                Err(_) => {
+                    if self.book.get(key).map_err(io::Error::other)?.is_none() {
+                        remove(&self.folder.file(key))?;
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -268,10 +284,9 @@ impl DiskCache {
         self.recent.get(key).is_some()
     }
 
-    /// Whether the file is there, as far as is known.
+    /// Whether the file is there, as far as is known without looking.
     pub(super) fn contains(&self, key: ContentKey) -> bool {
-        let order = held(&self.order);
-        order.contains(key) || (!order.is_complete() && self.folder.file(key).exists())
+        held(&self.order).contains(key)
     }
 
     pub(super) fn usage(&self) -> (u64, usize, bool) {
@@ -285,6 +300,9 @@ impl DiskCache {
 
     fn complain(&self, error: &rusqlite::Error) {
         if !self.complained.swap(true, Ordering::Relaxed) {
+            if is_damage(error) {
+                self.folder.mark_damaged();
+            }
             let path = self.folder.book();
             tracing::warn!(
                 "{}: {error}; images are still served, and made again after a restart",
@@ -298,8 +316,8 @@ fn full(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::StorageFull, why)
 }
 
-/// Not through links, and not waiting for a pipe that somebody put there.
-fn open(path: &std::path::Path) -> io::Result<File> {
+/// Opens a file, but not through links, and not waiting for a pipe that somebody put there.
+pub fn open(path: &std::path::Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     OpenOptions::new()
         .read(true)
@@ -307,21 +325,41 @@ fn open(path: &std::path::Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Why a file was not made.
+#[derive(Debug)]
+pub(super) enum PutError {
+    /// The disk does not take it.
+    Disk(io::Error),
+    /// There is nothing to be written: its maker failed.
+    Maker(io::Error),
+}
+
+impl From<io::Error> for PutError {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
 /// Writes a file and sums it up on the way.
 fn write_summed(
     file: &mut File,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<FileRecord> {
+) -> Result<FileRecord, PutError> {
     let mut out = Summed {
         out: file,
         size: 0,
         sum: Xxh3::new(),
+        failed: false,
     };
     // An image comes in one piece and passes through; an index in many small ones.
     let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
-    write(&mut buffered)?;
-    buffered.flush()?;
-    drop(buffered);
+    let written = write(&mut buffered).and_then(|()| buffered.flush());
+    // What is left in the buffer of a file that failed is not written.
+    drop(buffered.into_parts());
+    written.map_err(|error| match out.failed {
+        true => PutError::Disk(error),
+        false => PutError::Maker(error),
+    })?;
     Ok(FileRecord {
         size: out.size,
         sum: out.sum.digest(),
@@ -332,11 +370,15 @@ struct Summed<'a> {
     out: &'a mut File,
     size: u64,
     sum: Xxh3,
+    /// Whether it was the disk that failed.
+    failed: bool,
 }
 
 impl Write for Summed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
+        let written = self.out.write(bytes);
+        self.failed |= written.is_err();
+        let count = written?;
         self.sum.update(&bytes[..count]);
         self.size += count as u64;
         Ok(count)

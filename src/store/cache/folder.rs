@@ -4,6 +4,7 @@
 //! <CACHE_PATH>/mount/            mode 0700
 //!     machex-cache               marks the folder as ours; holds the version of the format
 //!     lock                       held by the one process that uses it
+//!     book.damaged               there after the book was found to be damaged
 //!     book.sqlite                sizes, checksums, order of use
 //!     files/ab/ab…               finished files, named by their content keys
 //! ```
@@ -12,12 +13,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::CacheError;
 use crate::store::lock::lock;
-use crate::store::{ContentKey, is_left_over, write_atomically};
+use crate::store::{ContentKey, is_being_written, is_left_over, write_atomically};
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 1;
@@ -26,6 +27,7 @@ const NAME: &str = "mount";
 const MARKER: &str = "machex-cache";
 const FILES: &str = "files";
 const BOOK: &str = "book.sqlite";
+const DAMAGED: &str = "book.damaged";
 
 /// A folder that is ours, locked.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ impl CacheFolder {
             .mode(0o700)
             .create(&path);
         created.map_err(CacheError::io(&path))?;
+        let private = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(&path, private).map_err(CacheError::io(&path))?;
         let found = read_marker(&path)?;
         let _lock = lock(&path.join("lock"), "cache", true)?;
         let folder = Self { path, _lock };
@@ -91,8 +95,8 @@ impl CacheFolder {
             let Some(name) = name.to_str() else { continue };
             if let Some(key) = key_of(name) {
                 keys.push(key);
-            } else if is_ours(name) {
-                fs::remove_file(shard.join(name))?;
+            } else if is_ours(name) && !is_being_written(name) {
+                remove(&shard.join(name))?;
             }
         }
         Ok(keys)
@@ -102,16 +106,46 @@ impl CacheFolder {
     pub(super) fn clear(&self) -> io::Result<()> {
         for first in 0..=u8::MAX {
             for key in self.list(first)? {
-                fs::remove_file(self.file(key))?;
+                remove(&self.file(key))?;
             }
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
-            match fs::remove_file(self.path.join(format!("{BOOK}{suffix}"))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            remove(&self.path.join(format!("{BOOK}{suffix}")))?;
+        }
+        remove(&self.path.join(DAMAGED))
+    }
+
+    /// Makes the folder that the file `path` belongs into. What holds the folders is not made again:
+    /// somebody who takes it away wants it gone.
+    pub(super) fn create_shard(&self, path: &Path) -> io::Result<()> {
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700);
+        for folder in [Some(self.path.join(FILES).as_path()), path.parent()] {
+            match private.create(folder.unwrap_or(path)) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Has the next process begin anew.
+    pub(super) fn mark_damaged(&self) {
+        // Best effort: a disk that cannot take this either is the greater trouble.
+        let _ = fs::write(self.path.join(DAMAGED), "");
+    }
+
+    /// Whether a process found that its book is damaged.
+    pub(super) fn is_marked_damaged(&self) -> bool {
+        self.path.join(DAMAGED).exists()
+    }
+}
+
+/// Removes a file; one that is gone is fine.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

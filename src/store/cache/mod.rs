@@ -27,12 +27,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use body::{Body, Fingerprint, ReadNow, StoredFile};
 pub use book::FileRecord;
+pub use disk::open as open_file;
 pub use error::CacheError;
 pub use recent::RecentFiles;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::store::ContentKey;
 use crate::sync::held;
-use disk::DiskCache;
+use disk::{DiskCache, PutError};
 use memory::MemoryCache;
 
 /// How often the order of use is written down.
@@ -50,18 +53,31 @@ pub struct Limits {
 /// How full the cache is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
+    /// Room that the files take on the disk.
     pub bytes: u64,
+    /// How many files there are.
     pub files: usize,
     /// False while the files of earlier processes are still being counted.
     pub is_complete: bool,
+    /// Files evicted since the start.
     pub evictions: u64,
+}
+
+/// A file that has just been made.
+#[derive(Debug)]
+pub struct Kept {
+    pub body: Body,
+    /// Absent where it is kept in memory.
+    pub fingerprint: Option<Fingerprint>,
+    /// XXH3-64 of the bytes.
+    pub sum: u64,
 }
 
 /// The cache of one mount.
 pub struct Cache {
     disk: Option<Arc<DiskCache>>,
     memory: MemoryCache,
-    keeper: Option<Keeper>,
+    keeper: Mutex<Option<Keeper>>,
     /// Files that the disk did not take.
     refused: AtomicU64,
 }
@@ -93,7 +109,7 @@ impl Cache {
         Ok(Self {
             disk,
             memory: MemoryCache::new(),
-            keeper,
+            keeper: Mutex::new(keeper),
             refused: AtomicU64::new(0),
         })
     }
@@ -158,18 +174,30 @@ impl Cache {
         &self,
         key: ContentKey,
         mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<(Body, Option<Fingerprint>)> {
+    ) -> io::Result<Kept> {
         if let Some(disk) = &self.disk {
             match disk.put(key, &mut write) {
-                Ok((body, fingerprint)) => return Ok((body, Some(fingerprint))),
-                Err(error) => self.log_refusal(&error),
+                Ok((body, fingerprint, sum)) => {
+                    return Ok(Kept {
+                        body,
+                        fingerprint: Some(fingerprint),
+                        sum,
+                    });
+                }
+                Err(PutError::Maker(error)) => return Err(error),
+                Err(PutError::Disk(error)) => self.log_refusal(&error),
             }
         }
         let mut bytes = Vec::new();
         write(&mut bytes)?;
+        let sum = xxh3_64(&bytes);
         let bytes: Arc<[u8]> = bytes.into();
         self.memory.put(key, Arc::clone(&bytes));
-        Ok((Body::Memory(bytes), None))
+        Ok(Kept {
+            body: Body::Memory(bytes),
+            fingerprint: None,
+            sum,
+        })
     }
 
     /// A full disk makes every image fail to be kept: it is logged once.
@@ -181,6 +209,15 @@ impl Cache {
         }
     }
 
+    /// Writes down what is not written yet; to be called at the end.
+    pub fn close(&self) {
+        let keeper = held(&self.keeper).take();
+        if let Some(keeper) = keeper {
+            keeper.stop();
+        }
+    }
+
+    /// How full the cache is now.
     pub fn usage(&self) -> Usage {
         let Some(disk) = &self.disk else {
             return Usage::default();
@@ -194,6 +231,11 @@ impl Cache {
         }
     }
 
+    /// Whether there is a folder on a disk to keep files in.
+    pub fn is_on_disk(&self) -> bool {
+        self.disk.is_some()
+    }
+
     /// How many files the disk did not take.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -202,9 +244,7 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        if let Some(keeper) = self.keeper.take() {
-            keeper.stop();
-        }
+        self.close();
     }
 }
 
@@ -217,9 +257,7 @@ impl Keeper {
         let thread = thread::Builder::new()
             .name("cache".to_owned())
             .spawn(move || {
-                if let Err(error) = disk.take_stock(&seen_stock) {
-                    tracing::warn!("counting the cached files: {error}; nothing will be evicted");
-                }
+                disk.take_stock(&seen_stock);
                 let (stopped, changed) = &*seen;
                 let mut stopped = held(stopped);
                 while !*stopped {
@@ -230,6 +268,7 @@ impl Keeper {
                     disk.flush();
                     disk.trim();
                 }
+                disk.flush();
             })?;
         Ok(Self {
             stop,

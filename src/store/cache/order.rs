@@ -20,6 +20,26 @@ pub(super) struct Order {
     is_complete: bool,
 }
 
+/// Files of earlier processes; put in order beforehand, since that takes long for a million.
+pub(super) struct OlderFiles {
+    files: LruCache<ContentKey, u64>,
+    bytes: u64,
+}
+
+impl OlderFiles {
+    /// Key and size of each, oldest first.
+    pub(super) fn new(older: impl Iterator<Item = (ContentKey, u64)>) -> Self {
+        let mut order = Order::new();
+        for (key, size) in older {
+            order.insert(key, size);
+        }
+        Self {
+            files: order.files,
+            bytes: order.bytes,
+        }
+    }
+}
+
 impl Order {
     pub(super) fn new() -> Self {
         Self {
@@ -58,14 +78,10 @@ impl Order {
         self.bytes -= self.files.pop(&key).unwrap_or(0);
     }
 
-    /// Adds the files of earlier processes (key and size, oldest first), which count as older than
-    /// all that are known.
-    pub(super) fn complete(&mut self, older: impl Iterator<Item = (ContentKey, u64)>) {
-        let mut known = std::mem::replace(&mut self.files, LruCache::unbounded());
-        self.bytes = 0;
-        for (key, size) in older.filter(|(key, _)| !known.contains(key)) {
-            self.insert(key, size);
-        }
+    /// Adds the files of earlier processes, which count as older than all that are known.
+    pub(super) fn complete(&mut self, older: OlderFiles) {
+        let mut known = std::mem::replace(&mut self.files, older.files);
+        self.bytes = older.bytes;
         while let Some((key, room)) = known.pop_lru() {
             self.insert(key, room);
         }
@@ -125,7 +141,8 @@ mod tests {
     fn least_recently_used_goes_first_and_open_files_stay() {
         let mut order = Order::new();
         order.insert(key(9), 1);
-        order.complete([(key(1), 1), (key(2), 1), (key(9), 1), (key(3), 1)].into_iter());
+        let older = [(key(1), 1), (key(2), 1), (key(9), 1), (key(3), 1)];
+        order.complete(OlderFiles::new(older.into_iter()));
         assert_eq!(order.bytes(), 4 * BLOCK);
         order.insert(key(1), 1);
         order.pin(key(2));
@@ -141,7 +158,7 @@ mod tests {
         let mut order = Order::new();
         order.insert(key(1), 1);
         assert!(order.evict(0).is_empty());
-        order.complete(std::iter::empty());
+        order.complete(OlderFiles::new(std::iter::empty()));
         assert_eq!(order.evict(0), [key(1)]);
     }
 
@@ -169,7 +186,7 @@ mod tests {
         #[test]
         fn bytes_are_the_sum_and_the_limit_is_kept(steps in proptest::collection::vec(step(), 0..80)) {
             let mut order = Order::new();
-            order.complete(std::iter::empty());
+            order.complete(OlderFiles::new(std::iter::empty()));
             for step in steps {
                 match step {
                     Step::Insert(number, size) => order.insert(key(number), size.into()),

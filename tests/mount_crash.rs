@@ -1,0 +1,296 @@
+//! Kills, damage and full disks: right bytes or an error, and nothing to repair.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::mounted::{Mounted, detach, is_root, skips_fuse};
+use common::{Bench, files_below};
+use rustix::process::Signal;
+
+const IMAGES: u32 = 24;
+const SIZE: u32 = 160;
+
+fn image(number: u32) -> String {
+    format!("chex-ray14/00/{number:06}.jpg")
+}
+
+fn bench(extra: &str) -> (Bench, Arc<Vec<Vec<u8>>>) {
+    let bench = Bench::small(IMAGES, &format!("IMAGE_SIZE: {SIZE}\n{extra}"));
+    let expected = (0..IMAGES)
+        .map(|number| bench.expected(&bench.small_source(number), SIZE))
+        .collect();
+    (bench, Arc::new(expected))
+}
+
+#[track_caller]
+fn check_all(mounted: &Mounted, expected: &[Vec<u8>]) {
+    for (number, expected) in expected.iter().enumerate() {
+        assert!(
+            mounted.read(&image(number as u32)) == *expected,
+            "image {number}"
+        );
+    }
+}
+
+/// The files of the cache.
+fn cached(bench: &Bench) -> Vec<PathBuf> {
+    let files = bench.path("cache/mount/files");
+    files_below(&files)
+        .into_iter()
+        .map(|name| files.join(name))
+        .collect()
+}
+
+#[test]
+fn kills_at_any_moment_cost_nothing() {
+    if skips_fuse("kill -9") {
+        return;
+    }
+    // A cache that evicts all the time, so that kills meet that as well.
+    let (bench, expected) = bench("CACHE_SIZE: 128KiB\nCACHE_MIN_FREE: 0");
+    let mut seen: HashMap<u32, u64> = HashMap::new();
+    for round in 0..50u64 {
+        let mut mounted = Mounted::new(&bench, &["--replace"]);
+        // What was read before a kill is known after it.
+        for (number, size) in &seen {
+            assert_eq!(
+                fs::metadata(mounted.path(&image(*number))).unwrap().len(),
+                *size
+            );
+        }
+        assert_eq!(mounted.renders(), 0, "round {round}: sizes were lost");
+        let stop = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..4u32)
+            .map(|reader| {
+                let (stop, expected) = (Arc::clone(&stop), Arc::clone(&expected));
+                let root = mounted.root.clone();
+                thread::spawn(move || {
+                    let mut read = Vec::new();
+                    let mut random = reader + 17 * round as u32 + 1;
+                    while !stop.load(Ordering::Relaxed) {
+                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        let number = (random >> 8) % IMAGES;
+                        // Errors are what a reader gets when the process goes.
+                        if let Ok(bytes) = fs::read(root.join(image(number))) {
+                            assert!(bytes == expected[number as usize], "image {number}");
+                            read.push((number, bytes.len() as u64));
+                        }
+                    }
+                    read
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(10 + round * 7 % 90));
+        mounted.end_by(Signal::KILL);
+        stop.store(true, Ordering::Relaxed);
+        for reader in readers {
+            seen.extend(reader.join().unwrap());
+        }
+    }
+    assert!(
+        seen.len() > IMAGES as usize / 2,
+        "the readers read little: {}",
+        seen.len()
+    );
+    let mounted = Mounted::new(&bench, &["--replace"]);
+    check_all(&mounted, &expected);
+    drop(mounted);
+    let left: Vec<PathBuf> = cached(&bench)
+        .into_iter()
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with('.'))
+        .collect();
+    assert_eq!(left, Vec::<PathBuf>::new(), "temporary files are removed");
+}
+
+fn flip(path: &Path) {
+    let mut file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    file.seek(SeekFrom::Start(fs::metadata(path).unwrap().len() / 2))
+        .unwrap();
+    file.write_all(&[0x55, 0xaa, 0x55]).unwrap();
+}
+
+/// Ways to spoil a file of the cache.
+const DAMAGES: [(&str, fn(&Path)); 6] = [
+    ("truncated", |path| {
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(100)
+            .unwrap()
+    }),
+    ("emptied", |path| fs::write(path, "").unwrap()),
+    ("flipped", flip),
+    ("deleted", |path| fs::remove_file(path).unwrap()),
+    ("replaced", |path| {
+        let size = fs::metadata(path).unwrap().len();
+        fs::remove_file(path).unwrap();
+        fs::write(path, vec![7; size as usize]).unwrap();
+    }),
+    ("a link", |path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", path).unwrap();
+    }),
+];
+
+#[test]
+fn damaged_files_of_the_cache_are_made_again() {
+    if skips_fuse("damage behind the back") {
+        return;
+    }
+    let (bench, expected) = bench("");
+    for passthrough in common::mounted::passthrough_modes() {
+        for (what, damage) in DAMAGES {
+            let mounted = Mounted::new(&bench, &["--passthrough", passthrough]);
+            check_all(&mounted, &expected);
+            // While it is mounted.
+            let before = mounted.renders();
+            cached(&bench).iter().for_each(|path| damage(path));
+            drop_caches(&mounted);
+            check_all(&mounted, &expected);
+            assert!(mounted.renders() > before, "{what}: nothing was made again");
+            drop(mounted);
+            // Between two mounts.
+            cached(&bench).iter().for_each(|path| damage(path));
+            let mounted = Mounted::new(&bench, &["--passthrough", passthrough]);
+            check_all(&mounted, &expected);
+            assert_eq!(mounted.figure("errors"), 0, "{what}");
+        }
+    }
+}
+
+/// Has the kernel forget the pages that it has of the mount, so that reads reach the files again.
+fn drop_caches(_mounted: &Mounted) {
+    // Without root the kernel keeps the right bytes, which is as good for this test.
+    let _ = fs::write("/proc/sys/vm/drop_caches", "1");
+}
+
+#[test]
+fn a_book_that_is_lost_or_damaged_is_begun_anew() {
+    if skips_fuse("a damaged book") {
+        return;
+    }
+    let (bench, expected) = bench("");
+    let book = bench.path("cache/mount/book.sqlite");
+    let damages: [fn(&Path); 3] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, vec![0x5a; 20_000]).unwrap(),
+        |path| {
+            fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(5000)
+                .unwrap()
+        },
+    ];
+    for damage in damages {
+        let mounted = Mounted::new(&bench, &[]);
+        check_all(&mounted, &expected);
+        drop(mounted);
+        damage(&book);
+        let mounted = Mounted::new(&bench, &[]);
+        check_all(&mounted, &expected);
+        assert_eq!(mounted.figure("errors"), 0);
+    }
+}
+
+/// A small file system that is taken away at the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn new(path: PathBuf, options: &str) -> Self {
+        fs::create_dir_all(&path).unwrap();
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&path)
+            .status();
+        assert!(done.unwrap().success());
+        Self(path)
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let done = Command::new("mount")
+            .args(["-o", &options])
+            .arg(&self.0)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        detach(&self.0);
+    }
+}
+
+#[test]
+fn a_full_disk_is_served_from_memory_and_logged_once() {
+    if skips_fuse("a full disk") || !is_root("a full disk") {
+        return;
+    }
+    let (bench, expected) = bench("CACHE_SIZE: 100MiB");
+    let disk = SmallDisk::new(bench.path("cache"), "size=400k");
+    let fill = disk.0.join("fill");
+    let mounted = Mounted::new(&bench, &[]);
+    check_all(&mounted, &expected[..4]);
+    let space = rustix::fs::statvfs(&disk.0).unwrap();
+    fs::write(&fill, vec![0; (space.f_bavail * space.f_frsize) as usize]).unwrap();
+    for _ in 0..3 {
+        check_all(&mounted, &expected);
+    }
+    assert_eq!(mounted.figure("errors"), 0);
+    assert!(mounted.figure("cache.refused") > 0);
+    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains("serving from memory"), "{log}");
+    // Room comes back.
+    fs::remove_file(&fill).unwrap();
+    let refused = mounted.figure("cache.refused");
+    drop(mounted);
+    let mounted = Mounted::new(&bench, &["--cache-size", "200KiB"]);
+    check_all(&mounted, &expected);
+    assert!(refused > 0 && mounted.figure("cache.files") > 0);
+    // A minimum stays free whatever the limit says.
+    drop(mounted);
+    let mounted = Mounted::new(&bench, &[]);
+    check_all(&mounted, &expected);
+    let space = rustix::fs::statvfs(&disk.0).unwrap();
+    assert!(space.f_bavail * 100 >= space.f_blocks * 2);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_done_without() {
+    if skips_fuse("a read-only cache") || !is_root("a read-only cache") {
+        return;
+    }
+    let (bench, expected) = bench("");
+    let disk = SmallDisk::new(bench.path("cache"), "size=8m");
+    let mounted = Mounted::new(&bench, &[]);
+    check_all(&mounted, &expected[..8]);
+    drop(mounted);
+    disk.remount("ro");
+    let mounted = Mounted::new(&bench, &[]);
+    check_all(&mounted, &expected);
+    assert_eq!(mounted.figure("errors"), 0);
+    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
+    assert!(log.contains("in memory only"), "{log}");
+    drop(mounted);
+    disk.remount("rw");
+    check_all(&Mounted::new(&bench, &[]), &expected);
+}

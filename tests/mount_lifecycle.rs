@@ -1,0 +1,405 @@
+//! Mounting and unmounting as users do it: in the background, over each other, by mount(8), without
+//! root.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use common::Bench;
+use common::mounted::{Mounted, detach, is_root, skips_fuse};
+use rustix::process::Signal;
+
+const IMAGE: &str = "chex-ray14/00/000000.jpg";
+
+/// A bench with a folder `mnt`, from which whatever is mounted is taken away at the end.
+struct Place(Bench);
+
+impl Place {
+    fn new(images: u32, extra: &str) -> Self {
+        let bench = Bench::small(images, &format!("IMAGE_SIZE: 64\n{extra}"));
+        fs::create_dir(bench.path("mnt")).unwrap();
+        Self(bench)
+    }
+
+    fn image(&self) -> Vec<u8> {
+        fs::read(self.0.path("mnt").join(IMAGE)).unwrap()
+    }
+
+    fn expected(&self) -> Vec<u8> {
+        self.0.expected(&self.0.small_source(0), 64)
+    }
+
+    fn is_empty(&self) -> bool {
+        fs::read_dir(self.0.path("mnt")).unwrap().next().is_none()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for name in ["mnt", "out"] {
+            detach(&self.0.path(name));
+        }
+    }
+}
+
+#[test]
+fn a_mount_goes_to_the_background_and_unmount_ends_it() {
+    if skips_fuse("mounting in the background") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let ran = place
+        .0
+        .run(&["mount", "config.yml", "mnt"])
+        .expect_status(0);
+    assert!(
+        ran.stdout().contains("is mounted (process "),
+        "{}",
+        ran.stdout()
+    );
+    assert!(place.image() == place.expected());
+    // Its log is in the cache, and it does not stand in a folder of ours.
+    assert!(place.0.path("cache/mount.log").exists());
+    place.0.run(&["unmount", "mnt"]).expect_status(0);
+    assert!(place.is_empty());
+    let again = place.0.run(&["unmount", "mnt"]).expect_status(1);
+    assert!(
+        again.stderr().contains("is not a mount"),
+        "{}",
+        again.stderr()
+    );
+    // The process has let go of the cache: it can be used at once.
+    place
+        .0
+        .run(&["mount", "-c", "config.yml", "mnt"])
+        .expect_status(0);
+    place.0.run(&["umount", "mnt"]).expect_status(0);
+}
+
+#[test]
+fn signals_and_unmounting_from_outside_end_a_mount_cleanly() {
+    if skips_fuse("ending a mount") {
+        return;
+    }
+    let place = Place::new(2, "");
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut mounted = Mounted::new(&place.0, &[]);
+        assert!(place.image() == place.expected());
+        assert_eq!(mounted.end_by(signal), Some(0), "{signal:?}");
+        assert!(place.is_empty());
+    }
+    let mut mounted = Mounted::new(&place.0, &[]);
+    let program = if is_root("umount") {
+        "umount"
+    } else {
+        "fusermount3"
+    };
+    let option = (program == "fusermount3").then_some("-u");
+    let done = Command::new(program)
+        .args(option)
+        .arg(&mounted.root)
+        .status()
+        .unwrap();
+    assert!(done.success());
+    assert_eq!(mounted.wait(), Some(0));
+    assert!(place.is_empty());
+}
+
+#[test]
+fn a_busy_mount_names_who_holds_it() {
+    if skips_fuse("busy mounts") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let mut mounted = Mounted::new(&place.0, &[]);
+    let held = fs::File::open(mounted.path(IMAGE)).unwrap();
+    let ran = place
+        .0
+        .run(&["unmount", "mnt", "--timeout", "0"])
+        .expect_status(1);
+    let me = format!("process {}", std::process::id());
+    assert!(
+        ran.stderr().contains("is busy") && ran.stderr().contains(&me),
+        "{}",
+        ran.stderr()
+    );
+    assert!(ran.stderr().contains("000000.jpg"), "{}", ran.stderr());
+    // Waits for those who hold files.
+    let waiting = thread::spawn({
+        let mut command = place.0.command(&["unmount", "mnt", "--timeout", "30"]);
+        move || command.status().unwrap()
+    });
+    thread::sleep(Duration::from_millis(300));
+    drop(held);
+    assert!(waiting.join().unwrap().success());
+    assert_eq!(mounted.wait(), Some(0));
+
+    let mut mounted = Mounted::new(&place.0, &[]);
+    let held = fs::File::open(mounted.path(IMAGE)).unwrap();
+    place.0.run(&["unmount", "mnt", "--lazy"]).expect_status(0);
+    assert!(place.is_empty());
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut &held, &mut bytes).unwrap();
+    assert!(bytes == place.expected(), "what is open can still be read");
+    drop(held);
+    assert_eq!(mounted.wait(), Some(0));
+}
+
+#[test]
+fn what_is_mounted_already_is_said_and_replaced_on_demand() {
+    if skips_fuse("--replace") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let mut first = Mounted::new(&place.0, &[]);
+    let ran = place
+        .0
+        .run(&["mount", "config.yml", "mnt"])
+        .expect_status(1);
+    assert!(ran.stderr().contains("--replace"), "{}", ran.stderr());
+    place
+        .0
+        .run(&["mount", "config.yml", "mnt", "--replace"])
+        .expect_status(0);
+    assert_eq!(first.wait(), Some(0));
+    assert!(place.image() == place.expected());
+    place.0.run(&["unmount", "mnt"]).expect_status(0);
+
+    // A process that was killed leaves a mount that does not answer.
+    let mut second = Mounted::new(&place.0, &[]);
+    assert_eq!(second.end_by(Signal::KILL), None);
+    for arguments in [vec!["mount", "config.yml", "mnt"], vec!["status", "mnt"]] {
+        let ran = place.0.run(&arguments).expect_status(1);
+        assert!(ran.stderr().contains("--replace"), "{}", ran.stderr());
+    }
+    place
+        .0
+        .run(&["mount", "config.yml", "mnt", "--replace"])
+        .expect_status(0);
+    assert!(place.image() == place.expected());
+    place.0.run(&["unmount", "mnt"]).expect_status(0);
+    let mut third = Mounted::new(&place.0, &[]);
+    assert_eq!(third.end_by(Signal::KILL), None);
+    place.0.run(&["unmount", "mnt"]).expect_status(0);
+    assert!(place.is_empty());
+}
+
+#[test]
+fn one_cache_serves_one_mount() {
+    if skips_fuse("the lock of the cache") {
+        return;
+    }
+    let place = Place::new(1, "");
+    let mounted = Mounted::new(&place.0, &[]);
+    fs::create_dir(place.0.path("other")).unwrap();
+    let ran = place
+        .0
+        .run(&["mount", "config.yml", "other"])
+        .expect_status(1);
+    let holder = format!("process {}", mounted.pid());
+    assert!(ran.stderr().contains(&holder), "{}", ran.stderr());
+    place
+        .0
+        .run(&["mount", "config.yml", "other", "--cache-path", "cache2"])
+        .expect_status(0);
+    place.0.run(&["unmount", "other"]).expect_status(0);
+}
+
+#[test]
+fn a_mount_on_the_materialized_tree_serves_what_is_below_it() {
+    if skips_fuse("mounting on MACHEX_PATH") {
+        return;
+    }
+    let place = Place::new(4, "");
+    place.0.run(&["materialize"]).expect_status(0);
+    fs::remove_file(place.0.out().join("chex-ray14/00/000003.jpg")).unwrap();
+    place.0.run(&["mount"]).expect_status(0);
+    for number in 0..4 {
+        let path = place.0.out().join(format!("chex-ray14/00/{number:06}.jpg"));
+        assert!(fs::read(path).unwrap() == place.0.expected(&place.0.small_source(number), 64));
+    }
+    let status = place
+        .0
+        .run(&["status", "out", "--json"])
+        .expect_status(0)
+        .stdout();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["renders"], 1);
+    place.0.run(&["unmount", "out"]).expect_status(0);
+    assert!(!place.0.out().join("chex-ray14/00/000003.jpg").exists());
+    assert!(place.0.out().join(IMAGE).exists());
+}
+
+#[test]
+fn a_place_that_cannot_be_mounted_on_is_explained() {
+    if skips_fuse("mount points") {
+        return;
+    }
+    let place = Place::new(1, "");
+    fs::write(place.0.path("file"), "").unwrap();
+    for (mountpoint, words) in [
+        ("nowhere", "mkdir -p"),
+        ("file", "is not a folder"),
+        ("raw", "CHEXRAY14_ROOT"),
+        (".", "would cover"),
+    ] {
+        let ran = place
+            .0
+            .run(&["mount", "-c", "config.yml", mountpoint])
+            .expect_status(1);
+        assert!(
+            ran.stderr().contains(words),
+            "{mountpoint}: {}",
+            ran.stderr()
+        );
+    }
+    let ran = place
+        .0
+        .run(&["mount", "config.yml", "mnt", "-o", "allow_othr"])
+        .expect_status(1);
+    assert!(ran.stderr().contains("allow_othr"), "{}", ran.stderr());
+    let foreign = place.0.run(&["unmount", "/proc"]).expect_status(1);
+    assert!(
+        foreign.stderr().contains("not of machex"),
+        "{}",
+        foreign.stderr()
+    );
+}
+
+/// The link that docs/operations.md tells an administrator to make.
+const HELPER: &str = "/sbin/mount.fuse.machex";
+
+#[test]
+fn mount_and_fstab_know_the_file_system() {
+    if skips_fuse("mount -t fuse.machex") || !is_root("mount -t fuse.machex") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let had_helper = Path::new(HELPER).exists();
+    if !had_helper {
+        symlink(env!("CARGO_BIN_EXE_machex"), HELPER).unwrap();
+    }
+    let config = place.0.path("config.yml");
+    let options = "noauto,nofail,x-systemd.automount,allow_other,cache_size=50MiB,threads=1";
+    let mounted = Command::new("mount")
+        .args(["-t", "fuse.machex", "-o", options])
+        .arg(&config)
+        .arg(place.0.path("mnt"))
+        .output()
+        .unwrap();
+    if !had_helper {
+        fs::remove_file(HELPER).unwrap();
+    }
+    assert!(mounted.status.success(), "{mounted:?}");
+    assert!(place.image() == place.expected());
+    let table = fs::read_to_string("/proc/mounts").unwrap();
+    let mnt = place.0.path("mnt");
+    let line = table
+        .lines()
+        .find(|line| line.contains(mnt.to_str().unwrap()))
+        .unwrap();
+    assert!(
+        line.starts_with(&format!("{} ", config.display())),
+        "{line}"
+    );
+    assert!(
+        line.contains(" fuse.machex ro,") && line.contains("allow_other"),
+        "{line}"
+    );
+    let status = place
+        .0
+        .run(&["status", "mnt", "--json"])
+        .expect_status(0)
+        .stdout();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(
+        (&status["cache"]["limit"], &status["workers"]),
+        (&(50 << 20).into(), &1.into())
+    );
+    assert!(Command::new("umount").arg(&mnt).status().unwrap().success());
+}
+
+/// Without root, by fusermount3: the main path.
+#[test]
+fn a_user_without_root_can_mount() {
+    if skips_fuse("mounting without root") || !is_root("becoming another user") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let open =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    // As udev makes it everywhere (rules of systemd: KERNEL=="fuse", MODE="0666").
+    let device = Path::new("/dev/fuse");
+    let mode = fs::metadata(device).unwrap().permissions().mode();
+    open(device, 0o666);
+    let folder = place.0.path("");
+    let as_nobody = |arguments: &[&str]| {
+        let program = place.0.path("machex");
+        if !program.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_machex"), &program).unwrap();
+        }
+        Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&program)
+            .args(arguments)
+            .current_dir(&folder)
+            .env("XDG_CACHE_HOME", place.0.path("xdg"))
+            .output()
+            .unwrap()
+    };
+    let chown = Command::new("chown")
+        .args(["-R", "65534:65534"])
+        .arg(&folder)
+        .status();
+    assert!(chown.unwrap().success());
+    open(&folder, 0o755);
+    let mounted = as_nobody(&["mount", "config.yml", "mnt"]);
+    let status = as_nobody(&["status", "mnt", "--json"]);
+    let allow_other = as_nobody(&[
+        "mount",
+        "config.yml",
+        "out2",
+        "--allow-other",
+        "--cache-path",
+        "c2",
+    ]);
+    let read = Command::new("setpriv")
+        .args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--",
+            "cat",
+        ])
+        .arg(place.0.path("mnt").join(IMAGE))
+        .output()
+        .unwrap();
+    let unmounted = as_nobody(&["unmount", "mnt"]);
+    open(device, mode);
+    assert!(mounted.status.success(), "{mounted:?}");
+    assert!(read.stdout == place.expected());
+    assert!(
+        String::from_utf8_lossy(&status.stdout).contains("\"mode\": \"reads\""),
+        "{status:?}"
+    );
+    assert!(!allow_other.status.success());
+    assert!(unmounted.status.success(), "{unmounted:?}");
+    assert!(place.is_empty());
+}
+
+#[test]
+fn passthrough_that_is_insisted_on_needs_a_cache_on_a_disk() {
+    if skips_fuse("--passthrough on") {
+        return;
+    }
+    let place = Place::new(1, "");
+    if is_root("passthrough") {
+        let mounted = Mounted::new(&place.0, &["--passthrough", "on"]);
+        assert_eq!(mounted.status()["mode"], "passthrough");
+    }
+}

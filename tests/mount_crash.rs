@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::mounted::{Mounted, detach, is_root, skips_fuse};
-use common::{Bench, files_below};
+use common::{Bench, cached_files};
 use rustix::process::Signal;
 
 const IMAGES: u32 = 24;
@@ -41,15 +41,6 @@ fn check_all(mounted: &Mounted, expected: &[Vec<u8>]) {
     }
 }
 
-/// The files of the cache.
-fn cached(bench: &Bench) -> Vec<PathBuf> {
-    let files = bench.path("cache/mount/files");
-    files_below(&files)
-        .into_iter()
-        .map(|name| files.join(name))
-        .collect()
-}
-
 #[test]
 fn kills_at_any_moment_cost_nothing() {
     if skips_fuse("kill -9") {
@@ -67,7 +58,12 @@ fn kills_at_any_moment_cost_nothing() {
                 *size
             );
         }
-        assert_eq!(mounted.renders(), 0, "round {round}: sizes were lost");
+        // (Neighbours that nobody has read yet may be made ahead meanwhile.)
+        assert_eq!(
+            mounted.figure("misses"),
+            0,
+            "round {round}: sizes were lost"
+        );
         let stop = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..4u32)
             .map(|reader| {
@@ -104,7 +100,7 @@ fn kills_at_any_moment_cost_nothing() {
     let mounted = Mounted::new(&bench, &["--replace"]);
     check_all(&mounted, &expected);
     drop(mounted);
-    let left: Vec<PathBuf> = cached(&bench)
+    let left: Vec<PathBuf> = cached_files(&bench)
         .into_iter()
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with('.'))
         .collect();
@@ -158,13 +154,13 @@ fn damaged_files_of_the_cache_are_made_again() {
             check_all(&mounted, &expected);
             // While it is mounted.
             let before = mounted.renders();
-            cached(&bench).iter().for_each(|path| damage(path));
+            cached_files(&bench).iter().for_each(|path| damage(path));
             drop_caches(&mounted);
             check_all(&mounted, &expected);
             assert!(mounted.renders() > before, "{what}: nothing was made again");
             drop(mounted);
             // Between two mounts.
-            cached(&bench).iter().for_each(|path| damage(path));
+            cached_files(&bench).iter().for_each(|path| damage(path));
             let mounted = Mounted::new(&bench, &["--passthrough", passthrough]);
             check_all(&mounted, &expected);
             assert_eq!(mounted.figure("errors"), 0, "{what}");

@@ -5,14 +5,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::mounted::{Mounted, passthrough_modes, skips_fuse};
-use common::{Bench, write_png};
+use common::{Bench, cached_files, write_png};
 
 const SHARD: &str = "chex-ray14/00";
 
@@ -111,9 +111,8 @@ fn a_cache_that_is_too_small_is_kept_within_its_limit() {
         wait_for("the limit", || mounted.figure("cache.bytes") <= LIMIT);
         assert!(mounted.figure("cache.evictions") > 0);
         wait_for("the limit on the disk", || {
-            let files = bench.path("cache/mount/files");
-            let size = |name: &String| fs::metadata(files.join(name)).map_or(0, |file| file.len());
-            common::files_below(&files).iter().map(size).sum::<u64>() <= LIMIT
+            let size = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
+            cached_files(&bench).iter().map(size).sum::<u64>() <= LIMIT
         });
         assert!(counts[2] <= counts[0] + 16, "open files grow: {counts:?}");
     }

@@ -169,6 +169,19 @@ impl Ran {
     }
 }
 
+/// The files of a bench's cache that are there now; they may be gone the next moment.
+pub fn cached_files(bench: &Bench) -> Vec<PathBuf> {
+    let Ok(shards) = fs::read_dir(bench.path("cache/mount/files")) else {
+        return Vec::new();
+    };
+    let files = |shard: fs::DirEntry| fs::read_dir(shard.path()).into_iter().flatten();
+    shards
+        .flatten()
+        .flat_map(files)
+        .map(|file| file.unwrap().path())
+        .collect()
+}
+
 /// All files below a folder as sorted paths relative to it.
 pub fn files_below(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, root: &Path, found: &mut Vec<String>) {

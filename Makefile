@@ -3,24 +3,30 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test check bench setup
+.PHONY: demo test check bench bench-mount setup test-setup
 
-# Builds machex, writes a synthetic sample of all ten datasets, renders it, and shows the tree.
+# Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
 demo: setup
 	cargo build --release --locked
+	-@$(MACHEX) unmount $(SAMPLE)/mnt 2>/dev/null
 	rm -rf $(SAMPLE)
 	$(MACHEX) sample $(SAMPLE)
 	$(MACHEX) check $(SAMPLE)/config.yml
-	$(MACHEX) materialize $(SAMPLE)/config.yml
+	mkdir $(SAMPLE)/mnt
+	$(MACHEX) mount $(SAMPLE)/config.yml $(SAMPLE)/mnt
 	@echo
-	@echo "The tree, $(SAMPLE)/machex:"
-	@find $(SAMPLE)/machex | sort | sed 's|^$(SAMPLE)/||' | awk 'NR <= 14; END { print "... " NR " entries" }'
+	@echo "The tree, $(SAMPLE)/mnt, of which nothing has been rendered yet:"
+	@find $(SAMPLE)/mnt | sort | sed 's|^$(SAMPLE)/||' | awk 'NR <= 14; END { print "... " NR " entries" }'
 	@echo
-	@echo "The first lines of an index:"
-	@head -n 6 $(SAMPLE)/machex/*/index.json | head -n 8
+	@echo "The first lines of an index, and an image that is rendered now:"
+	@head -n 6 $(SAMPLE)/mnt/chexpert/index.json
+	@cp $(SAMPLE)/mnt/chexpert/00/000000.jpg $(SAMPLE)/first.jpg && ls -l $(SAMPLE)/first.jpg
+	@echo
+	$(MACHEX) status $(SAMPLE)/mnt
+	$(MACHEX) unmount $(SAMPLE)/mnt
 
 # All tests. One mounts a small tmpfs, to fill it up; only root can.
-test: setup
+test: test-setup
 	@if [ "$$(id -u)" -ne 0 ]; then \
 		echo "not root: the test of a full disk is left out"; export MACHEX_SKIP_MOUNT=1; \
 	fi; \
@@ -35,5 +41,13 @@ check: setup
 bench: setup
 	cargo bench --locked
 
+# The figures of docs/performance.md for a mount.
+bench-mount: test-setup
+	cargo build --release --locked
+	$$(sh scripts/python-clients.sh target/python-clients) benches/mount.py $(MACHEX)
+
 setup:
 	@sh scripts/setup.sh
+
+test-setup:
+	@sh scripts/setup.sh test

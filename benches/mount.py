@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """The figures of docs/performance.md for a mount, taken in one run, side by side.
 
-    python3 -m venv venv && venv/bin/pip install pillow torch torchvision
-    cargo build --release && venv/bin/python benches/mount.py target/release/machex
+    make bench-mount
 
 As root, also with passthrough. Works in a temporary folder; nothing else is touched. --scale makes
 everything smaller or larger.

@@ -118,8 +118,10 @@ fn flip(path: &Path) {
     file.write_all(&[0x55, 0xaa, 0x55]).unwrap();
 }
 
+type Damage = fn(&Path);
+
 /// Ways to spoil a file of the cache.
-const DAMAGES: [(&str, fn(&Path)); 6] = [
+const DAMAGES: [(&str, Damage); 6] = [
     ("truncated", |path| {
         fs::File::options()
             .write(true)
@@ -181,7 +183,7 @@ fn a_book_that_is_lost_or_damaged_is_begun_anew() {
     }
     let (bench, expected) = bench("");
     let book = bench.path("cache/mount/book.sqlite");
-    let damages: [fn(&Path); 3] = [
+    let damages: [Damage; 3] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::write(path, vec![0x5a; 20_000]).unwrap(),
         |path| {

@@ -42,8 +42,7 @@ pub fn mounted_at(path: &Path) -> io::Result<Option<MountEntry>> {
     Ok(table
         .split(|byte| *byte == b'\n')
         .filter_map(MountEntry::parse)
-        .filter(|entry| entry.mountpoint == path)
-        .last())
+        .rfind(|entry| entry.mountpoint == path))
 }
 
 /// Blanks and the like are written as a backslash and three octal digits.

@@ -52,8 +52,11 @@ impl Known {
 
 /// What is known of the images of one dataset. Memory is taken a shard at a time.
 pub(super) struct KnownImages {
-    shards: Vec<Mutex<Option<Box<[Option<Known>]>>>>,
+    shards: Vec<Mutex<Option<Shard>>>,
 }
+
+/// One slot an image.
+type Shard = Box<[Option<Known>]>;
 
 impl KnownImages {
     /// Room for `len` images.

@@ -12,30 +12,38 @@ const LIMIT: usize = 64 << 20;
 
 /// The most recently used files, up to [`LIMIT`].
 pub(super) struct MemoryCache {
-    files: Mutex<(LruCache<ContentKey, Arc<[u8]>>, usize)>,
+    state: Mutex<State>,
+}
+
+struct State {
+    files: LruCache<ContentKey, Arc<[u8]>>,
+    /// Sum of their sizes.
+    bytes: usize,
 }
 
 impl MemoryCache {
     pub(super) fn new() -> Self {
         Self {
-            files: Mutex::new((LruCache::unbounded(), 0)),
+            state: Mutex::new(State {
+                files: LruCache::unbounded(),
+                bytes: 0,
+            }),
         }
     }
 
     pub(super) fn get(&self, key: ContentKey) -> Option<Arc<[u8]>> {
-        held(&self.files).0.get(&key).cloned()
+        held(&self.state).files.get(&key).cloned()
     }
 
     pub(super) fn put(&self, key: ContentKey, bytes: Arc<[u8]>) {
-        let mut files = held(&self.files);
-        let (files, held_bytes) = &mut *files;
-        *held_bytes += bytes.len();
-        if let Some(old) = files.put(key, bytes) {
-            *held_bytes -= old.len();
+        let mut state = held(&self.state);
+        state.bytes += bytes.len();
+        if let Some(old) = state.files.put(key, bytes) {
+            state.bytes -= old.len();
         }
-        while *held_bytes > LIMIT && files.len() > 1 {
-            if let Some((_, old)) = files.pop_lru() {
-                *held_bytes -= old.len();
+        while state.bytes > LIMIT && state.files.len() > 1 {
+            if let Some((_, old)) = state.files.pop_lru() {
+                state.bytes -= old.len();
             }
         }
     }
@@ -55,6 +63,6 @@ mod tests {
         assert!(cache.get(key(0)).is_none() && cache.get(key(1)).is_some());
         cache.put(key(9), vec![9; LIMIT + 1].into());
         assert!(cache.get(key(1)).is_none() && cache.get(key(9)).is_some());
-        assert_eq!(held(&cache.files).1, LIMIT + 1);
+        assert_eq!(held(&cache.state).bytes, LIMIT + 1);
     }
 }

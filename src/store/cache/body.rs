@@ -1,16 +1,12 @@
 //! The bytes of a finished file, wherever they are.
 
 use std::any::Any;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
-
-use super::order::Order;
-use crate::store::ContentKey;
-use crate::sync::held;
+use super::pin::Pin;
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -41,6 +37,15 @@ impl StoredFile {
             attachment: OnceLock::new(),
         }
     }
+}
+
+/// How far a read came that must not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadNow {
+    /// All of it is in the buffer.
+    Done,
+    /// It would have to wait for a disk.
+    WouldWait,
 }
 
 impl Body {
@@ -84,18 +89,7 @@ impl Body {
             }
         }
     }
-}
 
-/// How far a read came that must not wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadNow {
-    /// All of it is in the buffer.
-    Done,
-    /// It would have to wait for a disk.
-    WouldWait,
-}
-
-impl Body {
     /// Like [`Self::read_at`], but only if no disk has to be waited for.
     pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
         let Body::File { stored, .. } = self else {
@@ -112,70 +106,6 @@ impl Body {
             // Only part of it is in memory, or the file system cannot tell.
             _ => Ok(ReadNow::WouldWait),
         }
-    }
-}
-
-/// What changes with every change of a file, in one number. The change time cannot be set back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub fn of(metadata: &Metadata) -> Self {
-        let numbers = [
-            metadata.dev().cast_signed(),
-            metadata.ino().cast_signed(),
-            metadata.size().cast_signed(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
-            metadata.ctime(),
-            metadata.ctime_nsec(),
-        ];
-        let bytes: Vec<u8> = numbers
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect();
-        Self(xxh3_64(&bytes))
-    }
-}
-
-/// XXH3-64 of a file, read from its beginning.
-pub(super) fn checksum(file: &File) -> io::Result<u64> {
-    let mut sum = Xxh3::new();
-    let mut buffer = vec![0; 256 << 10];
-    let mut offset = 0;
-    loop {
-        match file.read_at(&mut buffer, offset) {
-            Ok(0) => return Ok(sum.digest()),
-            Ok(count) => {
-                sum.update(&buffer[..count]);
-                offset += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Keeps a file from being evicted.
-#[derive(Debug)]
-pub struct Pin {
-    order: Arc<Mutex<Order>>,
-    key: ContentKey,
-}
-
-impl Pin {
-    pub(super) fn new(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
-        held(order).pin(key);
-        Self {
-            order: Arc::clone(order),
-            key,
-        }
-    }
-}
-
-impl Drop for Pin {
-    fn drop(&mut self) {
-        held(&self.order).unpin(self.key);
     }
 }
 

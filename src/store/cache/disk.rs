@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::body::{Body, Fingerprint, Pin, StoredFile, checksum};
+use super::body::{Body, StoredFile};
 use super::book::{Book, FileRecord, is_damage};
+use super::fingerprint::{Fingerprint, checksum};
 use super::folder::{CacheFolder, remove};
 use super::order::{OlderFiles, Order};
+use super::pin::Pin;
 use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
 use crate::store::{ContentKey, Temporary, free_space};

@@ -11,9 +11,11 @@ mod body;
 mod book;
 mod disk;
 mod error;
+mod fingerprint;
 mod folder;
 mod memory;
 mod order;
+mod pin;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -25,10 +27,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use body::{Body, Fingerprint, ReadNow, StoredFile};
+pub use body::{Body, ReadNow, StoredFile};
 pub use book::FileRecord;
 pub use disk::open as open_file;
 pub use error::CacheError;
+pub use fingerprint::Fingerprint;
+pub use pin::Pin;
 pub use recent::RecentFiles;
 
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,0 +1,48 @@
+//! How a change of a file is noticed.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// What changes with every change of a file, in one number. The change time cannot be set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub fn of(metadata: &Metadata) -> Self {
+        let numbers = [
+            metadata.dev().cast_signed(),
+            metadata.ino().cast_signed(),
+            metadata.size().cast_signed(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        ];
+        let bytes: Vec<u8> = numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
+        Self(xxh3_64(&bytes))
+    }
+}
+
+/// XXH3-64 of a file, read from its beginning.
+pub(super) fn checksum(file: &File) -> io::Result<u64> {
+    let mut sum = Xxh3::new();
+    let mut buffer = vec![0; 256 << 10];
+    let mut offset = 0;
+    loop {
+        match file.read_at(&mut buffer, offset) {
+            Ok(0) => return Ok(sum.digest()),
+            Ok(count) => {
+                sum.update(&buffer[..count]);
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Open files are not evicted.
+
+use std::sync::{Arc, Mutex};
+
+use super::order::Order;
+use crate::store::ContentKey;
+use crate::sync::held;
+
+/// Keeps a file from being evicted.
+#[derive(Debug)]
+pub struct Pin {
+    order: Arc<Mutex<Order>>,
+    key: ContentKey,
+}
+
+impl Pin {
+    pub(super) fn new(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
+        held(order).pin(key);
+        Self {
+            order: Arc::clone(order),
+            key,
+        }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        held(&self.order).unpin(self.key);
+    }
+}

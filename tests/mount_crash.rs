@@ -177,6 +177,56 @@ fn drop_caches(_mounted: &Mounted) {
 }
 
 #[test]
+fn a_file_that_is_damaged_while_it_is_open_is_right_for_the_next_reader() {
+    if skips_fuse("damage of open files") {
+        return;
+    }
+    let (bench, expected) = bench("");
+    for passthrough in common::mounted::passthrough_modes() {
+        let mounted = Mounted::new(&bench, &["--passthrough", passthrough]);
+        let path = mounted.path(&image(0));
+        fs::metadata(&path).unwrap();
+        let held = fs::File::open(&path).unwrap();
+        cached_files(&bench).iter().for_each(|path| flip(path));
+        let mut poisoned = Vec::new();
+        std::io::Read::read_to_end(&mut &held, &mut poisoned).unwrap();
+        // While it is open: right, or an error.
+        if let Ok(bytes) = fs::read(&path) {
+            assert!(bytes == expected[0], "passthrough {passthrough}");
+        }
+        drop(held);
+        thread::sleep(Duration::from_millis(100));
+        assert!(
+            fs::read(&path).unwrap() == expected[0],
+            "passthrough {passthrough}"
+        );
+        drop(mounted);
+        fs::remove_dir_all(bench.path("cache/mount")).unwrap();
+    }
+}
+
+/// Whatever lies in the cache's folder, the limit is kept.
+#[test]
+fn strangers_in_the_cache_do_not_stop_eviction() {
+    if skips_fuse("strangers in the cache") {
+        return;
+    }
+    let (bench, expected) = bench("CACHE_SIZE: 64KiB\nCACHE_MIN_FREE: 0");
+    let files = bench.path("cache/mount/files");
+    drop(Mounted::new(&bench, &[]));
+    for name in [
+        "ab/ab000000000000000000000000000000/x",
+        "cd/.cd000000000000000000000000000000.00ff.tmp/x",
+    ] {
+        fs::create_dir_all(files.join(name)).unwrap();
+    }
+    fs::write(files.join("ef"), "not a folder").unwrap();
+    let mounted = Mounted::new(&bench, &[]);
+    check_all(&mounted, &expected);
+    assert!(mounted.figure("cache.evictions") > 0);
+}
+
+#[test]
 fn a_book_that_is_lost_or_damaged_is_begun_anew() {
     if skips_fuse("a damaged book") {
         return;

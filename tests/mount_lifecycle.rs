@@ -183,7 +183,17 @@ fn what_is_mounted_already_is_said_and_replaced_on_demand() {
         .expect_status(0);
     assert!(place.image() == place.expected());
     place.0.run(&["unmount", "mnt"]).expect_status(0);
+    // Also when somebody still has a file of it open.
     let mut third = Mounted::new(&place.0, &[]);
+    let _held = fs::File::open(third.path(IMAGE)).unwrap();
+    assert_eq!(third.end_by(Signal::KILL), None);
+    place
+        .0
+        .run(&["mount", "config.yml", "mnt", "--replace"])
+        .expect_status(0);
+    place.0.run(&["unmount", "mnt"]).expect_status(0);
+    let mut third = Mounted::new(&place.0, &[]);
+    let _held_too = fs::File::open(third.path(IMAGE)).unwrap();
     assert_eq!(third.end_by(Signal::KILL), None);
     place.0.run(&["unmount", "mnt"]).expect_status(0);
     assert!(place.is_empty());
@@ -246,6 +256,7 @@ fn a_place_that_cannot_be_mounted_on_is_explained() {
         ("nowhere", "mkdir -p"),
         ("file", "is not a folder"),
         ("raw", "CHEXRAY14_ROOT"),
+        ("raw/images", "lies in"),
         (".", "would cover"),
     ] {
         let ran = place

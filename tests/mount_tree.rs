@@ -291,6 +291,11 @@ fn attributes_tell_where_an_image_comes_from() {
         3
     );
     assert!(rustix::fs::getxattr(&image, "user.other", &mut names).is_err());
+    assert_eq!(
+        mounted.renders(),
+        0,
+        "to ask where an image comes from renders nothing"
+    );
     let space = rustix::fs::statvfs(&mounted.root).unwrap();
     assert!(space.f_files >= 2 && space.f_bavail == 0 && space.f_blocks > 0);
 }

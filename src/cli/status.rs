@@ -116,6 +116,13 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         status.queue, status.at_work, status.open_files
     )?;
     let cache = &status.cache;
+    if !cache.on_disk {
+        writeln!(
+            out,
+            "cache    {} cannot be written: a little is kept in memory",
+            cache.path
+        )?;
+    }
     writeln!(
         out,
         "cache    {}: {} of {} in {} files{}; {} evicted{}",

@@ -17,9 +17,10 @@ mod requests;
 mod xattr;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen};
 
@@ -35,6 +36,9 @@ use inode::{Inodes, Node};
 use linger::{After, Linger};
 
 pub use requests::MachexFilesystem;
+
+/// For how long the pages of a file that has changed are renewed at every opening.
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How finished files come to their readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -70,8 +74,8 @@ pub struct Tree {
     handles: Handles,
     notifier: OnceLock<Notifier>,
     linger: Linger,
-    /// Revisions of files of which the kernel has been told, where they are not the first.
-    told: Mutex<HashMap<u64, u32>>,
+    /// Revisions of files of which the kernel has been told, where they are not the first, and when.
+    told: Mutex<HashMap<u64, (u32, Instant)>>,
 }
 
 impl Tree {
@@ -250,13 +254,25 @@ impl Tree {
     }
 
     /// Whether what the kernel has of a file is still true. Of one that has changed, every opening
-    /// renews it: several that wait for the same file may be answered in any order.
+    /// renews it for a while: several that wait for the same file may be answered in any order.
     fn caching(&self, inode: u64, revision: u32) -> Caching {
         if revision == 0 {
             return Caching::Keep;
         }
-        let told = held(&self.told).insert(inode, revision);
-        if let (true, Some(notifier)) = (told != Some(revision), self.notifier.get()) {
+        let now = Instant::now();
+        let is_news = match held(&self.told).entry(inode) {
+            Entry::Occupied(told) if told.get().0 == revision => {
+                if told.get().1 + RENEWAL < now {
+                    return Caching::Keep;
+                }
+                false
+            }
+            entry => {
+                entry.insert_entry((revision, now));
+                true
+            }
+        };
+        if let (true, Some(notifier)) = (is_news, self.notifier.get()) {
             // Attributes only: to invalidate pages from here could wait for a read that waits for
             // this thread. The pages go since the file is opened without FOPEN_KEEP_CACHE.
             if let Err(error) = notifier.inval_inode(INodeNo(inode), -1, 0) {

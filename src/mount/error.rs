@@ -35,6 +35,16 @@ pub enum MountError {
         covered: PathBuf,
         what: &'static str,
     },
+    #[error(
+        "{mountpoint} lies in {folder} ({what}), which is needed to serve it; take another mount point",
+        mountpoint = mountpoint.display(),
+        folder = folder.display()
+    )]
+    Within {
+        mountpoint: PathBuf,
+        folder: PathBuf,
+        what: &'static str,
+    },
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]

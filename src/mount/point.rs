@@ -43,7 +43,9 @@ enum State {
 }
 
 fn state(path: &Path) -> Result<State, MountError> {
-    match fs::metadata(path) {
+    // The kernel may still have the attributes of the root of a mount whose process has gone.
+    let answer = rustix::fs::statvfs(path).map_err(io::Error::from);
+    match answer.and_then(|_| fs::metadata(path)) {
         Ok(metadata) if !metadata.is_dir() => Ok(State::NotAFolder),
         Ok(_) => match mounted_at(path).map_err(MountError::io(path))? {
             Some(entry) if entry.is_machex() => Ok(State::Mounted),
@@ -63,26 +65,39 @@ pub fn is_disconnected(error: &io::Error) -> bool {
     )
 }
 
-/// What is read while the mount is there must not lie below it. The materialized tree may: it is
-/// opened before.
+/// What is read while the mount is there must not lie below it, nor it in that. The materialized
+/// tree may: it is opened before.
 fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> {
     let state = StateFolder::of(&config.machex_path);
     let mut needed = vec![
-        (config.cache_path.as_path(), "CACHE_PATH"),
-        (state.path(), "the records of the materialized tree"),
+        (config.cache_path.clone(), "CACHE_PATH"),
+        (
+            state.path().to_owned(),
+            "the records of the materialized tree",
+        ),
     ];
     for tree in &config.trees {
-        needed.push((&tree.root, tree.dataset.root_key()));
-        needed.extend(tree.options.keys().filter_map(|name| {
-            let folder = tree.folder_option(name)?;
-            Some((folder, *name))
-        }));
+        let key = tree.dataset.root_key();
+        needed.extend(tree.folders().map(|folder| (folder.to_owned(), key)));
     }
-    for (covered, what) in needed {
-        if real_path(covered).starts_with(mountpoint) {
+    for (folder, what) in needed {
+        let real = real_path(&folder);
+        if real.starts_with(mountpoint) {
             return Err(MountError::Covers {
                 mountpoint: mountpoint.to_owned(),
-                covered: covered.to_owned(),
+                covered: folder,
+                what,
+            });
+        }
+        // A cache may have neighbours in its folder; nothing may be put over what is its own.
+        let own = match what {
+            "CACHE_PATH" => vec![real.join("mount"), real.join("catalogs")],
+            _ => vec![real],
+        };
+        if own.iter().any(|own| mountpoint.starts_with(own)) {
+            return Err(MountError::Within {
+                mountpoint: mountpoint.to_owned(),
+                folder,
                 what,
             });
         }

@@ -151,8 +151,8 @@ fn settings(config: &Config, allow_other: bool) -> fuser::Config {
         MountOption::NoDev,
         MountOption::NoExec,
         MountOption::NoAtime,
-        // The kernel compares modes and owners: no request for each access.
-        MountOption::DefaultPermissions,
+        // Not `DefaultPermissions`: for that the kernel asks for attributes before it opens a file or
+        // reads an extended attribute, which would mean to render it. Everything can be read anyway.
         // Not `Subtype`, which fuser drops when it mounts as root.
         MountOption::CUSTOM("subtype=machex".to_owned()),
         MountOption::FSName(source_name(&config.file)),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::mount::UnmountFlags;
 
 use super::holders::{Holder, holders};
-use super::{MountEntry, mounted_at};
+use super::{MountEntry, is_disconnected, mounted_at};
 use crate::serve::status::Status;
 
 /// How often a busy mount is tried.
@@ -81,8 +81,11 @@ pub fn unmount(path: &Path, how: UnmountHow) -> Result<(), UnmountError> {
         }
         Some(_) => {}
     }
-    let UnmountHow::Wait(limit) = how else {
-        return detach(path);
+    // Of a mount whose process has gone nothing can be read any more, whoever has it open.
+    let is_stale = rustix::fs::statvfs(path).is_err_and(|error| is_disconnected(&error.into()));
+    let limit = match how {
+        UnmountHow::Wait(limit) if !is_stale => limit,
+        _ => return detach(path),
     };
     let process = process_of(path);
     let deadline = Instant::now() + limit;

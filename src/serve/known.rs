@@ -43,7 +43,14 @@ impl Known {
         if let Some(before) = before {
             let other_bytes =
                 matches!((before.sum, self.sum), (Some(old), Some(new)) if old != new);
-            let differs = before.key != self.key || before.size != self.size || other_bytes;
+            // A file that was changed behind our back has been made again with the same bytes, but what
+            // the kernel read of it meanwhile may be wrong.
+            let other_file = matches!(
+                (before.place, self.place),
+                (Place::Compared(Some(old)), Place::Compared(Some(new))) if old != new
+            );
+            let differs =
+                before.key != self.key || before.size != self.size || other_bytes || other_file;
             self.revision = before.revision + u32::from(differs);
         }
         self

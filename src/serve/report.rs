@@ -61,6 +61,7 @@ impl Server {
             open_latency: self.stats.open_latency.summary(),
             cache: CacheStatus {
                 path: self.cache_path.display().to_string(),
+                on_disk: self.cache.is_on_disk(),
                 bytes: usage.bytes,
                 limit: self.cache_size,
                 files: usage.files,

@@ -67,6 +67,8 @@ pub struct Latency {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheStatus {
     pub path: String,
+    /// False if the folder cannot be written, so that everything is kept in memory only.
+    pub on_disk: bool,
     pub bytes: u64,
     pub limit: u64,
     pub files: usize,

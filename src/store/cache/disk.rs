@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::body::{Body, StoredFile};
 use super::book::{Book, FileRecord, is_damage};
 use super::fingerprint::{Fingerprint, checksum};
-use super::folder::{CacheFolder, remove};
+use super::folder::{CacheFolder, remove_or_log};
 use super::order::{OlderFiles, Order};
 use super::pin::Pin;
 use super::recent::RecentFiles;
@@ -121,8 +121,7 @@ impl DiskCache {
             tracing::warn!("{}: damaged; dropped and made again", path.display());
             held(&self.order).remove(key);
             self.recent.remove(key);
-            // One that cannot be removed is replaced by the rename of the new one.
-            let _ = fs::remove_file(&path);
+            remove_or_log(&path);
             return Ok(None);
         }
         let stored = Arc::new(StoredFile::new(file, record.size));
@@ -270,7 +269,7 @@ impl DiskCache {
                 // One that is being put now has its record, but perhaps not yet in this list.
                 Err(_) => {
                     if self.book.get(key).map_err(io::Error::other)?.is_none() {
-                        remove(&self.folder.file(key))?;
+                        remove_or_log(&self.folder.file(key));
                     }
                 }
             }

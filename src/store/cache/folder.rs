@@ -96,7 +96,7 @@ impl CacheFolder {
             if let Some(key) = key_of(name) {
                 keys.push(key);
             } else if is_ours(name) && !is_being_written(name) {
-                remove(&shard.join(name))?;
+                remove_or_log(&shard.join(name));
             }
         }
         Ok(keys)
@@ -106,7 +106,7 @@ impl CacheFolder {
     pub(super) fn clear(&self) -> io::Result<()> {
         for first in 0..=u8::MAX {
             for key in self.list(first)? {
-                remove(&self.file(key))?;
+                remove_or_log(&self.file(key));
             }
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -141,18 +141,30 @@ impl CacheFolder {
     }
 }
 
-/// Removes a file; one that is gone is fine.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+/// Removes a file, or an empty folder that somebody put in its place; one that is gone is fine.
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
+        removed => removed,
+    };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
+/// Like [`remove`], where one that cannot be removed is no reason to stop.
+pub(super) fn remove_or_log(path: &Path) {
+    if let Err(error) = remove(path) {
+        tracing::warn!("{}: cannot be removed: {error}", path.display());
+    }
+}
+
 /// The format of a folder that is marked; `None` for one that is empty.
 fn read_marker(path: &Path) -> Result<Option<u32>, CacheError> {
-    match fs::read_to_string(path.join(MARKER)) {
+    match fs::read(path.join(MARKER)) {
         Ok(text) => {
+            let text = String::from_utf8_lossy(&text);
             let digits = text.trim().rsplit(' ').next().unwrap_or_default();
             match digits.parse() {
                 Ok(format) if format > FORMAT => Err(CacheError::Newer {

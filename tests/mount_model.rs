@@ -101,6 +101,13 @@ impl World {
         mounted.path(&format!("chex-ray14/00/{number:06}.jpg"))
     }
 
+    fn wait_until_idle(&self) {
+        let mounted = self.mounted.as_ref().unwrap();
+        while mounted.figure("queue") + mounted.figure("at_work") > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Everything that is in the cache.
     fn evict_all(&self) {
         for path in cached_files(&self.bench) {
@@ -162,6 +169,8 @@ impl World {
             Step::Evict(number) => self.evict(number),
             Step::Touch(number) => self.set_modified(number),
             Step::Change { number, shade } => {
+                // What is being made ahead is of before, too.
+                self.wait_until_idle();
                 self.evict_all();
                 write_png(
                     &self.bench.small_source(number),

@@ -1,4 +1,4 @@
-//! One run at a time for each share of a tree.
+//! One run at a time for each share of a tree, and one process for a cache.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -86,7 +86,8 @@ impl Dataset for PadChest {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list = ",ImageID,ImageDir,StudyDate_DICOM,Projection,Report,Labels\n".to_owned();
+        let mut list =
+            ",ImageID,ImageDir,StudyDate_DICOM,PatientID,Projection,Report,Labels\n".to_owned();
         for image in sample.images() {
             let key = format!("{:039}_{:06x}.png", u64::from(image) * 7919 + 1, image);
             let projection = ["PA", "L", "AP", "AP_horizontal"][image as usize % 4];
@@ -99,8 +100,10 @@ impl Dataset for PadChest {
                 },
             )?;
             list += &format!(
-                "{image},{key},{},20140915,{projection},\"sin hallazgos, normal\",['normal']\n",
-                image % 50
+                "{image},{key},{},20140915,{:039},{projection},\"sin hallazgos, normal\",['normal']\n",
+                image % 50,
+                // Three images of every two patients.
+                u64::from(image * 2 / 3) * 7907 + 1
             );
         }
         sample.text(LIST, &list)

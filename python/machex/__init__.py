@@ -1,0 +1,80 @@
+"""Ten public chest X-ray datasets as one uniform tree, for Python.
+
+::
+
+    import machex
+
+    with machex.mount("config.yml") as root:
+        data = machex.MaCheXDataset(root)
+        image = data[0]["img"]
+
+* :class:`ChestXrayDataset`, :class:`MaCheXDataset`: PyTorch datasets over one, and over all.
+* :func:`load_index`: the index of a dataset as columns, without PyTorch.
+* :func:`mount`: the tree for the time of a ``with`` block.
+* :func:`split_by_patient`, :func:`patient_id`: so that train and validation share no patient.
+* :data:`LABELS`: the findings of a ``class_label``, in order.
+
+Nothing is imported before it is used: ``import machex`` loads neither PyTorch nor NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from machex.errors import ImageError, MachexError, ProgramError, TreeError
+from machex.labels import LABELS
+
+if TYPE_CHECKING:
+    from machex.datasets import ChestXrayDataset, MaCheXDataset
+    from machex.index import Index, list_datasets, load_index
+    from machex.mounting import Mount, mount
+    from machex.patients import patient_id, split_by_patient
+    from machex.program import find_program
+
+__all__ = [
+    "LABELS",
+    "ChestXrayDataset",
+    "ImageError",
+    "Index",
+    "MaCheXDataset",
+    "MachexError",
+    "Mount",
+    "ProgramError",
+    "TreeError",
+    "find_program",
+    "list_datasets",
+    "load_index",
+    "mount",
+    "patient_id",
+    "split_by_patient",
+]
+
+_MODULES = {
+    "ChestXrayDataset": "datasets",
+    "MaCheXDataset": "datasets",
+    "Index": "index",
+    "list_datasets": "index",
+    "load_index": "index",
+    "Mount": "mounting",
+    "mount": "mounting",
+    "patient_id": "patients",
+    "split_by_patient": "patients",
+    "find_program": "program",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("machex")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'machex' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"machex.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

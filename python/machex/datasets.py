@@ -1,0 +1,222 @@
+"""PyTorch datasets over a tree, materialized or mounted.
+
+The constructors, lengths and items are those of the original's ``dataset.py``, so that its users
+change one import; :data:`FIELDS` and ``mode`` are new.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machex.index import Index, PathLike, check_dataset, list_datasets, load_index
+from machex.patients import split_by_patient
+
+try:
+    import torch
+    from torch.utils.data import ConcatDataset, Dataset, Subset
+
+    from machex.images import MODES, read_image
+except ImportError as missing:
+    raise ImportError(
+        f"the datasets need PyTorch and Pillow ({missing}): pip install 'machex[torch]'; "
+        "machex.load_index does without"
+    ) from missing
+
+#: What an item can hold.
+FIELDS: tuple[str, ...] = ("img", "key", "class_label", "report", "dataset", "path")
+
+Item = dict[str, Any]
+Transforms = Optional[Callable[[Any], Any]]
+
+
+class ChestXrayDataset(Dataset[Item]):
+    """The images of one dataset.
+
+    Args:
+        root: the folder of the dataset, such as ``/mnt/machex/mimic``.
+        transforms: from a Pillow image to what ``img`` shall be; torchvision's ``ToTensor`` by
+            default: float32 in [0, 1], of shape (3, 1024, 1024), or (1, 1024, 1024) in mode "L".
+        fields: what an item holds, of :data:`FIELDS`:
+
+            * ``img``: the transformed image;
+            * ``key``: what identifies it in its dataset (str);
+            * ``class_label``: float32 of shape (13,): 1 positive, -1 negative, 0 uncertain or not
+              mentioned, in the order of :data:`machex.LABELS`. With it comes
+              ``class_label_mask``, a bool of the same shape: false where an image has no labels,
+              whose ``class_label`` is zeros;
+            * ``report``: free text (str), empty where there is none;
+            * ``dataset``: name of the dataset (str);
+            * ``path``: of the image (str).
+        mode: ``"L"`` for one channel, decoded from the luma of the JPEG alone, which is faster;
+            ``"RGB"`` for three. By default as the file has it, which is three.
+
+    Raises:
+        TreeError: when ``root`` is no such folder.
+    """
+
+    #: Name of the dataset.
+    dataset: str
+    #: The ids of the images, such as ``"000123"``. A subclass may put a selection in its place.
+    keys: Sequence[str]
+
+    def __init__(
+        self,
+        root: PathLike,
+        transforms: Transforms = None,
+        *,
+        fields: Iterable[str] = ("img",),
+        mode: str | None = None,
+    ) -> None:
+        self.root = root
+        self.fields = _checked_fields(fields)
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        self.mode = mode
+        #: The columns of ``index.json``.
+        self.index: Index = load_index(root)
+        self.dataset = self.index.dataset
+        self.keys = self.index.ids
+        needs_default = transforms is None and "img" in self.fields
+        self.transforms = _to_tensor() if needs_default else transforms
+
+    @property
+    def index_dict(self) -> Mapping[str, dict[str, Any]]:
+        """The entries of ``index.json`` by id, as the original's attribute of this name."""
+        return self.index.entries
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, idx: int) -> Item:
+        row = self.index.find(self.keys[idx])
+        item: Item = {}
+        for field in self.fields:
+            self._fill(item, field, row)
+        return item
+
+    def split(
+        self,
+        fractions: Sequence[float] = (0.9, 0.1),
+        *,
+        seed: int = 0,
+        patient_lists: Mapping[str, PathLike] | None = None,
+    ) -> list[Subset[Item]]:
+        """Shares in which no patient is twice; see :func:`machex.split_by_patient`."""
+        shares = split_by_patient(self.index, fractions, seed=seed, patient_lists=patient_lists)
+        share_of_row = np.full(len(self.index), -1)
+        for share, rows in enumerate(shares):
+            share_of_row[rows] = share
+        own = share_of_row[self._rows()]
+        return [_subset(self, np.flatnonzero(own == share)) for share in range(len(shares))]
+
+    def _rows(self) -> NDArray[np.intp]:
+        """The rows of :attr:`keys`."""
+        if self.keys is self.index.ids:
+            return np.arange(len(self.index))
+        return np.array([self.index.find(image_id) for image_id in self.keys], np.intp)
+
+    def _fill(self, item: Item, field: str, row: int) -> None:
+        index = self.index
+        if field == "img":
+            image = read_image(index, row, self.mode)
+            item["img"] = image if self.transforms is None else self.transforms(image)
+        elif field == "class_label":
+            label = torch.from_numpy(index.class_labels[row].astype(np.float32))
+            item["class_label"] = label
+            item["class_label_mask"] = torch.full(label.shape, bool(index.has_label[row]))
+        elif field == "report":
+            item["report"] = index.reports[row] or ""
+        elif field == "key":
+            item["key"] = index.keys[row]
+        elif field == "dataset":
+            item["dataset"] = index.dataset
+        else:
+            item["path"] = index.paths[row]
+
+
+class MaCheXDataset(Dataset[Item]):
+    """The images of all datasets of a tree, in the sorted order of the datasets' names.
+
+    Args:
+        root: the tree, such as ``/mnt/machex``.
+        transforms, fields, mode: see :class:`ChestXrayDataset`.
+        datasets: names of those to take, in any order; all by default.
+
+    Raises:
+        TreeError: when ``root`` is no tree, or has no such dataset, or one without an index.
+    """
+
+    #: All of them, one after the other.
+    ds: ConcatDataset[Item]
+    #: One for each dataset.
+    datasets: list[ChestXrayDataset]
+
+    def __init__(
+        self,
+        root: PathLike,
+        transforms: Transforms = None,
+        *,
+        fields: Iterable[str] = ("img",),
+        mode: str | None = None,
+        datasets: Iterable[str] | None = None,
+    ) -> None:
+        self.root = root
+        if isinstance(datasets, str):
+            raise TypeError(f"datasets must be a list of names: [{datasets!r}]")
+        names = list_datasets(root) if datasets is None else sorted(set(datasets))
+        if not names:
+            raise ValueError("datasets must name at least one")
+        for name in names:
+            check_dataset(root, name)
+        fields = _checked_fields(fields)
+        self.datasets = [
+            ChestXrayDataset(os.path.join(root, name), transforms, fields=fields, mode=mode)
+            for name in names
+        ]
+        self.ds = ConcatDataset(self.datasets)
+
+    def __len__(self) -> int:
+        return len(self.ds)
+
+    def __getitem__(self, idx: int) -> Item:
+        item: Item = self.ds[idx]
+        return item
+
+    def split(
+        self,
+        fractions: Sequence[float] = (0.9, 0.1),
+        *,
+        seed: int = 0,
+        patient_lists: Mapping[str, PathLike] | None = None,
+    ) -> list[Subset[Item]]:
+        """Shares in which no patient is twice; see :func:`machex.split_by_patient`."""
+        indexes = [one.index for one in self.datasets]
+        shares = split_by_patient(indexes, fractions, seed=seed, patient_lists=patient_lists)
+        return [_subset(self, rows) for rows in shares]
+
+
+def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(fields, str):
+        raise TypeError(f"fields must be a list of names: [{fields!r}]")
+    fields = tuple(fields)
+    for field in fields:
+        if field not in FIELDS:
+            raise ValueError(f"there is no field {field!r}, but {', '.join(FIELDS)}")
+    return fields
+
+
+def _to_tensor() -> Callable[[Any], Any]:
+    # Takes a second to import, for those who bring transforms of their own.
+    from torchvision.transforms import ToTensor
+
+    return ToTensor()  # type: ignore[no-any-return]
+
+
+def _subset(dataset: Dataset[Item], rows: NDArray[np.intp]) -> Subset[Item]:
+    # An array is a tenth of a list, and is what goes to each worker.
+    return Subset(dataset, rows)  # type: ignore[arg-type]

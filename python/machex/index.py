@@ -1,0 +1,361 @@
+"""The index of a dataset as columns: compact, and shared with worker processes."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Union, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machex.entries import read_entries
+from machex.errors import TreeError, is_mount_gone
+from machex.labels import LABELS
+from machex.shared import ArrayWriter, GoneError, Handle, SharedArrays
+from machex.texts import Texts, TextWriter
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+#: Anything that names a file or folder.
+PathLike = Union[str, "os.PathLike[str]"]
+
+INDEX_NAME = "index.json"
+
+_NO_LABEL = (0,) * len(LABELS)
+
+
+class Index:
+    """The images of one dataset, in the order of its ``index.json``.
+
+    All columns have ``len(index)`` rows. They lie in memory once, however many processes a data
+    loader starts: an index that is pickled sends where they are.
+    """
+
+    #: Folder of the dataset.
+    root: Path
+    #: Its name, such as ``mimic``.
+    dataset: str
+    #: Image numbers of six digits, such as ``"000123"``.
+    ids: Sequence[str]
+    #: What identifies each image in its dataset.
+    keys: Sequence[str]
+    #: Where each image is now, whatever place the index was written for.
+    paths: Sequence[str]
+    #: Free-text reports; ``None`` where the dataset has none.
+    reports: Sequence[str | None]
+    #: ``(n, 13)`` int8 in the order of :data:`machex.LABELS`; zeros where an image has no labels.
+    class_labels: NDArray[np.int8]
+    #: ``(n,)`` bool: whether an image has labels at all.
+    has_label: NDArray[np.bool_]
+    #: Each image as it stands in ``index.json``, by id, made when it is asked for.
+    entries: Mapping[str, dict[str, Any]]
+
+    def __init__(self, root: Path, arrays: SharedArrays, written_below: str) -> None:
+        """Use :func:`load_index`. ``written_below`` is the folder that the file's paths name."""
+        self.root = root
+        self.dataset = root.name
+        self._arrays = arrays
+        self._written_below = written_below
+        self._numbers: NDArray[np.uint32] = arrays["number"]
+        self._by_number = _sorter(self._numbers)
+        self.class_labels = arrays["label"].reshape(-1, len(LABELS))
+        self.has_label = arrays["has_label"]
+        self.ids = _Column(len(self), self._id)
+        # A key is text in every entry: that was checked when the index was read.
+        self.keys = cast("Sequence[str]", Texts(arrays, "key"))
+        self.reports = Texts(arrays, "report")
+        self._other_paths = Texts(arrays, "path") if "path.text" in arrays else None
+        self._below = self._find_images()
+        self.paths = _Column(len(self), self._path)
+        self.entries = _Entries(self)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"<machex.Index {self.dataset}: {len(self):,} images in {self.root}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.root, self._arrays.handle(), self._written_below)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, however many processes share them."""
+        return self._arrays.nbytes
+
+    def find(self, image_id: str) -> int:
+        """The row of an id.
+
+        Raises:
+            KeyError: when no image has it.
+        """
+        is_id = len(image_id) == 6 and image_id.isascii() and image_id.isdigit()
+        if is_id:
+            # Of the column's own type: with another, NumPy converts the whole column first.
+            number = np.uint32(int(image_id))
+            at = int(np.searchsorted(self._numbers, number, sorter=self._by_number))
+            row = at if self._by_number is None else int(self._by_number[min(at, len(self) - 1)])
+            if row < len(self) and self._numbers[row] == number:
+                return row
+        raise KeyError(image_id)
+
+    def entry(self, row: int) -> dict[str, Any]:
+        """One image as it stands in ``index.json``, with the path where it is now."""
+        entry: dict[str, Any] = {"path": self.paths[row], "key": self.keys[row]}
+        if self.has_label[row]:
+            entry["class_label"] = self.class_labels[row].tolist()
+        report = self.reports[row]
+        if report is not None:
+            entry["report"] = report
+        return entry
+
+    def patient_ids(self, patient_list: PathLike | None = None) -> list[str | None]:
+        """Which patient each image is of; ``None`` where nothing tells.
+
+        Args:
+            patient_list: the CSV that tells it, for datasets whose keys do not (PadChest). On a
+                mount it is found by itself.
+
+        Raises:
+            TreeError: when such a CSV is needed and not found.
+        """
+        from machex.patients import patients_of
+
+        return patients_of(self, patient_list)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame with a column for each finding (``Int8``, ``<NA>`` without labels)."""
+        from machex.tables import to_pandas
+
+        return to_pandas(self)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """A table whose texts are the memory of this index, not copies."""
+        from machex.tables import to_arrow
+
+        return to_arrow(self)
+
+    def _id(self, row: int) -> str:
+        return f"{self._numbers[row]:06}"
+
+    def _path(self, row: int) -> str:
+        other = self._other_paths[row] if self._other_paths is not None else None
+        if other is not None:
+            return os.path.join(self.root, other)
+        image_id = self._id(row)
+        return f"{self._below}/{image_id[:2]}/{image_id}.jpg"
+
+    def _find_images(self) -> str:
+        """The folder of the shards: beside the index, since trees are moved and mounted elsewhere;
+        where the file says, if there are none beside it."""
+        here = str(self.root)
+        if len(self) == 0 or os.path.isdir(os.path.join(here, self._id(0)[:2])):
+            return here
+        return self._written_below if os.path.isdir(self._written_below) else here
+
+
+class _Column(Sequence[str]):
+    """Texts that are made when they are asked for."""
+
+    def __init__(self, length: int, text_of: Callable[[int], str]) -> None:
+        self._rows = range(length)
+        self._text_of = text_of
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._text_of(row) for row in self._rows[at]]
+        return self._text_of(self._rows[at])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._text_of, self._rows)
+
+
+class _Entries(Mapping[str, "dict[str, Any]"]):
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __getitem__(self, image_id: str) -> dict[str, Any]:
+        return self._index.entry(self._index.find(image_id))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index.ids)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+
+def _sorter(numbers: NDArray[np.uint32]) -> NDArray[np.intp] | None:
+    """What sorts the numbers, where they are not sorted already."""
+    if bool(np.all(numbers[:-1] < numbers[1:])):
+        return None
+    return np.argsort(numbers, kind="stable")
+
+
+def _restore(root: Path, handle: Handle, written_below: str) -> Index:
+    try:
+        return Index(root, SharedArrays.attach(handle), written_below)
+    except GoneError:
+        return load_index(root)
+
+
+def load_index(root: PathLike, dataset: str | None = None) -> Index:
+    """Reads the index of one dataset.
+
+    Args:
+        root: a tree, materialized or mounted; or the folder of a dataset.
+        dataset: name of the dataset's folder in the tree; ``None`` when ``root`` is that folder.
+
+    Raises:
+        TreeError: when there is no such dataset, or its index cannot be used.
+    """
+    if dataset is not None:
+        check_dataset(root, dataset)
+    folder = Path(os.path.abspath(root if dataset is None else os.path.join(root, dataset)))
+    path = folder / INDEX_NAME
+    try:
+        return Index(folder, *_read(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise TreeError(_why_no_index(folder)) from None
+    except OSError as error:
+        raise TreeError(f"{path} cannot be read: {_words(error, folder)}") from error
+
+
+def list_datasets(root: PathLike) -> list[str]:
+    """The datasets of a tree, sorted by the names of their folders.
+
+    Raises:
+        TreeError: when ``root`` is no MaCheX tree.
+    """
+    root = os.path.abspath(root)
+    try:
+        with os.scandir(root) as items:
+            folders = sorted(item.name for item in items if item.is_dir())
+        # A listing, since a mount would write the index to answer whether it is there.
+        has_index = [name for name in folders if INDEX_NAME in os.listdir(os.path.join(root, name))]
+    except FileNotFoundError:
+        raise TreeError(f"{root} does not exist") from None
+    except OSError as error:
+        raise TreeError(f"{root} cannot be read: {_words(error, Path(root))}") from error
+    if os.path.isfile(os.path.join(root, INDEX_NAME)):
+        raise TreeError(
+            f"{root} is the folder of one dataset; the tree is {os.path.dirname(root)} "
+            "(for one dataset: machex.ChestXrayDataset, or machex.load_index without a name)"
+        )
+    if not has_index:
+        raise TreeError(
+            f"{root} is no MaCheX tree: none of its {len(folders)} folders has an {INDEX_NAME}; "
+            "is it mounted? (machex mount CONFIG MOUNTPOINT)"
+        )
+    # One without an index is named all the same, so that it is missed and not left out unseen.
+    return [name for name in folders if not name.startswith(".")]
+
+
+def check_dataset(root: PathLike, dataset: str) -> None:
+    """Checks that a tree has a dataset.
+
+    Raises:
+        TreeError: when it has not, or is no tree; names those that it has.
+    """
+    names = list_datasets(root)
+    if dataset not in names:
+        close = get_close_matches(dataset, names, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
+
+
+def _why_no_index(folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder} does not exist"
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    names = [item.name for item in folder.iterdir() if (item / INDEX_NAME).exists()]
+    if names:
+        return (
+            f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(sorted(names))}); "
+            "for all of it: machex.MaCheXDataset"
+        )
+    return (
+        f"{folder} has no {INDEX_NAME}: it is no dataset of a MaCheX tree, or not finished yet "
+        "(machex materialize writes the index last); to do without it, name the others: "
+        "datasets=[...]"
+    )
+
+
+def _words(error: OSError, folder: Path) -> str:
+    if is_mount_gone(error):
+        return f"the mount's process has gone; mount it again with --replace ({folder})"
+    if error.errno == errno.EIO:
+        return f"{error.strerror}; on a mount, its log and machex status say why"
+    return error.strerror or str(error)
+
+
+def _read(path: Path) -> tuple[SharedArrays, str]:
+    """The columns of an index file, and the folder that its paths name."""
+    writer = ArrayWriter()
+    reports_start = writer.begin()
+    # Reports are most of the bytes, and go where they stay; the rest is small.
+    reports = TextWriter(writer.file)
+    keys, others = TextWriter(io.BytesIO()), TextWriter(io.BytesIO())
+    numbers, labels, has_label = array("I"), array("b"), bytearray()
+    written_below: str | None = None
+    for image_id, entry in read_entries(path):
+        try:
+            if len(image_id) != 6 or not (image_id.isascii() and image_id.isdigit()):
+                raise ValueError("its name is not an image number of six digits")
+            numbers.append(int(image_id))
+            keys.append(_text(entry, "key"))
+            label = entry.get("class_label")
+            labels.extend(_NO_LABEL if label is None else _label(label))
+            has_label.append(label is not None)
+            reports.append(None if entry.get("report") is None else _text(entry, "report"))
+            written = _text(entry, "path")
+            tail = f"/{image_id[:2]}/{image_id}.jpg"
+            if written_below is None and written.endswith(tail):
+                written_below = written[: -len(tail)]
+            is_usual = written_below is not None and written == written_below + tail
+            others.append(None if is_usual else written)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise TreeError(f"{path} is damaged: entry {image_id!r}: {error}") from None
+    writer.end("report.text", reports_start, "u1")
+    reports.add_ends(writer, "report")
+    writer.add("key.text", cast("io.BytesIO", keys.sink).getbuffer(), "u1")
+    keys.add_ends(writer, "key")
+    if any(others.is_there):
+        writer.add("path.text", cast("io.BytesIO", others.sink).getbuffer(), "u1")
+        others.add_ends(writer, "path")
+    writer.add("number", numbers, "<u4")
+    writer.add("label", labels, "i1")
+    writer.add("has_label", has_label, "?")
+    if len(np.unique(np.array(numbers, "<u4"))) != len(numbers):
+        raise TreeError(f"{path} is damaged: two entries have the same name")
+    return writer.finish(), written_below or ""
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text")
+    return value
+
+
+def _label(value: Any) -> list[int]:
+    if not isinstance(value, list) or len(value) != len(LABELS):
+        raise ValueError(f"class_label must be {len(LABELS)} whole numbers")
+    return value

@@ -1,0 +1,172 @@
+"""Which patient an image is of, and splits in which no patient is on two sides.
+
+The one place of this package that knows datasets by name: what tells the patient differs.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machex.errors import TreeError
+
+if TYPE_CHECKING:
+    from machex.index import Index, PathLike
+
+#: Where the patient stands in a key, by the dataset's folder.
+_IN_KEY: Mapping[str, re.Pattern[str]] = {
+    # 00000001_000.png
+    "chex-ray14": re.compile(r"^(\d+)_"),
+    # train/patient00001/study1/view1_frontal.jpg
+    "chexpert": re.compile(r"(?:^|/)patient(\d+)/"),
+    # files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg
+    "mimic": re.compile(r"(?:^|/)p\d\d/p(\d+)/"),
+    # images/id_0024603b-e23ac5f7-dba52d4d-0a9fe3a4-2b4b1f0e/Study_.../image-....png
+    "brax": re.compile(r"(?:^|/)id_([^/]+)/"),
+    # CXR1_1_IM-0001-3001.png: the number of the report, of which every patient has one
+    "openi": re.compile(r"^CXR(\d+)_"),
+}
+
+
+class _PatientList(NamedTuple):
+    """A CSV that tells the patients."""
+
+    name: str
+    image: str
+    patient: str
+
+
+#: The CSVs of datasets whose keys do not tell it.
+_IN_LIST: Mapping[str, _PatientList] = {
+    "padchest": _PatientList(
+        "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", "ImageID", "PatientID"
+    ),
+}
+
+#: A list lies in one of so many folders above an image.
+_LEVELS = 3
+
+
+def patient_id(dataset: str, key: str) -> str | None:
+    """The patient that a key names; ``None`` where it names none.
+
+    ``dataset`` is the folder's name, such as ``mimic``. An id is unique in its dataset only.
+    """
+    pattern = _IN_KEY.get(dataset)
+    match = pattern.search(key) if pattern else None
+    return match[1] if match else None
+
+
+def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str | None]:
+    """See :meth:`machex.Index.patient_ids`."""
+    listed = _IN_LIST.get(index.dataset)
+    if listed is None:
+        return [patient_id(index.dataset, key) for key in index.keys]
+    path = Path(patient_list) if patient_list is not None else _find_list(index, listed)
+    patients = _read_list(path, listed)
+    return [patients.get(key) for key in index.keys]
+
+
+def _find_list(index: Index, listed: _PatientList) -> Path:
+    """The list beside the sources, of which a mount tells where they are."""
+    try:
+        attribute = os.getxattr(index.paths[0], "user.machex.source")
+        source = Path(os.fsdecode(attribute))
+    except (OSError, IndexError):
+        source = Path()
+    for folder in source.parents[:_LEVELS]:
+        for name in (listed.name, f"{listed.name}.gz"):
+            if (folder / name).is_file():
+                return folder / name
+    raise TreeError(
+        f"{index.dataset}: its keys do not tell the patients, and {listed.name} is not beside its "
+        f"images; say where it is: patient_lists={{{index.dataset!r}: '/path/to/{listed.name}'}} "
+        "(patient_list='...' for one dataset)"
+    )
+
+
+def _read_list(path: Path, listed: _PatientList) -> dict[str, str]:
+    # Reports in a cell can be longer than what the module takes by default.
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = csv.reader(file)
+            head = next(rows, [])
+            missing = [name for name in (listed.image, listed.patient) if name not in head]
+            if missing:
+                raise TreeError(f"{path} has no column {missing[0]!r}")
+            image, patient = head.index(listed.image), head.index(listed.patient)
+            last = max(image, patient)
+            return {row[image]: row[patient] for row in rows if len(row) > last and row[patient]}
+    except (OSError, EOFError, csv.Error) as error:
+        raise TreeError(f"{path} cannot be read: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def split_by_patient(
+    indexes: Index | Sequence[Index],
+    fractions: Sequence[float] = (0.9, 0.1),
+    *,
+    seed: int = 0,
+    patient_lists: Mapping[str, PathLike] | None = None,
+) -> list[NDArray[np.intp]]:
+    """Shares images out so that no patient is in two shares.
+
+    A patient's share follows from ``seed``, the dataset and the patient alone: it stays the same
+    when other datasets or lateral views are added. So shares have their sizes only about. An image
+    of which nothing tells the patient counts as a patient of its own.
+
+    Patients are told apart within a dataset. RSNA and SIIM-ACR are drawn from ChestX-ray14 under
+    other names: do not train on one and validate on another of these three.
+
+    Args:
+        indexes: one index, or several; rows count on from one to the next, as in
+            :class:`machex.MaCheXDataset`.
+        fractions: of each share; they add up to at most 1.
+        seed: another seed, other shares.
+        patient_lists: CSVs that tell the patients, by dataset; see :meth:`Index.patient_ids`.
+
+    Returns:
+        The rows of each share, ascending.
+    """
+    if not all(fraction >= 0 for fraction in fractions) or sum(fractions) > 1 + 1e-9:
+        raise ValueError(f"fractions must be positive and add up to at most 1: {fractions}")
+    places = np.empty(0)
+    for index in indexes if isinstance(indexes, Sequence) else [indexes]:
+        patients = patients_of(index, (patient_lists or {}).get(index.dataset))
+        places = np.append(places, _places(seed, index, patients))
+    bounds = np.cumsum([0.0, *fractions])
+    # What rounding leaves over between shares that add up to 1 is of the last.
+    bounds[-1] = 1.0 if bounds[-1] > 1 - 1e-9 else bounds[-1]
+    return [
+        np.flatnonzero((low <= places) & (places < high))
+        for low, high in zip(bounds[:-1], bounds[1:])
+    ]
+
+
+def _places(seed: int, index: Index, patients: Sequence[str | None]) -> NDArray[np.float64]:
+    """A number from 0 to below 1 for each image, the same for all of a patient."""
+    known: dict[str, float] = {}
+    places = np.empty(len(index))
+    for row, patient in enumerate(patients):
+        name = f"key {index.keys[row]}" if patient is None else f"patient {patient}"
+        place = known.get(name)
+        if place is None:
+            content = f"{seed} {index.dataset} {name}".encode("utf-8", "surrogatepass")
+            digest = blake2b(content, digest_size=8).digest()
+            # 53 bits are what a double holds: none is rounded up to 1.
+            place = known[name] = (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+        places[row] = place
+    return places

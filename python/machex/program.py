@@ -1,0 +1,66 @@
+"""The program ``machex``, which the same package installs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from machex.errors import MachexError, ProgramError
+
+_NAME = "machex"
+
+
+def find_program() -> Path:
+    """Where the program is: beside this interpreter, or wherever else pip put it.
+
+    Raises:
+        MachexError: when it is nowhere.
+    """
+    for folder in _folders():
+        path = Path(folder) / _NAME
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    found = shutil.which(_NAME)
+    if found is not None:
+        return Path(found)
+    raise MachexError(
+        f"the program {_NAME} is neither in {sysconfig.get_path('scripts')} nor on PATH: "
+        "install the package again, with pip install --force-reinstall machex"
+    )
+
+
+def _folders() -> Iterator[str]:
+    """Folders into which pip installs programs, the likeliest first."""
+    yield sysconfig.get_path("scripts")
+    yield os.path.dirname(sys.executable)
+    yield sysconfig.get_path("scripts", scheme="posix_user")
+    # `pip install --target DIR` and `--prefix DIR` put programs into `bin` near the package.
+    package = Path(__file__).resolve().parent
+    yield str(package.parent / "bin")
+    yield str(package.parents[3] / "bin") if len(package.parents) > 3 else ""
+
+
+def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
+    """Runs the program to its end and returns what it printed.
+
+    Raises:
+        ProgramError: with the program's message, when it does not end well.
+    """
+    command = [str(find_program()), *(os.fspath(argument) for argument in arguments)]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        message = done.stderr.strip() or f"machex ended with status {done.returncode}"
+        raise ProgramError(message)
+    return done.stdout

@@ -1,0 +1,65 @@
+"""A column of texts, as Arrow has it: all in one buffer, and where each ends."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Optional, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machex.shared import ArrayWriter, SharedArrays
+
+# JSON can hold lone surrogates, which UTF-8 cannot; the original's loader takes them.
+_ERRORS = "surrogatepass"
+
+
+class TextWriter:
+    """Collects a column; ``None`` is no text."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self.sink = sink
+        self.ends = array("q", [0])
+        self.is_there = bytearray()
+
+    def append(self, text: str | None) -> None:
+        content = b"" if text is None else text.encode("utf-8", _ERRORS)
+        self.sink.write(content)
+        self.ends.append(self.ends[-1] + len(content))
+        self.is_there.append(text is not None)
+
+    def add_ends(self, writer: ArrayWriter, name: str) -> None:
+        """Adds what is not the texts themselves."""
+        writer.add(f"{name}.ends", self.ends, "<i8")
+        writer.add(f"{name}.there", self.is_there, "?")
+
+
+class Texts(Sequence[Optional[str]]):
+    """The texts of a column; ``None`` where there is none."""
+
+    def __init__(self, arrays: SharedArrays, name: str) -> None:
+        self.content: NDArray[np.uint8] = arrays[f"{name}.text"]
+        #: Where each text begins, and where the last one ends.
+        self.ends: NDArray[np.int64] = arrays[f"{name}.ends"]
+        self.is_there: NDArray[np.bool_] = arrays[f"{name}.there"]
+
+    def __len__(self) -> int:
+        return len(self.is_there)
+
+    @overload
+    def __getitem__(self, at: int) -> str | None: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str | None]: ...
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self[row] for row in range(*at.indices(len(self)))]
+        row = range(len(self))[at]
+        if not self.is_there[row]:
+            return None
+        return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode("utf-8", _ERRORS)
+
+    def __iter__(self) -> Iterator[str | None]:
+        return (self[row] for row in range(len(self)))

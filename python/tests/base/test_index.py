@@ -1,0 +1,246 @@
+"""Indexes as columns: what is in index.json, wherever the tree is now."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import machex
+from machex import TreeError, load_index
+from machex.shared import GoneError, SharedArrays
+
+DATASETS = [
+    "brax",
+    "chex-ray14",
+    "chexpert",
+    "mimic",
+    "objcxr",
+    "openi",
+    "padchest",
+    "rsna",
+    "siim",
+    "vindrcxr",
+]
+
+
+def test_every_dataset_is_what_its_index_says(tree: Path) -> None:
+    assert machex.list_datasets(tree) == DATASETS
+    labelled, reported = 0, 0
+    for name in DATASETS:
+        document = json.loads((tree / name / "index.json").read_text(encoding="utf-8"))
+        index = load_index(tree, name)
+        assert (index.dataset, index.root, len(index)) == (name, tree / name, len(document))
+        assert list(index.ids) == list(document)
+        assert dict(index.entries) == document
+        for row, (image_id, entry) in enumerate(document.items()):
+            assert index.find(image_id) == row
+            assert index.keys[row] == entry["key"]
+            assert index.paths[row] == entry["path"]
+            assert index.reports[row] == entry.get("report")
+            assert index.has_label[row] == ("class_label" in entry)
+            assert index.class_labels[row].tolist() == entry.get("class_label", [0] * 13)
+            labelled += "class_label" in entry
+            reported += "report" in entry
+    assert labelled > 0
+    assert reported > 0
+
+
+def test_a_dataset_s_own_folder_will_do(tree: Path) -> None:
+    assert list(load_index(tree / "mimic").keys) == list(load_index(tree, "mimic").keys)
+
+
+def test_columns_are_sequences(materialized: Path) -> None:
+    index = load_index(materialized, "mimic")
+    for column in (index.ids, index.keys, index.paths, index.reports):
+        assert len(column) == len(index)
+        assert column[-1] == list(column)[-1]
+        assert list(column[1:9:3]) == list(column)[1:9:3]
+        assert column[0] in column
+        with pytest.raises(IndexError):
+            column[len(index)]
+    assert not index.class_labels.flags.writeable
+    assert index.class_labels.dtype == np.int8
+    for wrong in ("000999", "0", "", "00000x", "\u0660" * 6):
+        with pytest.raises(KeyError):
+            index.find(wrong)
+        assert wrong not in index.entries
+
+
+def write_index(folder: Path, document: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def entry(path: str, key: str = "k", **more: object) -> dict[str, object]:
+    return {"path": path, "key": key, **more}
+
+
+def test_a_moved_tree_has_its_images_where_it_is_now(materialized: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(materialized / "mimic", moved / "mimic")
+    index = load_index(moved, "mimic")
+    assert all(path.startswith(f"{moved}/mimic/00/") for path in index.paths)
+    assert all(os.path.isfile(path) for path in index.paths)
+
+
+def test_a_relative_root_gives_absolute_paths(
+    materialized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(materialized.parent)
+    assert load_index(materialized.name, "brax").paths[0].startswith(f"{materialized}/brax/")
+
+
+def test_an_index_without_images_names_those_of_its_tree(
+    materialized: Path, tmp_path: Path
+) -> None:
+    document = json.loads((materialized / "brax/index.json").read_text())
+    chosen = {image_id: document[image_id] for image_id in reversed(list(document)[::2])}
+    index = load_index(write_index(tmp_path / "chosen", chosen))
+    assert list(index.ids) == list(chosen), "in the order of the file"
+    assert [index.find(image_id) for image_id in chosen] == list(range(len(chosen)))
+    assert dict(index.entries) == chosen
+
+
+def test_paths_of_another_form_stay_as_they_are(tmp_path: Path) -> None:
+    document = {
+        "000000": entry("/data/x/first.jpg"),
+        "000001": entry("/tree/00/000001.jpg"),
+        "000002": entry("below/second.jpg"),
+    }
+    folder = write_index(tmp_path / "own", document)
+    (folder / "00").mkdir()
+    expected = ["/data/x/first.jpg", f"{folder}/00/000001.jpg", f"{folder}/below/second.jpg"]
+    assert list(load_index(folder).paths) == expected
+
+
+def test_texts_are_kept_to_the_letter(tmp_path: Path) -> None:
+    texts = ["", "\u00e9\u2028\U0001f9b4", '"\\\x7f', "\ud800 alone", "x" * 100_000]
+    document = {
+        f"{row:06}": entry(f"/t/00/{row:06}.jpg", text, report=text)
+        for row, text in enumerate(texts)
+    }
+    index = load_index(write_index(tmp_path / "texts", document))
+    assert list(index.keys) == texts
+    assert list(index.reports) == texts
+
+
+def test_an_empty_dataset(tmp_path: Path) -> None:
+    index = load_index(write_index(tmp_path / "empty", {}))
+    assert len(index) == 0
+    assert list(index.paths) == []
+    assert index.class_labels.shape == (0, 13)
+    with pytest.raises(KeyError):
+        index.find("000000")
+    assert len(pickle.loads(pickle.dumps(index))) == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"0": entry("p")}, "'0'.*six digits"),
+        ({"000000": {"key": "k"}}, "'000000'.*path"),
+        ({"000000": {"path": "p"}}, "'000000'.*key"),
+        ({"000000": entry("p", class_label=[1] * 12)}, "13 whole numbers"),
+        ({"000000": entry("p", class_label=[1.5] * 13)}, "'000000'"),
+        ({"000000": entry("p", class_label=[1000] * 13)}, "'000000'"),
+        ({"000000": entry("p", class_label="x" * 13)}, "13 whole numbers"),
+        ({"000000": entry("p", report=7)}, "report must be a text"),
+    ],
+)
+def test_a_damaged_entry_is_named(tmp_path: Path, document: object, words: str) -> None:
+    with pytest.raises(TreeError, match=f"(?s){tmp_path}.*damaged.*{words}"):
+        load_index(write_index(tmp_path / "damaged", document))
+
+
+def test_a_name_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
+    text = '{"000001": {"path": "p", "key": "a"}, "000001": {"path": "p", "key": "b"}}'
+    (tmp_path / "index.json").write_text(text)
+    with pytest.raises(TreeError, match="same name"):
+        load_index(tmp_path)
+
+
+def test_a_root_that_is_none_is_explained(materialized: Path, tmp_path: Path) -> None:
+    with pytest.raises(TreeError, match="does not exist"):
+        machex.list_datasets(tmp_path / "nowhere")
+    with pytest.raises(TreeError, match=r"no MaCheX tree.*machex mount"):
+        machex.list_datasets(tmp_path)
+    with pytest.raises(TreeError, match="one dataset; the tree is"):
+        machex.list_datasets(materialized / "mimic")
+    with pytest.raises(TreeError, match=r"no dataset 'mimc', but brax, .*did you mean mimic\?"):
+        load_index(materialized, "mimc")
+    with pytest.raises(TreeError, match=r"whole tree.*MaCheXDataset"):
+        load_index(materialized)
+    with pytest.raises(TreeError, match="does not exist"):
+        load_index(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(TreeError, match="not a folder"):
+        load_index(tmp_path / "file")
+
+
+def test_a_dataset_without_an_index_is_named_and_not_left_out(
+    materialized: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(materialized / "brax", tmp_path / "brax")
+    (tmp_path / "mimic/00").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert machex.list_datasets(tmp_path) == ["brax", "mimic"]
+    with pytest.raises(TreeError, match=r"mimic has no index\.json.*not finished yet"):
+        load_index(tmp_path, "mimic")
+
+
+def test_a_pickled_index_is_a_handle_to_the_same_memory(materialized: Path) -> None:
+    index = load_index(materialized, "mimic")
+    pickled = pickle.dumps(index)
+    assert len(pickled) < 1000
+    program = (
+        "import pickle, sys, os; import machex.index as module\n"
+        "def read(*_): raise SystemExit('the file was read again')\n"
+        "module._read = read\n"
+        "index = pickle.loads(sys.stdin.buffer.read())\n"
+        "again = pickle.loads(pickle.dumps(index))\n"
+        "print(list(again.keys), again.class_labels.sum(), again.paths[3], again.reports[2])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=pickled, capture_output=True, check=True
+    )
+    expected = (list(index.keys), index.class_labels.sum(), index.paths[3], index.reports[2])
+    assert done.stdout.decode().strip() == " ".join(str(part) for part in expected)
+
+
+def test_a_handle_outlives_its_process_by_reading_the_file_again(materialized: Path) -> None:
+    program = (
+        "import machex, pickle, sys\n"
+        f"index = machex.load_index({str(materialized)!r}, 'mimic')\n"
+        "sys.stdout.buffer.write(pickle.dumps(index))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    index = pickle.loads(done.stdout)
+    assert dict(index.entries) == dict(load_index(materialized, "mimic").entries)
+
+
+def test_another_file_is_not_taken_for_the_shared_one(materialized: Path) -> None:
+    arrays = load_index(materialized, "mimic")._arrays
+    process, descriptor, token, sections = arrays.handle()
+    with pytest.raises(GoneError):
+        SharedArrays.attach((process, descriptor, bytes(len(token)), sections))
+    with open(os.devnull, "rb") as other, pytest.raises(GoneError):
+        SharedArrays.attach((process, other.fileno(), token, sections))
+    with pytest.raises(GoneError):
+        SharedArrays.attach((process, 10_000, token, sections))
+    assert list(SharedArrays.attach(arrays.handle())["number"]) == list(arrays["number"])
+
+
+def test_an_unreadable_index_says_why(tmp_path: Path) -> None:
+    (tmp_path / "index.json").mkdir()
+    with pytest.raises(TreeError, match="cannot be read: Is a directory"):
+        load_index(tmp_path)

@@ -1,0 +1,140 @@
+"""machex.mount: the tree for the time of a block, and the program's errors as exceptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import machex
+from machex import ProgramError
+
+
+def test_a_block_has_the_tree_and_then_it_is_gone(mountable: Path) -> None:
+    with machex.mount(mountable) as root:
+        assert os.path.ismount(root)
+        index = machex.load_index(root, "chexpert")
+        with open(index.paths[0], "rb") as file:
+            assert file.read(3) == b"\xff\xd8\xff"
+    assert not root.exists(), "a temporary mount point is removed"
+
+
+def test_a_mount_point_of_one_s_own_stays(mountable: Path, tmp_path: Path) -> None:
+    point = tmp_path / "mnt"
+    point.mkdir()
+    with machex.mount(mountable, point) as root:
+        assert root == point
+        assert os.path.ismount(point)
+    assert point.is_dir()
+    assert not os.path.ismount(point)
+
+
+def test_it_ends_when_the_block_fails(mountable: Path) -> None:
+    class OwnError(Exception):
+        pass
+
+    mount = machex.mount(mountable)
+    with pytest.raises(OwnError), mount:
+        raise OwnError
+    assert not mount.root.exists()
+
+
+def test_it_ends_though_files_are_open(mountable: Path) -> None:
+    with machex.mount(mountable) as root:
+        path = Path(machex.load_index(root, "brax").paths[0])
+        content = path.read_bytes()
+        file = open(path, "rb")  # noqa: SIM115
+    with file:
+        assert not root.exists()
+        assert file.read() == content, "an open file stays readable"
+
+
+def test_without_a_block(mountable: Path) -> None:
+    mount = machex.mount(mountable, threads=1, cache_size="1GiB", warm=True)
+    try:
+        status = mount.status()
+        assert status["workers"] == 1
+        assert status["cache"]["limit"] == 1 << 30
+        assert status["warm"]["of"] > 0
+        assert sorted(os.listdir(mount)) == machex.list_datasets(mount)
+        assert str(mount.root) in repr(mount)
+    finally:
+        mount.close()
+    mount.close()
+    assert not mount.root.exists()
+    with pytest.raises(ProgramError):
+        mount.status()
+
+
+def test_options_reach_the_program(mountable: Path, tmp_path: Path) -> None:
+    cache, log = tmp_path / "own cache", tmp_path / "own.log"
+    mount = machex.mount(mountable, cache_path=cache, log_file=log, cache_size=10_000_000)
+    try:
+        status = mount.status()
+        assert status["cache"]["path"].startswith(str(cache))
+        assert status["cache"]["limit"] == 10_000_000
+        assert log.exists()
+        with pytest.raises(ProgramError, match="another machex is at work on this cache"):
+            machex.mount(mountable, cache_path=cache)
+    finally:
+        mount.close()
+
+
+def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> None:
+    with pytest.raises(ProgramError, match=r"config file .*nowhere\.yml: No such file"):
+        machex.mount(tmp_path / "nowhere.yml")
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("MACHEX_PATH: x\nFRONTAL_ONLY: true\nMIMIC_ROT: x\n")
+    with pytest.raises(ProgramError, match="MIMIC_ROOT"):
+        machex.mount(wrong)
+    with pytest.raises(ProgramError, match="make it first"):
+        machex.mount(mountable, tmp_path / "not there")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("machex-")]
+
+
+def test_a_path_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProgramError, match="config file --warm: No such file"):
+        machex.mount("--warm")
+
+
+def test_the_end_of_the_interpreter_ends_it(mountable: Path) -> None:
+    program = f"import machex; print(machex.mount({str(mountable)!r}).root)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    root = Path(done.stdout.strip())
+    assert root.name.startswith("machex-")
+    assert not root.exists()
+
+
+def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:
+    with machex.mount(mountable) as root:
+        child = os.fork()
+        if child == 0:
+            import atexit
+
+            atexit._run_exitfuncs()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.path.ismount(root)
+
+
+def test_python_m_machex_is_the_program() -> None:
+    command = [sys.executable, "-m", "machex"]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["machex", machex.__version__]
+    failing = subprocess.run(
+        [*command, "status", "/nowhere"], capture_output=True, text=True, check=False
+    )
+    assert failing.returncode == 1
+    assert "is not a machex mount" in failing.stderr
+
+
+def test_a_mount_s_json_is_read_while_it_is_there(mounted: Path) -> None:
+    status = json.loads((mounted / ".machex/status.json").read_text())
+    assert status["mountpoint"] == str(mounted)

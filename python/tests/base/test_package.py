@@ -1,0 +1,80 @@
+"""The package itself: what it imports, what it says of itself, where its program is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+import machex
+from machex import MachexError, program
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def modules_after(statements: str) -> set[str]:
+    """Top-level modules that are loaded after some statements, in an interpreter of their own."""
+    code = f"{statements}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+HEAVY = {"numpy", "torch", "torchvision", "PIL", "pandas", "pyarrow"}
+
+
+def test_nothing_is_imported_before_it_is_used(materialized: Path) -> None:
+    assert not modules_after("import machex; machex.LABELS; dir(machex)") & HEAVY
+    assert not modules_after("import machex; machex.mount") & HEAVY
+    load = f"import machex; machex.load_index({str(materialized)!r}, 'mimic').patient_ids()"
+    assert modules_after(load) & HEAVY == {"numpy"}
+
+
+def test_every_export_is_there() -> None:
+    torch_s = {"ChestXrayDataset", "MaCheXDataset"}
+    for name in set(machex.__all__) - torch_s:
+        assert getattr(machex, name) is not None
+    assert set(machex.__all__) <= set(dir(machex))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        machex.nothing  # noqa: B018
+
+
+def test_datasets_say_what_they_need_where_it_is_not_there() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import machex\n"
+        "try: machex.MaCheXDataset\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'machex[torch]'" in done.stdout
+
+
+def test_the_labels_are_those_of_the_program() -> None:
+    source = (REPOSITORY / "src/lists/labels.rs").read_text()
+    listed = re.search(r"LABELS: \[&str; 13\] = \[(.*?)\];", source, re.DOTALL)
+    assert listed is not None
+    assert tuple(re.findall(r'"(.*?)"', listed[1])) == machex.LABELS
+
+
+def test_the_wheel_is_typed_and_fits_every_python_3() -> None:
+    files = {str(path) for path in distribution("machex").files or []}
+    assert "machex/py.typed" in files
+    assert not [name for name in files if name.endswith(".so")]
+    wheel = distribution("machex").read_text("WHEEL") or ""
+    assert re.search(r"^Tag: py3-none-\S*linux", wheel, re.MULTILINE)
+    assert distribution("machex").metadata["Requires-Python"] == ">=3.9"
+
+
+def test_the_program_is_beside_the_interpreter() -> None:
+    assert machex.find_program() == Path(sysconfig.get_path("scripts")) / "machex"
+
+
+def test_a_program_that_is_nowhere_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "_NAME", "machex-that-is-not-there")
+    with pytest.raises(MachexError, match="pip install"):
+        machex.find_program()

@@ -22,7 +22,9 @@ from pathlib import Path
 
 def run(*command):
     """Runs a command and returns what it prints."""
-    done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [str(word) for word in command], check=True, capture_output=True, text=True
+    )
     return done.stdout
 
 
@@ -115,7 +117,9 @@ def whole_file_reads(bench):
             f"| {plain / again:.2f} | {first / decode:.3f} |"
         )
     size = sum((native / name).stat().st_size for name in names) / len(names) / 1000
-    lines.append(f"\n{len(names)} images of {size:.0f} KB; PIL decodes one in {decode / 1000:.1f} ms.")
+    lines.append(
+        f"\n{len(names)} images of {size:.0f} KB; PIL decodes one in {decode / 1000:.1f} ms."
+    )
     rows("(a) Whole-file reads by Python", lines)
 
 
@@ -162,7 +166,9 @@ def epochs(bench):
         folder, mount = (statistics.median(times) for times in zip(*pairs))
         ratio = statistics.median(folder / mount for folder, mount in pairs)
         name = {"on": "passthrough", "off": "KEEP_CACHE"}[mode]
-        lines.append(f"| {name} | {1 / folder:.0f} images/s | {1 / mount:.0f} images/s | {ratio:.2f} |")
+        lines.append(
+            f"| {name} | {1 / folder:.0f} images/s | {1 / mount:.0f} images/s | {ratio:.2f} |"
+        )
     rows("(b) A DataLoader epoch, PIL decode, 2 workers, shuffled", lines)
 
 
@@ -225,7 +231,9 @@ def large_mount(bench):
             bench.unmount()
     started = time.perf_counter()
     listed = len(os.listdir(bench.mountpoint / "chexpert" / "03"))
-    lines.append(f"| listdir of {listed} images | {(time.perf_counter() - started) * 1000:.1f} ms |")
+    lines.append(
+        f"| listdir of {listed} images | {(time.perf_counter() - started) * 1000:.1f} ms |"
+    )
     started = time.perf_counter()
     run("ls", "--color=always", bench.mountpoint / "chexpert" / "04")
     took = time.perf_counter() - started
@@ -249,7 +257,9 @@ def main():
                 if arguments.only in (None, name):
                     step(bench)
         finally:
-            subprocess.run([bench.machex, "unmount", "--lazy", bench.mountpoint], capture_output=True)
+            subprocess.run(
+                [bench.machex, "unmount", "--lazy", bench.mountpoint], capture_output=True
+            )
 
 
 if __name__ == "__main__":

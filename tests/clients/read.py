@@ -52,9 +52,11 @@ def read_by_mmap(path):
 
 def read_by_shared_mmap_of_stat(path):
     size = os.stat(path).st_size
-    with open(path, "rb") as file:
-        with mmap.mmap(file.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ) as view:
-            return view[:]
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ) as view,
+    ):
+        return view[:]
 
 
 def read_by_sendfile(path):
@@ -88,8 +90,17 @@ def read_by_torch_storage(path):
 
 
 BYTES = [
-    read_by_open, read_in_chunks, read_by_size, read_by_seek, read_by_mmap, read_by_shared_mmap_of_stat,
-    read_by_sendfile, read_by_numpy, read_by_numpy_memmap, read_by_torchvision, read_by_torch_storage,
+    read_by_open,
+    read_in_chunks,
+    read_by_size,
+    read_by_seek,
+    read_by_mmap,
+    read_by_shared_mmap_of_stat,
+    read_by_sendfile,
+    read_by_numpy,
+    read_by_numpy_memmap,
+    read_by_torchvision,
+    read_by_torch_storage,
 ]
 
 
@@ -118,7 +129,8 @@ def main(mount, tree, first):
         if client in BYTES:
             assert got == read_by_open(expected), f"{client.__name__}: other bytes"
         else:
-            assert got is not None and numpy.array_equal(got, client(expected)), client.__name__
+            assert got is not None, client.__name__
+            assert numpy.array_equal(got, client(expected)), client.__name__
     print(len(clients))
 
 

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Builds the wheel as `pip install .` does, and tests it: what needs NumPy alone under every Python
+# from 3.9 to 3.13 that is here, then everything, with PyTorch.
+set -eu
+cd "$(dirname "$0")/.."
+
+python="$(sh scripts/python-clients.sh target/python-clients)"
+rm -rf target/wheels
+"$python" -m pip wheel --quiet --no-deps --wheel-dir target/wheels .
+wheel="$(echo target/wheels/machex-*.whl)"
+
+# The interpreter of a version: on the path, or among those of pyenv.
+interpreter() {
+    pyenv="${PYENV_ROOT:-$HOME/.pyenv}/versions"
+    for candidate in "python$1" "$pyenv/$1".*/bin/python; do
+        if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+for version in 3.9 3.10 3.11 3.12 3.13; do
+    found="$(interpreter "$version")"
+    if [ -z "$found" ]; then
+        echo "NOT TESTED, since it is not here: Python $version"
+        continue
+    fi
+    echo "Python $version, without PyTorch:"
+    environment="target/python-$version"
+    [ -x "$environment/bin/python" ] || "$found" -m venv "$environment"
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pytest "$wheel"
+    "$environment/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
+    "$environment/bin/python" -m pytest --quiet python/tests/base
+done
+
+"$python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
+exec "$python" -m pytest "$@"

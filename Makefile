@@ -25,17 +25,21 @@ demo: setup
 	$(MACHEX) status $(SAMPLE)/mnt
 	$(MACHEX) unmount $(SAMPLE)/mnt
 
-# All tests. One mounts a small tmpfs, to fill it up; only root can.
+# All tests, of the program and of the Python package. One mounts a small tmpfs, to fill it up; only
+# root can.
 test: test-setup
 	@if [ "$$(id -u)" -ne 0 ]; then \
 		echo "not root: the test of a full disk is left out"; export MACHEX_SKIP_MOUNT=1; \
 	fi; \
 	cargo test --locked
+	sh scripts/test-python.sh
 
 # What a change must pass before it lands, besides the tests.
-check: setup
+check: test-setup
 	cargo fmt --all -- --check
 	cargo clippy --locked --all-targets -- -D warnings
+	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
+		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
 
 # The figures of docs/performance.md.
 bench: setup

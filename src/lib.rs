@@ -6,6 +6,9 @@
 //! ```text
 //! config ─► datasets ─► catalog ─► render ─► store ─┬─► materialize
 //!             (lists)            (source)           └─► serve ─► filesystem ─► mount
+//!
+//! config, or a finished tree ─► survey ─┬─► preview
+//!                                       └─► report
 //! ```
 //!
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
@@ -20,6 +23,9 @@
 //! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
 //! * [`mount`]: a mount from its beginning to its end.
 //! * [`check`]: what the raw trees hold, before any work is done.
+//! * [`survey`]: what the datasets of a config, or of a finished tree, hold, and some images of each.
+//! * [`preview`]: a contact sheet of these.
+//! * [`report`]: a page of them, with what fails.
 //! * [`sample`]: small synthetic raw trees in all ten layouts.
 
 pub mod catalog;
@@ -31,9 +37,14 @@ pub mod filesystem;
 pub mod lists;
 pub mod materialize;
 pub mod mount;
+pub mod preview;
 pub mod render;
+pub mod report;
 pub mod sample;
 pub mod serve;
 pub mod source;
+mod spread;
 pub mod store;
+pub mod survey;
 mod sync;
+mod words;

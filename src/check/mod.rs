@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::render::{self, Renderer};
 use crate::source::read_source;
+use crate::spread;
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
@@ -123,7 +124,7 @@ fn look_through(
                 .push(format!("image {number:06}: {fault}"));
         }
     }
-    let numbers = sample(catalog.len(), if options.all { u32::MAX } else { SAMPLE });
+    let numbers = spread::evenly(catalog.len(), if options.all { u32::MAX } else { SAMPLE });
     let looked: Vec<(Entry<'_>, bool)> = numbers
         .into_par_iter()
         .filter_map(|number| catalog.get(number))
@@ -170,14 +171,6 @@ fn no_reports<'a>(tree: &RawTree, images: impl Iterator<Item = &'a Entry<'a>>) -
     (looked_for > 0).then(|| format!("none of the first {looked_for} images has a report"))
 }
 
-/// At most `most` of `len` numbers, evenly spread, the first among them.
-fn sample(len: u32, most: u32) -> Vec<u32> {
-    let count = u64::from(len.min(most));
-    (0..count)
-        .map(|i| (i * u64::from(len) / count) as u32)
-        .collect()
-}
-
 fn is_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
@@ -207,25 +200,4 @@ fn prove(config: &Config, source: &Path) -> Proof {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_sample_is_spread_over_the_whole(len in 0u32..1_000_000, most in 1u32..2000) {
-            let numbers = sample(len, most);
-            prop_assert_eq!(numbers.len() as u32, len.min(most));
-            prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
-            prop_assert!(numbers.iter().all(|number| *number < len));
-        }
-    }
-
-    #[test]
-    fn all_means_every_number() {
-        assert_eq!(sample(5, u32::MAX), [0, 1, 2, 3, 4]);
-    }
 }

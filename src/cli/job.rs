@@ -14,14 +14,20 @@ pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
 
 /// Checks that every name is the folder name of a dataset that the config has.
 pub fn select_datasets(config: &Config, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
-    let known: Vec<&str> = config
-        .trees
-        .iter()
-        .map(|tree| tree.dataset.folder())
-        .collect();
+    let known = config.trees.iter().map(|tree| tree.dataset.folder());
+    select("the config", known, names)
+}
+
+/// Checks that every name is among those that `place` has.
+pub fn select<'a>(
+    place: &str,
+    known: impl Iterator<Item = &'a str>,
+    names: &[String],
+) -> anyhow::Result<BTreeSet<String>> {
+    let known: Vec<&str> = known.collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!(
-            "--dataset {unknown}: the config has {} (a config file goes before --dataset, or with -c)",
+            "--dataset {unknown}: {place} has {} (a config file goes before --dataset, or with -c)",
             known.join(", ")
         );
     }

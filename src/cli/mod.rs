@@ -7,6 +7,10 @@ mod job;
 mod log;
 mod materialize;
 mod mount;
+mod output;
+mod place;
+mod preview;
+mod report;
 mod sample;
 mod status;
 mod table;
@@ -47,6 +51,10 @@ enum Command {
     Materialize(materialize::Arguments),
     /// Show what the raw datasets hold and what would fail, in seconds.
     Check(check::Arguments),
+    /// Draw a contact sheet: some images of each dataset on one PNG.
+    Preview(preview::Arguments),
+    /// Write a page of what the datasets hold and what fails: one HTML file.
+    Report(report::Arguments),
     /// Write small synthetic raw trees in all ten layouts, and a config.yml for them.
     Sample(sample::Arguments),
 }
@@ -99,6 +107,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Materialize(arguments) => materialize::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Preview(arguments) => preview::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
     };
     exit::report(result).into()

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use anyhow::{Context, bail};
 
 use super::log::Target;
-use super::{CliResult, DEFAULT_CONFIG, Exit, helper};
+use super::{CliResult, DEFAULT_CONFIG, Exit, helper, place};
 use crate::config::{Config, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions};
@@ -117,9 +117,7 @@ impl Arguments {
             (Some(config), paths) => (config.clone(), paths.last().cloned()),
             (None, []) => (default(), None),
             // A folder, or a stale mount, is no config file.
-            (None, [only]) if only.is_dir() || is_disconnected(only) => {
-                (default(), Some(only.clone()))
-            }
+            (None, [only]) if place::is_folder(only) => (default(), Some(only.clone())),
             (None, [config]) => (config.clone(), None),
             (None, [config, mountpoint, ..]) => (config.clone(), Some(mountpoint.clone())),
         }
@@ -139,11 +137,6 @@ impl Arguments {
             _ => Target::ErrorOutput,
         }
     }
-}
-
-fn is_disconnected(path: &Path) -> bool {
-    path.metadata()
-        .is_err_and(|error| mount::is_disconnected(&error))
 }
 
 /// Whether a log can be kept there; without one, a mount works all the same.

@@ -1,5 +1,7 @@
 //! Numbers for people.
 
+pub use crate::words::grouped as count;
+
 /// Bytes in binary units with three figures or so: `981 B`, `12.3 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -16,19 +18,6 @@ pub fn bytes(count: u64) -> String {
         unit = next;
     }
     format!("{value:.1} {unit}")
-}
-
-/// Digits in groups of three: `940,000`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// A time in the unit that fits: `120 us`, `15.0 ms`, `2.5 s`, `3 h 20 min`.
@@ -63,13 +52,5 @@ mod tests {
             times,
             ["120 us", "15.0 ms", "2.5 s", "10 min", "3 h 20 min"]
         );
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_000), "1,000");
-        assert_eq!(count(1_234_567), "1,234,567");
     }
 }

@@ -67,6 +67,15 @@ impl Bench {
         bench
     }
 
+    /// A sample of all datasets, with that many images of each.
+    pub fn sample(images: u32) -> Self {
+        let bench = Self::new();
+        bench
+            .run(&["sample", ".", "--images", &images.to_string()])
+            .expect_status(0);
+        bench
+    }
+
     /// A source of [`Self::small`].
     pub fn small_source(&self, number: u32) -> PathBuf {
         self.path(&format!("raw/images/{number:04}.png"))
@@ -135,6 +144,11 @@ impl Ran {
 
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    /// What was printed, as it is.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.stdout
     }
 
     pub fn status(&self) -> i32 {

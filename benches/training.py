@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The figures of docs/performance.md for training, taken in one run, side by side.
+
+    make bench-training
+
+Works in a temporary folder; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import machex
+
+#: Runs of each of two things that are compared, in turn.
+PAIRS = 5
+
+
+def in_process(what: str, root: Path) -> tuple[float, float]:
+    """Seconds and peak memory in MB of one way to load all indexes, in a process of its own."""
+    command = [sys.executable, __file__, "--load", what, str(root)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds, memory = map(float, done.stdout.split())
+    return seconds, memory
+
+
+def load(what: str, root: Path) -> None:
+    """Prints the figures of :func:`in_process`."""
+    import numpy  # noqa: F401  (neither way pays for its import)
+
+    names = machex.list_datasets(root)
+    started = time.perf_counter()
+    if what == "json":
+        kept = [json.loads((root / name / "index.json").read_text("utf-8")) for name in names]
+    else:
+        kept = [machex.load_index(root, name) for name in names]
+    seconds = time.perf_counter() - started
+    assert sum(map(len, kept)) > 0
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def indexes(folder: Path, machex_program: Path) -> None:
+    print("\n## Indexes of all ten datasets, as long as the real ones\n")
+    sample = folder / "real"
+    command = [machex_program, "sample", sample, "--images", "real", "--hard-link"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with machex.mount(sample / "config.yml") as root:
+        images = sum(len(machex.load_index(root, name)) for name in machex.list_datasets(root))
+        runs = [(in_process("json", root), in_process("columns", root)) for _ in range(PAIRS)]
+    print(f"{images:,} images\n")
+    for number, what in enumerate(["json.load", "machex.load_index"]):
+        seconds = statistics.median(run[number][0] for run in runs)
+        memory = statistics.median(run[number][1] for run in runs)
+        print(f"| {what} | {seconds:.1f} s | {memory:.0f} MB |")
+    ratio = statistics.median(run[1][0] / run[0][0] for run in runs)
+    print(f"time, load_index / json.load: {ratio:.2f}")
+
+
+def decoding(folder: Path, machex_program: Path) -> None:
+    print("\n## Items of one worker: decoding and ToTensor\n")
+    sample = folder / "small"
+    command = [machex_program, "sample", sample, "--images", "20"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with machex.mount(sample / "config.yml") as root:
+        modes = {mode: machex.MaCheXDataset(root, mode=mode) for mode in ("RGB", "L")}
+
+        def epoch(data: machex.MaCheXDataset) -> float:
+            started = time.perf_counter()
+            for at in range(len(data)):
+                data[at]
+            return len(data) / (time.perf_counter() - started)
+
+        epoch(modes["RGB"])
+        runs = [{mode: epoch(data) for mode, data in modes.items()} for _ in range(PAIRS)]
+    for mode in modes:
+        print(f'| mode="{mode}" | {statistics.median(run[mode] for run in runs):.0f} images/s |')
+    print(f"L / RGB: {statistics.median(run['L'] / run['RGB'] for run in runs):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--load", nargs=2, metavar=("WHAT", "ROOT"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        load(arguments.load[0], Path(arguments.load[1]))
+        return
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        decoding(Path(folder), machex.find_program())
+        indexes(Path(folder), machex.find_program())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+//! The file that a subcommand writes.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::config::real_path;
+use crate::store::write_atomically;
+
+/// Where the output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    Standard,
+    /// Absolute, without links: what a link points to is replaced, not the link.
+    File(PathBuf),
+}
+
+impl Output {
+    /// Looks whether `path` can be written, before any work is done. It must not lie in `tree`,
+    /// where everything is taken for a dataset. `-` is the standard output.
+    pub fn open(path: &Path, tree: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        if path == Path::new("-") {
+            return Ok(Self::Standard);
+        }
+        let real = real_path(&std::path::absolute(path).with_context(|| shown.to_string())?);
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") || real.is_dir() {
+            bail!("{shown} is a folder; give a file in it");
+        }
+        if real.exists() && !real.is_file() {
+            bail!("{shown} is not a file; give -o - for the standard output");
+        }
+        let folder = real.parent().unwrap_or(Path::new("/"));
+        if !folder.is_dir() {
+            bail!("{shown}: there is no folder {}", folder.display());
+        }
+        if real.starts_with(real_path(tree)) {
+            bail!(
+                "{shown} lies in the tree {}, where everything is taken for a dataset; give another folder",
+                tree.display()
+            );
+        }
+        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+            .map_err(io::Error::from)
+            .with_context(|| format!("{shown}: cannot write in {}", folder.display()))?;
+        Ok(Self::File(real))
+    }
+
+    /// Writes the output, the whole of it or nothing.
+    pub fn write(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Standard => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                write(&mut out)?;
+                out.flush()?;
+                Ok(())
+            }
+            Self::File(path) => write_atomically(path, |file| {
+                let mut out = BufWriter::new(file);
+                write(&mut out)?;
+                out.flush()
+            })
+            .with_context(|| path.display().to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_cannot_be_written_is_said_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let tree = path("tree");
+        fs::create_dir(&tree).unwrap();
+        symlink("tree", path("link")).unwrap();
+        for (wrong, words) in [
+            ("", "is a folder"),
+            ("tree", "is a folder"),
+            ("new/", "is a folder"),
+            ("missing/x.png", "there is no folder"),
+            ("tree/x.png", "lies in the tree"),
+            ("link/x.png", "lies in the tree"),
+            ("/dev/null", "is not a file"),
+        ] {
+            let error = Output::open(&path(wrong), &tree).unwrap_err().to_string();
+            assert!(error.contains(words), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_a_link_points_to_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("file"), "old").unwrap();
+        symlink("file", path("link")).unwrap();
+        let output = Output::open(&path("link"), Path::new("/nowhere")).unwrap();
+        output.write(|out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(path("file")).unwrap(), b"new");
+        assert!(path("link").is_symlink());
+        output.write(|_| Err(io::Error::other("no"))).unwrap_err();
+        assert_eq!(fs::read(path("file")).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

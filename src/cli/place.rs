@@ -1,0 +1,98 @@
+//! What is looked at: the raw datasets of a config file, or a finished tree.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::{DEFAULT_CONFIG, job};
+use crate::config::Config;
+use crate::mount::is_disconnected;
+use crate::survey::{self, Options, Survey, Tree};
+
+/// A config file or a finished tree, and which of its datasets.
+#[derive(Debug, clap::Args)]
+pub struct PlaceArguments {
+    /// Config file, or the folder of a finished tree or of a mount [default: config.yml]
+    #[arg(value_name = "CONFIG|ROOT", conflicts_with = "config")]
+    place: Option<PathBuf>,
+    /// A config file
+    #[arg(short = 'c', long, value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Only these datasets, by the names of their folders
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    dataset: Vec<String>,
+    /// Images of each dataset, evenly spread, the first among them
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    images: u32,
+}
+
+/// What was named.
+pub struct Place {
+    kind: Kind,
+    options: Options,
+}
+
+enum Kind {
+    Config(Box<Config>),
+    Tree(Tree),
+}
+
+impl PlaceArguments {
+    /// Opens what was named, and looks whether it has the datasets.
+    pub fn open(&self) -> anyhow::Result<Place> {
+        let root = self.place.as_ref().filter(|place| is_folder(place));
+        let (kind, datasets) = match root {
+            Some(root) => {
+                let tree = Tree::open(root)?;
+                let datasets = job::select("the tree", tree.names(), &self.dataset)?;
+                (Kind::Tree(tree), datasets)
+            }
+            None => {
+                let named = self.config.as_ref().or(self.place.as_ref());
+                let path = named.map_or(Path::new(DEFAULT_CONFIG), PathBuf::as_path);
+                let config = Config::load(path)
+                    .with_context(|| format!("config file {}", path.display()))?;
+                let datasets = job::select_datasets(&config, &self.dataset)?;
+                (Kind::Config(Box::new(config)), datasets)
+            }
+        };
+        let images = self.images;
+        Ok(Place {
+            kind,
+            options: Options { datasets, images },
+        })
+    }
+}
+
+impl Place {
+    /// The finished tree, in which nothing else may be written.
+    pub fn tree(&self) -> &Path {
+        match &self.kind {
+            Kind::Config(config) => &config.machex_path,
+            Kind::Tree(tree) => tree.root(),
+        }
+    }
+
+    /// Reads lists or indexes. Images are rendered with the config's threads.
+    pub fn survey(&self) -> anyhow::Result<Survey> {
+        match &self.kind {
+            Kind::Config(config) => {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(config.workers)
+                    .build_global()
+                    .context("starting worker threads")?;
+                Ok(survey::of_config(config, &self.options))
+            }
+            Kind::Tree(tree) => Ok(tree.survey(&self.options)),
+        }
+    }
+}
+
+/// Whether a path is a folder, be it a mount whose process has gone: no config file is.
+pub fn is_folder(path: &Path) -> bool {
+    match path.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => is_disconnected(&error),
+    }
+}

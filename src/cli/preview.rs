@@ -1,0 +1,62 @@
+//! `machex preview`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::output::Output;
+use super::place::PlaceArguments;
+use super::{CliResult, Exit};
+use crate::preview::{Preview, TILE_SIDES};
+use crate::survey::{Survey, Thumbnail, printable};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    place: PlaceArguments,
+    /// PNG file to write; "-" is the standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Side of a picture in pixels
+    #[arg(long, value_name = "PX", default_value_t = 224)]
+    #[arg(value_parser = clap::value_parser!(u32).range(side(TILE_SIDES.start())..=side(TILE_SIDES.end())))]
+    tile: u32,
+}
+
+fn side(pixels: &u32) -> i64 {
+    i64::from(*pixels)
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    let place = arguments.place.open()?;
+    let output = Output::open(&arguments.output, place.tree())?;
+    let survey = place.survey()?;
+    let preview = Preview::draw(&survey, arguments.tile)?;
+    output.write(|out| preview.write(out).map_err(io::Error::from))?;
+    Ok(tell_failures(&survey, preview.thumbnails()))
+}
+
+/// Says what could not be read.
+fn tell_failures(survey: &Survey, thumbnails: &[Vec<Result<Thumbnail, String>>]) -> Exit {
+    let mut exit = Exit::Success;
+    let mut tell = |line: String| {
+        exit = Exit::Failure;
+        let _ = writeln!(io::stderr(), "machex: {line}");
+    };
+    for (dataset, thumbnails) in survey.datasets.iter().zip(thumbnails) {
+        let name = printable(&dataset.name);
+        if let Some(error) = &dataset.error {
+            tell(format!("{name}: {}", printable(error)));
+        }
+        for (pick, thumbnail) in dataset.picks.iter().zip(thumbnails) {
+            if let Err(cause) = thumbnail {
+                let file = pick.file().map_or_else(
+                    || format!("key {:?}", pick.key),
+                    |file| file.display().to_string(),
+                );
+                let (id, file) = (printable(&pick.id), printable(&file));
+                tell(format!("{name} {id}: {file}: {}", printable(cause)));
+            }
+        }
+    }
+    exit
+}

@@ -1,0 +1,38 @@
+//! `machex report`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::output::Output;
+use super::place::PlaceArguments;
+use super::{CliResult, Exit};
+use crate::report::Report;
+use crate::survey::printable;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    place: PlaceArguments,
+    /// HTML file to write; "-" is the standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> CliResult {
+    let place = arguments.place.open()?;
+    let output = Output::open(&arguments.output, place.tree())?;
+    let survey = place.survey()?;
+    let page = Report::of(&survey).to_html().context("making the page")?;
+    output.write(|out| out.write_all(page.as_bytes()))?;
+    let mut exit = Exit::Success;
+    for dataset in &survey.datasets {
+        if let Some(error) = &dataset.error {
+            exit = Exit::Failure;
+            let (name, error) = (printable(&dataset.name), printable(error));
+            let _ = writeln!(io::stderr(), "machex: {name}: {error}");
+        }
+    }
+    Ok(exit)
+}

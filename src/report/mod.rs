@@ -1,0 +1,271 @@
+//! One page of what datasets hold and what fails: an HTML file that needs nothing from elsewhere.
+//!
+//! ```text
+//! survey ─► Report (what the page says, in words and numbers) ─► templates/report.html
+//! ```
+//!
+//! The template escapes all that is put into it, since keys and causes come from lists and files.
+
+mod bars;
+mod faults;
+mod pictures;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use bars::FindingsOf;
+use faults::Faults;
+use pictures::Pictures;
+
+use crate::survey::{DatasetSurvey, Origin, Survey, failures, printable, thumbnails};
+use crate::words::{counted, grouped};
+
+/// Longer side of a picture in pixels.
+const PICTURE_SIDE: u32 = 200;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "report.html")]
+pub struct Report {
+    version: &'static str,
+    /// What it comes from, such as `config file`, and where that is.
+    kind: &'static str,
+    place: String,
+    /// Config file of a mount.
+    config: Option<String>,
+    made: DateTime<Utc>,
+    figures: Vec<Figure>,
+    errors: Vec<Remark>,
+    counts: Vec<Counts>,
+    total: Counts,
+    is_raw: bool,
+    has_unknown_views: bool,
+    warnings: Vec<Remark>,
+    findings: Vec<FindingsOf>,
+    pictures: Vec<Pictures>,
+    faults: Faults,
+}
+
+/// A number that sums up.
+#[derive(Debug)]
+struct Figure {
+    name: &'static str,
+    value: String,
+}
+
+/// A dataset that cannot be read, or has something that a person should know.
+#[derive(Debug)]
+struct Remark {
+    dataset: String,
+    text: String,
+}
+
+/// A row of the table of counts.
+#[derive(Debug)]
+struct Counts {
+    dataset: String,
+    /// Absent where the lists or the index cannot be read.
+    images: Option<String>,
+    /// Frontal, lateral and other; absent where nothing tells.
+    views: [Option<String>; 3],
+}
+
+impl Report {
+    /// What the page says of a survey. Reads the images that were picked.
+    pub fn of(survey: &Survey) -> Self {
+        let thumbnails = thumbnails(survey, PICTURE_SIDE);
+        let faults = Faults::of(survey, &failures(survey, &thumbnails));
+        let datasets = &survey.datasets;
+        let (kind, place, config) = match &survey.origin {
+            Origin::Config { file, .. } => ("config file", file, None),
+            Origin::Tree { root } => ("finished tree", root, None),
+            Origin::Mount { root, config } => ("mount", root, Some(config)),
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            kind,
+            place: printable(&place.display().to_string()),
+            config: config.map(|path| printable(&path.display().to_string())),
+            made: Utc::now(),
+            figures: figures(datasets, &faults),
+            errors: remarks(datasets, |dataset| dataset.error.as_slice()),
+            counts: datasets.iter().map(Counts::of).collect(),
+            total: Counts::sum(datasets),
+            is_raw: matches!(survey.origin, Origin::Config { .. }),
+            has_unknown_views: datasets
+                .iter()
+                .any(|dataset| dataset.views.is_none() && dataset.error.is_none()),
+            warnings: remarks(datasets, |dataset| &dataset.warnings),
+            findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),
+            pictures: datasets
+                .iter()
+                .zip(&thumbnails)
+                .map(|(dataset, thumbnails)| Pictures::of(dataset, thumbnails))
+                .collect(),
+            faults,
+        }
+    }
+
+    /// The page as HTML.
+    pub fn to_html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}
+
+/// The texts that `of` finds in each dataset.
+fn remarks(datasets: &[DatasetSurvey], of: fn(&DatasetSurvey) -> &[String]) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    for dataset in datasets {
+        remarks.extend(of(dataset).iter().map(|text| Remark {
+            dataset: printable(&dataset.name),
+            text: printable(text),
+        }));
+    }
+    remarks
+}
+
+fn figures(datasets: &[DatasetSurvey], faults: &Faults) -> Vec<Figure> {
+    let images = datasets.iter().map(|dataset| u64::from(dataset.images));
+    let labelled = datasets
+        .iter()
+        .filter_map(|dataset| Some(u64::from(dataset.findings.as_ref()?.labelled())));
+    [
+        ("Datasets", datasets.len() as u64),
+        ("Images", images.sum()),
+        ("Images with labels", labelled.sum()),
+        ("Known failures", faults.count),
+    ]
+    .map(|(name, value)| Figure {
+        name,
+        value: grouped(value),
+    })
+    .into()
+}
+
+impl Counts {
+    fn of(dataset: &DatasetSurvey) -> Self {
+        let views = dataset.views.map(|views| {
+            [views.frontal, views.lateral, views.other].map(|count| grouped(count.into()))
+        });
+        Self {
+            dataset: printable(&dataset.name),
+            images: dataset
+                .error
+                .is_none()
+                .then(|| grouped(dataset.images.into())),
+            views: views.map_or([None, None, None], |views| views.map(Some)),
+        }
+    }
+
+    /// The sum of all rows; of the views, where all are known.
+    fn sum(datasets: &[DatasetSurvey]) -> Self {
+        let mut sums = Some([0u64; 3]);
+        for dataset in datasets.iter().filter(|dataset| dataset.error.is_none()) {
+            sums = sums.zip(dataset.views).map(|([f, l, o], views)| {
+                [
+                    f + u64::from(views.frontal),
+                    l + u64::from(views.lateral),
+                    o + u64::from(views.other),
+                ]
+            });
+        }
+        let images = datasets.iter().map(|dataset| u64::from(dataset.images));
+        Self {
+            dataset: counted(datasets.len() as u64, "dataset", "datasets"),
+            images: Some(grouped(images.sum())),
+            views: sums.map_or([None, None, None], |sums| {
+                sums.map(|sum| Some(grouped(sum)))
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Views;
+
+    fn dataset(name: &str, views: Option<Views>) -> DatasetSurvey {
+        DatasetSurvey {
+            name: name.to_owned(),
+            images: 1000,
+            views,
+            ..DatasetSurvey::default()
+        }
+    }
+
+    const VIEWS: Views = Views {
+        frontal: 900,
+        lateral: 100,
+        other: 7,
+    };
+
+    #[test]
+    fn sums_are_of_what_is_known() {
+        let both = [dataset("a", Some(VIEWS)), dataset("b", Some(VIEWS))];
+        let sum = Counts::sum(&both);
+        assert_eq!(sum.images.as_deref(), Some("2,000"));
+        assert_eq!(sum.views[0].as_deref(), Some("1,800"));
+        assert_eq!(sum.views[1].as_deref(), Some("200"));
+        assert_eq!(sum.views[2].as_deref(), Some("14"));
+        let partly = [dataset("a", Some(VIEWS)), dataset("b", None)];
+        assert_eq!(Counts::sum(&partly).views, [None, None, None]);
+    }
+
+    #[test]
+    fn an_empty_survey_is_a_page() {
+        let survey = Survey {
+            origin: Origin::Tree {
+                root: "/x/<y>".into(),
+            },
+            datasets: Vec::new(),
+        };
+        let page = Report::of(&survey).to_html().unwrap();
+        assert!(page.contains("<!DOCTYPE html>") && page.contains("</html>"));
+        assert!(page.contains("/x/&#60;y&#62;"), "{page}");
+    }
+
+    /// Relative luminance as WCAG 2 defines it.
+    fn luminance(color: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = u8::from_str_radix(&color[at..at + 2], 16).unwrap();
+            let value = f64::from(value) / 255.0;
+            match value {
+                ..=0.04045 => value / 12.92,
+                _ => ((value + 0.055) / 1.055).powf(2.4),
+            }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    #[test]
+    fn text_and_marks_stand_out_in_both_schemes() {
+        let css = include_str!("../../templates/report.css");
+        let blocks: Vec<&str> = css
+            .split(":root {")
+            .skip(1)
+            .map(|block| block.split('}').next().unwrap())
+            .collect();
+        assert!(blocks.len() >= 2, "a light and a dark scheme");
+        for block in blocks.iter().take(2) {
+            let color = |name: &str| {
+                let value = block.split(&format!("--{name}: ")).nth(1);
+                value.unwrap_or_else(|| panic!("no --{name}"))[..7].to_owned()
+            };
+            let contrast = |a: &str, b: &str| {
+                let (a, b) = (luminance(&color(a)), luminance(&color(b)));
+                (a.max(b) + 0.05) / (a.min(b) + 0.05)
+            };
+            for ground in ["ground", "surface"] {
+                for text in ["text", "soft", "link", "fault"] {
+                    let contrast = contrast(text, ground);
+                    assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+                }
+                for mark in ["positive", "negative", "edge", "link"] {
+                    let contrast = contrast(mark, ground);
+                    assert!(contrast >= 3.0, "{mark} on {ground}: {contrast:.2}");
+                }
+            }
+        }
+    }
+}

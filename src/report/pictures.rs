@@ -1,0 +1,87 @@
+//! Pictures of some images, as part of the page.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::survey::{DatasetSurvey, Pick, Thumbnail, printable};
+use crate::words::counted;
+
+/// Quality of a picture: what is looked at is 200 pixels wide.
+const QUALITY: u8 = 80;
+
+/// Pictures of one dataset.
+#[derive(Debug)]
+pub(super) struct Pictures {
+    pub dataset: String,
+    /// How many images there are.
+    pub images: String,
+    /// Why there can be none.
+    pub error: Option<String>,
+    pub all: Vec<Picture>,
+}
+
+/// One image.
+#[derive(Debug)]
+pub(super) struct Picture {
+    pub id: String,
+    pub key: String,
+    /// Positive findings; absent where the image has no labels.
+    pub findings: Option<String>,
+    /// The picture, or why there is none.
+    pub shown: Result<Shown, String>,
+}
+
+/// A JPEG in base64, and its size.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub width: u32,
+    pub height: u32,
+    pub jpeg: String,
+}
+
+impl Pictures {
+    pub(super) fn of(dataset: &DatasetSurvey, thumbnails: &[Result<Thumbnail, String>]) -> Self {
+        Self {
+            dataset: printable(&dataset.name),
+            images: counted(dataset.images.into(), "image", "images"),
+            error: dataset.error.as_deref().map(printable),
+            all: dataset
+                .picks
+                .iter()
+                .zip(thumbnails)
+                .map(|(pick, thumbnail)| Picture::of(pick, thumbnail))
+                .collect(),
+        }
+    }
+}
+
+impl Picture {
+    fn of(pick: &Pick, thumbnail: &Result<Thumbnail, String>) -> Self {
+        let findings = pick
+            .positive_findings()
+            .map(|names| match names.as_slice() {
+                [] => "no positive finding".to_owned(),
+                names => names.join(", "),
+            });
+        Self {
+            id: printable(&pick.id),
+            key: printable(&pick.key),
+            findings,
+            shown: thumbnail
+                .as_ref()
+                .map_err(|cause| printable(cause))
+                .and_then(Shown::of),
+        }
+    }
+}
+
+impl Shown {
+    fn of(thumbnail: &Thumbnail) -> Result<Self, String> {
+        let jpeg = thumbnail.to_jpeg(QUALITY);
+        Ok(Self {
+            width: thumbnail.width,
+            height: thumbnail.height,
+            jpeg: STANDARD.encode(jpeg.map_err(|error| error.to_string())?),
+        })
+    }
+}

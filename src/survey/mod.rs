@@ -1,0 +1,100 @@
+//! What the datasets of a config, or of a finished tree, hold: counts, findings, failures, and some
+//! images of each to look at.
+//!
+//! ```text
+//! config ─► raw  ─┐
+//!                 ├─► Survey ─► thumbnails, failures
+//! root   ─► tree ─┘
+//! ```
+//!
+//! Free-text reports are never read into a survey, so nothing that is made of one can show them.
+
+mod failures;
+mod findings;
+mod index_reader;
+mod mounted;
+mod pick;
+mod raw;
+mod thumbnail;
+mod tree;
+mod words;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::catalog::Views;
+use crate::render::RenderParams;
+
+pub use failures::{FailedImage, ToldBy, failures};
+pub use findings::{Finding, Findings};
+pub use pick::Pick;
+pub use raw::of_config;
+pub use thumbnail::{Thumbnail, ThumbnailError, thumbnails};
+pub use tree::{Tree, TreeError};
+pub use words::printable;
+
+/// What of the datasets is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Names of folders; all datasets if there is none.
+    pub datasets: BTreeSet<String>,
+    /// Most images of each dataset that are picked.
+    pub images: u32,
+}
+
+impl Options {
+    fn includes(&self, name: &str) -> bool {
+        self.datasets.is_empty() || self.datasets.contains(name)
+    }
+}
+
+/// What some datasets hold.
+#[derive(Debug)]
+pub struct Survey {
+    pub origin: Origin,
+    pub datasets: Vec<DatasetSurvey>,
+}
+
+/// Where a survey comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// From raw datasets.
+    Config {
+        file: PathBuf,
+        machex_path: PathBuf,
+        params: RenderParams,
+    },
+    /// From a finished tree.
+    Tree { root: PathBuf },
+    /// From a mount.
+    Mount { root: PathBuf, config: PathBuf },
+}
+
+/// What one dataset holds.
+#[derive(Debug, Default)]
+pub struct DatasetSurvey {
+    /// Name of its folder.
+    pub name: String,
+    pub images: u32,
+    /// Images of each view that the lists name; `None` where nothing tells.
+    pub views: Option<Views>,
+    /// `None` where no image has labels.
+    pub findings: Option<Findings>,
+    /// Images to look at, evenly spread, the first among them.
+    pub picks: Vec<Pick>,
+    /// List entries that can only fail.
+    pub faults: Vec<FailedImage>,
+    pub warnings: Vec<String>,
+    /// Why its lists, or its index, cannot be read at all.
+    pub error: Option<String>,
+}
+
+impl DatasetSurvey {
+    fn unreadable(name: String, error: impl ToString) -> Self {
+        Self {
+            name,
+            error: Some(error.to_string()),
+            ..Self::default()
+        }
+    }
+}

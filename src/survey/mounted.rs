@@ -1,0 +1,56 @@
+//! What a mount says of itself.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Survey, Thumbnail};
+use crate::serve::status::{FailureNote, Status};
+
+/// The status of the mount `root`; `None` if there is no mount, or one of another version.
+pub(super) fn status(root: &Path) -> Option<Status> {
+    let text = fs::read_to_string(root.join(".machex/status.json")).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Puts the causes that the mount knows in the place of the bare errors that its readers get.
+pub(super) fn explain(
+    root: &Path,
+    survey: &Survey,
+    thumbnails: &mut [Vec<Result<Thumbnail, String>>],
+) {
+    if thumbnails.iter().flatten().all(Result::is_ok) {
+        return;
+    }
+    let Some(status) = status(root) else { return };
+    for (dataset, made) in survey.datasets.iter().zip(thumbnails) {
+        for (pick, thumbnail) in dataset.picks.iter().zip(made) {
+            let is_of_pick = |note: &&FailureNote| {
+                note.dataset == dataset.name && image_of(&note.file) == pick.id
+            };
+            if let Err(cause) = thumbnail
+                && let Some(note) = status.failures.iter().rev().find(is_of_pick)
+            {
+                cause.clone_from(&note.cause);
+            }
+        }
+    }
+}
+
+/// The image of a file in a dataset's folder; the file itself where it is none.
+pub(super) fn image_of(file: &str) -> &str {
+    Path::new(file)
+        .file_name()
+        .and_then(|name| name.to_str()?.strip_suffix(".jpg"))
+        .unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_by_its_file() {
+        assert_eq!(image_of("01/012345.jpg"), "012345");
+        assert_eq!(image_of("index.json"), "index.json");
+    }
+}

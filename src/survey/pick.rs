@@ -1,0 +1,105 @@
+//! One image of a dataset, to be looked at.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::findings;
+use crate::catalog::{ClassLabel, Entry, names};
+use crate::render::RenderParams;
+use crate::source::{Developer, read_source};
+
+/// An image that was picked.
+#[derive(Debug, Clone)]
+pub struct Pick {
+    /// Such as `000123`; anything in an index of others.
+    pub id: String,
+    pub key: String,
+    pub label: Option<ClassLabel>,
+    pub(super) place: Place,
+}
+
+/// Where the bytes of an image are.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A source that is to be rendered, or why there is none.
+    Source(Result<PathBuf, String>),
+    /// A finished JPEG: in the first of these files that is there.
+    Finished(Vec<PathBuf>),
+}
+
+impl Pick {
+    /// Picks an entry of a catalog.
+    pub(super) fn of_entry(entry: &Entry<'_>) -> Self {
+        Self {
+            id: names::image_id(entry.number()),
+            key: entry.key().to_owned(),
+            label: entry.class_label().copied(),
+            place: Place::Source(entry.source().map_err(ToString::to_string)),
+        }
+    }
+
+    /// Names of the positive findings; `None` if the image has no labels.
+    pub fn positive_findings(&self) -> Option<Vec<&'static str>> {
+        let label = self.label.as_ref()?;
+        Some(findings::positive(label).collect())
+    }
+
+    /// The file that is read, as far as is known.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Source(source) => source.as_deref().ok(),
+            Place::Finished(files) => files.first().map(PathBuf::as_path),
+        }
+    }
+}
+
+/// Gets the bytes of picks, one after another. One for each thread.
+pub(super) struct Reader {
+    developer: Developer,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    /// Sources are rendered as `params` say.
+    pub(super) fn new(params: RenderParams) -> Self {
+        Self {
+            developer: Developer::new(params),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The JPEG of a pick, or why it cannot be had.
+    pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<&[u8], String> {
+        match &pick.place {
+            Place::Source(Ok(path)) => {
+                let developed = self.developer.develop(path);
+                self.buffer = developed.map_err(|error| error.to_string())?.jpeg;
+            }
+            Place::Source(Err(fault)) => return Err(fault.clone()),
+            Place::Finished(files) => read_first(files, &mut self.buffer).map_err(words)?,
+        }
+        Ok(&self.buffer)
+    }
+}
+
+/// Reads the first of `files` that is there.
+fn read_first(files: &[PathBuf], buffer: &mut Vec<u8>) -> io::Result<()> {
+    for path in files {
+        match fs::metadata(path) {
+            Ok(file) if file.is_file() => return read_source(path, buffer).map(drop),
+            // Reading a pipe or a device could take forever.
+            Ok(_) => return Err(io::Error::other("it is not a file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+fn words(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "the image is missing".to_owned(),
+        _ => format!("the image cannot be read: {error}"),
+    }
+}

@@ -1,0 +1,71 @@
+//! What the raw datasets of a config hold.
+
+use rayon::prelude::*;
+
+use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, ToldBy};
+use crate::catalog::{self, Catalog, names};
+use crate::config::Config;
+use crate::datasets::RawTree;
+use crate::spread;
+
+/// Reads the lists of a config's datasets. No image is looked for.
+pub fn of_config(config: &Config, options: &Options) -> Survey {
+    let trees: Vec<&RawTree> = config
+        .trees
+        .iter()
+        .filter(|tree| options.includes(tree.dataset.folder()))
+        .collect();
+    let datasets = trees
+        .into_par_iter()
+        .map(|tree| look(config, tree, options.images))
+        .collect();
+    Survey {
+        origin: Origin::Config {
+            file: config.file.clone(),
+            machex_path: config.machex_path.clone(),
+            params: config.render_params(),
+        },
+        datasets,
+    }
+}
+
+fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
+    let name = tree.dataset.folder();
+    let catalog = match catalog::load(tree, Some(&config.cache_path)) {
+        Ok(catalog) => catalog,
+        Err(error) => return DatasetSurvey::unreadable(name.to_owned(), error),
+    };
+    let mut findings = Findings::default();
+    (0..catalog.len())
+        .filter_map(|number| catalog.get(number)?.class_label())
+        .for_each(|label| findings.add(label));
+    DatasetSurvey {
+        name: name.to_owned(),
+        images: catalog.len(),
+        views: Some(catalog.views()),
+        findings: findings.if_any(),
+        picks: spread::evenly(catalog.len(), images)
+            .into_iter()
+            .filter_map(|number| catalog.get(number))
+            .map(|entry| Pick::of_entry(&entry))
+            .collect(),
+        faults: faults(name, &catalog),
+        warnings: catalog.warnings().to_vec(),
+        error: None,
+    }
+}
+
+/// The entries of a catalog that can only fail.
+pub(super) fn faults(dataset: &str, catalog: &Catalog) -> Vec<FailedImage> {
+    let failed = |(number, fault): (u32, &catalog::EntryFault)| FailedImage {
+        dataset: dataset.to_owned(),
+        image: names::image_id(number),
+        key: catalog
+            .get(number)
+            .map_or_else(String::new, |entry| entry.key().to_owned()),
+        source: String::new(),
+        cause: fault.to_string(),
+        told_by: ToldBy::Lists,
+    };
+    catalog.faults().map(failed).collect()
+}

@@ -1,0 +1,266 @@
+//! Small pictures of images.
+
+use fast_image_resize::images::Image;
+use fast_image_resize::{PixelType, Resizer};
+use rayon::prelude::*;
+use turbojpeg::{Decompressor, PixelFormat, ScalingFactor};
+
+use super::pick::Reader;
+use super::{Origin, Survey, mounted};
+use crate::render::{MAX_PIXELS, RenderParams};
+
+/// Samples of a pixel.
+const RGB: usize = 3;
+
+/// Most pixels that are decoded for a thumbnail; the largest JPEG has this many at one eighth.
+const MAX_DECODED: u64 = 80 << 20;
+
+/// Scans of a progressive JPEG; files of a thousand scans exist only to keep decoders busy.
+const SCAN_LIMIT: u32 = 500;
+
+/// A small picture, RGB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    pub width: u32,
+    pub height: u32,
+    pub pixels: Vec<u8>,
+}
+
+/// Why an image has no thumbnail.
+#[derive(Debug, thiserror::Error)]
+pub enum ThumbnailError {
+    #[error("the file is empty")]
+    Empty,
+    #[error("{width}x{height} pixels are too many")]
+    TooLarge { width: usize, height: usize },
+    #[error("the image has no pixels")]
+    NoPixels,
+    #[error("JPEG: {0}")]
+    Jpeg(String),
+    #[error("scaling: {0}")]
+    Scale(String),
+}
+
+impl From<turbojpeg::Error> for ThumbnailError {
+    fn from(error: turbojpeg::Error) -> Self {
+        Self::Jpeg(match error {
+            turbojpeg::Error::TurboJpegError(problem) => problem,
+            other => other.to_string(),
+        })
+    }
+}
+
+impl Thumbnail {
+    /// A picture of `jpeg` whose longer side has `side` pixels.
+    pub fn of_jpeg(jpeg: &[u8], side: u32) -> Result<Self, ThumbnailError> {
+        let decoded = decode(jpeg, side as usize)?;
+        let (width, height) = fitted(decoded.width(), decoded.height(), side);
+        if (decoded.width(), decoded.height()) == (width, height) {
+            return Ok(Self {
+                width,
+                height,
+                pixels: decoded.into_vec(),
+            });
+        }
+        let mut scaled = Image::new(width, height, PixelType::U8x3);
+        Resizer::new()
+            .resize(&decoded, &mut scaled, None)
+            .map_err(|error| ThumbnailError::Scale(error.to_string()))?;
+        Ok(Self {
+            width,
+            height,
+            pixels: scaled.into_vec(),
+        })
+    }
+
+    /// The picture as a JPEG.
+    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, ThumbnailError> {
+        let width = self.width as usize;
+        let image = turbojpeg::Image {
+            pixels: self.pixels.as_slice(),
+            width,
+            pitch: width * RGB,
+            height: self.height as usize,
+            format: PixelFormat::RGB,
+        };
+        let jpeg = turbojpeg::compress(image, quality.into(), turbojpeg::Subsamp::Sub2x2)?;
+        Ok(jpeg.to_vec())
+    }
+}
+
+/// Decodes at the smallest size that is not below `side`.
+fn decode(jpeg: &[u8], side: usize) -> Result<Image<'static>, ThumbnailError> {
+    if jpeg.is_empty() {
+        return Err(ThumbnailError::Empty);
+    }
+    // A new one for each file: after one with a broken header, libjpeg refuses the next.
+    let mut decompressor = Decompressor::new()?;
+    decompressor.set_scan_limit(SCAN_LIMIT)?;
+    let header = decompressor.read_header(jpeg)?;
+    let (width, height) = (header.width, header.height);
+    if width == 0 || height == 0 {
+        return Err(ThumbnailError::NoPixels);
+    }
+    let scaling = match header.is_lossless {
+        true => ScalingFactor::ONE,
+        false => scaling(width.max(height), side),
+    };
+    let small = header.scaled(scaling);
+    let pixels = |width: usize, height: usize| width as u64 * height as u64;
+    // The coefficients of all of a progressive file are in memory.
+    if pixels(small.width, small.height) > MAX_DECODED
+        || (header.is_progressive && pixels(width, height) > MAX_PIXELS)
+    {
+        return Err(ThumbnailError::TooLarge { width, height });
+    }
+    if scaling != ScalingFactor::ONE {
+        decompressor.set_scaling_factor(scaling)?;
+    }
+    let mut image = turbojpeg::Image {
+        pixels: vec![0; small.width * small.height * RGB],
+        width: small.width,
+        pitch: small.width * RGB,
+        height: small.height,
+        format: PixelFormat::RGB,
+    };
+    decompressor.decompress(jpeg, image.as_deref_mut())?;
+    Image::from_vec_u8(
+        small.width as u32,
+        small.height as u32,
+        image.pixels,
+        PixelType::U8x3,
+    )
+    .map_err(|error| ThumbnailError::Scale(error.to_string()))
+}
+
+/// The strongest reduction of a side of `longer` pixels that leaves at least `side`.
+fn scaling(longer: usize, side: usize) -> ScalingFactor {
+    [
+        ScalingFactor::ONE_EIGHTH,
+        ScalingFactor::ONE_QUARTER,
+        ScalingFactor::ONE_HALF,
+    ]
+    .into_iter()
+    .find(|factor| factor.scale(longer) >= side)
+    .unwrap_or(ScalingFactor::ONE)
+}
+
+/// `width` and `height` in proportion, so that the longer one is `side`.
+fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
+    let longer = u64::from(width.max(height)).max(1);
+    let fit = |length: u32| {
+        let scaled = (u64::from(length) * u64::from(side) + longer / 2) / longer;
+        u32::try_from(scaled).unwrap_or(side).max(1)
+    };
+    (fit(width), fit(height))
+}
+
+/// Thumbnails of the picks of each dataset, or why there is none. In parallel on rayon's current
+/// pool.
+pub fn thumbnails(survey: &Survey, side: u32) -> Vec<Vec<Result<Thumbnail, String>>> {
+    let params = match &survey.origin {
+        Origin::Config { params, .. } => *params,
+        _ => RenderParams::default(),
+    };
+    let picks: Vec<_> = survey
+        .datasets
+        .iter()
+        .flat_map(|dataset| &dataset.picks)
+        .collect();
+    let made: Vec<Result<Thumbnail, String>> = picks
+        .par_iter()
+        .map_init(
+            || Reader::new(params),
+            |reader, pick| {
+                let jpeg = reader.jpeg(pick)?;
+                Thumbnail::of_jpeg(jpeg, side).map_err(|error| error.to_string())
+            },
+        )
+        .collect();
+    let mut made = made.into_iter();
+    let mut all: Vec<Vec<_>> = survey
+        .datasets
+        .iter()
+        .map(|dataset| made.by_ref().take(dataset.picks.len()).collect())
+        .collect();
+    if let Origin::Mount { root, .. } = &survey.origin {
+        mounted::explain(root, survey, &mut all);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn jpeg(width: usize, height: usize) -> Vec<u8> {
+        let pixels: Vec<u8> = (0..width * height).map(|at| (at % 251) as u8).collect();
+        let image = turbojpeg::Image {
+            pixels: pixels.as_slice(),
+            width,
+            pitch: width,
+            height,
+            format: PixelFormat::GRAY,
+        };
+        let jpeg = turbojpeg::compress(image, 90, turbojpeg::Subsamp::Gray);
+        jpeg.unwrap().to_vec()
+    }
+
+    #[test]
+    fn images_of_any_shape_have_thumbnails() {
+        for (width, height, expected) in [
+            (1024, 1024, (224, 224)),
+            (2048, 1024, (224, 112)),
+            (3, 3, (224, 224)),
+            (1, 1, (224, 224)),
+            (5000, 1, (224, 1)),
+            (224, 224, (224, 224)),
+        ] {
+            let thumbnail = Thumbnail::of_jpeg(&jpeg(width, height), 224).unwrap();
+            assert_eq!((thumbnail.width, thumbnail.height), expected);
+            assert_eq!(
+                thumbnail.pixels.len() as u32,
+                thumbnail.width * thumbnail.height * 3
+            );
+            let small = thumbnail.to_jpeg(80).unwrap();
+            let header = turbojpeg::read_header(&small).unwrap();
+            assert_eq!((header.width as u32, header.height as u32), expected);
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let whole = jpeg(300, 200);
+        for end in [0, 1, 2, 20, 100, whole.len() / 2] {
+            assert!(Thumbnail::of_jpeg(&whole[..end], 64).is_err(), "{end}");
+        }
+        assert!(Thumbnail::of_jpeg(b"<html>", 64).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_makes_it_panic(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)
+        ) {
+            let mut bytes = jpeg(64, 48);
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if let Ok(thumbnail) = Thumbnail::of_jpeg(&bytes, 32) {
+                prop_assert_eq!(thumbnail.width.max(thumbnail.height), 32);
+            }
+        }
+
+        #[test]
+        fn a_thumbnail_fits(width in 1u32..70_000, height in 1u32..70_000, side in 1u32..2000) {
+            let (w, h) = fitted(width, height, side);
+            prop_assert_eq!(w.max(h), side);
+            prop_assert!(w >= 1 && h >= 1);
+            let decoded = scaling(width.max(height) as usize, side as usize);
+            let longer = decoded.scale(width.max(height) as usize);
+            prop_assert!(longer >= side as usize || decoded == ScalingFactor::ONE);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a finished tree holds, be it materialized or a mount.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::index_reader::{IndexEntry, read_index};
+use super::pick::Place;
+use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
+use crate::catalog::{self, Views, names};
+use crate::config::{Config, real_path};
+use crate::mount::is_disconnected;
+use crate::spread;
+
+/// A finished tree: its root is a folder in which datasets are folders.
+#[derive(Debug)]
+pub struct Tree {
+    root: PathBuf,
+    /// Datasets by name, sorted.
+    folders: Vec<(String, PathBuf)>,
+}
+
+/// Why a folder is no finished tree.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    #[error(
+        "{root}: its process has gone; mount again with --replace, or: machex unmount {root}",
+        root = .0.display()
+    )]
+    Stale(PathBuf),
+    #[error("{path}: {source}", path = path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{root} is no MaCheX tree: none of its folders has an index.json", root = .0.display())]
+    NoTree(PathBuf),
+    #[error(
+        "{root} is one dataset of a tree; give the tree, {parent}",
+        root = root.display(), parent = parent.display()
+    )]
+    Dataset { root: PathBuf, parent: PathBuf },
+}
+
+/// What a mount's own lists say of a dataset.
+struct Known {
+    views: Views,
+    faults: Vec<FailedImage>,
+}
+
+impl Tree {
+    /// Looks which datasets are in `root`. Hidden folders are none.
+    pub fn open(root: &Path) -> Result<Self, TreeError> {
+        let root = std::path::absolute(root).map_err(|error| TreeError::of(root, error))?;
+        let failed = |error| TreeError::of(&root, error);
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(&root).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && entry.path().is_dir() {
+                folders.push((name, entry.path()));
+            }
+        }
+        folders.sort();
+        let has_index = |folder: &Path| folder.join(names::INDEX_NAME).is_file();
+        if folders.iter().any(|(_, folder)| has_index(folder)) {
+            return Ok(Self { root, folders });
+        }
+        Err(match real_path(&root).parent() {
+            Some(parent) if has_index(&root) => TreeError::Dataset {
+                parent: parent.to_owned(),
+                root,
+            },
+            _ => TreeError::NoTree(root),
+        })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Names of the datasets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.folders.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Reads the indexes. No image is looked for.
+    pub fn survey(&self, options: &Options) -> Survey {
+        let config = mounted::status(&self.root).map(|status| PathBuf::from(status.config));
+        let chosen: Vec<&(String, PathBuf)> = self
+            .folders
+            .iter()
+            .filter(|(name, _)| options.includes(name))
+            .collect();
+        let mut known = match &config {
+            Some(file) => known(file, options),
+            None => BTreeMap::new(),
+        };
+        let mut datasets: Vec<DatasetSurvey> = chosen
+            .into_par_iter()
+            .map(|(name, folder)| {
+                look(&self.root, name, folder, options.images)
+                    .unwrap_or_else(|error| DatasetSurvey::unreadable(name.clone(), error))
+            })
+            .collect();
+        for dataset in &mut datasets {
+            if let Some(known) = known.remove(&dataset.name) {
+                dataset.views = Some(known.views);
+                dataset.faults = known.faults;
+            }
+        }
+        let root = self.root.clone();
+        Survey {
+            origin: match config {
+                Some(config) => Origin::Mount { root, config },
+                None => Origin::Tree { root },
+            },
+            datasets,
+        }
+    }
+}
+
+impl TreeError {
+    fn of(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match is_disconnected(&source) {
+            true => Self::Stale(path),
+            false => Self::Io { path, source },
+        }
+    }
+}
+
+/// What the lists say from which a mount is made, as far as they can be read.
+fn known(config: &Path, options: &Options) -> BTreeMap<String, Known> {
+    let Ok(config) = Config::load(config) else {
+        return BTreeMap::new();
+    };
+    config
+        .trees
+        .par_iter()
+        .filter(|tree| options.includes(tree.dataset.folder()))
+        .filter_map(|tree| {
+            let catalog = catalog::load(tree, Some(&config.cache_path)).ok()?;
+            let name = tree.dataset.folder();
+            let known = Known {
+                views: catalog.views(),
+                faults: raw::faults(name, &catalog),
+            };
+            Some((name.to_owned(), known))
+        })
+        .collect()
+}
+
+fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSurvey, String> {
+    let path = folder.join(names::INDEX_NAME);
+    let read = |each: &mut dyn FnMut(u32, IndexEntry)| {
+        let file = open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "has no index.json: materialize writes it last".to_owned(),
+            _ => format!("{}: {error}", path.display()),
+        })?;
+        read_index(file, each).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    // Twice: which entries are evenly spread, only their number tells.
+    let mut survey = DatasetSurvey {
+        name: name.to_owned(),
+        ..DatasetSurvey::default()
+    };
+    let (mut findings, mut odd) = (Findings::default(), 0u32);
+    read(&mut |number, entry| {
+        survey.images = number + 1;
+        odd += u32::from(entry.has_odd_label);
+        entry.label.iter().for_each(|label| findings.add(label));
+    })?;
+    survey.findings = findings.if_any();
+    if odd > 0 {
+        survey.warnings.push(format!(
+            "the class_label of {odd} images is not a list of 13 numbers"
+        ));
+    }
+    let mut wanted = spread::evenly(survey.images, images).into_iter().peekable();
+    if wanted.peek().is_none() {
+        return Ok(survey);
+    }
+    read(&mut |number, entry| {
+        if wanted.next_if_eq(&number).is_some() {
+            survey.picks.push(pick(root, folder, entry));
+        }
+    })?;
+    Ok(survey)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A pipe would be waited for.
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("it is not a file")),
+    }
+}
+
+/// A pick of an entry. Its place in the tree comes first, since trees are moved; an id that is
+/// not one of ours has none.
+fn pick(root: &Path, folder: &Path, entry: IndexEntry) -> Pick {
+    let number = names::parse_image_name(&format!("{}.jpg", entry.id));
+    let place = number.map(|number| folder.join(names::image_path(number)));
+    let named = entry.path.map(|path| root.join(path));
+    Pick {
+        id: entry.id,
+        key: entry.key,
+        label: entry.label,
+        place: Place::Finished(place.into_iter().chain(named).collect()),
+    }
+}

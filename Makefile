@@ -3,7 +3,7 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test check bench bench-mount setup test-setup
+.PHONY: demo test check bench bench-mount bench-training pictures setup test-setup
 
 # Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
 demo: setup
@@ -49,6 +49,16 @@ bench: setup
 bench-mount: test-setup
 	cargo build --release --locked
 	$$(sh scripts/python-clients.sh target/python-clients) benches/mount.py $(MACHEX)
+
+# The figures of docs/performance.md for training.
+bench-training: test-setup
+	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-clients.sh target/python-clients) benches/training.py
+
+# The pictures of docs/.
+pictures: test-setup
+	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-clients.sh target/python-clients) scripts/pictures.py docs
 
 setup:
 	@sh scripts/setup.sh

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -21,8 +21,8 @@ from pathlib import Path
 
 import machex
 
-#: Runs of each of two things that are compared, in turn.
-PAIRS = 5
+#: Epochs of each mode, in turn.
+EPOCHS = 5
 
 
 def in_process(what: str, root: Path) -> tuple[float, float]:
@@ -45,7 +45,9 @@ def load(what: str, root: Path) -> None:
         kept = [machex.load_index(root, name) for name in names]
     seconds = time.perf_counter() - started
     assert sum(map(len, kept)) > 0
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not ru_maxrss, which a child has from its parent.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(seconds, int(peak[1]) / 1024 if peak else 0)
 
 
 def indexes(folder: Path, machex_program: Path) -> None:
@@ -55,7 +57,7 @@ def indexes(folder: Path, machex_program: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with machex.mount(sample / "config.yml") as root:
         images = sum(len(machex.load_index(root, name)) for name in machex.list_datasets(root))
-        runs = [(in_process("json", root), in_process("columns", root)) for _ in range(PAIRS)]
+        runs = [(in_process("json", root), in_process("columns", root)) for _ in range(3)]
     print(f"{images:,} images\n")
     for number, what in enumerate(["json.load", "machex.load_index"]):
         seconds = statistics.median(run[number][0] for run in runs)
@@ -80,7 +82,7 @@ def decoding(folder: Path, machex_program: Path) -> None:
             return len(data) / (time.perf_counter() - started)
 
         epoch(modes["RGB"])
-        runs = [{mode: epoch(data) for mode, data in modes.items()} for _ in range(PAIRS)]
+        runs = [{mode: epoch(data) for mode, data in modes.items()} for _ in range(EPOCHS)]
     for mode in modes:
         print(f'| mode="{mode}" | {statistics.median(run[mode] for run in runs):.0f} images/s |')
     print(f"L / RGB: {statistics.median(run['L'] / run['RGB'] for run in runs):.2f}")

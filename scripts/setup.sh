@@ -7,7 +7,7 @@ set -eu
 
 tools="cc:gcc c++:g++ cmake:cmake nasm:nasm make:make fusermount3:fuse3"
 if [ "${1:-}" = test ]; then
-    tools="$tools rsync:rsync diff:diffutils tar:tar python3:python3"
+    tools="$tools rsync:rsync diff:diffutils tar:tar python3:python3 chromium:chromium"
 fi
 missing=""
 for tool in $tools; do

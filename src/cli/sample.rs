@@ -48,11 +48,10 @@ pub fn run(arguments: &Arguments) -> CliResult {
         hard_link: arguments.hard_link,
     };
     let config = sample::write(&arguments.dir, options)?;
-    let (mut out, config) = (io::stdout().lock(), config.display());
+    let mut out = io::stdout().lock();
     writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
-    writeln!(
-        out,
-        "    machex check {config}\n    machex materialize {config}"
-    )?;
+    for command in ["check", "report -o report.html", "mount", "materialize"] {
+        writeln!(out, "    machex {command} {}", config.display())?;
+    }
     Ok(Exit::Success)
 }

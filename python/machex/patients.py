@@ -84,7 +84,7 @@ def _find_list(index: Index, listed: _PatientList) -> Path:
         source = Path(os.fsdecode(attribute))
     except (OSError, IndexError):
         source = Path()
-    for folder in source.parents[:_LEVELS]:
+    for folder in list(source.parents)[:_LEVELS]:
         for name in (listed.name, f"{listed.name}.gz"):
             if (folder / name).is_file():
                 return folder / name

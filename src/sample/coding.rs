@@ -73,7 +73,10 @@ pub fn picture(coding: Coding, width: u32, height: u32, seed: u64) -> Result<Vec
         }
         Coding::Jpeg { shade } => encode_jpeg(width, height, shade, &bytes(shade)),
         Coding::Dicom { syntax, inverted } => {
-            let values: Vec<u16> = values(f32::from(dicom::highest(syntax))).collect();
+            let highest = dicom::highest(syntax);
+            // MONOCHROME1 has its lowest value shown white.
+            let stored = |value: u16| if inverted { highest - value } else { value };
+            let values: Vec<u16> = values(f32::from(highest)).map(stored).collect();
             dicom::encode(&dicom::Picture {
                 width,
                 height,

@@ -7,7 +7,7 @@
     data = load_dataset("imagefolder", data_dir="demo/imagefolder")
 
 With --link the images are links into the tree instead of copies: no room is needed and nothing is
-rendered beforehand, but the tree must stay mounted where it is.
+rendered or looked at beforehand, but the tree must stay mounted where it is.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main() -> None:
     for split, rows in zip(("train", "validation"), shares):
         folder = arguments.out / split
         folder.mkdir(parents=True)
+        written = 0
         with open(folder / "metadata.jsonl", "w", encoding="utf-8") as metadata:
             for at in rows:
                 index, row = images[at]
@@ -66,7 +67,8 @@ def main() -> None:
                     left_out += 1
                     continue
                 metadata.write(json.dumps(line) + "\n")
-        print(f"{folder}: {len(rows)} images")
+                written += 1
+        print(f"{folder}: {written} images")
     if left_out:
         raise SystemExit(f"{left_out} images could not be read")
 

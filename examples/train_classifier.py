@@ -108,8 +108,8 @@ def main() -> None:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-            total += loss.item() * len(image)
-        return total / max(1, len(batches.dataset))
+            total += loss.item()
+        return total / max(1, len(batches))
 
     for number in range(1, arguments.epochs + 1):
         started = time.perf_counter()

@@ -42,6 +42,8 @@ def main() -> None:
         random.Random(arguments.shuffle).shuffle(images)
 
     os.makedirs(arguments.out, exist_ok=True)
+    if any(arguments.out.glob("*.tar")):
+        parser.error(f"{arguments.out} has shards already; give another folder")
     pattern = str(arguments.out / "machex-%06d.tar")
     left_out = 0
     with webdataset.ShardWriter(

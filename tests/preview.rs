@@ -239,7 +239,7 @@ fn where_it_cannot_be_written_is_said_before_the_work() {
     for (output, words) in [
         ("missing/sheet.png", "there is no folder"),
         ("folder", "is a folder"),
-        ("out/sheet.png", "lies in the tree"),
+        ("out/sheet.png", "is the tree"),
     ] {
         for place in ["config.yml", "out"] {
             let ran = bench

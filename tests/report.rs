@@ -377,3 +377,26 @@ fn where_it_cannot_be_written_is_said_and_the_output_can_be_the_standard_one() {
     assert_is_self_contained(&ran.stdout());
     bench.run(&["report"]).expect_status(2);
 }
+
+#[test]
+fn nothing_that_the_tree_is_made_of_is_written_over() {
+    let bench = Bench::sample(2);
+    let list = "raw/chex-ray14/train_val_list.txt";
+    let before = fs::read(bench.path(list)).unwrap();
+    let config = fs::read(bench.path("config.yml")).unwrap();
+    for (file, words) in [
+        (list, "a raw dataset"),
+        ("config.yml", "the config file"),
+        ("cache/report.html", "machex' cache"),
+    ] {
+        fs::create_dir_all(bench.path("cache")).unwrap();
+        for subcommand in ["report", "preview"] {
+            let ran = bench
+                .run(&[subcommand, "config.yml", "-o", file])
+                .expect_status(1);
+            assert!(ran.stderr().contains(words), "{}", ran.stderr());
+        }
+    }
+    assert_eq!(fs::read(bench.path(list)).unwrap(), before);
+    assert_eq!(fs::read(bench.path("config.yml")).unwrap(), config);
+}

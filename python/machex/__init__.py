@@ -20,6 +20,7 @@ Nothing is imported before it is used: ``import machex`` loads neither PyTorch n
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from machex.errors import ImageError, MachexError, ProgramError, TreeError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from machex.mounting import Mount, mount
     from machex.patients import patient_id, split_by_patient
     from machex.program import find_program
+
+    __version__: str
 
 __all__ = [
     "LABELS",
@@ -64,17 +67,24 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+# Hidden from type checkers, which would take any name for one of these.
+if not TYPE_CHECKING:
 
-        return version("machex")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'machex' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"machex.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("machex")
+        if name not in _MODULES:
+            raise AttributeError(f"module 'machex' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"machex.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # What lists a module's members also gets them: without PyTorch, two cannot be had.
+    has_torch = importlib.util.find_spec("torch") is not None
+    return sorted(
+        name for name in {*globals(), *__all__} if has_torch or _MODULES.get(name) != "datasets"
+    )

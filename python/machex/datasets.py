@@ -13,8 +13,8 @@ from typing import Any, Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from machex.index import Index, PathLike, check_dataset, list_datasets, load_index
-from machex.patients import split_by_patient
+from machex.index import Index, PathLike, check_datasets, list_datasets, load_index
+from machex.patients import split_by_patient, warn_of_overlap
 
 try:
     import torch
@@ -61,8 +61,6 @@ class ChestXrayDataset(Dataset[Item]):
 
     #: Name of the dataset.
     dataset: str
-    #: The ids of the images, such as ``"000123"``. A subclass may put a selection in its place.
-    keys: Sequence[str]
 
     def __init__(
         self,
@@ -80,9 +78,18 @@ class ChestXrayDataset(Dataset[Item]):
         #: The columns of ``index.json``.
         self.index: Index = load_index(root)
         self.dataset = self.index.dataset
-        self.keys = self.index.ids
+        self._chosen: Sequence[str] | None = None
         needs_default = transforms is None and "img" in self.fields
         self.transforms = _to_tensor() if needs_default else transforms
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The ids of the images, such as ``"000123"``. May be set to a selection of them."""
+        return self.index.ids if self._chosen is None else self._chosen
+
+    @keys.setter
+    def keys(self, keys: Sequence[str]) -> None:
+        self._chosen = keys
 
     @property
     def index_dict(self) -> Mapping[str, dict[str, Any]]:
@@ -106,19 +113,25 @@ class ChestXrayDataset(Dataset[Item]):
         seed: int = 0,
         patient_lists: Mapping[str, PathLike] | None = None,
     ) -> list[Subset[Item]]:
-        """Shares in which no patient is twice; see :func:`machex.split_by_patient`."""
+        """Shares that have no patient in common; see :func:`machex.split_by_patient`."""
+        shares = self._shares(fractions, seed, patient_lists)
+        return [_subset(self, positions) for positions in shares]
+
+    def _shares(
+        self,
+        fractions: Sequence[float],
+        seed: int,
+        patient_lists: Mapping[str, PathLike] | None,
+    ) -> list[NDArray[np.intp]]:
+        """Positions in :attr:`keys`."""
         shares = split_by_patient(self.index, fractions, seed=seed, patient_lists=patient_lists)
+        if self._chosen is None:
+            return shares
         share_of_row = np.full(len(self.index), -1)
         for share, rows in enumerate(shares):
             share_of_row[rows] = share
-        own = share_of_row[self._rows()]
-        return [_subset(self, np.flatnonzero(own == share)) for share in range(len(shares))]
-
-    def _rows(self) -> NDArray[np.intp]:
-        """The rows of :attr:`keys`."""
-        if self.keys is self.index.ids:
-            return np.arange(len(self.index))
-        return np.array([self.index.find(image_id) for image_id in self.keys], np.intp)
+        chosen = np.array([self.index.find(image_id) for image_id in self._chosen], np.intp)
+        return [np.flatnonzero(share_of_row[chosen] == share) for share in range(len(shares))]
 
     def _fill(self, item: Item, field: str, row: int) -> None:
         index = self.index
@@ -171,8 +184,8 @@ class MaCheXDataset(Dataset[Item]):
         names = list_datasets(root) if datasets is None else sorted(set(datasets))
         if not names:
             raise ValueError("datasets must name at least one")
-        for name in names:
-            check_dataset(root, name)
+        if datasets is not None:
+            check_datasets(root, names)
         fields = _checked_fields(fields)
         self.datasets = [
             ChestXrayDataset(os.path.join(root, name), transforms, fields=fields, mode=mode)
@@ -194,10 +207,19 @@ class MaCheXDataset(Dataset[Item]):
         seed: int = 0,
         patient_lists: Mapping[str, PathLike] | None = None,
     ) -> list[Subset[Item]]:
-        """Shares in which no patient is twice; see :func:`machex.split_by_patient`."""
-        indexes = [one.index for one in self.datasets]
-        shares = split_by_patient(indexes, fractions, seed=seed, patient_lists=patient_lists)
-        return [_subset(self, rows) for rows in shares]
+        """Shares that have no patient in common; see :func:`machex.split_by_patient`."""
+        warn_of_overlap([one.index for one in self.datasets])
+        lists = dict(patient_lists or {})
+        shares: list[list[NDArray[np.intp]]] = [[] for _ in fractions]
+        start = 0
+        for one in self.datasets:
+            own = {name: lists.pop(name) for name in [one.dataset] if name in lists}
+            for share, positions in zip(shares, one._shares(fractions, seed, own)):
+                share.append(positions + start)
+            start += len(one)
+        if lists:
+            raise ValueError(f"patient_lists names datasets that are not there: {sorted(lists)}")
+        return [_subset(self, np.concatenate(share)) for share in shares]
 
 
 def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
@@ -218,5 +240,4 @@ def _to_tensor() -> Callable[[Any], Any]:
 
 
 def _subset(dataset: Dataset[Item], rows: NDArray[np.intp]) -> Subset[Item]:
-    # An array is a tenth of a list, and is what goes to each worker.
-    return Subset(dataset, rows)  # type: ignore[arg-type]
+    return Subset(dataset, rows.tolist())

@@ -17,7 +17,8 @@ class TreeError(MachexError):
 
 
 class ImageError(MachexError, OSError):
-    """An image cannot be read. Also an ``OSError``, with the ``errno`` of its cause."""
+    """An image cannot be read. Also an ``OSError``, with the ``errno`` of its cause; when it comes
+    out of a data loader's worker, PyTorch has kept the message alone."""
 
 
 class ProgramError(MachexError):

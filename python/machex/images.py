@@ -30,7 +30,7 @@ def read_image(index: Index, row: int, mode: str | None) -> Image.Image:
             if mode in (None, image.mode):
                 return image
             return image.convert(mode)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _image_error(index, row, error) from error
 
 

@@ -29,7 +29,11 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 INDEX_NAME = "index.json"
 
+#: What the root of a disk has besides.
+_NO_DATASETS = ("lost+found",)
+
 _NO_LABEL = (0,) * len(LABELS)
+_VALUES = frozenset((-1, 0, 1))
 
 
 class Index:
@@ -55,7 +59,7 @@ class Index:
     class_labels: NDArray[np.int8]
     #: ``(n,)`` bool: whether an image has labels at all.
     has_label: NDArray[np.bool_]
-    #: Each image as it stands in ``index.json``, by id, made when it is asked for.
+    #: What ``index.json`` has of each image, by id, made when it is asked for.
     entries: Mapping[str, dict[str, Any]]
 
     def __init__(self, root: Path, arrays: SharedArrays, written_below: str) -> None:
@@ -97,6 +101,8 @@ class Index:
         Raises:
             KeyError: when no image has it.
         """
+        if not isinstance(image_id, str):
+            raise TypeError(f"an id is a text of six digits, not {image_id!r}")
         is_id = len(image_id) == 6 and image_id.isascii() and image_id.isdigit()
         if is_id:
             # Of the column's own type: with another, NumPy converts the whole column first.
@@ -108,7 +114,7 @@ class Index:
         raise KeyError(image_id)
 
     def entry(self, row: int) -> dict[str, Any]:
-        """One image as it stands in ``index.json``, with the path where it is now."""
+        """What ``index.json`` has of one image, with the path where it is now."""
         entry: dict[str, Any] = {"path": self.paths[row], "key": self.keys[row]}
         if self.has_label[row]:
             entry["class_label"] = self.class_labels[row].tolist()
@@ -138,7 +144,7 @@ class Index:
         return to_pandas(self)
 
     def to_arrow(self) -> pyarrow.Table:
-        """A table whose texts are the memory of this index, not copies."""
+        """A table whose keys and reports are the memory of this index, not copies."""
         from machex.tables import to_arrow
 
         return to_arrow(self)
@@ -148,10 +154,11 @@ class Index:
 
     def _path(self, row: int) -> str:
         other = self._other_paths[row] if self._other_paths is not None else None
-        if other is not None:
-            return os.path.join(self.root, other)
         image_id = self._id(row)
-        return f"{self._below}/{image_id[:2]}/{image_id}.jpg"
+        tail = f"{image_id[:2]}/{image_id}.jpg"
+        if other is None or (self._below == str(self.root) and _ends_with(other, tail)):
+            return f"{self._below}/{tail}"
+        return os.path.join(self.root, other)
 
     def _find_images(self) -> str:
         """The folder of the shards: beside the index, since trees are moved and mounted elsewhere;
@@ -160,6 +167,11 @@ class Index:
         if len(self) == 0 or os.path.isdir(os.path.join(here, self._id(0)[:2])):
             return here
         return self._written_below if os.path.isdir(self._written_below) else here
+
+
+def _ends_with(path: str, tail: str) -> bool:
+    """Whether a path, of whatever system and however it is written, ends so."""
+    return os.path.normpath(path.replace("\\", "/")).endswith(f"/{tail}")
 
 
 class _Column(Sequence[str]):
@@ -185,6 +197,11 @@ class _Column(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return map(self._text_of, self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Entries(Mapping[str, "dict[str, Any]"]):
@@ -212,7 +229,13 @@ def _restore(root: Path, handle: Handle, written_below: str) -> Index:
     try:
         return Index(root, SharedArrays.attach(handle), written_below)
     except GoneError:
-        return load_index(root)
+        index = load_index(root)
+        # Rows of a split, or lengths, may have been pickled along: of other rows they would lie.
+        if index._arrays.digest != handle[2]:
+            raise TreeError(
+                f"{root / INDEX_NAME} is not what it was when this was pickled: make it anew"
+            ) from None
+        return index
 
 
 def load_index(root: PathLike, dataset: str | None = None) -> Index:
@@ -226,7 +249,7 @@ def load_index(root: PathLike, dataset: str | None = None) -> Index:
         TreeError: when there is no such dataset, or its index cannot be used.
     """
     if dataset is not None:
-        check_dataset(root, dataset)
+        check_datasets(root, [dataset])
     folder = Path(os.path.abspath(root if dataset is None else os.path.join(root, dataset)))
     path = folder / INDEX_NAME
     try:
@@ -246,9 +269,11 @@ def list_datasets(root: PathLike) -> list[str]:
     root = os.path.abspath(root)
     try:
         with os.scandir(root) as items:
-            folders = sorted(item.name for item in items if item.is_dir())
-        # A listing, since a mount would write the index to answer whether it is there.
-        has_index = [name for name in folders if INDEX_NAME in os.listdir(os.path.join(root, name))]
+            folders = sorted(
+                item.name for item in items if item.name not in _NO_DATASETS and item.is_dir()
+            )
+        folders = [name for name in folders if not name.startswith(".")]
+        has_index = any(_has_index(os.path.join(root, name)) for name in folders)
     except FileNotFoundError:
         raise TreeError(f"{root} does not exist") from None
     except OSError as error:
@@ -264,20 +289,29 @@ def list_datasets(root: PathLike) -> list[str]:
             "is it mounted? (machex mount CONFIG MOUNTPOINT)"
         )
     # One without an index is named all the same, so that it is missed and not left out unseen.
-    return [name for name in folders if not name.startswith(".")]
+    return folders
 
 
-def check_dataset(root: PathLike, dataset: str) -> None:
-    """Checks that a tree has a dataset.
+def _has_index(folder: str) -> bool:
+    # A listing, since a mount would write the index to answer whether it is there.
+    try:
+        return INDEX_NAME in os.listdir(folder)
+    except (NotADirectoryError, PermissionError):
+        return False
+
+
+def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
+    """Checks that a tree has these datasets.
 
     Raises:
         TreeError: when it has not, or is no tree; names those that it has.
     """
     names = list_datasets(root)
-    if dataset not in names:
-        close = get_close_matches(dataset, names, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
+    for dataset in wanted:
+        if dataset not in names:
+            close = get_close_matches(dataset, names, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
 
 
 def _why_no_index(folder: Path) -> str:
@@ -285,10 +319,10 @@ def _why_no_index(folder: Path) -> str:
         return f"{folder} does not exist"
     if not folder.is_dir():
         return f"{folder} is not a folder"
-    names = [item.name for item in folder.iterdir() if (item / INDEX_NAME).exists()]
+    names = sorted(item.name for item in folder.iterdir() if _has_index(str(item)))
     if names:
         return (
-            f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(sorted(names))}); "
+            f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(names)}); "
             "for all of it: machex.MaCheXDataset"
         )
     return (
@@ -356,6 +390,6 @@ def _text(entry: dict[str, Any], name: str) -> str:
 
 
 def _label(value: Any) -> list[int]:
-    if not isinstance(value, list) or len(value) != len(LABELS):
-        raise ValueError(f"class_label must be {len(LABELS)} whole numbers")
+    if not isinstance(value, list) or len(value) != len(LABELS) or not _VALUES.issuperset(value):
+        raise ValueError(f"class_label must be {len(LABELS)} numbers of -1, 0 and 1")
     return value

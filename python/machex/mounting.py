@@ -18,7 +18,9 @@ from machex.program import run
 class Mount:
     """A tree that is mounted; made by :func:`mount`.
 
-    Usable where a path is wanted. :meth:`close` ends it, and so does the end of the interpreter.
+    Usable where a path is wanted. :meth:`close` ends it, and so does the end of the interpreter,
+    unless a signal ends that (SIGTERM does, where nothing handles it) or it is a child of
+    :mod:`multiprocessing`: then ``machex unmount`` does.
     """
 
     def __init__(self, root: Path, is_temporary: bool) -> None:
@@ -38,7 +40,12 @@ class Mount:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except ProgramError:
+            # What went wrong in the block counts more.
+            if error is None:
+                raise
 
     def __fspath__(self) -> str:
         return str(self.root)
@@ -64,14 +71,12 @@ class Mount:
         # A forked worker that ends is not who mounted.
         if not self._is_open or os.getpid() != self._process:
             return
+        if _is_mounted(self.root):
+            _unmount(self.root)
+        if self._is_temporary:
+            _remove(self.root)
         self._is_open = False
         atexit.unregister(self.close)
-        try:
-            if os.path.ismount(self.root) or not self._is_temporary:
-                _unmount(self.root)
-        finally:
-            if self._is_temporary:
-                _remove(self.root)
 
 
 def mount(
@@ -116,11 +121,22 @@ def mount(
     root = Path(os.path.abspath(root))
     try:
         run(["mount", *arguments, "--", config, root])
+        return Mount(root, is_temporary)
     except BaseException:
+        # Interrupted, perhaps after it was mounted; nobody else would know of it.
         if is_temporary:
+            if _is_mounted(root):
+                _unmount(root)
             _remove(root)
         raise
-    return Mount(root, is_temporary)
+
+
+def _is_mounted(root: Path) -> bool:
+    try:
+        return root.stat().st_dev != root.parent.stat().st_dev
+    except OSError:
+        # A mount whose process has gone does not answer.
+        return True
 
 
 def _unmount(root: Path) -> None:

@@ -9,7 +9,7 @@ import csv
 import gzip
 import os
 import re
-import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -53,6 +53,13 @@ _IN_LIST: Mapping[str, _PatientList] = {
     ),
 }
 
+#: Datasets of which nothing tells the patients.
+_UNTOLD = frozenset(("vindrcxr", "rsna", "siim", "objcxr"))
+
+#: These have patients in common, under names that no key tells: the second and third are drawn from
+#: the first.
+_OVERLAPPING = frozenset(("chex-ray14", "rsna", "siim"))
+
 #: A list lies in one of so many folders above an image.
 _LEVELS = 3
 
@@ -69,12 +76,36 @@ def patient_id(dataset: str, key: str) -> str | None:
 
 def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str | None]:
     """See :meth:`machex.Index.patient_ids`."""
-    listed = _IN_LIST.get(index.dataset)
+    name = _known_name(index)
+    listed = _IN_LIST.get(name)
     if listed is None:
-        return [patient_id(index.dataset, key) for key in index.keys]
+        return [patient_id(name, key) for key in index.keys]
     path = Path(patient_list) if patient_list is not None else _find_list(index, listed)
-    patients = _read_list(path, listed)
-    return [patients.get(key) for key in index.keys]
+    known = _read_list(path, listed)
+    patients = [known.get(key) for key in index.keys]
+    missing = patients.count(None)
+    if missing == len(patients) > 0:
+        raise TreeError(f"{path} has none of the images of {index.root}")
+    if missing:
+        _warn(f"{path} does not tell the patients of {missing} images: each counts as one")
+    return patients
+
+
+def _known_name(index: Index) -> str:
+    """Under which name a dataset is known here: that of its folder, or of what a link leads to."""
+    names = (index.dataset, os.path.basename(os.path.realpath(index.root)))
+    for name in names:
+        if name in _IN_KEY or name in _IN_LIST or name in _UNTOLD:
+            return name
+    _warn(
+        f"nothing tells the patients of {index.dataset!r}, which is the folder of no dataset that "
+        "machex knows: each of its images counts as a patient of its own"
+    )
+    return index.dataset
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=3)
 
 
 def _find_list(index: Index, listed: _PatientList) -> Path:
@@ -96,8 +127,6 @@ def _find_list(index: Index, listed: _PatientList) -> Path:
 
 
 def _read_list(path: Path, listed: _PatientList) -> dict[str, str]:
-    # Reports in a cell can be longer than what the module takes by default.
-    limit = csv.field_size_limit(sys.maxsize)
     try:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -111,8 +140,6 @@ def _read_list(path: Path, listed: _PatientList) -> dict[str, str]:
             return {row[image]: row[patient] for row in rows if len(row) > last and row[patient]}
     except (OSError, EOFError, csv.Error) as error:
         raise TreeError(f"{path} cannot be read: {error}") from error
-    finally:
-        csv.field_size_limit(limit)
 
 
 def split_by_patient(
@@ -129,7 +156,8 @@ def split_by_patient(
     of which nothing tells the patient counts as a patient of its own.
 
     Patients are told apart within a dataset. RSNA and SIIM-ACR are drawn from ChestX-ray14 under
-    other names: do not train on one and validate on another of these three.
+    other names: do not train on one and validate on another of these three. A warning says where a
+    patient could be in two shares.
 
     Args:
         indexes: one index, or several; rows count on from one to the next, as in
@@ -141,11 +169,18 @@ def split_by_patient(
     Returns:
         The rows of each share, ascending.
     """
+    fractions = tuple(fractions)
     if not all(fraction >= 0 for fraction in fractions) or sum(fractions) > 1 + 1e-9:
-        raise ValueError(f"fractions must be positive and add up to at most 1: {fractions}")
+        raise ValueError(f"fractions must not be negative and add up to at most 1: {fractions}")
+    indexes = list(indexes) if isinstance(indexes, Sequence) else [indexes]
+    patient_lists = dict(patient_lists or {})
+    unknown = patient_lists.keys() - {index.dataset for index in indexes}
+    if unknown:
+        raise ValueError(f"patient_lists names datasets that are not there: {sorted(unknown)}")
+    warn_of_overlap(indexes)
     places = np.empty(0)
-    for index in indexes if isinstance(indexes, Sequence) else [indexes]:
-        patients = patients_of(index, (patient_lists or {}).get(index.dataset))
+    for index in indexes:
+        patients = patients_of(index, patient_lists.get(index.dataset))
         places = np.append(places, _places(seed, index, patients))
     bounds = np.cumsum([0.0, *fractions])
     # What rounding leaves over between shares that add up to 1 is of the last.
@@ -154,6 +189,16 @@ def split_by_patient(
         np.flatnonzero((low <= places) & (places < high))
         for low, high in zip(bounds[:-1], bounds[1:])
     ]
+
+
+def warn_of_overlap(indexes: Sequence[Index]) -> None:
+    """Warns where datasets have patients in common that nothing tells."""
+    names = sorted(_OVERLAPPING.intersection(index.dataset for index in indexes))
+    if len(names) > 1:
+        _warn(
+            f"{', '.join(names)} have patients in common under other names, which may be in "
+            "several shares: take one of them, or keep them on one side"
+        )
 
 
 def _places(seed: int, index: Index, patients: Sequence[str | None]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ def find_program() -> Path:
     Raises:
         MachexError: when it is nowhere.
     """
-    for folder in _folders():
+    for folder in filter(None, _folders()):
         path = Path(folder) / _NAME
         if path.is_file() and os.access(path, os.X_OK):
             return path
@@ -42,7 +42,8 @@ def _folders() -> Iterator[str]:
     # `pip install --target DIR` and `--prefix DIR` put programs into `bin` near the package.
     package = Path(__file__).resolve().parent
     yield str(package.parent / "bin")
-    yield str(package.parents[3] / "bin") if len(package.parents) > 3 else ""
+    if len(package.parents) > 3:
+        yield str(package.parents[3] / "bin")
 
 
 def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
@@ -52,15 +53,22 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
         ProgramError: with the program's message, when it does not end well.
     """
     command = [str(find_program()), *(os.fspath(argument) for argument in arguments)]
-    done = subprocess.run(
+    process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
+        # Ctrl-C is for this process, which says what becomes of the other.
+        start_new_session=True,
     )
-    if done.returncode != 0:
-        message = done.stderr.strip() or f"machex ended with status {done.returncode}"
-        raise ProgramError(message)
-    return done.stdout
+    try:
+        out, errors = process.communicate()
+    except BaseException:
+        # What was begun ends in order, so that the caller can undo it.
+        process.communicate()
+        raise
+    if process.returncode != 0:
+        raise ProgramError(errors.strip() or f"machex ended with status {process.returncode}")
+    return out

@@ -10,6 +10,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import IO, Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 #: Arrays begin at multiples of this, as Arrow wants its buffers.
 _ALIGNMENT = 64
 
-#: Random bytes at the end of a file, so that no other file is taken for it.
-_TOKEN_BYTES = 16
+#: Bytes of the digest at the end of a file, which tells it from any other.
+_DIGEST_BYTES = 16
 
 
 class GoneError(Exception):
@@ -35,7 +36,7 @@ def anonymous_file() -> IO[bytes]:
         return tempfile.TemporaryFile()
 
 
-#: Process, descriptor, token and sections of a shared file.
+#: Process, descriptor, digest and sections of a shared file.
 Handle = tuple[int, int, bytes, Mapping[str, tuple[int, str, int]]]
 
 
@@ -63,10 +64,14 @@ class SharedArrays(Mapping[str, "NDArray[Any]"]):
         """Bytes in memory, however many processes share them."""
         return len(self._view)
 
+    @property
+    def digest(self) -> bytes:
+        """Tells these arrays from any others."""
+        return self._view[-_DIGEST_BYTES:]
+
     def handle(self) -> Handle:
         """What another process needs for :meth:`attach`; a few hundred bytes."""
-        token = self._view[-_TOKEN_BYTES:]
-        return os.getpid(), self._file.fileno(), token, self._sections
+        return os.getpid(), self._file.fileno(), self.digest, self._sections
 
     @classmethod
     def attach(cls, handle: Handle) -> SharedArrays:
@@ -75,15 +80,15 @@ class SharedArrays(Mapping[str, "NDArray[Any]"]):
         Raises:
             GoneError: when it has not, or has it no more.
         """
-        process, descriptor, token, sections = handle
+        process, descriptor, digest, sections = handle
         try:
             # Through the process that gave the handle: a parent outlives the workers it starts.
             file = open(f"/proc/{process}/fd/{descriptor}", "rb")  # noqa: SIM115
         except OSError as error:
             raise GoneError(str(error)) from error
         try:
-            file.seek(-_TOKEN_BYTES, os.SEEK_END)
-            is_it = file.read() == token
+            file.seek(-_DIGEST_BYTES, os.SEEK_END)
+            is_it = file.read() == digest
         except (OSError, ValueError) as error:
             file.close()
             raise GoneError(str(error)) from error
@@ -117,6 +122,11 @@ class ArrayWriter:
         self.end(name, start, dtype)
 
     def finish(self) -> SharedArrays:
-        self.file.write(os.urandom(_TOKEN_BYTES))
+        # A byte at least, since nothing cannot be mapped.
+        self.file.write(b"\0")
+        self.file.flush()
+        with mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
+        self.file.write(digest)
         self.file.flush()
         return SharedArrays(self.file, self._sections)

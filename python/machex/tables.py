@@ -24,11 +24,11 @@ def to_pandas(index: Index) -> pandas.DataFrame:
     except ImportError as error:
         raise ImportError("to_pandas needs pandas: pip install 'machex[pandas]'") from error
     columns: dict[str, Any] = {
-        "id": list(index.ids),
+        "id": pandas.array(list(index.ids), dtype="string"),
         "dataset": pandas.Categorical.from_codes(np.zeros(len(index), "i1"), [index.dataset]),
-        "key": list(index.keys),
-        "path": list(index.paths),
-        "report": pandas.Series(list(index.reports), dtype=object),
+        "key": pandas.array(list(index.keys), dtype="string"),
+        "path": pandas.array(list(index.paths), dtype="string"),
+        "report": pandas.array(list(index.reports), dtype="string"),
     }
     for number, name in enumerate(LABELS):
         values = index.class_labels[:, number].copy()
@@ -68,7 +68,9 @@ def to_arrow(index: Index) -> pyarrow.Table:
     return pyarrow.table(
         {
             "id": pyarrow.array(list(index.ids), pyarrow.string()),
-            "dataset": pyarrow.array([index.dataset] * len(index)).dictionary_encode(),
+            "dataset": pyarrow.array(
+                [index.dataset] * len(index), pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+            ),
             "key": texts(index.keys),
             "path": pyarrow.array(list(index.paths), pyarrow.string()),
             "class_label": labels,

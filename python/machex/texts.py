@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from machex.shared import ArrayWriter, SharedArrays
 
-# JSON can hold lone surrogates, which UTF-8 cannot; the original's loader takes them.
-_ERRORS = "surrogatepass"
-
 
 class TextWriter:
     """Collects a column; ``None`` is no text."""
@@ -24,7 +21,7 @@ class TextWriter:
         self.is_there = bytearray()
 
     def append(self, text: str | None) -> None:
-        content = b"" if text is None else text.encode("utf-8", _ERRORS)
+        content = b"" if text is None else text.encode()
         self.sink.write(content)
         self.ends.append(self.ends[-1] + len(content))
         self.is_there.append(text is not None)
@@ -59,7 +56,7 @@ class Texts(Sequence[Optional[str]]):
         row = range(len(self))[at]
         if not self.is_there[row]:
             return None
-        return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode("utf-8", _ERRORS)
+        return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode()
 
     def __iter__(self) -> Iterator[str | None]:
         return (self[row] for row in range(len(self)))

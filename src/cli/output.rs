@@ -16,10 +16,18 @@ pub enum Output {
     File(PathBuf),
 }
 
+/// A file or folder in the place of which, or in which, no output may be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub path: PathBuf,
+    /// What it is.
+    pub by: &'static str,
+}
+
 impl Output {
-    /// Looks whether `path` can be written, before any work is done. It must not lie in `tree`,
-    /// where everything is taken for a dataset. `-` is the standard output.
-    pub fn open(path: &Path, tree: &Path) -> anyhow::Result<Self> {
+    /// Looks whether `path` can be written, before any work is done. It must not lie in what is
+    /// `taken`. `-` is the standard output.
+    pub fn open(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
         let shown = path.display();
         if path == Path::new("-") {
             return Ok(Self::Standard);
@@ -35,10 +43,14 @@ impl Output {
         if !folder.is_dir() {
             bail!("{shown}: there is no folder {}", folder.display());
         }
-        if real.starts_with(real_path(tree)) {
+        if let Some(taken) = taken
+            .iter()
+            .find(|taken| real.starts_with(real_path(&taken.path)))
+        {
             bail!(
-                "{shown} lies in the tree {}, where everything is taken for a dataset; give another folder",
-                tree.display()
+                "{shown}: {} is {}; give another place",
+                taken.path.display(),
+                taken.by
             );
         }
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
@@ -82,16 +94,20 @@ mod tests {
         let tree = path("tree");
         fs::create_dir(&tree).unwrap();
         symlink("tree", path("link")).unwrap();
+        fs::write(path("config.yml"), "").unwrap();
+        let taken = [(tree, "the tree"), (path("config.yml"), "the config file")]
+            .map(|(path, by)| Taken { path, by });
         for (wrong, words) in [
             ("", "is a folder"),
             ("tree", "is a folder"),
             ("new/", "is a folder"),
             ("missing/x.png", "there is no folder"),
-            ("tree/x.png", "lies in the tree"),
-            ("link/x.png", "lies in the tree"),
+            ("tree/x.png", "tree is the tree"),
+            ("link/x.png", "tree is the tree"),
+            ("config.yml", "config.yml is the config"),
             ("/dev/null", "is not a file"),
         ] {
-            let error = Output::open(&path(wrong), &tree).unwrap_err().to_string();
+            let error = Output::open(&path(wrong), &taken).unwrap_err().to_string();
             assert!(error.contains(words), "{wrong}: {error}");
         }
     }
@@ -102,7 +118,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("file"), "old").unwrap();
         symlink("file", path("link")).unwrap();
-        let output = Output::open(&path("link"), Path::new("/nowhere")).unwrap();
+        let output = Output::open(&path("link"), &[]).unwrap();
         output.write(|out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read(path("file")).unwrap(), b"new");
         assert!(path("link").is_symlink());

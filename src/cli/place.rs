@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::output::Taken;
 use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
+use crate::datasets::RawTree;
 use crate::mount::is_disconnected;
+use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
 
 /// A config file or a finished tree, and which of its datasets.
@@ -66,12 +69,38 @@ impl PlaceArguments {
 }
 
 impl Place {
-    /// The finished tree, in which nothing else may be written.
-    pub fn tree(&self) -> &Path {
-        match &self.kind {
-            Kind::Config(config) => &config.machex_path,
-            Kind::Tree(tree) => tree.root(),
+    /// Where nothing may be written: the tree, and all that it is made of.
+    pub fn taken(&self) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        let mut add = |path: &Path, by| {
+            taken.push(Taken {
+                path: path.to_owned(),
+                by,
+            });
+        };
+        let (root, config) = match &self.kind {
+            Kind::Config(config) => (config.machex_path.as_path(), Some(config.as_ref().clone())),
+            Kind::Tree(tree) => (tree.root(), tree.config()),
+        };
+        let roots = [
+            Some(root),
+            config.as_ref().map(|config| config.machex_path.as_path()),
+        ];
+        for root in roots.into_iter().flatten() {
+            add(root, "the tree, where everything is taken for a dataset");
+            add(
+                StateFolder::of(root).path(),
+                "what machex remembers of the tree",
+            );
         }
+        if let Some(config) = &config {
+            add(&config.file, "the config file");
+            add(&config.cache_path, "machex' cache");
+            for folder in config.trees.iter().flat_map(RawTree::folders) {
+                add(folder, "a raw dataset");
+            }
+        }
+        taken
     }
 
     /// Reads lists or indexes. Images are rendered with the config's threads.

@@ -28,7 +28,7 @@ fn side(pixels: &u32) -> i64 {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let place = arguments.place.open()?;
-    let output = Output::open(&arguments.output, place.tree())?;
+    let output = Output::open(&arguments.output, &place.taken())?;
     let survey = place.survey()?;
     let preview = Preview::draw(&survey, arguments.tile)?;
     output.write(|out| preview.write(out).map_err(io::Error::from))?;

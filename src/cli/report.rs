@@ -22,7 +22,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let place = arguments.place.open()?;
-    let output = Output::open(&arguments.output, place.tree())?;
+    let output = Output::open(&arguments.output, &place.taken())?;
     let survey = place.survey()?;
     let page = Report::of(&survey).to_html().context("making the page")?;
     output.write(|out| out.write_all(page.as_bytes()))?;

@@ -57,7 +57,9 @@ impl Tree {
         for entry in fs::read_dir(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') && entry.path().is_dir() {
+            // The root of a disk has a folder of its own, which is no dataset.
+            let is_ours = !name.starts_with('.') && name != "lost+found";
+            if is_ours && entry.path().is_dir() {
                 folders.push((name, entry.path()));
             }
         }
@@ -82,6 +84,12 @@ impl Tree {
     /// Names of the datasets.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.folders.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The config of a mount, if it can be read.
+    pub fn config(&self) -> Option<Config> {
+        let status = mounted::status(&self.root)?;
+        Config::load(Path::new(&status.config)).ok()
     }
 
     /// Reads the indexes. No image is looked for.

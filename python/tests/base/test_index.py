@@ -64,6 +64,7 @@ def test_columns_are_sequences(materialized: Path) -> None:
         assert column[-1] == list(column)[-1]
         assert list(column[1:9:3]) == list(column)[1:9:3]
         assert column[0] in column
+        assert column == list(column) or column is index.keys or column is index.reports
         with pytest.raises(IndexError):
             column[len(index)]
     assert not index.class_labels.flags.writeable
@@ -123,7 +124,7 @@ def test_paths_of_another_form_stay_as_they_are(tmp_path: Path) -> None:
 
 
 def test_texts_are_kept_to_the_letter(tmp_path: Path) -> None:
-    texts = ["", "\u00e9\u2028\U0001f9b4", '"\\\x7f', "\ud800 alone", "x" * 100_000]
+    texts = ["", "\u00e9\u2028\U0001f9b4", '"\\\x7f', "x" * 100_000]
     document = {
         f"{row:06}": entry(f"/t/00/{row:06}.jpg", text, report=text)
         for row, text in enumerate(texts)
@@ -131,6 +132,34 @@ def test_texts_are_kept_to_the_letter(tmp_path: Path) -> None:
     index = load_index(write_index(tmp_path / "texts", document))
     assert list(index.keys) == texts
     assert list(index.reports) == texts
+
+
+def test_images_of_a_tree_are_found_however_its_paths_are_written(tmp_path: Path) -> None:
+    written = [
+        "/node1/machex/x/00/000000.jpg",
+        "/node2/machex/x/00/000001.jpg",
+        "D:\\machex\\x\\00\\000002.jpg",
+        "/node1//machex/./x/00//000003.jpg",
+    ]
+    document = {f"{row:06}": entry(path) for row, path in enumerate(written)}
+    folder = write_index(tmp_path / "x", document)
+    (folder / "00").mkdir()
+    assert list(load_index(folder).paths) == [f"{folder}/00/{row:06}.jpg" for row in range(4)]
+
+
+def test_what_was_pickled_is_not_taken_for_another_index(tmp_path: Path) -> None:
+    document = {f"{row:06}": entry(f"/t/00/{row:06}.jpg", str(row)) for row in range(9)}
+    folder = write_index(tmp_path / "x", document)
+    program = (
+        "import machex, pickle, sys\n"
+        f"sys.stdout.buffer.write(pickle.dumps(machex.load_index({str(folder)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert len(pickle.loads(done.stdout)) == 9
+    del document["000004"]
+    write_index(folder, document)
+    with pytest.raises(TreeError, match="is not what it was when this was pickled"):
+        pickle.loads(done.stdout)
 
 
 def test_an_empty_dataset(tmp_path: Path) -> None:
@@ -149,10 +178,12 @@ def test_an_empty_dataset(tmp_path: Path) -> None:
         ({"0": entry("p")}, "'0'.*six digits"),
         ({"000000": {"key": "k"}}, "'000000'.*path"),
         ({"000000": {"path": "p"}}, "'000000'.*key"),
-        ({"000000": entry("p", class_label=[1] * 12)}, "13 whole numbers"),
+        ({"000000": entry("p", class_label=[1] * 12)}, "13 numbers"),
         ({"000000": entry("p", class_label=[1.5] * 13)}, "'000000'"),
+        ({"000000": entry("p", class_label=[2] + [0] * 12)}, "-1, 0 and 1"),
+        ({"000000": entry("p", "\ud800")}, "'000000'.*utf-8"),
         ({"000000": entry("p", class_label=[1000] * 13)}, "'000000'"),
-        ({"000000": entry("p", class_label="x" * 13)}, "13 whole numbers"),
+        ({"000000": entry("p", class_label="x" * 13)}, "13 numbers"),
         ({"000000": entry("p", report=7)}, "report must be a text"),
     ],
 )
@@ -192,6 +223,7 @@ def test_a_dataset_without_an_index_is_named_and_not_left_out(
     shutil.copytree(materialized / "brax", tmp_path / "brax")
     (tmp_path / "mimic/00").mkdir(parents=True)
     (tmp_path / ".hidden").mkdir()
+    (tmp_path / "lost+found").mkdir()
     (tmp_path / "notes.txt").touch()
     assert machex.list_datasets(tmp_path) == ["brax", "mimic"]
     with pytest.raises(TreeError, match=r"mimic has no index\.json.*not finished yet"):
@@ -230,13 +262,13 @@ def test_a_handle_outlives_its_process_by_reading_the_file_again(materialized: P
 
 def test_another_file_is_not_taken_for_the_shared_one(materialized: Path) -> None:
     arrays = load_index(materialized, "mimic")._arrays
-    process, descriptor, token, sections = arrays.handle()
+    process, descriptor, digest, sections = arrays.handle()
     with pytest.raises(GoneError):
-        SharedArrays.attach((process, descriptor, bytes(len(token)), sections))
+        SharedArrays.attach((process, descriptor, bytes(len(digest)), sections))
     with open(os.devnull, "rb") as other, pytest.raises(GoneError):
-        SharedArrays.attach((process, other.fileno(), token, sections))
+        SharedArrays.attach((process, other.fileno(), digest, sections))
     with pytest.raises(GoneError):
-        SharedArrays.attach((process, 10_000, token, sections))
+        SharedArrays.attach((process, 10_000, digest, sections))
     assert list(SharedArrays.attach(arrays.handle())["number"]) == list(arrays["number"])
 
 
@@ -244,3 +276,8 @@ def test_an_unreadable_index_says_why(tmp_path: Path) -> None:
     (tmp_path / "index.json").mkdir()
     with pytest.raises(TreeError, match="cannot be read: Is a directory"):
         load_index(tmp_path)
+
+
+def test_ids_are_texts(materialized: Path) -> None:
+    with pytest.raises(TypeError, match="six digits"):
+        load_index(materialized, "brax").find(["000000"])  # type: ignore[arg-type]

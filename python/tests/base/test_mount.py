@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import machex
+import machex.program
 from machex import ProgramError
 
 
@@ -122,6 +123,33 @@ def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:
             os._exit(0)
         os.waitpid(child, 0)
         assert os.path.ismount(root)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 20, 30, 40, 60])
+def test_an_interrupt_leaves_no_mount(mountable: Path, milliseconds: int) -> None:
+    """A Ctrl-C at any time: what was mounted is known to the caller, or gone."""
+    program = (
+        "import _thread, machex, os, sys, tempfile, threading\n"
+        f"tempfile.tempdir = {str(mountable.parent)!r}\n"
+        f"timer = threading.Timer({milliseconds / 1000}, _thread.interrupt_main)\n"
+        "try:\n"
+        "    timer.start()\n"
+        f"    with machex.mount({str(mountable)!r}):\n"
+        "        timer.join()\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
+    assert not list(mountable.parent.glob("machex-*"))
+    assert str(mountable.parent) not in Path("/proc/self/mounts").read_text()
+
+
+def test_the_error_of_a_block_is_not_lost(mountable: Path) -> None:
+    mount = machex.mount(mountable)
+    machex.program.run(["unmount", mount.root])
+    with pytest.raises(KeyError), mount:
+        raise KeyError
+    assert not mount.root.exists()
 
 
 def test_python_m_machex_is_the_program() -> None:

@@ -38,7 +38,7 @@ def test_every_export_is_there() -> None:
     torch_s = {"ChestXrayDataset", "MaCheXDataset"}
     for name in set(machex.__all__) - torch_s:
         assert getattr(machex, name) is not None
-    assert set(machex.__all__) <= set(dir(machex))
+    assert set(machex.__all__) - torch_s <= set(dir(machex))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         machex.nothing  # noqa: B018
 
@@ -78,3 +78,16 @@ def test_a_program_that_is_nowhere_is_explained(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(program, "_NAME", "machex-that-is-not-there")
     with pytest.raises(MachexError, match="pip install"):
         machex.find_program()
+
+
+def test_without_pytorch_the_members_can_be_listed() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import importlib.util, inspect\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "import machex\n"
+        "print(*[name for name, _ in inspect.getmembers(machex)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"mount", "load_index"} <= set(done.stdout.split())
+    assert "MaCheXDataset" not in done.stdout

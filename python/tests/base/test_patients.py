@@ -163,12 +163,43 @@ def test_a_list_that_is_none(
 def test_quoted_cells_with_newlines_and_long_texts(tmp_path: Path) -> None:
     index = index_of(tmp_path, "padchest", ["a.png", "b.png", "c.png"])
     path = tmp_path / "list.csv"
-    report = "x" * 200_000
+    report = "x" * 100_000
     text = f'\ufeffImageID,Report,PatientID\na.png,"one,\n{report}",7\nb.png,,\nshort\n'
     path.write_text(text, encoding="utf-8")
-    assert index.patient_ids(path) == ["7", None, None]
+    with pytest.warns(UserWarning, match="patients of 2 images: each counts as one"):
+        assert index.patient_ids(path) == ["7", None, None]
+    path.write_text("ImageID,PatientID\nother.png,7\n")
+    with pytest.raises(TreeError, match="has none of the images"):
+        index.patient_ids(path)
 
 
 def test_the_exports() -> None:
     assert machex.split_by_patient is split_by_patient
     assert len(machex.LABELS) == 13
+
+
+def test_what_is_not_told_is_said(tmp_path: Path) -> None:
+    index = index_of(tmp_path, "mimic", ["files/p10/p10000032/s1/a.jpg"] * 3)
+    (tmp_path / "link").symlink_to(tmp_path / "mimic")
+    assert load_index(tmp_path / "link").patient_ids() == index.patient_ids() == ["10000032"] * 3
+    (tmp_path / "mimic").rename(tmp_path / "mimic-cxr")
+    with pytest.warns(UserWarning, match="nothing tells the patients of 'mimic-cxr'"):
+        assert load_index(tmp_path / "mimic-cxr").patient_ids() == [None] * 3
+
+
+def test_datasets_with_patients_in_common_are_named(tmp_path: Path) -> None:
+    indexes = [index_of(tmp_path, name, ["1_0.png"]) for name in ("rsna", "chex-ray14", "openi")]
+    with pytest.warns(UserWarning, match="chex-ray14, rsna have patients in common"):
+        split_by_patient(indexes)
+
+
+def test_lists_of_datasets_that_are_not_there(tmp_path: Path) -> None:
+    index = index_of(tmp_path, "rsna", ["a"])
+    with pytest.raises(ValueError, match="not there"):
+        split_by_patient(index, patient_lists={"padchst": "x.csv"})
+
+
+def test_fractions_may_be_anything_to_go_through(tmp_path: Path) -> None:
+    index = index_of(tmp_path, "rsna", ["a", "b"])
+    shares = split_by_patient(index, (part for part in (0.5, 0.5)))  # type: ignore[arg-type]
+    assert sum(map(len, shares)) == 2

@@ -173,3 +173,9 @@ def test_an_image_that_cannot_be_read_is_left_out_and_said(
     printed = run(example, tree, tmp_path / "out", status=1)
     assert "left out: brax 000001: " in printed
     assert "1 images could not be read" in printed
+
+
+def test_webdataset_export_does_not_mix_runs(materialized: Path, tmp_path: Path) -> None:
+    run("webdataset_export.py", materialized, tmp_path, "--datasets", "brax")
+    printed = run("webdataset_export.py", materialized, tmp_path, "--datasets", "rsna", status=2)
+    assert "has shards already" in printed

@@ -186,6 +186,21 @@ def test_splits_share_no_patient(mounted: Path) -> None:
     assert of(validation)
     assert not of(train) & of(validation)
     one = data.datasets[2]
+    assert isinstance(train.indices, list)
     mine = [one.index.keys[at] for at in one.split((0.6, 0.4), seed=3)[0].indices]
     in_whole = [item["key"] for item in map(train.__getitem__, range(len(train)))]
     assert set(mine) <= set(in_whole), "one dataset is split as it is among all"
+
+
+def test_a_selection_of_one_dataset_is_kept_in_a_split_of_all(materialized: Path) -> None:
+    data = MaCheXDataset(materialized, fields=("key",), datasets=["brax", "mimic"])
+    data.datasets[1].keys = list(data.datasets[1].keys)[::2]
+    data.ds = ConcatDataset(data.datasets)
+    shares = data.split((0.5, 0.5))
+    keys = [share[at]["key"] for share in shares for at in range(len(share))]
+    assert sorted(keys) == sorted(data[at]["key"] for at in range(len(data)))
+
+
+def test_a_slice_is_refused(materialized: Path) -> None:
+    with pytest.raises(TypeError):
+        ChestXrayDataset(materialized / "brax")[0:3]  # type: ignore[index]

@@ -54,7 +54,7 @@ def test_pandas_has_a_column_for_each_finding(tree: Path, name: str) -> None:
     for at, entry in enumerate(document.values()):
         row = frame.iloc[at]
         assert (row["key"], row["path"]) == (entry["key"], entry["path"])
-        assert row["report"] == entry.get("report")
+        assert (None if pandas.isna(row["report"]) else row["report"]) == entry.get("report")
         labels = [None if pandas.isna(row[label]) else int(row[label]) for label in LABELS]
         assert labels == entry.get("class_label", [None] * 13)
     assert str(frame["Edema"].dtype) == "Int8"
@@ -66,3 +66,8 @@ def test_an_empty_dataset(tmp_path: Path, materialized: Path) -> None:
     (tmp_path / "brax/index.json").write_text("{}")
     index = load_index(tmp_path, "brax")
     assert index.to_arrow().num_rows == len(index.to_pandas()) == 0
+    other = load_index(materialized, "mimic")
+    tables = [index.to_arrow(), other.to_arrow()]
+    assert pyarrow.concat_tables(tables).num_rows == len(other)
+    frames = [index.to_pandas(), other.to_pandas()]
+    assert all((frames[0].dtypes == frames[1].dtypes).drop("dataset"))

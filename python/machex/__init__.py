@@ -28,10 +28,11 @@ from machex.labels import LABELS
 
 if TYPE_CHECKING:
     from machex.datasets import ChestXrayDataset, MaCheXDataset
-    from machex.index import Index, list_datasets, load_index
+    from machex.index import Index, load_index
     from machex.mounting import Mount, mount
     from machex.patients import patient_id, split_by_patient
     from machex.program import find_program
+    from machex.trees import list_datasets
 
     __version__: str
 
@@ -57,7 +58,7 @@ _MODULES = {
     "ChestXrayDataset": "datasets",
     "MaCheXDataset": "datasets",
     "Index": "index",
-    "list_datasets": "index",
+    "list_datasets": "trees",
     "load_index": "index",
     "Mount": "mounting",
     "mount": "mounting",

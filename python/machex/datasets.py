@@ -13,8 +13,9 @@ from typing import Any, Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from machex.index import Index, PathLike, check_datasets, list_datasets, load_index
+from machex.index import Index, load_index
 from machex.patients import split_by_patient, warn_of_overlap
+from machex.trees import PathLike, check_datasets, list_datasets
 
 try:
     import torch
@@ -208,6 +209,7 @@ class MaCheXDataset(Dataset[Item]):
         patient_lists: Mapping[str, PathLike] | None = None,
     ) -> list[Subset[Item]]:
         """Shares that have no patient in common; see :func:`machex.split_by_patient`."""
+        fractions = tuple(fractions)
         warn_of_overlap([one.index for one in self.datasets])
         lists = dict(patient_lists or {})
         shares: list[list[NDArray[np.intp]]] = [[] for _ in fractions]

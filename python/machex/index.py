@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Callable, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from machex.entries import read_entries
-from machex.errors import TreeError, is_mount_gone
+from machex.errors import TreeError
 from machex.labels import LABELS
-from machex.shared import ArrayWriter, GoneError, Handle, SharedArrays
-from machex.texts import Texts, TextWriter
+from machex.reading import read_columns
+from machex.shared import GoneError, Handle, SharedArrays
+from machex.texts import Texts
+from machex.trees import INDEX_NAME, PathLike, check_datasets, why_no_index, words
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
-
-#: Anything that names a file or folder.
-PathLike = Union[str, "os.PathLike[str]"]
-
-INDEX_NAME = "index.json"
-
-#: What the root of a disk has besides.
-_NO_DATASETS = ("lost+found",)
-
-_NO_LABEL = (0,) * len(LABELS)
-_VALUES = frozenset((-1, 0, 1))
 
 
 class Index:
@@ -253,143 +239,8 @@ def load_index(root: PathLike, dataset: str | None = None) -> Index:
     folder = Path(os.path.abspath(root if dataset is None else os.path.join(root, dataset)))
     path = folder / INDEX_NAME
     try:
-        return Index(folder, *_read(path))
+        return Index(folder, *read_columns(path))
     except (FileNotFoundError, NotADirectoryError):
-        raise TreeError(_why_no_index(folder)) from None
+        raise TreeError(why_no_index(folder)) from None
     except OSError as error:
-        raise TreeError(f"{path} cannot be read: {_words(error, folder)}") from error
-
-
-def list_datasets(root: PathLike) -> list[str]:
-    """The datasets of a tree, sorted by the names of their folders.
-
-    Raises:
-        TreeError: when ``root`` is no MaCheX tree.
-    """
-    root = os.path.abspath(root)
-    try:
-        with os.scandir(root) as items:
-            folders = sorted(
-                item.name for item in items if item.name not in _NO_DATASETS and item.is_dir()
-            )
-        folders = [name for name in folders if not name.startswith(".")]
-        has_index = any(_has_index(os.path.join(root, name)) for name in folders)
-    except FileNotFoundError:
-        raise TreeError(f"{root} does not exist") from None
-    except OSError as error:
-        raise TreeError(f"{root} cannot be read: {_words(error, Path(root))}") from error
-    if os.path.isfile(os.path.join(root, INDEX_NAME)):
-        raise TreeError(
-            f"{root} is the folder of one dataset; the tree is {os.path.dirname(root)} "
-            "(for one dataset: machex.ChestXrayDataset, or machex.load_index without a name)"
-        )
-    if not has_index:
-        raise TreeError(
-            f"{root} is no MaCheX tree: none of its {len(folders)} folders has an {INDEX_NAME}; "
-            "is it mounted? (machex mount CONFIG MOUNTPOINT)"
-        )
-    # One without an index is named all the same, so that it is missed and not left out unseen.
-    return folders
-
-
-def _has_index(folder: str) -> bool:
-    # A listing, since a mount would write the index to answer whether it is there.
-    try:
-        return INDEX_NAME in os.listdir(folder)
-    except (NotADirectoryError, PermissionError):
-        return False
-
-
-def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
-    """Checks that a tree has these datasets.
-
-    Raises:
-        TreeError: when it has not, or is no tree; names those that it has.
-    """
-    names = list_datasets(root)
-    for dataset in wanted:
-        if dataset not in names:
-            close = get_close_matches(dataset, names, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
-
-
-def _why_no_index(folder: Path) -> str:
-    if not folder.exists():
-        return f"{folder} does not exist"
-    if not folder.is_dir():
-        return f"{folder} is not a folder"
-    names = sorted(item.name for item in folder.iterdir() if _has_index(str(item)))
-    if names:
-        return (
-            f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(names)}); "
-            "for all of it: machex.MaCheXDataset"
-        )
-    return (
-        f"{folder} has no {INDEX_NAME}: it is no dataset of a MaCheX tree, or not finished yet "
-        "(machex materialize writes the index last); to do without it, name the others: "
-        "datasets=[...]"
-    )
-
-
-def _words(error: OSError, folder: Path) -> str:
-    if is_mount_gone(error):
-        return f"the mount's process has gone; mount it again with --replace ({folder})"
-    if error.errno == errno.EIO:
-        return f"{error.strerror}; on a mount, its log and machex status say why"
-    return error.strerror or str(error)
-
-
-def _read(path: Path) -> tuple[SharedArrays, str]:
-    """The columns of an index file, and the folder that its paths name."""
-    writer = ArrayWriter()
-    reports_start = writer.begin()
-    # Reports are most of the bytes, and go where they stay; the rest is small.
-    reports = TextWriter(writer.file)
-    keys, others = TextWriter(io.BytesIO()), TextWriter(io.BytesIO())
-    numbers, labels, has_label = array("I"), array("b"), bytearray()
-    written_below: str | None = None
-    for image_id, entry in read_entries(path):
-        try:
-            if len(image_id) != 6 or not (image_id.isascii() and image_id.isdigit()):
-                raise ValueError("its name is not an image number of six digits")
-            numbers.append(int(image_id))
-            keys.append(_text(entry, "key"))
-            label = entry.get("class_label")
-            labels.extend(_NO_LABEL if label is None else _label(label))
-            has_label.append(label is not None)
-            reports.append(None if entry.get("report") is None else _text(entry, "report"))
-            written = _text(entry, "path")
-            tail = f"/{image_id[:2]}/{image_id}.jpg"
-            if written_below is None and written.endswith(tail):
-                written_below = written[: -len(tail)]
-            is_usual = written_below is not None and written == written_below + tail
-            others.append(None if is_usual else written)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise TreeError(f"{path} is damaged: entry {image_id!r}: {error}") from None
-    writer.end("report.text", reports_start, "u1")
-    reports.add_ends(writer, "report")
-    writer.add("key.text", cast("io.BytesIO", keys.sink).getbuffer(), "u1")
-    keys.add_ends(writer, "key")
-    if any(others.is_there):
-        writer.add("path.text", cast("io.BytesIO", others.sink).getbuffer(), "u1")
-        others.add_ends(writer, "path")
-    writer.add("number", numbers, "<u4")
-    writer.add("label", labels, "i1")
-    writer.add("has_label", has_label, "?")
-    if len(np.unique(np.array(numbers, "<u4"))) != len(numbers):
-        raise TreeError(f"{path} is damaged: two entries have the same name")
-    return writer.finish(), written_below or ""
-
-
-def _text(entry: dict[str, Any], name: str) -> str:
-    value = entry.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text")
-    return value
-
-
-def _label(value: Any) -> list[int]:
-    if not isinstance(value, list) or len(value) != len(LABELS) or not _VALUES.issuperset(value):
-        raise ValueError(f"class_label must be {len(LABELS)} numbers of -1, 0 and 1")
-    return value
+        raise TreeError(f"{path} cannot be read: {words(error, folder)}") from error

@@ -119,14 +119,15 @@ def mount(
     is_temporary = mountpoint is None
     root = Path(tempfile.mkdtemp(prefix="machex-") if mountpoint is None else mountpoint)
     root = Path(os.path.abspath(root))
+    was_mounted = _is_mounted(root)
     try:
         run(["mount", *arguments, "--", config, root])
         return Mount(root, is_temporary)
     except BaseException:
-        # Interrupted, perhaps after it was mounted; nobody else would know of it.
+        # Interrupted, perhaps after it was mounted, of which nobody else would know.
+        if not was_mounted and _is_mounted(root):
+            _unmount(root)
         if is_temporary:
-            if _is_mounted(root):
-                _unmount(root)
             _remove(root)
         raise
 
@@ -134,6 +135,8 @@ def mount(
 def _is_mounted(root: Path) -> bool:
     try:
         return root.stat().st_dev != root.parent.stat().st_dev
+    except FileNotFoundError:
+        return False
     except OSError:
         # A mount whose process has gone does not answer.
         return True

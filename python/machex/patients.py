@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from machex.errors import TreeError
 
 if TYPE_CHECKING:
-    from machex.index import Index, PathLike
+    from machex.index import Index
+    from machex.trees import PathLike
 
 #: Where the patient stands in a key, by the dataset's folder.
 _IN_KEY: Mapping[str, re.Pattern[str]] = {
@@ -105,7 +106,7 @@ def _known_name(index: Index) -> str:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=3)
+    warnings.warn(message, stacklevel=4)
 
 
 def _find_list(index: Index, listed: _PatientList) -> Path:

@@ -237,7 +237,7 @@ def test_a_pickled_index_is_a_handle_to_the_same_memory(materialized: Path) -> N
     program = (
         "import pickle, sys, os; import machex.index as module\n"
         "def read(*_): raise SystemExit('the file was read again')\n"
-        "module._read = read\n"
+        "module.read_columns = read\n"
         "index = pickle.loads(sys.stdin.buffer.read())\n"
         "again = pickle.loads(pickle.dumps(index))\n"
         "print(list(again.keys), again.class_labels.sum(), again.paths[3], again.reports[2])"

@@ -126,22 +126,27 @@ def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:
 
 
 @pytest.mark.parametrize("milliseconds", [0, 10, 20, 30, 40, 60])
-def test_an_interrupt_leaves_no_mount(mountable: Path, milliseconds: int) -> None:
+@pytest.mark.parametrize("temporary", [True, False])
+def test_an_interrupt_leaves_no_mount(
+    mountable: Path, tmp_path: Path, milliseconds: int, temporary: bool
+) -> None:
     """A Ctrl-C at any time: what was mounted is known to the caller, or gone."""
+    point = None if temporary else repr(str(tmp_path / "mnt"))
+    (tmp_path / "mnt").mkdir()
     program = (
         "import _thread, machex, os, sys, tempfile, threading\n"
         f"tempfile.tempdir = {str(mountable.parent)!r}\n"
         f"timer = threading.Timer({milliseconds / 1000}, _thread.interrupt_main)\n"
         "try:\n"
         "    timer.start()\n"
-        f"    with machex.mount({str(mountable)!r}):\n"
+        f"    with machex.mount({str(mountable)!r}, {point}):\n"
         "        timer.join()\n"
         "except KeyboardInterrupt:\n"
         "    pass\n"
     )
     subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
     assert not list(mountable.parent.glob("machex-*"))
-    assert str(mountable.parent) not in Path("/proc/self/mounts").read_text()
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
 def test_the_error_of_a_block_is_not_lost(mountable: Path) -> None:

@@ -1,0 +1,102 @@
+"""Trees: which datasets are in one, and what to say of a folder that is none."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Union
+
+from machex.errors import TreeError, is_mount_gone
+
+#: Anything that names a file or folder.
+PathLike = Union[str, "os.PathLike[str]"]
+
+INDEX_NAME = "index.json"
+
+#: What the root of a disk has besides.
+_NO_DATASETS = ("lost+found",)
+
+
+def list_datasets(root: PathLike) -> list[str]:
+    """The datasets of a tree, sorted by the names of their folders.
+
+    Raises:
+        TreeError: when ``root`` is no MaCheX tree.
+    """
+    root = os.path.abspath(root)
+    try:
+        with os.scandir(root) as items:
+            folders = sorted(
+                item.name for item in items if item.name not in _NO_DATASETS and item.is_dir()
+            )
+        folders = [name for name in folders if not name.startswith(".")]
+        has_index = any(_has_index(os.path.join(root, name)) for name in folders)
+    except FileNotFoundError:
+        raise TreeError(f"{root} does not exist") from None
+    except OSError as error:
+        raise TreeError(f"{root} cannot be read: {words(error, Path(root))}") from error
+    if os.path.isfile(os.path.join(root, INDEX_NAME)):
+        raise TreeError(
+            f"{root} is the folder of one dataset; the tree is {os.path.dirname(root)} "
+            "(for one dataset: machex.ChestXrayDataset, or machex.load_index without a name)"
+        )
+    if not has_index:
+        raise TreeError(
+            f"{root} is no MaCheX tree: none of its {len(folders)} folders has an {INDEX_NAME}; "
+            "is it mounted? (machex mount CONFIG MOUNTPOINT)"
+        )
+    # One without an index is named all the same, so that it is missed and not left out unseen.
+    return folders
+
+
+def _has_index(folder: str) -> bool:
+    # A listing, since a mount would write the index to answer whether it is there.
+    try:
+        return INDEX_NAME in os.listdir(folder)
+    except (NotADirectoryError, PermissionError):
+        return False
+
+
+def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
+    """Checks that a tree has these datasets.
+
+    Raises:
+        TreeError: when it has not, or is no tree; names those that it has.
+    """
+    names = list_datasets(root)
+    for dataset in wanted:
+        if dataset not in names:
+            close = get_close_matches(dataset, names, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
+
+
+def why_no_index(folder: Path) -> str:
+    """What to say of a folder that has no index, though one was asked for."""
+    if not folder.exists():
+        return f"{folder} does not exist"
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    names = sorted(item.name for item in folder.iterdir() if _has_index(str(item)))
+    if names:
+        return (
+            f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(names)}); "
+            "for all of it: machex.MaCheXDataset"
+        )
+    return (
+        f"{folder} has no {INDEX_NAME}: it is no dataset of a MaCheX tree, or not finished yet "
+        "(machex materialize writes the index last); to do without it, name the others: "
+        "datasets=[...]"
+    )
+
+
+def words(error: OSError, folder: Path) -> str:
+    """What to say of a folder or file of a tree that cannot be read."""
+    if is_mount_gone(error):
+        return f"the mount's process has gone; mount it again with --replace ({folder})"
+    if error.errno == errno.EIO:
+        return f"{error.strerror}; on a mount, its log and machex status say why"
+    return error.strerror or str(error)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from machex.errors import ProgramError
-from machex.program import run
+from machex.program import run, run_through
 
 
 class Mount:
@@ -121,7 +121,7 @@ def mount(
     root = Path(os.path.abspath(root))
     was_mounted = _is_mounted(root)
     try:
-        run(["mount", *arguments, "--", config, root])
+        run_through(["mount", *arguments, "--", config, root])
         return Mount(root, is_temporary)
     except BaseException:
         # Interrupted, perhaps after it was mounted, of which nobody else would know.

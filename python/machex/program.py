@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from machex.errors import MachexError, ProgramError
@@ -53,22 +54,24 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
         ProgramError: with the program's message, when it does not end well.
     """
     command = [str(find_program()), *(os.fspath(argument) for argument in arguments)]
-    process = subprocess.Popen(
+    done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
-        # Ctrl-C is for this process, which says what becomes of the other.
+        check=False,
+        # A terminal's Ctrl-C is for this process, which says what becomes of the other.
         start_new_session=True,
     )
-    try:
-        out, errors = process.communicate()
-    except BaseException:
-        # What was begun ends in order, so that the caller can undo it.
-        process.communicate()
-        raise
-    if process.returncode != 0:
-        raise ProgramError(errors.strip() or f"machex ended with status {process.returncode}")
-    return out
+    if done.returncode != 0:
+        raise ProgramError(done.stderr.strip() or f"machex ended with status {done.returncode}")
+    return done.stdout
+
+
+def run_through(arguments: Sequence[str | os.PathLike[str]]) -> str:
+    """:func:`run`, and an interrupt is raised only when the program has ended, so that the caller
+    can undo what it did. Not for the end of the interpreter."""
+    # An interrupt comes to the main thread alone.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run, arguments).result()

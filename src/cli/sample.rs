@@ -48,10 +48,11 @@ pub fn run(arguments: &Arguments) -> CliResult {
         hard_link: arguments.hard_link,
     };
     let config = sample::write(&arguments.dir, options)?;
-    let mut out = io::stdout().lock();
+    let (mut out, config) = (io::stdout().lock(), config.display());
     writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
-    for command in ["check", "report -o report.html", "mount", "materialize"] {
-        writeln!(out, "    machex {command} {}", config.display())?;
-    }
+    writeln!(out, "    machex check {config}")?;
+    writeln!(out, "    machex report {config} -o report.html")?;
+    writeln!(out, "    mkdir mnt && machex mount {config} mnt")?;
+    writeln!(out, "    machex materialize {config}")?;
     Ok(Exit::Success)
 }

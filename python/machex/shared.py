@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 #: Arrays begin at multiples of this, as Arrow wants its buffers.
 _ALIGNMENT = 64
 
+#: Bytes that are read at a time.
+_CHUNK = 1 << 20
+
 #: Bytes of the digest at the end of a file, which tells it from any other.
 _DIGEST_BYTES = 16
 
@@ -125,8 +128,11 @@ class ArrayWriter:
         # A byte at least, since nothing cannot be mapped.
         self.file.write(b"\0")
         self.file.flush()
-        with mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
-        self.file.write(digest)
+        digest = blake2b(digest_size=_DIGEST_BYTES)
+        self.file.seek(0)
+        # Read, not mapped: pages that nobody needs yet would count as this process' memory.
+        while chunk := self.file.read(_CHUNK):
+            digest.update(chunk)
+        self.file.write(digest.digest())
         self.file.flush()
         return SharedArrays(self.file, self._sections)

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from machex.errors import ProgramError
-from machex.program import run, run_through
+from machex.interrupts import interrupts_held_back
+from machex.program import run
 
 
 class Mount:
@@ -116,20 +117,31 @@ def mount(
     switches = {"--warm": warm, "--allow-other": allow_other, "--replace": replace}
     arguments = [f"{name}={value}" for name, value in options.items() if value is not None]
     arguments += [name for name, is_on in switches.items() if is_on]
+    mounted = None
+    try:
+        with interrupts_held_back():
+            mounted = _mount(mountpoint, [*arguments, "--", config])
+        return mounted
+    except BaseException:
+        # An interrupt that was held back: nobody else knows of the mount.
+        if mounted is not None:
+            mounted.close()
+        raise
+
+
+def _mount(
+    mountpoint: str | os.PathLike[str] | None, arguments: list[str | os.PathLike[str]]
+) -> Mount:
     is_temporary = mountpoint is None
     root = Path(tempfile.mkdtemp(prefix="machex-") if mountpoint is None else mountpoint)
     root = Path(os.path.abspath(root))
-    was_mounted = _is_mounted(root)
     try:
-        run_through(["mount", *arguments, "--", config, root])
-        return Mount(root, is_temporary)
+        run(["mount", *arguments, root])
     except BaseException:
-        # Interrupted, perhaps after it was mounted, of which nobody else would know.
-        if not was_mounted and _is_mounted(root):
-            _unmount(root)
         if is_temporary:
             _remove(root)
         raise
+    return Mount(root, is_temporary)
 
 
 def _is_mounted(root: Path) -> bool:

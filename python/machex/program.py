@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from machex.errors import MachexError, ProgramError
@@ -67,11 +66,3 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
     if done.returncode != 0:
         raise ProgramError(done.stderr.strip() or f"machex ended with status {done.returncode}")
     return done.stdout
-
-
-def run_through(arguments: Sequence[str | os.PathLike[str]]) -> str:
-    """:func:`run`, and an interrupt is raised only when the program has ended, so that the caller
-    can undo what it did. Not for the end of the interpreter."""
-    # An interrupt comes to the main thread alone.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(run, arguments).result()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import _thread
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 import machex
 import machex.program
-from machex import ProgramError
+from machex import ProgramError, interrupts, mounting
 
 
 def test_a_block_has_the_tree_and_then_it_is_gone(mountable: Path) -> None:
@@ -126,30 +135,86 @@ def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:
         assert os.path.ismount(root)
 
 
-@pytest.mark.parametrize("milliseconds", range(0, 60, 6))
-@pytest.mark.parametrize("temporary", [True, False])
-def test_an_interrupt_leaves_no_mount(
-    mountable: Path, tmp_path: Path, milliseconds: int, temporary: bool
+@pytest.mark.parametrize("is_temporary", [True, False])
+def test_an_interrupt_at_any_line_leaves_nothing(
+    mountable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_temporary: bool
 ) -> None:
-    """A Ctrl-C at any time: what was mounted is known to the caller, or gone."""
-    point = None if temporary else repr(str(tmp_path / "mnt"))
-    (tmp_path / "mnt").mkdir()
+    """What was mounted is known to the caller, or gone."""
+    temporary, point = tmp_path / "temporary", tmp_path / "mnt"
+    temporary.mkdir()
+    point.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    where = {interrupts.__file__, mounting.__file__, machex.program.__file__, tempfile.__file__}
+
+    for line in itertools.count():
+        ahead = line
+
+        def interrupt(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+            nonlocal ahead
+            if frame.f_code.co_filename not in where:
+                return None
+            if event == "line":
+                ahead -= 1
+                if ahead == -1:
+                    sys.settrace(None)
+                    _thread.interrupt_main()
+            return interrupt
+
+        tracing = sys.gettrace()
+        try:
+            sys.settrace(interrupt)
+            mount = machex.mount(mountable, None if is_temporary else point)
+            sys.settrace(tracing)
+            mount.close()
+            assert ahead >= 0, f"the interrupt at line {line} is lost"
+            break
+        except KeyboardInterrupt:
+            assert str(tmp_path) not in Path("/proc/self/mounts").read_text(), line
+            assert not list(temporary.iterdir()), line
+        finally:
+            sys.settrace(tracing)
+    assert line > 30, "of all lines, so many are run at least"
+
+
+def test_an_interrupt_while_the_program_runs(mountable: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     program = (
-        "import _thread, machex, os, sys, tempfile, threading\n"
-        f"tempfile.tempdir = {str(mountable.parent)!r}\n"
-        f"timer = threading.Timer({milliseconds / 1000}, _thread.interrupt_main)\n"
-        "try:\n"
-        "    timer.start()\n"
-        f"    with machex.mount({str(mountable)!r}, {point}):\n"
-        "        timer.join()\n"
-        "except KeyboardInterrupt:\n"
-        "    pass\n"
+        "import _thread, machex, tempfile, threading\n"
+        f"tempfile.tempdir = {str(temporary)!r}\n"
+        "mount = machex.mount\n"
+        "threading.Timer(0.01, _thread.interrupt_main).start()\n"
+        f"mount({str(mountable)!r})\n"
     )
-    subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
-    assert not list(mountable.parent.glob("machex-*"))
-    # Nor one that comes later.
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "KeyboardInterrupt" in done.stderr
+    assert not list(temporary.iterdir())
+    # Nor does one come later.
     time.sleep(0.5)
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+def test_an_interrupt_comes_to_the_caller_s_own_handler(mountable: Path) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        timer = threading.Timer(0.01, _thread.interrupt_main)
+        timer.start()
+        with machex.mount(mountable) as root:
+            timer.join()
+            assert os.path.ismount(root)
+        assert seen == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_it_can_be_mounted_in_a_thread(mountable: Path) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        mount = thread.submit(machex.mount, mountable).result()
+    with mount as root:
+        assert os.path.ismount(root)
 
 
 def test_the_error_of_a_block_is_not_lost(mountable: Path) -> None:

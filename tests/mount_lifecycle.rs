@@ -4,9 +4,10 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -108,6 +109,38 @@ fn signals_and_unmounting_from_outside_end_a_mount_cleanly() {
     assert!(done.success());
     assert_eq!(mounted.wait(), Some(0));
     assert!(place.is_empty());
+}
+
+#[test]
+fn a_mount_ends_with_the_process_that_it_is_for() {
+    if skips_fuse("mounts for the time of a process") {
+        return;
+    }
+    let place = Place::new(1, "");
+    let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let number = other.id().to_string();
+    let mount = ["mount", "config.yml", "mnt", "--while", &number];
+    place.0.run(&mount).expect_status(0);
+    thread::sleep(Duration::from_millis(300));
+    assert!(place.image() == place.expected(), "not before it ends");
+    // Readers keep what they have open.
+    let mut file = fs::File::open(place.0.path("mnt").join(IMAGE)).unwrap();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    while !place.is_empty() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut read = Vec::new();
+    file.read_to_end(&mut read).unwrap();
+    assert!(read == place.expected());
+    drop(file);
+    // Numbers are given out in turn: nobody else has it so soon.
+    let late = place.0.run(&mount).expect_status(1);
+    assert!(
+        late.stderr().contains("there is no such process"),
+        "{}",
+        late.stderr()
+    );
 }
 
 #[test]

@@ -19,9 +19,8 @@ from machex.program import run
 class Mount:
     """A tree that is mounted; made by :func:`mount`.
 
-    Usable where a path is wanted. :meth:`close` ends it, and so does the end of the interpreter,
-    unless a signal ends that (SIGTERM does, where nothing handles it) or it is a child of
-    :mod:`multiprocessing`: then ``machex unmount`` does.
+    Usable where a path is wanted. :meth:`close` ends it, and so does the end of this process, in
+    whatever way it ends.
     """
 
     def __init__(self, root: Path, is_temporary: bool) -> None:
@@ -136,7 +135,8 @@ def _mount(
     root = Path(tempfile.mkdtemp(prefix="machex-") if mountpoint is None else mountpoint)
     root = Path(os.path.abspath(root))
     try:
-        run(["mount", *arguments, root])
+        # A signal may end this process without another word, and nothing be left to unmount.
+        run(["mount", f"--while={os.getpid()}", *arguments, root])
     except BaseException:
         if is_temporary:
             _remove(root)

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread;
 
 use anyhow::{Context, bail};
 
@@ -12,7 +13,7 @@ use super::log::Target;
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, place};
 use crate::config::{Config, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
-use crate::mount::{self, Mount, MountOptions};
+use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::ServeOptions;
 
 /// Name of the log of a mount in the background, in CACHE_PATH.
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// Render what is not there yet while nobody reads
     #[arg(long)]
     warm: bool,
+    /// Unmount when this process has ended, such as $$ in a script
+    #[arg(long = "while", value_name = "PID")]
+    companion: Option<u32>,
     /// The same options as mount(8) and fstab give them: allow_other,cache_size=50GiB,...
     #[arg(short = 'o', value_name = "OPTIONS")]
     options: Vec<String>,
@@ -74,6 +78,8 @@ struct Request {
     config: Config,
     mountpoint: PathBuf,
     options: MountOptions,
+    /// The process with which the mount ends.
+    companion: Option<Process>,
 }
 
 impl Arguments {
@@ -102,12 +108,20 @@ impl Arguments {
                 );
             }
         }
+        let companion = match self.companion {
+            None => None,
+            Some(number) => match Process::find(number) {
+                None => bail!("--while {number}: there is no such process"),
+                found => found,
+            },
+        };
         config.cache_size = options.cache_size.unwrap_or(config.cache_size);
         config.workers = options.threads.unwrap_or(config.workers);
         Ok(Request {
             mountpoint: mountpoint.unwrap_or_else(|| config.machex_path.clone()),
             config,
             options,
+            companion,
         })
     }
 
@@ -202,6 +216,9 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
+    if let Some(companion) = request.companion.clone() {
+        stop_with(companion, stop.clone());
+    }
     let end = stop.clone();
     let options = ServeOptions {
         warm: request.options.warm,
@@ -239,6 +256,16 @@ fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
         let _ = stop.send(what);
     })
     .context("catching signals")
+}
+
+/// The end of the process ends the mount in order.
+fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) {
+    thread::spawn(move || {
+        companion.wait();
+        tracing::info!("{companion} has ended, and the mount with it");
+        // The receiver is gone only when the process ends anyway.
+        let _ = stop.send(Stop::Asked);
+    });
 }
 
 /// The outputs go nowhere from now on, and no folder is kept busy.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::mount::UnmountFlags;
 
 use super::holders::{Holder, holders};
+use super::process::Process;
 use super::{MountEntry, is_disconnected, mounted_at};
 use crate::serve::status::Status;
 
@@ -103,36 +104,18 @@ pub fn unmount(path: &Path, how: UnmountHow) -> Result<(), UnmountError> {
         }
     }
     if let Some(process) = process {
-        wait_for_end(process);
+        // Until it has written down what it knows and let go of its cache.
+        process.wait_for(ENDING);
     }
     Ok(())
 }
 
 /// The process that serves a mount, if it answers.
-fn process_of(path: &Path) -> Option<u32> {
+fn process_of(path: &Path) -> Option<Process> {
     let text = std::fs::read(path.join(".machex/status.json")).ok()?;
     let status: Status = serde_json::from_slice(&text).ok()?;
-    Some(status.pid)
-}
-
-/// Waits until a process has written down what it knows and let go of its cache.
-fn wait_for_end(process: u32) {
-    let deadline = Instant::now() + ENDING;
-    let is_alive = || {
-        let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) else {
-            return false;
-        };
-        let field = |name: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(name));
-            value.unwrap_or_default().trim().to_owned()
-        };
-        // In another container the number may be somebody else's; and one that has ended may stay in
-        // the table until its parent has looked at it.
-        field("Name:").contains("mach") && !field("State:").starts_with('Z')
-    };
-    while is_alive() && Instant::now() < deadline {
-        thread::sleep(INTERVAL / 10);
-    }
+    // In another container the number may be somebody else's.
+    Process::find(status.pid).filter(|process| process.name().contains("mach"))
 }
 
 /// Unmounts just this mount, if it is still the one at its path: somebody else may have unmounted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -121,6 +122,44 @@ def test_the_end_of_the_interpreter_ends_it(mountable: Path) -> None:
     root = Path(done.stdout.strip())
     assert root.name.startswith("machex-")
     assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os.kill(os.getpid(), signal.SIGTERM)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os._exit(1)",
+    ],
+)
+def test_the_end_by_a_signal_ends_it(mountable: Path, end: str) -> None:
+    program = f"import machex, os, signal; print(machex.mount({str(mountable)!r}).root); {end}"
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    root = Path(done.stdout.strip())
+    deadline = time.monotonic() + 20
+    while os.path.ismount(root) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not list(root.iterdir())
+    # A temporary folder is left, as of any process that is killed; the mount and its lock are not.
+    root.rmdir()
+    with machex.mount(mountable) as root:
+        assert os.path.ismount(root)
+
+
+def test_the_end_of_a_child_that_mounted_ends_it(mountable: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: sender.send(machex.mount(mountable).root))
+    child.start()
+    root = receiver.recv()
+    child.join()
+    deadline = time.monotonic() + 20
+    while os.path.ismount(root) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    root.rmdir()
 
 
 def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:

@@ -1,0 +1,120 @@
+//! Another process, until it ends.
+
+use std::fmt;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often is looked. A pidfd would tell at once, but only from Linux 5.3 on.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A process of this machine, told from a later one with the same number by its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    number: u32,
+    name: String,
+    /// In ticks of the clock since the machine started.
+    start: u64,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.number, self.name)
+    }
+}
+
+impl Process {
+    /// The process with a number; `None` if there is none, or it has ended and its parent has not
+    /// looked at it yet.
+    pub fn find(number: u32) -> Option<Self> {
+        let bytes = fs::read(format!("/proc/{number}/stat")).ok()?;
+        Self::parse(number, &String::from_utf8_lossy(&bytes))
+    }
+
+    /// `stat` as in proc_pid_stat(5): number, name in parentheses (which may have any characters in
+    /// it), state, and more; the start is the 22nd field.
+    fn parse(number: u32, stat: &str) -> Option<Self> {
+        let (before, after) = stat.rsplit_once(')')?;
+        let (_, name) = before.split_once('(')?;
+        let mut fields = after.split_ascii_whitespace();
+        let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+        let start = fields.nth(18)?.parse().ok()?;
+        (!has_ended).then(|| Self {
+            number,
+            name: name.to_owned(),
+            start,
+        })
+    }
+
+    /// As the kernel keeps it: 15 bytes at most.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn has_ended(&self) -> bool {
+        // A name can change while a process runs, by `exec` for one.
+        Self::find(self.number).is_none_or(|now| now.start != self.start)
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(&self) {
+        while !self.has_ended() {
+            thread::sleep(INTERVAL);
+        }
+    }
+
+    /// [`Process::wait`], for so long at most.
+    pub(super) fn wait_for(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.has_ended() && Instant::now() < deadline {
+            // Somebody waits for this.
+            thread::sleep(INTERVAL / 10);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn it_is_there_until_it_has_ended() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let process = Process::find(child.id()).unwrap();
+        assert!(!process.has_ended());
+        drop(child.stdin.take());
+        // Though nobody has looked at it yet.
+        process.wait();
+        assert_eq!(Process::find(child.id()), None);
+        child.wait().unwrap();
+        assert!(process.has_ended());
+    }
+
+    #[test]
+    fn a_later_process_of_the_same_number_is_another() {
+        let mut before = Process::find(std::process::id()).unwrap();
+        before.name = "name before exec".to_owned();
+        assert!(!before.has_ended());
+        before.start -= 1;
+        assert!(before.has_ended());
+    }
+
+    #[test]
+    fn names_may_hold_anything() {
+        let fields: Vec<String> = (4..=52).map(|field| field.to_string()).collect();
+        let stat = format!("7 (a) b (c) S {}\n", fields.join(" "));
+        let process = Process::parse(7, &stat).unwrap();
+        assert_eq!((process.name(), process.start), ("a) b (c", 22));
+        assert_eq!(process.to_string(), "process 7 (a) b (c)");
+        assert_eq!(Process::parse(7, &stat.replace(" S ", " Z ")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = Process::parse(1, &text);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test check bench bench-mount bench-training pictures setup test-setup
+.PHONY: demo test check check-rust check-python bench bench-mount bench-training pictures setup test-setup
 
 # Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
 demo: setup
@@ -35,9 +35,13 @@ test: test-setup
 	sh scripts/test-python.sh
 
 # What a change must pass before it lands, besides the tests.
-check: test-setup
+check: check-rust check-python
+
+check-rust: test-setup
 	cargo fmt --all -- --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+check-python: test-setup
 	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
 		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,15 @@ impl Process {
     /// The process with a number; `None` if there is none, or it has ended and its parent has not
     /// looked at it yet.
     pub fn find(number: u32) -> Option<Self> {
-        let bytes = fs::read(format!("/proc/{number}/stat")).ok()?;
-        Self::parse(number, &String::from_utf8_lossy(&bytes))
+        Self::look(number).ok().flatten()
+    }
+
+    fn look(number: u32) -> io::Result<Option<Self>> {
+        match fs::read(format!("/proc/{number}/stat")) {
+            Ok(bytes) => Ok(Self::parse(number, &String::from_utf8_lossy(&bytes))),
+            Err(error) if error.kind() == ErrorKind::NotFound || is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `stat` as in proc_pid_stat(5): number, name in parentheses (which may have any characters in
@@ -52,8 +60,9 @@ impl Process {
     }
 
     fn has_ended(&self) -> bool {
-        // A name can change while a process runs, by `exec` for one.
-        Self::find(self.number).is_none_or(|now| now.start != self.start)
+        // A name can change while a process runs, by `exec` for one. And that this process has no
+        // file descriptor to look with says nothing about the other.
+        Self::look(self.number).is_ok_and(|now| now.is_none_or(|now| now.start != self.start))
     }
 
     /// Waits until it has ended.
@@ -71,6 +80,11 @@ impl Process {
             thread::sleep(INTERVAL / 10);
         }
     }
+}
+
+/// It ended while its file was open.
+fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 #[cfg(test)]

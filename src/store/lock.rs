@@ -3,6 +3,8 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,9 @@ impl RunLock {
         Ok(Self { _files: files })
     }
 }
+
+/// How often is tried whether a lock is free.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a [`RunLock`] locks, in words.
 const TREE: &str = "tree";
@@ -91,6 +96,21 @@ pub(super) fn lock(path: &Path, what: &'static str, exclusive: bool) -> Result<F
     Ok(file)
 }
 
+/// Locks the file `path` for this process alone, and gives one that holds it so long to end.
+pub(super) fn lock_within(
+    limit: Duration,
+    path: &Path,
+    what: &'static str,
+) -> Result<File, LockError> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match lock(path, what, true) {
+            Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
+            result => return result,
+        }
+    }
+}
+
 /// "Not supported", or NFS without a lock daemon.
 fn is_without_locks(error: &io::Error) -> bool {
     let no_daemon = rustix::io::Errno::NOLCK.raw_os_error();
@@ -117,5 +137,19 @@ mod tests {
         let whole = RunLock::acquire(folder.path(), "").unwrap();
         assert!(RunLock::acquire(folder.path(), "-1-of-2").is_err());
         drop(whole);
+    }
+
+    #[test]
+    fn a_holder_that_ends_in_time_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = lock(&path, "cache", true).unwrap();
+        let short = lock_within(INTERVAL, &path, "cache").unwrap_err();
+        assert!(matches!(short, LockError::Held { .. }), "{short}");
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| lock_within(Duration::from_secs(60), &path, "cache"));
+            drop(held);
+            waiting.join().unwrap().unwrap();
+        });
     }
 }

@@ -15,13 +15,17 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::CacheError;
-use crate::store::lock::lock;
+use crate::store::lock::lock_within;
 use crate::store::{ContentKey, is_being_written, is_left_over, write_atomically};
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 1;
+
+/// The mount before may have gone already while its process still writes down what it knows.
+const ENDING: Duration = Duration::from_secs(2);
 
 const NAME: &str = "mount";
 const MARKER: &str = "machex-cache";
@@ -49,7 +53,7 @@ impl CacheFolder {
         let private = fs::Permissions::from_mode(0o700);
         fs::set_permissions(&path, private).map_err(CacheError::io(&path))?;
         let found = read_marker(&path)?;
-        let _lock = lock(&path.join("lock"), "cache", true)?;
+        let _lock = lock_within(ENDING, &path.join("lock"), "cache")?;
         let folder = Self { path, _lock };
         if found != Some(FORMAT) {
             folder.clear().map_err(CacheError::io(&folder.path))?;

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::place::PlaceArguments;
 use super::{CliResult, Exit};
 use crate::preview::{Preview, TILE_SIDES};
-use crate::survey::{Survey, Thumbnail, printable};
+use crate::survey::{Developed, Gallery, printable};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -32,22 +32,23 @@ pub fn run(arguments: &Arguments) -> CliResult {
     let survey = place.survey()?;
     let preview = Preview::draw(&survey, arguments.tile)?;
     output.write(|out| preview.write(out).map_err(io::Error::from))?;
-    Ok(tell_failures(&survey, preview.thumbnails()))
+    Ok(tell_failures(preview.galleries()))
 }
 
 /// Says what could not be read.
-fn tell_failures(survey: &Survey, thumbnails: &[Vec<Result<Thumbnail, String>>]) -> Exit {
+fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
     let mut exit = Exit::Success;
     let mut tell = |line: String| {
         exit = Exit::Failure;
         let _ = writeln!(io::stderr(), "machex: {line}");
     };
-    for (dataset, thumbnails) in survey.datasets.iter().zip(thumbnails) {
+    for gallery in galleries {
+        let dataset = gallery.dataset;
         let name = printable(&dataset.name);
         if let Some(error) = &dataset.error {
             tell(format!("{name}: {}", printable(error)));
         }
-        for (pick, thumbnail) in dataset.picks.iter().zip(thumbnails) {
+        for Developed { pick, thumbnail } in &gallery.images {
             if let Err(cause) = thumbnail {
                 let file = pick.file().map_or_else(
                     || format!("key {:?}", pick.key),

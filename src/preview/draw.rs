@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Color};
 use super::fit;
 use super::sheet::{Block, Metrics, Sheet, SheetError};
 use super::text::{Face, Fonts, Style};
-use crate::survey::{DatasetSurvey, Origin, Pick, Survey, Thumbnail, printable};
+use crate::survey::{DatasetSurvey, Gallery, Origin, Pick, Survey, Thumbnail, printable};
 use crate::words;
 
 const BACKGROUND: Color = [0x17, 0x18, 0x1a];
@@ -31,7 +31,7 @@ struct Brush<'a> {
 /// Draws everything.
 pub fn draw(
     survey: &Survey,
-    thumbnails: &[Vec<Result<Thumbnail, String>>],
+    galleries: &[Gallery<'_>],
     sheet: &Sheet,
 ) -> Result<Canvas, SheetError> {
     let mut brush = Brush {
@@ -41,8 +41,8 @@ pub fn draw(
         metrics: sheet.metrics,
     };
     brush.title(survey);
-    let datasets = survey.datasets.iter().zip(thumbnails);
-    for ((dataset, thumbnails), block) in datasets.zip(&sheet.blocks) {
+    for (gallery, block) in galleries.iter().zip(&sheet.blocks) {
+        let dataset = gallery.dataset;
         brush.heading(dataset, block);
         if let Some(error) = &dataset.error {
             let text = format!("cannot be read: {}", printable(error));
@@ -50,10 +50,9 @@ pub fn draw(
         } else if dataset.picks.is_empty() {
             brush.note(block, "no images", FAINT);
         }
-        let picks = dataset.picks.iter().zip(thumbnails);
-        for ((pick, thumbnail), (left, top)) in picks.zip(&block.tiles) {
-            brush.tile(thumbnail, *left, *top);
-            brush.caption(pick, *left, *top);
+        for (image, (left, top)) in gallery.images.iter().zip(&block.tiles) {
+            brush.tile(&image.thumbnail, *left, *top);
+            brush.caption(image.pick, *left, *top);
         }
     }
     Ok(brush.canvas)

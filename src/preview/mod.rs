@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! survey ─► sheet (where everything stands) ─┐
-//!        └► thumbnails ──────────────────────┴► draw ─► canvas (pixels, text) ─► PNG
+//!        └► galleries ───────────────────────┴► draw ─► canvas (pixels, text) ─► PNG
 //! ```
 
 mod canvas;
@@ -18,32 +18,32 @@ pub use sheet::{SheetError, TILE_SIDES};
 use canvas::Canvas;
 use sheet::Sheet;
 
-use crate::survey::{Survey, Thumbnail, thumbnails};
+use crate::survey::{Gallery, Survey, galleries};
 
 /// A contact sheet, drawn.
-pub struct Preview {
+pub struct Preview<'a> {
     canvas: Canvas,
-    thumbnails: Vec<Vec<Result<Thumbnail, String>>>,
+    galleries: Vec<Gallery<'a>>,
 }
 
-impl Preview {
+impl<'a> Preview<'a> {
     /// Draws the picks of a survey, each `tile` pixels wide. Images that cannot be read have a tile
     /// that says so.
     ///
     /// # Errors
     /// Before any image is read, if the sheet would be too large.
-    pub fn draw(survey: &Survey, tile: u32) -> Result<Self, SheetError> {
+    pub fn draw(survey: &'a Survey, tile: u32) -> Result<Self, SheetError> {
         let sheet = Sheet::of(survey, tile)?;
-        let thumbnails = thumbnails(survey, tile);
+        let galleries = galleries(survey, tile);
         Ok(Self {
-            canvas: draw::draw(survey, &thumbnails, &sheet)?,
-            thumbnails,
+            canvas: draw::draw(survey, &galleries, &sheet)?,
+            galleries,
         })
     }
 
-    /// The thumbnails of each dataset, or why there is none.
-    pub fn thumbnails(&self) -> &[Vec<Result<Thumbnail, String>>] {
-        &self.thumbnails
+    /// What was drawn.
+    pub fn galleries(&self) -> &[Gallery<'a>] {
+        &self.galleries
     }
 
     /// Writes the sheet as a PNG.

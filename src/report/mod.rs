@@ -17,7 +17,7 @@ use bars::FindingsOf;
 use faults::Faults;
 use pictures::Pictures;
 
-use crate::survey::{DatasetSurvey, Origin, Survey, failures, printable, thumbnails};
+use crate::survey::{DatasetSurvey, Origin, Survey, failures, galleries, printable};
 use crate::words::{counted, grouped};
 
 /// Longer side of a picture in pixels.
@@ -73,8 +73,8 @@ struct Counts {
 impl Report {
     /// What the page says of a survey. Reads the images that were picked.
     pub fn of(survey: &Survey) -> Self {
-        let thumbnails = thumbnails(survey, PICTURE_SIDE);
-        let faults = Faults::of(survey, &failures(survey, &thumbnails));
+        let galleries = galleries(survey, PICTURE_SIDE);
+        let faults = Faults::of(survey, &failures(survey, &galleries));
         let datasets = &survey.datasets;
         let (kind, place, config) = match &survey.origin {
             Origin::Config { file, .. } => ("config file", file, None),
@@ -97,11 +97,7 @@ impl Report {
                 .any(|dataset| dataset.views.is_none() && dataset.error.is_none()),
             warnings: remarks(datasets, |dataset| &dataset.warnings),
             findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),
-            pictures: datasets
-                .iter()
-                .zip(&thumbnails)
-                .map(|(dataset, thumbnails)| Pictures::of(dataset, thumbnails))
-                .collect(),
+            pictures: galleries.iter().map(Pictures::of).collect(),
             faults,
         }
     }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::survey::{DatasetSurvey, Pick, Thumbnail, printable};
+use crate::survey::{Developed, Gallery, Thumbnail, printable};
 use crate::words::counted;
 
 /// Quality of a picture: what is looked at is 200 pixels wide.
@@ -40,23 +40,20 @@ pub(super) struct Shown {
 }
 
 impl Pictures {
-    pub(super) fn of(dataset: &DatasetSurvey, thumbnails: &[Result<Thumbnail, String>]) -> Self {
+    pub(super) fn of(gallery: &Gallery<'_>) -> Self {
+        let dataset = gallery.dataset;
         Self {
             dataset: printable(&dataset.name),
             images: counted(dataset.images.into(), "image", "images"),
             error: dataset.error.as_deref().map(printable),
-            all: dataset
-                .picks
-                .iter()
-                .zip(thumbnails)
-                .map(|(pick, thumbnail)| Picture::of(pick, thumbnail))
-                .collect(),
+            all: gallery.images.iter().map(Picture::of).collect(),
         }
     }
 }
 
 impl Picture {
-    fn of(pick: &Pick, thumbnail: &Result<Thumbnail, String>) -> Self {
+    fn of(image: &Developed<'_>) -> Self {
+        let Developed { pick, thumbnail } = image;
         let findings = pick
             .positive_findings()
             .map(|names| match names.as_slice() {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::{Origin, Survey, Thumbnail, mounted};
+use super::{Gallery, Origin, Survey, mounted};
 use crate::catalog::names;
 use crate::store::{self, StateFolder};
 
@@ -47,11 +47,8 @@ impl ToldBy {
 }
 
 /// Everything that is known to fail in the datasets of a survey, by dataset in its order; what two
-/// know of the same image is there once. `thumbnails` are those of the survey.
-pub fn failures(
-    survey: &Survey,
-    thumbnails: &[Vec<Result<Thumbnail, String>>],
-) -> Vec<FailedImage> {
+/// know of the same image is there once. `galleries` are those of the survey.
+pub fn failures(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> {
     let mut all: Vec<FailedImage> = survey
         .datasets
         .iter()
@@ -59,7 +56,7 @@ pub fn failures(
         .collect();
     all.extend(recorded(survey));
     all.extend(of_mount(survey));
-    all.extend(tried(survey, thumbnails));
+    all.extend(tried(galleries));
     let place_of = |name: &str| {
         survey
             .datasets
@@ -133,30 +130,19 @@ fn of_mount(survey: &Survey) -> Vec<FailedImage> {
 }
 
 /// What could not be read just now.
-fn tried<'a>(
-    survey: &'a Survey,
-    thumbnails: &'a [Vec<Result<Thumbnail, String>>],
-) -> impl Iterator<Item = FailedImage> + 'a {
-    survey
-        .datasets
-        .iter()
-        .zip(thumbnails)
-        .flat_map(|(dataset, made)| {
-            dataset
-                .picks
-                .iter()
-                .zip(made)
-                .filter_map(|(pick, thumbnail)| {
-                    Some(FailedImage {
-                        dataset: dataset.name.clone(),
-                        image: pick.id.clone(),
-                        key: pick.key.clone(),
-                        source: pick.file().map_or_else(String::new, shown),
-                        cause: thumbnail.as_ref().err()?.clone(),
-                        told_by: ToldBy::Trial,
-                    })
-                })
+fn tried(galleries: &[Gallery<'_>]) -> impl Iterator<Item = FailedImage> {
+    galleries.iter().flat_map(|gallery| {
+        gallery.images.iter().filter_map(|image| {
+            Some(FailedImage {
+                dataset: gallery.dataset.name.clone(),
+                image: image.pick.id.clone(),
+                key: image.pick.key.clone(),
+                source: image.pick.file().map_or_else(String::new, shown),
+                cause: image.thumbnail.as_ref().err()?.clone(),
+                told_by: ToldBy::Trial,
+            })
         })
+    })
 }
 
 fn shown(path: impl Into<PathBuf>) -> String {

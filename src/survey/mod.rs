@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! config ─► raw  ─┐
-//!                 ├─► Survey ─► thumbnails, failures
+//!                 ├─► Survey ─► galleries ─► failures
 //! root   ─► tree ─┘
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 mod failures;
 mod findings;
+mod gallery;
 mod index_reader;
 mod mounted;
 mod pick;
@@ -27,9 +28,10 @@ use crate::render::RenderParams;
 
 pub use failures::{FailedImage, ToldBy, failures};
 pub use findings::{Finding, Findings};
+pub use gallery::{Developed, Gallery, galleries};
 pub use pick::Pick;
 pub use raw::of_config;
-pub use thumbnail::{Thumbnail, ThumbnailError, thumbnails};
+pub use thumbnail::{Thumbnail, ThumbnailError};
 pub use tree::{Tree, TreeError};
 pub use words::printable;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Survey, Thumbnail};
+use super::{Developed, Gallery};
 use crate::serve::status::{FailureNote, Status};
 
 /// The status of the mount `root`; `None` if there is no mount, or one of another version.
@@ -13,19 +13,16 @@ pub(super) fn status(root: &Path) -> Option<Status> {
 }
 
 /// Puts the causes that the mount knows in the place of the bare errors that its readers get.
-pub(super) fn explain(
-    root: &Path,
-    survey: &Survey,
-    thumbnails: &mut [Vec<Result<Thumbnail, String>>],
-) {
-    if thumbnails.iter().flatten().all(Result::is_ok) {
+pub(super) fn explain(root: &Path, galleries: &mut [Gallery<'_>]) {
+    let mut images = galleries.iter().flat_map(|gallery| &gallery.images);
+    if images.all(|image| image.thumbnail.is_ok()) {
         return;
     }
     let Some(status) = status(root) else { return };
-    for (dataset, made) in survey.datasets.iter().zip(thumbnails) {
-        for (pick, thumbnail) in dataset.picks.iter().zip(made) {
+    for gallery in galleries {
+        for Developed { pick, thumbnail } in &mut gallery.images {
             let is_of_pick = |note: &&FailureNote| {
-                note.dataset == dataset.name && image_of(&note.file) == pick.id
+                note.dataset == gallery.dataset.name && image_of(&note.file) == pick.id
             };
             if let Err(cause) = thumbnail
                 && let Some(note) = status.failures.iter().rev().find(is_of_pick)

@@ -2,12 +2,9 @@
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{PixelType, Resizer};
-use rayon::prelude::*;
 use turbojpeg::{Decompressor, PixelFormat, ScalingFactor};
 
-use super::pick::Reader;
-use super::{Origin, Survey, mounted};
-use crate::render::{MAX_PIXELS, RenderParams};
+use crate::render::MAX_PIXELS;
 
 /// Samples of a pixel.
 const RGB: usize = 3;
@@ -153,40 +150,6 @@ fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
         u32::try_from(scaled).unwrap_or(side).max(1)
     };
     (fit(width), fit(height))
-}
-
-/// Thumbnails of the picks of each dataset, or why there is none. In parallel on rayon's current
-/// pool.
-pub fn thumbnails(survey: &Survey, side: u32) -> Vec<Vec<Result<Thumbnail, String>>> {
-    let params = match &survey.origin {
-        Origin::Config { params, .. } => *params,
-        _ => RenderParams::default(),
-    };
-    let picks: Vec<_> = survey
-        .datasets
-        .iter()
-        .flat_map(|dataset| &dataset.picks)
-        .collect();
-    let made: Vec<Result<Thumbnail, String>> = picks
-        .par_iter()
-        .map_init(
-            || Reader::new(params),
-            |reader, pick| {
-                let jpeg = reader.jpeg(pick)?;
-                Thumbnail::of_jpeg(jpeg, side).map_err(|error| error.to_string())
-            },
-        )
-        .collect();
-    let mut made = made.into_iter();
-    let mut all: Vec<Vec<_>> = survey
-        .datasets
-        .iter()
-        .map(|dataset| made.by_ref().take(dataset.picks.len()).collect())
-        .collect();
-    if let Origin::Mount { root, .. } = &survey.origin {
-        mounted::explain(root, survey, &mut all);
-    }
-    all
 }
 
 #[cfg(test)]

@@ -159,7 +159,10 @@ def test_the_end_of_a_child_that_mounted_ends_it(mountable: Path) -> None:
     deadline = time.monotonic() + 20
     while os.path.ismount(root) and time.monotonic() < deadline:
         time.sleep(0.02)
-    root.rmdir()
+    assert not os.path.ismount(root)
+    # From Python 3.13 on, such a child runs what is to be done at its exit.
+    if root.exists():
+        root.rmdir()
 
 
 def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:

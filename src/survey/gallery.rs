@@ -1,0 +1,61 @@
+//! The images that were picked, as pictures.
+
+use rayon::prelude::*;
+
+use super::pick::Reader;
+use super::{DatasetSurvey, Origin, Pick, Survey, Thumbnail, mounted};
+use crate::render::RenderParams;
+
+/// The picks of one dataset.
+#[derive(Debug)]
+pub struct Gallery<'a> {
+    pub dataset: &'a DatasetSurvey,
+    pub images: Vec<Developed<'a>>,
+}
+
+/// A pick that was tried.
+#[derive(Debug)]
+pub struct Developed<'a> {
+    pub pick: &'a Pick,
+    /// A picture of it, or why there is none.
+    pub thumbnail: Result<Thumbnail, String>,
+}
+
+/// Reads or renders the picks of all datasets, in their order. The longer side of a thumbnail has
+/// `side` pixels. In parallel on rayon's current pool.
+pub fn galleries(survey: &Survey, side: u32) -> Vec<Gallery<'_>> {
+    let params = match &survey.origin {
+        Origin::Config { params, .. } => *params,
+        _ => RenderParams::default(),
+    };
+    let mut galleries: Vec<_> = survey
+        .datasets
+        .par_iter()
+        .map(|dataset| Gallery::of(dataset, params, side))
+        .collect();
+    if let Origin::Mount { root, .. } = &survey.origin {
+        mounted::explain(root, &mut galleries);
+    }
+    galleries
+}
+
+impl<'a> Gallery<'a> {
+    fn of(dataset: &'a DatasetSurvey, params: RenderParams, side: u32) -> Self {
+        let images = dataset.picks.par_iter().map_init(
+            || Reader::new(params),
+            |reader, pick| Developed {
+                pick,
+                thumbnail: develop(reader, pick, side),
+            },
+        );
+        Self {
+            dataset,
+            images: images.collect(),
+        }
+    }
+}
+
+fn develop(reader: &mut Reader, pick: &Pick, side: u32) -> Result<Thumbnail, String> {
+    let jpeg = reader.jpeg(pick)?;
+    Thumbnail::of_jpeg(jpeg, side).map_err(|error| error.to_string())
+}

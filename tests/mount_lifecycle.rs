@@ -116,23 +116,30 @@ fn a_mount_ends_with_the_process_that_it_is_for() {
     if skips_fuse("mounts for the time of a process") {
         return;
     }
-    let place = Place::new(1, "");
+    let place = Place::new(2, "");
     let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let number = other.id().to_string();
     let mount = ["mount", "config.yml", "mnt", "--while", &number];
-    place.0.run(&mount).expect_status(0);
+    let mount = [&mount[..], &["--passthrough", "off"]].concat();
+    let ran = place.0.run(&mount).expect_status(0);
     thread::sleep(Duration::from_millis(300));
     assert!(place.image() == place.expected(), "not before it ends");
-    // Readers keep what they have open.
-    let mut file = fs::File::open(place.0.path("mnt").join(IMAGE)).unwrap();
+    let unread = place.0.path("mnt/chex-ray14/00/000001.jpg");
+    let mut file = fs::File::open(unread).unwrap();
     other.kill().unwrap();
     other.wait().unwrap();
     while !place.is_empty() {
         thread::sleep(Duration::from_millis(20));
     }
+    // Readers keep what they have open, though a signal asks for the same end.
+    let said = ran.stdout();
+    let own = said.trim_end().trim_end_matches(')').rsplit(' ').next();
+    let own = rustix::process::Pid::from_raw(own.unwrap().parse().unwrap()).unwrap();
+    rustix::process::kill_process(own, Signal::TERM).unwrap();
+    thread::sleep(Duration::from_millis(300));
     let mut read = Vec::new();
     file.read_to_end(&mut read).unwrap();
-    assert!(read == place.expected());
+    assert!(read == place.0.expected(&place.0.small_source(1), 64));
     drop(file);
     // Numbers are given out in turn: nobody else has it so soon.
     let late = place.0.run(&mount).expect_status(1);

@@ -12,15 +12,15 @@ from types import TracebackType
 from typing import Any
 
 from machex.errors import ProgramError
-from machex.interrupts import interrupts_held_back
 from machex.program import run
+from machex.signals import signals_held_back
 
 
 class Mount:
     """A tree that is mounted; made by :func:`mount`.
 
-    Usable where a path is wanted. :meth:`close` ends it, and so does the end of this process, in
-    whatever way it ends.
+    Usable where a path is wanted. :meth:`close` ends it, and so does the end of this process, even
+    by a signal. Where all processes of a job are killed at once, the mount point stays behind.
     """
 
     def __init__(self, root: Path, is_temporary: bool) -> None:
@@ -118,11 +118,11 @@ def mount(
     arguments += [name for name, is_on in switches.items() if is_on]
     mounted = None
     try:
-        with interrupts_held_back():
+        with signals_held_back():
             mounted = _mount(mountpoint, [*arguments, "--", config])
         return mounted
     except BaseException:
-        # An interrupt that was held back: nobody else knows of the mount.
+        # A signal was held back: nobody else knows of the mount.
         if mounted is not None:
             mounted.close()
         raise

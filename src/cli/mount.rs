@@ -110,10 +110,10 @@ impl Arguments {
         }
         let companion = match self.companion {
             None => None,
-            Some(number) => match Process::find(number) {
-                None => bail!("--while {number}: there is no such process"),
-                found => found,
-            },
+            Some(number) => {
+                let found = Process::find(number).with_context(|| format!("--while {number}"))?;
+                Some(found.with_context(|| format!("--while {number}: there is no such process"))?)
+            }
         };
         config.cache_size = options.cache_size.unwrap_or(config.cache_size);
         config.workers = options.threads.unwrap_or(config.workers);

@@ -27,11 +27,10 @@ impl fmt::Display for Process {
 impl Process {
     /// The process with a number; `None` if there is none, or it has ended and its parent has not
     /// looked at it yet.
-    pub fn find(number: u32) -> Option<Self> {
-        Self::look(number).ok().flatten()
-    }
-
-    fn look(number: u32) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// If it cannot be looked at, as those of other users where `/proc` hides them.
+    pub fn find(number: u32) -> io::Result<Option<Self>> {
         match fs::read(format!("/proc/{number}/stat")) {
             Ok(bytes) => Ok(Self::parse(number, &String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == ErrorKind::NotFound || is_gone(&error) => Ok(None),
@@ -40,13 +39,16 @@ impl Process {
     }
 
     /// `stat` as in proc_pid_stat(5): number, name in parentheses (which may have any characters in
-    /// it), state, and more; the start is the 22nd field.
+    /// it), state, and more; the threads are the 20th field, the start is the 22nd.
     fn parse(number: u32, stat: &str) -> Option<Self> {
         let (before, after) = stat.rsplit_once(')')?;
         let (_, name) = before.split_once('(')?;
         let mut fields = after.split_ascii_whitespace();
-        let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
-        let start = fields.nth(18)?.parse().ok()?;
+        let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
+        let threads: u32 = fields.nth(16)?.parse().ok()?;
+        let start = fields.nth(1)?.parse().ok()?;
+        // The first thread may end before the others.
+        let has_ended = is_dead && threads <= 1;
         (!has_ended).then(|| Self {
             number,
             name: name.to_owned(),
@@ -62,7 +64,7 @@ impl Process {
     fn has_ended(&self) -> bool {
         // A name can change while a process runs, by `exec` for one. And that this process has no
         // file descriptor to look with says nothing about the other.
-        Self::look(self.number).is_ok_and(|now| now.is_none_or(|now| now.start != self.start))
+        Self::find(self.number).is_ok_and(|now| now.is_none_or(|now| now.start != self.start))
     }
 
     /// Waits until it has ended.
@@ -96,19 +98,19 @@ mod tests {
     #[test]
     fn it_is_there_until_it_has_ended() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let process = Process::find(child.id()).unwrap();
+        let process = Process::find(child.id()).unwrap().unwrap();
         assert!(!process.has_ended());
         drop(child.stdin.take());
         // Though nobody has looked at it yet.
         process.wait();
-        assert_eq!(Process::find(child.id()), None);
+        assert_eq!(Process::find(child.id()).unwrap(), None);
         child.wait().unwrap();
         assert!(process.has_ended());
     }
 
     #[test]
     fn a_later_process_of_the_same_number_is_another() {
-        let mut before = Process::find(std::process::id()).unwrap();
+        let mut before = Process::find(std::process::id()).unwrap().unwrap();
         before.name = "name before exec".to_owned();
         assert!(!before.has_ended());
         before.start -= 1;
@@ -122,7 +124,9 @@ mod tests {
         let process = Process::parse(7, &stat).unwrap();
         assert_eq!((process.name(), process.start), ("a) b (c", 22));
         assert_eq!(process.to_string(), "process 7 (a) b (c)");
-        assert_eq!(Process::parse(7, &stat.replace(" S ", " Z ")), None);
+        let dead = stat.replace(" S ", " Z ");
+        assert_eq!(Process::parse(7, &dead), Some(process), "of 20 threads");
+        assert_eq!(Process::parse(7, &dead.replace(" 20 ", " 1 ")), None);
     }
 
     proptest! {

@@ -95,7 +95,7 @@ impl Mount {
         // mount behind.
         leave(self.own.as_ref());
         let is_over = match asked {
-            Ok(Stop::Asked) => matches!(self.events.recv_timeout(GRACE), Ok(Stop::Unmounted)),
+            Ok(Stop::Asked) => self.is_unmounted_within(GRACE),
             Ok(Stop::AtOnce) => false,
             Ok(Stop::Unmounted | Stop::Stopped) | Err(_) => true,
         };
@@ -104,6 +104,19 @@ impl Mount {
         }
         self.stop_threads();
         tracing::info!("ended");
+    }
+
+    /// Waits for the last reader, however often the end is asked for in order.
+    fn is_unmounted_within(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(Stop::Asked) => {}
+                Ok(Stop::Unmounted) => return true,
+                Ok(Stop::AtOnce | Stop::Stopped) | Err(_) => return false,
+            }
+        }
     }
 
     /// Ends the threads, unless one of them hangs (on a server that is down, say) or a second signal

@@ -115,7 +115,9 @@ fn process_of(path: &Path) -> Option<Process> {
     let text = std::fs::read(path.join(".machex/status.json")).ok()?;
     let status: Status = serde_json::from_slice(&text).ok()?;
     // In another container the number may be somebody else's.
-    Process::find(status.pid).filter(|process| process.name().contains("mach"))
+    Process::find(status.pid)
+        .ok()?
+        .filter(|process| process.name().contains("mach"))
 }
 
 /// Unmounts just this mount, if it is still the one at its path: somebody else may have unmounted

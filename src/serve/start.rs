@@ -64,7 +64,7 @@ impl Server {
             bytes: config.cache_size,
             min_free_percent: config.cache_min_free,
         };
-        // The lock comes first: a second mount should fail at once.
+        // The lock comes first: no list need be read for a mount that cannot be.
         let cache = Cache::open(&config.cache_path, limits)?;
         let tree_root = open_folder(&config.machex_path);
         let datasets = load(config, tree_root.as_ref())?;

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,7 @@ import pytest
 
 import machex
 import machex.program
-from machex import ProgramError, interrupts, mounting
+from machex import ProgramError, mounting, signals
 
 
 def test_a_block_has_the_tree_and_then_it_is_gone(mountable: Path) -> None:
@@ -154,6 +154,7 @@ def test_the_end_of_a_child_that_mounted_ends_it(mountable: Path) -> None:
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=lambda: sender.send(machex.mount(mountable).root))
     child.start()
+    sender.close()
     root = receiver.recv()
     child.join()
     deadline = time.monotonic() + 20
@@ -177,6 +178,15 @@ def test_the_end_of_a_forked_child_does_not(mountable: Path) -> None:
         assert os.path.ismount(root)
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C raises, though it may be ignored in what a shell has put in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize("is_temporary", [True, False])
 def test_an_interrupt_at_any_line_leaves_nothing(
     mountable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_temporary: bool
@@ -186,7 +196,7 @@ def test_an_interrupt_at_any_line_leaves_nothing(
     temporary.mkdir()
     point.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    where = {interrupts.__file__, mounting.__file__, machex.program.__file__, tempfile.__file__}
+    where = {signals.__file__, mounting.__file__, machex.program.__file__, tempfile.__file__}
 
     for line in itertools.count():
         ahead = line
@@ -213,8 +223,10 @@ def test_an_interrupt_at_any_line_leaves_nothing(
         except KeyboardInterrupt:
             assert str(tmp_path) not in Path("/proc/self/mounts").read_text(), line
             assert not list(temporary.iterdir()), line
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, line
         finally:
             sys.settrace(tracing)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     assert line > 30, "of all lines, so many are run at least"
 
 
@@ -222,7 +234,9 @@ def test_an_interrupt_while_the_program_runs(mountable: Path, tmp_path: Path) ->
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     program = (
-        "import _thread, machex, tempfile, threading\n"
+        "import _thread, machex, signal, tempfile, threading\n"
+        # It may be ignored, as in what a shell has put in the background.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"tempfile.tempdir = {str(temporary)!r}\n"
         "mount = machex.mount\n"
         "threading.Timer(0.01, _thread.interrupt_main).start()\n"
@@ -238,18 +252,47 @@ def test_an_interrupt_while_the_program_runs(mountable: Path, tmp_path: Path) ->
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
-def test_an_interrupt_comes_to_the_caller_s_own_handler(mountable: Path) -> None:
-    seen: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGALRM, signal.SIGTERM])
+def test_a_signal_comes_to_the_caller_s_own_handler(
+    mountable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    class OwnError(Exception):
+        pass
+
+    def handle(_: int, __: object) -> None:
+        raise OwnError
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = signal.signal(number, handle)
+    timer = threading.Timer(0.01, os.kill, (os.getpid(), number))
+    timer.start()
     try:
-        timer = threading.Timer(0.01, _thread.interrupt_main)
-        timer.start()
-        with machex.mount(mountable) as root:
+        with pytest.raises(OwnError), machex.mount(mountable):
             timer.join()
-            assert os.path.ismount(root)
-        assert seen == [signal.SIGINT]
+        assert signal.getsignal(number) is handle
     finally:
-        signal.signal(signal.SIGINT, before)
+        timer.join()
+        signal.signal(number, before)
+    assert [path for path in tmp_path.iterdir() if path.name.startswith("machex-")] == []
+
+
+def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
+    hanging = tmp_path / "machex"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    program = (
+        "import machex, machex.program, os, pathlib, signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"machex.program.find_program = lambda: pathlib.Path({str(hanging)!r})\n"
+        "mount = machex.mount\n"
+        "for seconds in (0.3, 0.6):\n"
+        "    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "mount('config.yml')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert "KeyboardInterrupt" in done.stderr
 
 
 def test_it_can_be_mounted_in_a_thread(mountable: Path) -> None:

@@ -24,8 +24,9 @@ use crate::store::{ContentKey, is_being_written, is_left_over, write_atomically}
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 1;
 
-/// The mount before may have gone already while its process still writes down what it knows.
-const ENDING: Duration = Duration::from_secs(2);
+/// The mount before may have gone already while its process still has readers, whom it gives 5
+/// seconds, or writes down what it knows.
+const ENDING: Duration = Duration::from_secs(7);
 
 const NAME: &str = "mount";
 const MARKER: &str = "machex-cache";

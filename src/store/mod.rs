@@ -24,6 +24,7 @@ mod disk;
 mod failures;
 mod journal;
 mod lock;
+mod private;
 mod state;
 mod tree;
 
@@ -33,5 +34,6 @@ pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
+pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
 pub use state::StateFolder;
 pub use tree::FinishedTree;

@@ -1,0 +1,330 @@
+//! Folders and files that nobody else can have prepared or can change.
+//!
+//! A cache, records and logs often lie below a folder that many may write to (`/tmp`, `/scratch`). There
+//! somebody else may have made the folder first, with links in it. So every folder is looked at
+//! before anything in it is touched, and from then on is reached by its open handle: what is put in
+//! the place of its path later does not matter.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// Who else than the owner must not be able to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Nobody: what is in the folder is trusted, or secret.
+    Nobody,
+    /// The group may write, as a project's folder has it.
+    Group,
+}
+
+impl Trust {
+    fn forbidden(self) -> u32 {
+        match self {
+            Trust::Nobody => 0o022,
+            Trust::Group => 0o002,
+        }
+    }
+}
+
+/// Why a folder or file is not taken for ours. Nothing about it was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotOurs {
+    Link,
+    NotAFolder,
+    NotAFile,
+    /// It belongs to another user.
+    Owner {
+        owner: u32,
+        user: u32,
+    },
+    /// Others may write to it, with this mode.
+    Writable(u32),
+    /// It has another name besides, so that another user's link may lead to it.
+    HardLinked,
+}
+
+impl fmt::Display for NotOurs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotOurs::Link => {
+                f.write_str("it is a symbolic link, which somebody else may have put there")
+            }
+            NotOurs::NotAFolder => f.write_str("it is not a folder"),
+            NotOurs::NotAFile => f.write_str("it is not a regular file"),
+            NotOurs::Owner { owner, user } => {
+                write!(
+                    f,
+                    "it belongs to user {owner}, not to user {user}, who runs machex"
+                )
+            }
+            NotOurs::Writable(mode) => write!(
+                f,
+                "other users can write to it (mode {:04o}), so that what is in it cannot be trusted",
+                mode & 0o7777
+            ),
+            NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
+        }
+    }
+}
+
+impl std::error::Error for NotOurs {}
+
+impl From<NotOurs> for io::Error {
+    fn from(why: NotOurs) -> Self {
+        io::Error::other(why)
+    }
+}
+
+/// Whether an error says that something is not ours, rather than that the disk failed.
+pub fn is_not_ours(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<NotOurs>())
+}
+
+/// A folder that belongs to the effective user and that others cannot change, held open.
+#[derive(Debug)]
+pub struct PrivateFolder {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+impl PrivateFolder {
+    /// Opens the folder `path`, which must be there.
+    ///
+    /// # Errors
+    /// [`NotOurs`] inside of an [`io::Error`] ([`is_not_ours`]) where it is a link, belongs to another
+    /// user or can be written by others than `trust` says; nothing has been touched then.
+    pub fn open(path: &Path, trust: Trust) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(Errno::LOOP) => return Err(NotOurs::Link.into()),
+            Err(Errno::NOTDIR) => {
+                let is_link = std::fs::symlink_metadata(path)?.is_symlink();
+                return Err(match is_link {
+                    true => NotOurs::Link,
+                    false => NotOurs::NotAFolder,
+                }
+                .into());
+            }
+            // A folder of somebody else that cannot even be read: its owner is the better reason.
+            Err(Errno::ACCESS) => {
+                let stat = rustix::fs::lstat(path)?;
+                check_owner(&stat, trust)?;
+                return Err(Errno::ACCESS.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        check_owner(&rustix::fs::fstat(&handle)?, trust)?;
+        Ok(Self {
+            handle,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Like [`Self::open`], and makes the folder with `mode` where there is none. Its parents are made
+    /// with mode 0700.
+    pub fn open_or_create(path: &Path, trust: Trust, mode: u32) -> io::Result<Self> {
+        match Self::open(path, trust) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                use std::os::unix::fs::DirBuilderExt;
+                if let Some(parent) = path.parent() {
+                    let mut parents = std::fs::DirBuilder::new();
+                    parents.recursive(true).mode(0o700).create(parent)?;
+                }
+                match std::fs::DirBuilder::new().mode(mode).create(path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
+                    _ => Self::open(path, trust),
+                }
+            }
+            opened => opened,
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path by which this process reaches the folder, whatever has its name by now. For libraries
+    /// that take paths only.
+    pub fn handle_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+
+    /// Opens the file `name` with these flags (`O_NOFOLLOW`, `O_NONBLOCK` and `O_CLOEXEC` are added),
+    /// making it with mode 0600 if `O_CREAT` is among them.
+    ///
+    /// # Errors
+    /// [`NotOurs`] where it is anything but a regular file of the effective user with one name.
+    pub fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = match rustix::fs::openat(&self.handle, name, flags, mode) {
+            Ok(file) => File::from(file),
+            Err(Errno::LOOP) => return Err(NotOurs::Link.into()),
+            // A pipe without a reader, or a socket.
+            Err(Errno::NXIO) => return Err(NotOurs::NotAFile.into()),
+            Err(error) => return Err(error.into()),
+        };
+        check_file(&rustix::fs::fstat(&file)?)?;
+        Ok(file)
+    }
+
+    /// Gives the folder `mode`, if it has another.
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        if rustix::fs::fstat(&self.handle)?.st_mode & 0o7777 != mode {
+            rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(mode))?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything of this name, be it a link that leads nowhere.
+    pub fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+}
+
+impl AsFd for PrivateFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+/// Opens a file whose folder need not be private, such as a log that a user names: regular, of the
+/// effective user, not through a link. See [`PrivateFolder::open_file`].
+pub fn open_own_file(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP) => return Err(NotOurs::Link.into()),
+        Err(Errno::NXIO) => return Err(NotOurs::NotAFile.into()),
+        Err(error) => return Err(error.into()),
+    };
+    check_file(&rustix::fs::fstat(&file)?)?;
+    Ok(file)
+}
+
+fn check_owner(stat: &Stat, trust: Trust) -> Result<(), NotOurs> {
+    let user = rustix::process::geteuid().as_raw();
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+        return Err(NotOurs::Link);
+    }
+    if stat.st_uid != user {
+        return Err(NotOurs::Owner {
+            owner: stat.st_uid,
+            user,
+        });
+    }
+    match stat.st_mode & trust.forbidden() {
+        0 => Ok(()),
+        _ => Err(NotOurs::Writable(stat.st_mode)),
+    }
+}
+
+fn check_file(stat: &Stat) -> Result<(), NotOurs> {
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(NotOurs::NotAFile);
+    }
+    // Of a file, what counts is who can have opened it: a folder of ours may be readable.
+    check_owner(stat, Trust::Group)?;
+    match stat.st_nlink {
+        0 | 1 => Ok(()),
+        _ => Err(NotOurs::HardLinked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_made_private_and_what_others_can_change_is_refused_untouched() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("new/mount");
+        PrivateFolder::open_or_create(&path, Trust::Nobody, 0o700).unwrap();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+        for (loose, trust) in [(0o770, Trust::Nobody), (0o707, Trust::Group)] {
+            chmod(&path, loose);
+            let error = PrivateFolder::open_or_create(&path, trust, 0o700).unwrap_err();
+            assert!(
+                is_not_ours(&error) && error.to_string().contains("write"),
+                "{error}"
+            );
+            assert_eq!(mode(&path), loose);
+        }
+        chmod(&path, 0o770);
+        PrivateFolder::open(&path, Trust::Group).unwrap();
+    }
+
+    #[test]
+    fn links_and_other_things_are_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let path = |name: &str| base.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        symlink("folder", path("link")).unwrap();
+        fs::write(path("file"), "precious").unwrap();
+        let open = |name: &str| PrivateFolder::open(&path(name), Trust::Nobody).unwrap_err();
+        assert!(open("link").to_string().contains("link"));
+        assert!(open("file").to_string().contains("not a folder"));
+        assert_eq!(open("missing").kind(), io::ErrorKind::NotFound);
+
+        let folder = PrivateFolder::open(&path("folder"), Trust::Nobody).unwrap();
+        symlink("../file", path("folder/lock")).unwrap();
+        fs::hard_link(path("file"), path("folder/hard")).unwrap();
+        fs::create_dir(path("folder/dir")).unwrap();
+        let pipe = path("folder/pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            FileType::Fifo,
+            Mode::RUSR | Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let flags = OFlags::WRONLY | OFlags::CREATE;
+        for name in ["lock", "hard", "pipe"] {
+            let error = folder.open_file(name, flags).unwrap_err();
+            assert!(is_not_ours(&error), "{name}: {error}");
+        }
+        assert!(folder.open_file("dir", flags).is_err());
+        assert_eq!(fs::read(path("file")).unwrap(), b"precious");
+        assert!(folder.has("lock") && !folder.has("other"));
+        folder.open_file("log", flags).unwrap();
+        assert_eq!(mode(&path("folder/log")), 0o600);
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        // Nobody but root owns these.
+        let foreign = match rustix::process::geteuid().is_root() {
+            false => PathBuf::from("/"),
+            true => {
+                let base = tempfile::tempdir().unwrap().keep();
+                std::os::unix::fs::chown(&base, Some(65_534), None).unwrap();
+                base
+            }
+        };
+        let error = PrivateFolder::open(&foreign, Trust::Nobody).unwrap_err();
+        assert!(error.to_string().contains("belongs to user"), "{error}");
+        if foreign != Path::new("/") {
+            fs::remove_dir(foreign).unwrap();
+        }
+    }
+}

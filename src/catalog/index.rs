@@ -4,50 +4,112 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Catalog, Entry, names};
-use crate::datasets::{RawTree, Report};
+use crate::datasets::RawTree;
+use crate::lists::{Report, report_stamp};
 
 /// Entries whose reports are held at a time.
 const BATCH: usize = 8192;
 
+/// What was noticed of the reports of an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportNotes {
+    /// What a person should know, one line for each report.
+    pub warnings: Vec<String>,
+    /// Reports that are there and cannot be read: their entries have an empty one.
+    pub unreadable: u32,
+}
+
 /// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
 /// entries for which `include` is false are left out. Reports are read in parallel on rayon's
-/// current pool. Returns the warnings about reports.
+/// current pool; one that cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
     tree: &RawTree,
     machex_path: &Path,
     include: &(dyn Fn(u32) -> bool + Sync),
-) -> io::Result<Vec<String>> {
+) -> io::Result<ReportNotes> {
     let folder = machex_path.join(tree.dataset.folder());
-    let mut warnings = Vec::new();
+    let mut notes = ReportNotes::default();
     let mut is_first = true;
     let numbers: Vec<u32> = (0..catalog.len())
         .filter(|number| include(*number))
         .collect();
     for batch in numbers.chunks(BATCH) {
-        let objects: Vec<(Vec<u8>, Option<String>)> = batch
+        let objects: Vec<(Vec<u8>, Option<Report>)> = batch
             .par_iter()
             .filter_map(|number| catalog.get(*number))
             .map(|entry| {
-                let report = tree.dataset.report(tree, entry.key())?;
+                let files = tree.dataset.report_files(tree, entry.key());
+                let report = files.map(|files| Report::read(&files));
                 let mut text = Vec::new();
                 write_entry(&mut text, &entry, &folder, report.as_ref())?;
-                Ok((text, report.and_then(|report| report.warning)))
+                Ok((text, report))
             })
             .collect::<io::Result<_>>()?;
-        for (object, warning) in objects {
+        for (object, report) in objects {
             out.write_all(if is_first { b"{\n" } else { b",\n" })?;
             out.write_all(&object)?;
-            // The images of a study share a report, and its warning.
-            warnings.extend(warning.filter(|warning| warnings.last() != Some(warning)));
             is_first = false;
+            notes.add(report);
         }
     }
     out.write_all(if is_first { b"{}" } else { b"\n}" })?;
-    Ok(warnings)
+    Ok(notes)
+}
+
+impl ReportNotes {
+    fn add(&mut self, report: Option<Report>) {
+        let Some(Report {
+            warning: Some(warning),
+            is_unreadable,
+            ..
+        }) = report
+        else {
+            return;
+        };
+        // The images of a study share a report, and its warning.
+        if self.warnings.last() != Some(&warning) {
+            self.warnings.push(warning);
+            self.unreadable += u32::from(is_unreadable);
+        }
+    }
+}
+
+/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes or
+/// changes. A metadata call for each study, in parallel on rayon's current pool; nothing is read.
+pub fn reports_digest(catalog: &Catalog, tree: &RawTree) -> u64 {
+    if !tree.dataset.has_reports() {
+        return 0;
+    }
+    let starts: Vec<u32> = (0..catalog.len()).step_by(BATCH).collect();
+    let digests: Vec<u64> = starts
+        .par_iter()
+        .with_max_len(1)
+        .map(|start| {
+            let end = start.saturating_add(BATCH as u32).min(catalog.len());
+            let mut hash = Xxh3::new();
+            let mut last = Vec::new();
+            for entry in (*start..end).filter_map(|number| catalog.get(number)) {
+                let files = tree.dataset.report_files(tree, entry.key());
+                let files = files.unwrap_or_default();
+                // The images of a study share a report.
+                if files != last {
+                    hash.update(&report_stamp(&files).to_bytes());
+                    last = files;
+                }
+            }
+            hash.digest()
+        })
+        .collect();
+    let mut all = Xxh3::new();
+    for digest in digests {
+        all.update(&digest.to_le_bytes());
+    }
+    all.digest()
 }
 
 fn write_entry(

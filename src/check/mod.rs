@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
+use crate::lists::Report;
 use crate::render::{self, Renderer};
 use crate::source::read_source;
 use crate::spread;
@@ -161,11 +162,11 @@ fn look_through(
 fn no_reports<'a>(tree: &RawTree, images: impl Iterator<Item = &'a Entry<'a>>) -> Option<String> {
     let mut looked_for = 0;
     for entry in images.take(REPORTS) {
-        match tree.dataset.report(tree, entry.key()) {
-            Ok(None) => return None,
-            Ok(Some(report)) if !report.text.is_empty() => return None,
-            Ok(Some(_)) => looked_for += 1,
-            Err(error) => return Some(error.to_string()),
+        let report = Report::read(&tree.dataset.report_files(tree, entry.key())?);
+        match report {
+            Report { is_unreadable: true, warning, .. } => return warning,
+            Report { text, .. } if !text.is_empty() => return None,
+            _ => looked_for += 1,
         }
     }
     (looked_for > 0).then(|| format!("none of the first {looked_for} images has a report"))

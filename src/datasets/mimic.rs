@@ -2,12 +2,11 @@
 //! files.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree, Report};
+use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
-use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_report};
+use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
@@ -91,21 +90,24 @@ impl Dataset for Mimic {
         Ok(())
     }
 
-    fn report(&self, tree: &RawTree, key: &str) -> io::Result<Option<Report>> {
+    fn report_files(&self, tree: &RawTree, key: &str) -> Option<Vec<PathBuf>> {
         let root = tree.folder_option(REPORTS_ROOT.name).unwrap_or(&tree.root);
         let study = Path::new(key)
             .parent()
             .unwrap_or(Path::new(""))
             .with_added_extension("txt");
-        let mut report = read_report(&root.join(&study))?;
+        let mut files = vec![root.join(&study)];
         // The root may be the folder `files` itself.
-        if report.is_none()
-            && root.file_name().is_some_and(|name| name == FILES)
+        if root.file_name().is_some_and(|name| name == FILES)
             && let Ok(below) = study.strip_prefix(FILES)
         {
-            report = read_report(&root.join(below))?;
+            files.push(root.join(below));
         }
-        Ok(Some(report.unwrap_or_default()))
+        Some(files)
+    }
+
+    fn has_reports(&self) -> bool {
+        true
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

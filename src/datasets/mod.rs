@@ -13,7 +13,6 @@ mod siim;
 mod vindrcxr;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{CatalogBuilder, CatalogError};
@@ -53,12 +52,15 @@ pub trait Dataset: Sync + Send {
     /// Reads the lists (or folders) below the tree's root into numbered entries.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError>;
 
-    /// The free-text report that belongs to the image `key`; `None` where a dataset has no reports.
-    ///
-    /// # Errors
-    /// When there is a report and it cannot be read; names the file.
-    fn report(&self, _tree: &RawTree, _key: &str) -> io::Result<Option<Report>> {
-        Ok(None)
+    /// Where the free-text report of the image `key` may be: the first of these files that is there
+    /// is it. `None` where a dataset has no reports.
+    fn report_files(&self, _tree: &RawTree, _key: &str) -> Option<Vec<PathBuf>> {
+        None
+    }
+
+    /// Whether images have reports: [`Self::report_files`] is `Some`.
+    fn has_reports(&self) -> bool {
+        false
     }
 
     /// Writes a synthetic raw tree in this dataset's own layout.
@@ -132,13 +134,4 @@ impl RawTree {
     pub fn bool_option(&self, name: &str) -> bool {
         matches!(self.options.get(name), Some(OptionValue::Bool(true)))
     }
-}
-
-/// A report's text as it goes into `index.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Empty when there is no report file.
-    pub text: String,
-    /// What a user should know about how it was read (never its text).
-    pub warning: Option<String>,
 }

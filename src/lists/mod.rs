@@ -14,7 +14,7 @@ pub use folder::{is_dir, sorted_files, sorted_folders, walk};
 pub use images::ImageFolder;
 pub use labels::{LABELS, LabelColumns};
 pub use open::ListFile;
-pub use report::read_report;
+pub use report::{Report, ReportStamp, report_stamp};
 pub use table::{Column, Row, Table};
 pub use text::lines;
 pub use views::ViewPositions;

@@ -1,39 +1,134 @@
 //! Free-text radiology reports.
 
 use std::borrow::Cow;
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
-use crate::datasets::Report;
+use crate::store::Stamp;
 
-/// Reads a report; `None` when there is no such file. The error names the file.
-pub fn read_report(path: &Path) -> io::Result<Option<Report>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            let problem = format!("the report {} cannot be read: {error}", path.display());
-            return Err(io::Error::new(error.kind(), problem));
+/// More than any report has; a file of gigabytes is none.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// A report's text as it goes into `index.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Empty when there is no report file, or none that can be read.
+    pub text: String,
+    /// What a user should know about how it was read (never its text).
+    pub warning: Option<String>,
+    /// There is a report, and it cannot be read.
+    pub is_unreadable: bool,
+}
+
+impl Report {
+    /// Reads the first of `files` that is there. One that cannot be read costs its text and no more.
+    pub fn read(files: &[PathBuf]) -> Self {
+        for path in files {
+            match read_file(path) {
+                Ok(bytes) => return Self::of(&bytes, path),
+                Err(error) if is_absent(&error) => {}
+                Err(error) => {
+                    let path = path.display();
+                    return Self {
+                        warning: Some(format!(
+                            "the report {path} cannot be read: {error}; its entries have an empty report"
+                        )),
+                        is_unreadable: true,
+                        ..Self::default()
+                    };
+                }
+            }
         }
-    };
-    let (text, warning) = match str::from_utf8(&bytes) {
-        Ok(text) => (Cow::Borrowed(text), None),
-        Err(_) => {
-            let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes);
-            let path = path.display();
-            (
-                text,
-                Some(format!(
-                    "the report {path} is not UTF-8; read as Windows-1252"
-                )),
-            )
+        Self::default()
+    }
+
+    fn of(bytes: &[u8], path: &Path) -> Self {
+        let (text, warning) = match str::from_utf8(bytes) {
+            Ok(text) => (Cow::Borrowed(text), None),
+            Err(_) => {
+                let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes);
+                let path = path.display();
+                let warning = format!("the report {path} is not UTF-8; read as Windows-1252");
+                (text, Some(warning))
+            }
+        };
+        Self {
+            text: essence(&text),
+            warning,
+            is_unreadable: false,
         }
-    };
-    Ok(Some(Report {
-        text: essence(&text),
-        warning,
-    }))
+    }
+}
+
+/// What changes when a report comes, goes or changes: what the disk says of the first of `files` that
+/// is there. Nothing is read.
+pub fn report_stamp(files: &[PathBuf]) -> ReportStamp {
+    for path in files {
+        match fs::metadata(path) {
+            Ok(metadata) => return ReportStamp::Found(Stamp::of(&metadata)),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return ReportStamp::Failed(error.raw_os_error().unwrap_or(-1)),
+        }
+    }
+    ReportStamp::Absent
+}
+
+/// What [`report_stamp`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportStamp {
+    Absent,
+    Found(Stamp),
+    /// With the number of the system's error.
+    Failed(i32),
+}
+
+impl ReportStamp {
+    /// The same as bytes, to be hashed.
+    pub fn to_bytes(self) -> [u8; 21] {
+        let mut bytes = [0; 21];
+        match self {
+            ReportStamp::Absent => {}
+            ReportStamp::Found(Stamp { size, modified }) => {
+                bytes[0] = 1;
+                bytes[1..9].copy_from_slice(&size.to_le_bytes());
+                bytes[9..17].copy_from_slice(&modified.0.to_le_bytes());
+                bytes[17..].copy_from_slice(&modified.1.to_le_bytes());
+            }
+            ReportStamp::Failed(error) => {
+                bytes[0] = 2;
+                bytes[1..5].copy_from_slice(&error.to_le_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+/// No such file, or what should be a folder on the way to it is none.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Reads a regular file. A pipe would be waited for without end, and a file of any size is taken into
+/// memory.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = File::options().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if metadata.len() > MAX_BYTES {
+        let size = metadata.len();
+        return Err(io::Error::other(format!("{size} bytes are more than a report has")));
+    }
+    let mut bytes = Vec::new();
+    file.by_ref().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What the reference keeps of a report: the findings, or else the impression, on one line.
@@ -86,15 +181,45 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.txt");
         fs::write(&path, b"FINDINGS: caf\xe9").unwrap();
-        let report = read_report(&path).unwrap().unwrap();
+        let report = Report::read(&[folder.path().join("none.txt"), path]);
         assert_eq!(report.text, "caf\u{e9}");
         assert!(
             report
                 .warning
                 .is_some_and(|warning| !warning.contains("caf"))
         );
-        assert_eq!(read_report(&folder.path().join("none.txt")).unwrap(), None);
-        assert!(read_report(folder.path()).is_err(), "a folder");
+        let none = [folder.path().join("none.txt")];
+        assert_eq!(Report::read(&none), Report::default());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_empty_report_with_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.txt");
+        let mode = rustix::fs::Mode::RUSR;
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+        let large = folder.path().join("large.txt");
+        File::create(&large).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        for path in [pipe, large, folder.path().to_owned()] {
+            let report = Report::read(std::slice::from_ref(&path));
+            assert!(report.is_unreadable && report.text.is_empty());
+            assert!(report.warning.unwrap().contains(path.to_str().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_stamp_tells_reports_that_come_and_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a.txt", "b.txt"].map(|name| folder.path().join(name));
+        assert_eq!(report_stamp(&files), ReportStamp::Absent);
+        fs::write(&files[1], "FINDINGS: b").unwrap();
+        let second = report_stamp(&files);
+        fs::write(&files[0], "FINDINGS: a.").unwrap();
+        let first = report_stamp(&files);
+        assert!(matches!((first, second), (ReportStamp::Found(_), ReportStamp::Found(_))));
+        assert_ne!(first.to_bytes(), second.to_bytes());
+        assert_ne!(first.to_bytes(), ReportStamp::Absent.to_bytes());
     }
 
     proptest! {

@@ -44,7 +44,8 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         remove_beyond_end(&plan)?;
         let include = |number: u32| outcome.finished[number as usize];
         let mut warnings = plan.catalog.warnings().to_vec();
-        warnings.extend(write_index(job, &plan, &include)?);
+        let notes = write_index(job, &plan, &include)?;
+        warnings.extend(notes.warnings);
         let finished = outcome
             .finished
             .iter()
@@ -58,6 +59,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             failed: outcome.failures.len() as u32,
             elapsed: started.elapsed(),
             warnings,
+            unreadable_reports: notes.unreadable,
         });
         failures.extend(outcome.failures);
         if !outcome.missing.is_empty() {

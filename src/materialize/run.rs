@@ -11,7 +11,8 @@ use std::time::Instant;
 use super::plan::{DatasetPlan, index_path, plan};
 use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
-use crate::catalog::{index, names};
+use crate::catalog::index::{self, ReportNotes};
+use crate::catalog::names;
 use crate::store::{FailureLog, Journal, RunLock, StateFolder, is_left_over, write_atomically};
 
 /// Renders what is not finished and writes the indexes (those of a share are left to
@@ -88,7 +89,9 @@ fn run_dataset(
     if job.share.is_whole() && !stop.load(Ordering::Relaxed) {
         remove_beyond_end(plan)?;
         let include = |number: u32| failed.binary_search(&number).is_err();
-        summary.warnings.extend(write_index(job, plan, &include)?);
+        let notes = write_index(job, plan, &include)?;
+        summary.warnings.extend(notes.warnings);
+        summary.unreadable_reports = notes.unreadable;
     }
     Ok(())
 }
@@ -98,12 +101,12 @@ pub(super) fn write_index(
     job: &Job,
     plan: &DatasetPlan,
     include: &(dyn Fn(u32) -> bool + Sync),
-) -> Result<Vec<String>, MaterializeError> {
+) -> Result<ReportNotes, MaterializeError> {
     let path = index_path(&plan.folder);
-    let mut warnings = Vec::new();
+    let mut notes = ReportNotes::default();
     write_atomically(&path, |file: &mut File| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
-        warnings = index::write(
+        notes = index::write(
             &mut out,
             &plan.catalog,
             &plan.tree,
@@ -113,7 +116,7 @@ pub(super) fn write_index(
         out.flush()
     })
     .map_err(MaterializeError::io(&path))?;
-    Ok(warnings)
+    Ok(notes)
 }
 
 /// Removes the temporary files that a killed run left in this share.

@@ -16,6 +16,8 @@ pub struct DatasetSummary {
     pub elapsed: Duration,
     /// What a person should know about lists and reports.
     pub warnings: Vec<String>,
+    /// Reports that are there and could not be read.
+    pub unreadable_reports: u32,
 }
 
 impl DatasetSummary {

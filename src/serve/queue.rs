@@ -1,16 +1,17 @@
-//! Work for threads: what is asked for goes before what may be asked for next.
+//! Work for threads: what a reader waits for goes before what may be asked for next.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::sync::held;
 
 /// What is done first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Priority {
-    /// Somebody waits for it.
+    /// A reader waits for it.
     Demand,
-    /// Somebody may ask for it soon.
+    /// A reader may ask for it soon.
     Ahead,
 }
 
@@ -25,7 +26,23 @@ struct State<T> {
     ahead: VecDeque<T>,
     /// Threads that are at work.
     busy: usize,
+    /// Threads that wait for work.
+    idle: usize,
     closed: bool,
+}
+
+impl<T> State<T> {
+    fn len(&self) -> usize {
+        self.demand.len() + self.ahead.len()
+    }
+
+    /// The next item, with which the caller is busy from now on.
+    fn take(&mut self) -> Option<(T, Priority)> {
+        let demand = self.demand.pop_front().map(|item| (item, Priority::Demand));
+        let next = demand.or_else(|| Some((self.ahead.pop_front()?, Priority::Ahead)));
+        self.busy += usize::from(next.is_some());
+        next
+    }
 }
 
 impl<T> Queue<T> {
@@ -35,40 +52,64 @@ impl<T> Queue<T> {
                 demand: VecDeque::new(),
                 ahead: VecDeque::new(),
                 busy: 0,
+                idle: 0,
                 closed: false,
             }),
             changed: Condvar::new(),
         }
     }
 
-    pub(super) fn push(&self, item: T, priority: Priority) {
+    /// Adds an item. True if more items wait now than threads: another thread would be of use.
+    pub(super) fn push(&self, item: T, priority: Priority) -> bool {
         let mut state = held(&self.state);
         match priority {
             Priority::Demand => state.demand.push_back(item),
             Priority::Ahead => state.ahead.push_back(item),
         }
+        let lacks_threads = state.len() > state.idle;
         drop(state);
         self.changed.notify_one();
+        lacks_threads
     }
 
-    /// Waits for the next item; `None` when the queue is closed. The caller is taken to be busy with
-    /// it until it says [`Self::done`].
-    pub(super) fn next(&self) -> Option<T> {
+    /// Waits for the next item; `None` when the queue is closed, or when there was nothing to do for
+    /// as long as `limit`. The caller is taken to be busy with it until it says [`Self::done`].
+    pub(super) fn next(&self, limit: Option<Duration>) -> Option<(T, Priority)> {
         let mut state = held(&self.state);
         loop {
             if state.closed {
                 return None;
             }
-            let demand = state.demand.pop_front();
-            let next = demand.or_else(|| state.ahead.pop_front());
-            if next.is_some() {
-                state.busy += 1;
-                return next;
+            if let Some(next) = state.take() {
+                return Some(next);
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            // Counted under the same lock under which `push` looks: an item is never left to a thread
+            // that has given up.
+            state.idle += 1;
+            let (back, is_over) = self.wait(state, limit);
+            state = back;
+            state.idle -= 1;
+            if is_over && !state.closed && state.len() == 0 {
+                return None;
+            }
+        }
+    }
+
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State<T>>,
+        limit: Option<Duration>,
+    ) -> (MutexGuard<'a, State<T>>, bool) {
+        match limit {
+            None => {
+                let state = self.changed.wait(state);
+                (state.unwrap_or_else(PoisonError::into_inner), false)
+            }
+            Some(limit) => {
+                let waited = self.changed.wait_timeout(state, limit);
+                let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                (state, timeout.timed_out())
+            }
         }
     }
 
@@ -79,21 +120,24 @@ impl<T> Queue<T> {
     /// Items that wait, and threads that are at work.
     pub(super) fn load(&self) -> (usize, usize) {
         let state = held(&self.state);
-        (state.demand.len() + state.ahead.len(), state.busy)
+        (state.len(), state.busy)
     }
 
-    /// Lets every thread end.
+    /// Lets every thread end; what waits is dropped.
     pub(super) fn close(&self) {
-        held(&self.state).closed = true;
+        let dropped = {
+            let mut state = held(&self.state);
+            state.closed = true;
+            (std::mem::take(&mut state.demand), std::mem::take(&mut state.ahead))
+        };
+        drop(dropped);
         self.changed.notify_all();
     }
-}
 
-impl<T: PartialEq> Queue<T> {
-    /// Somebody waits now for what was only [`Priority::Ahead`].
-    pub(super) fn promote(&self, item: &T) {
+    /// A reader waits now for what was only [`Priority::Ahead`].
+    pub(super) fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
         let mut state = held(&self.state);
-        if let Some(at) = state.ahead.iter().position(|waiting| waiting == item) {
+        if let Some(at) = state.ahead.iter().position(is_wanted) {
             let item = state.ahead.remove(at);
             state.demand.extend(item);
         }
@@ -103,21 +147,48 @@ impl<T: PartialEq> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::Item;
+
+    fn take(queue: &Queue<char>) -> Option<(char, Priority)> {
+        queue.next(Some(Duration::ZERO))
+    }
 
     #[test]
-    fn what_is_asked_for_goes_first() {
+    fn what_a_reader_waits_for_goes_first() {
         let queue = Queue::new();
-        let [a, b, c] = [0, 1, 2].map(|number| Item::image(0, number));
-        queue.push(a, Priority::Ahead);
-        queue.push(b, Priority::Ahead);
-        queue.push(c, Priority::Demand);
-        queue.promote(&b);
-        let order: Vec<Item> = (0..3).filter_map(|_| queue.next()).collect();
-        assert_eq!(order, [c, b, a]);
+        queue.push('a', Priority::Ahead);
+        queue.push('b', Priority::Ahead);
+        queue.push('c', Priority::Demand);
+        queue.promote(|item| *item == 'b');
+        let order: Vec<_> = (0..3).filter_map(|_| take(&queue)).collect();
+        let expected = [
+            ('c', Priority::Demand),
+            ('b', Priority::Demand),
+            ('a', Priority::Ahead),
+        ];
+        assert_eq!(order, expected);
         assert_eq!(queue.load(), (0, 3));
         queue.done();
+        assert_eq!(take(&queue), None, "nothing to do");
+        queue.push('d', Priority::Demand);
         queue.close();
-        assert_eq!((queue.next(), queue.load().1), (None, 2));
+        assert_eq!((take(&queue), queue.load().1), (None, 2));
+    }
+
+    #[test]
+    fn threads_are_lacking_when_more_items_wait_than_threads() {
+        let queue = Queue::new();
+        assert!(queue.push(1, Priority::Demand));
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let first = queue.next(None);
+                queue.done();
+                (first, queue.next(None))
+            });
+            while held(&queue.state).idle == 0 {
+                std::thread::yield_now();
+            }
+            assert!(!queue.push(2, Priority::Ahead));
+            assert_eq!(taker.join().unwrap().1, Some((2, Priority::Ahead)));
+        });
     }
 }

@@ -1,12 +1,14 @@
 //! From a source file to the bytes of its JPEG.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::Source;
 use super::look::words;
 use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
+use crate::store::Stamp;
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header. A larger file cannot be an image that the renderer would take.
@@ -52,34 +54,70 @@ impl Developer {
 
     /// Reads and renders one file.
     pub fn develop(&mut self, path: &Path) -> Result<Developed, DevelopError> {
-        let metadata = read_source(path, &mut self.buffer)?;
+        let stamp = read_source(path, &mut self.buffer)?;
         let jpeg = self.renderer.render(&self.buffer);
         if self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer = Vec::new();
         }
         Ok(Developed {
             jpeg: jpeg?,
-            source: Source::of(path.to_owned(), &metadata, self.params),
+            source: Source::of(path.to_owned(), stamp, self.params),
         })
+    }
+
+    /// Renders what [`super::fetch`] has read.
+    pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
+        self.renderer.render(source)
     }
 }
 
 /// Reads a whole source file into `buffer`, whose memory is used again from image to image.
 /// Returns what the file system said of it when it was opened.
-pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Metadata> {
-    buffer.clear();
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let size = metadata.len();
-    if size > MAX_SOURCE_BYTES {
-        let problem = format!("{size} bytes are more than any image that machex takes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Stamp> {
+    let opened = OpenSource::open(path)?;
+    opened.read(buffer)
+}
+
+/// A source file that is open and not read yet.
+#[derive(Debug)]
+pub struct OpenSource {
+    file: File,
+    stamp: Stamp,
+}
+
+impl OpenSource {
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // Not waiting for a pipe that somebody put there.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let stamp = Stamp::of(&metadata);
+        if stamp.size > MAX_SOURCE_BYTES {
+            let size = stamp.size;
+            let problem = format!("{size} bytes are more than any image that machex takes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+        }
+        Ok(Self { file, stamp })
     }
-    buffer.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
-    Read::take(&mut file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
-    let after = file.metadata()?;
-    if (after.len(), after.modified()?) != (size, metadata.modified()?) {
-        return Err(io::Error::other("it was changed while it was read"));
+
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
     }
-    Ok(metadata)
+
+    /// Reads all of it into `buffer`.
+    ///
+    /// # Errors
+    /// Also when it was changed while it was read.
+    pub fn read(mut self, buffer: &mut Vec<u8>) -> io::Result<Stamp> {
+        buffer.clear();
+        buffer.try_reserve_exact(usize::try_from(self.stamp.size).unwrap_or(usize::MAX))?;
+        Read::take(&mut self.file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
+        if Stamp::of(&self.file.metadata()?) != self.stamp {
+            return Err(io::Error::other("it was changed while it was read"));
+        }
+        Ok(self.stamp)
+    }
 }

@@ -1,13 +1,12 @@
 //! What the disk says of one source, before it is read.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::catalog::Entry;
 use crate::render::RenderParams;
-use crate::store::ContentKey;
+use crate::store::{ContentKey, Remembered, Stamp, remembered_stat};
 
 /// A source file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,32 +30,49 @@ pub struct SourceFault {
 impl Source {
     /// Looks at the source of an entry. One metadata call; nothing is read.
     pub fn look(entry: &Entry<'_>, params: RenderParams) -> Result<Self, SourceFault> {
-        let path = entry.source().map_err(|fault| SourceFault {
-            path: None,
-            cause: fault.to_string(),
-        })?;
+        let path = path_of(entry)?;
         let fault = |path, cause| SourceFault {
             path: Some(path),
             cause,
         };
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(Self::of(path, &metadata, params)),
+            Ok(metadata) if metadata.is_file() => {
+                Ok(Self::of(path, Stamp::of(&metadata), params))
+            }
             Ok(_) => Err(fault(path, "the source is not a file".to_owned())),
             Err(error) => Err(fault(path, words(&error))),
         }
     }
 
-    /// The source `path` with the metadata that it has.
-    pub(super) fn of(path: PathBuf, metadata: &Metadata, params: RenderParams) -> Self {
+    /// The same by what the kernel has in memory, without waiting for any disk or network. `None`
+    /// where that is not enough, or there is anything to be said about the source.
+    pub fn look_without_waiting(entry: &Entry<'_>, params: RenderParams) -> Option<Self> {
+        let path = path_of(entry).ok()?;
+        match remembered_stat(rustix::fs::CWD, &path)? {
+            Remembered {
+                stamp,
+                is_file: true,
+                ..
+            } => Some(Self::of(path, stamp, params)),
+            _ => None,
+        }
+    }
+
+    /// The source `path` with the stamp that it has.
+    pub(super) fn of(path: PathBuf, stamp: Stamp, params: RenderParams) -> Self {
         Self {
-            key: ContentKey::new(&path, metadata, params),
-            modified: (
-                metadata.mtime(),
-                u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-            ),
+            key: ContentKey::new(&path, stamp, params),
+            modified: stamp.modified,
             path,
         }
     }
+}
+
+fn path_of(entry: &Entry<'_>) -> Result<PathBuf, SourceFault> {
+    entry.source().map_err(|fault| SourceFault {
+        path: None,
+        cause: fault.to_string(),
+    })
 }
 
 /// Words for a source that cannot be looked at or read.

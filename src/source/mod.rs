@@ -2,7 +2,9 @@
 //! everything that makes images.
 
 mod developer;
+mod fetch;
 mod look;
 
-pub use developer::{DevelopError, Developed, Developer, read_source};
+pub use developer::{DevelopError, Developed, Developer, OpenSource, read_source};
+pub use fetch::{FetchError, Fetched, fetch};
 pub use look::{Source, SourceFault};

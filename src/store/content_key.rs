@@ -12,6 +12,27 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::render::{RENDERER_VERSION, RenderParams};
 
+/// What changes with the content of a published file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    /// Modification time: seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
+}
+
+impl Stamp {
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            modified: (
+                metadata.mtime(),
+                u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+            ),
+        }
+    }
+}
+
 /// Hash of source path, source size, source modification time, render parameters and renderer
 /// version. A changed source or setting has another key, so that it can never be taken for what
 /// was made before. XXH3 with 128 bits: sources are not hostile, and a million keys collide with
@@ -21,15 +42,15 @@ use crate::render::{RENDERER_VERSION, RenderParams};
 pub struct ContentKey(u128);
 
 impl ContentKey {
-    /// The key of the image that `params` make of the file `source`, whose metadata is given.
-    pub fn new(source: &Path, metadata: &Metadata, params: RenderParams) -> Self {
+    /// The key of the image that `params` make of the file `source` with this stamp.
+    pub fn new(source: &Path, stamp: Stamp, params: RenderParams) -> Self {
         let mut hash = Xxh3::new();
         let path = source.as_os_str().as_bytes();
         hash.update(&(path.len() as u64).to_le_bytes());
         hash.update(path);
-        hash.update(&metadata.size().to_le_bytes());
-        hash.update(&metadata.mtime().to_le_bytes());
-        hash.update(&metadata.mtime_nsec().to_le_bytes());
+        hash.update(&stamp.size.to_le_bytes());
+        hash.update(&stamp.modified.0.to_le_bytes());
+        hash.update(&i64::from(stamp.modified.1).to_le_bytes());
         hash.update(&params.size.to_le_bytes());
         hash.update(&[params.quality]);
         hash.update(&RENDERER_VERSION.to_le_bytes());
@@ -114,7 +135,9 @@ mod tests {
                 .unwrap();
         }
         let params = RenderParams::default();
-        let key = |path: &Path, params| ContentKey::new(path, &fs::metadata(path).unwrap(), params);
+        let key = |path: &Path, params| {
+            ContentKey::new(path, Stamp::of(&fs::metadata(path).unwrap()), params)
+        };
         let first = key(&a, params);
         assert_eq!(first, key(&a, params), "the same");
         assert_ne!(first, key(&b, params), "another path");

@@ -25,15 +25,17 @@ mod failures;
 mod journal;
 mod lock;
 mod private;
+mod remembered;
 mod state;
 mod tree;
 
 pub use atomic::{Temporary, is_being_written, is_left_over, write_atomically};
-pub use content_key::ContentKey;
+pub use content_key::{ContentKey, Stamp};
 pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
 pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
+pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
 pub use tree::FinishedTree;

@@ -1,0 +1,186 @@
+//! Threads that may wait for a disk or a network, as long as that takes.
+//!
+//! Every root has a pool of its own, so that a server that is down keeps nobody waiting but the
+//! readers of what is on it. Threads are started as they are needed, up to a limit, and end when
+//! there has been nothing to do for a while; the first one stays.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::queue::{Priority, Queue};
+use crate::sync::held;
+
+/// For how long a thread that is not the first waits for work.
+const IDLE: Duration = Duration::from_secs(20);
+
+type Run<T> = Box<dyn Fn(T, Priority) + Send + Sync>;
+
+/// A queue and the threads that work it off.
+pub(super) struct IoPool<T> {
+    shared: Arc<Shared<T>>,
+    /// How many threads there may be.
+    most: usize,
+}
+
+struct Shared<T> {
+    name: String,
+    queue: Queue<T>,
+    run: OnceLock<Run<T>>,
+    threads: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl<T: Send + 'static> IoPool<T> {
+    /// A pool without threads; `name` is theirs.
+    pub(super) fn new(name: impl Into<String>, most: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                name: name.into(),
+                queue: Queue::new(),
+                run: OnceLock::new(),
+                threads: Mutex::new(0),
+                ended: Condvar::new(),
+            }),
+            most,
+        }
+    }
+
+    /// Starts the first thread. `run` does one item, and must not panic.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(
+        &self,
+        run: impl Fn(T, Priority) + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        // A second call changes nothing.
+        let _ = self.shared.run.set(Box::new(run));
+        *held(&self.shared.threads) += 1;
+        self.spawn(None)
+    }
+
+    pub(super) fn push(&self, item: T, priority: Priority) {
+        if !self.shared.queue.push(item, priority) {
+            return;
+        }
+        {
+            let mut threads = held(&self.shared.threads);
+            if *threads >= self.most {
+                return;
+            }
+            *threads += 1;
+        }
+        if let Err(error) = self.spawn(Some(IDLE)) {
+            // Those that there are will do it.
+            tracing::debug!("no further thread {}: {error}", self.shared.name);
+        }
+    }
+
+    /// Starts a thread that has been counted.
+    fn spawn(&self, idle: Option<Duration>) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let started = thread::Builder::new()
+            .name(self.shared.name.clone())
+            .spawn(move || {
+                if let Some(run) = shared.run.get() {
+                    while let Some((item, priority)) = shared.queue.next(idle) {
+                        run(item, priority);
+                        shared.queue.done();
+                    }
+                }
+                shared.leave();
+            });
+        if started.is_err() {
+            self.shared.leave();
+        }
+        started.map(drop)
+    }
+
+    /// A reader waits now for what was only [`Priority::Ahead`].
+    pub(super) fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
+        self.shared.queue.promote(is_wanted);
+    }
+
+    /// Items that wait, and threads that are at work.
+    pub(super) fn load(&self) -> (usize, usize) {
+        self.shared.queue.load()
+    }
+
+    /// Lets every thread end once it has done its item.
+    pub(super) fn close(&self) {
+        self.shared.queue.close();
+    }
+
+    /// Waits until all threads have ended; false if one has not by `deadline`.
+    pub(super) fn wait_until(&self, deadline: Instant) -> bool {
+        let mut threads = held(&self.shared.threads);
+        while *threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.shared.ended.wait_timeout(threads, left);
+            threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+impl<T> Shared<T> {
+    fn leave(&self) {
+        *held(&self.threads) -= 1;
+        self.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::sync::mpsc;
+
+    #[test]
+    fn threads_come_as_they_are_needed_up_to_the_limit() {
+        let pool = IoPool::new("test", 3);
+        let (sender, receiver) = mpsc::channel();
+        // All three have to be there at a time.
+        let barrier = Arc::new(Barrier::new(3));
+        pool.start(move |number: u32, _| {
+            if number < 3 {
+                barrier.wait();
+            }
+            sender.send(number).unwrap();
+        })
+        .unwrap();
+        for number in 0..10 {
+            pool.push(number, Priority::Demand);
+        }
+        let mut done: Vec<u32> = (0..10).map(|_| receiver.recv().unwrap()).collect();
+        done.sort_unstable();
+        assert_eq!(done, (0..10).collect::<Vec<_>>());
+        assert!(*held(&pool.shared.threads) <= 3);
+        pool.close();
+        assert!(pool.wait_until(Instant::now() + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_thread_that_hangs_is_not_waited_for_longer_than_wanted() {
+        let pool = IoPool::new("test", 1);
+        let (release, hangs) = mpsc::channel::<()>();
+        let hangs = Mutex::new(hangs);
+        pool.start(move |(), _| {
+            let _ = held(&hangs).recv();
+        })
+        .unwrap();
+        pool.push((), Priority::Demand);
+        while pool.load() != (0, 1) {
+            thread::yield_now();
+        }
+        pool.close();
+        assert!(!pool.wait_until(Instant::now() + Duration::from_millis(20)));
+        drop(release);
+        assert!(pool.wait_until(Instant::now() + Duration::from_secs(60)));
+    }
+}

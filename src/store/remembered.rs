@@ -1,0 +1,78 @@
+//! What the kernel has in memory of a file, without asking a disk or a server for it.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
+
+use super::Stamp;
+
+/// Metadata out of the kernel's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    pub stamp: Stamp,
+    pub is_file: bool,
+    /// Major and minor number of the file system.
+    pub device: (u32, u32),
+}
+
+/// The metadata of `path` (below `folder` where it is relative), following links. `None` where the
+/// kernel would have to ask a disk or a server, where there is no such file, and before Linux 5.12.
+///
+/// `RESOLVE_CACHED` looks names up in memory only, and `AT_STATX_DONT_SYNC` takes the attributes as
+/// the kernel has them: neither waits, whatever file system a link or a mount leads to.
+pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Remembered> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let file = rustix::fs::openat2(
+        folder,
+        path,
+        flags,
+        Mode::empty(),
+        ResolveFlags::CACHED | ResolveFlags::NO_MAGICLINKS,
+    )
+    .ok()?;
+    let stat = rustix::fs::statx(
+        &file,
+        "",
+        AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC,
+        StatxFlags::BASIC_STATS,
+    )
+    .ok()?;
+    let wanted = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
+    // A file system may not know what it has not asked for.
+    StatxFlags::from_bits_retain(stat.stx_mask).contains(wanted).then_some(())?;
+    Some(Remembered {
+        stamp: Stamp {
+            size: stat.stx_size,
+            modified: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        },
+        is_file: FileType::from_raw_mode(u32::from(stat.stx_mode)) == FileType::RegularFile,
+        device: (stat.stx_dev_major, stat.stx_dev_minor),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_was_looked_at_just_now_is_remembered_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, "1234").unwrap();
+        std::os::unix::fs::symlink("x", folder.path().join("link")).unwrap();
+        let metadata = fs::metadata(folder.path().join("link")).unwrap();
+        for name in ["x", "link"] {
+            // `None` on kernels that do not have it, and then everything is asked for.
+            let Some(found) = remembered_stat(rustix::fs::CWD, &folder.path().join(name)) else {
+                continue;
+            };
+            assert!(found.is_file);
+            assert_eq!(found.stamp, Stamp::of(&metadata));
+        }
+        let folder_itself = remembered_stat(rustix::fs::CWD, folder.path());
+        assert!(folder_itself.is_none_or(|found| !found.is_file));
+        assert_eq!(remembered_stat(rustix::fs::CWD, &folder.path().join("no")), None);
+    }
+}

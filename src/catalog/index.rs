@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -23,14 +24,15 @@ pub struct ReportNotes {
 }
 
 /// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
-/// entries for which `include` is false are left out. Reports are read in parallel on rayon's
-/// current pool; one that cannot be read costs its text, and a warning.
+/// entries for which `include` is false are left out. Reports are read in parallel by `readers`
+/// (rayon's current pool where there are none); one that cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
     tree: &RawTree,
     machex_path: &Path,
     include: &(dyn Fn(u32) -> bool + Sync),
+    readers: Option<&ThreadPool>,
 ) -> io::Result<ReportNotes> {
     let folder = machex_path.join(tree.dataset.folder());
     let mut notes = ReportNotes::default();
@@ -39,18 +41,24 @@ pub fn write(
         .filter(|number| include(*number))
         .collect();
     for batch in numbers.chunks(BATCH) {
-        let objects: Vec<(Vec<u8>, Option<Report>)> = batch
-            .par_iter()
-            .filter_map(|number| catalog.get(*number))
-            .map(|entry| {
-                let files = tree.dataset.report_files(tree, entry.key());
-                let report = files.map(|files| Report::read(&files));
-                let mut text = Vec::new();
-                write_entry(&mut text, &entry, &folder, report.as_ref())?;
-                Ok((text, report))
-            })
-            .collect::<io::Result<_>>()?;
-        for (object, report) in objects {
+        let objects = || {
+            batch
+                .par_iter()
+                .filter_map(|number| catalog.get(*number))
+                .map(|entry| {
+                    let files = tree.dataset.report_files(tree, entry.key());
+                    let report = files.map(|files| Report::read(&files));
+                    let mut text = Vec::new();
+                    write_entry(&mut text, &entry, &folder, report.as_ref())?;
+                    Ok((text, report))
+                })
+                .collect::<io::Result<Vec<_>>>()
+        };
+        let objects = match readers {
+            Some(readers) => readers.install(objects),
+            None => objects(),
+        };
+        for (object, report) in objects? {
             out.write_all(if is_first { b"{\n" } else { b",\n" })?;
             out.write_all(&object)?;
             is_first = false;

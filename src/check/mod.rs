@@ -164,7 +164,11 @@ fn no_reports<'a>(tree: &RawTree, images: impl Iterator<Item = &'a Entry<'a>>) -
     for entry in images.take(REPORTS) {
         let report = Report::read(&tree.dataset.report_files(tree, entry.key())?);
         match report {
-            Report { is_unreadable: true, warning, .. } => return warning,
+            Report {
+                is_unreadable: true,
+                warning,
+                ..
+            } => return warning,
             Report { text, .. } if !text.is_empty() => return None,
             _ => looked_for += 1,
         }

@@ -141,10 +141,9 @@ impl Handles {
         handles.get(&handle.0).map(|handle| handle.body.clone())
     }
 
-    pub(super) fn release(&self, handle: FileHandle) {
-        let Some(handle) = held(&self.handles).remove(&handle.0) else {
-            return;
-        };
+    /// Takes an open file away, and returns its bytes.
+    pub(super) fn release(&self, handle: FileHandle) -> Option<Body> {
+        let handle = held(&self.handles).remove(&handle.0)?;
         let mut modes = held(&self.modes);
         if let Some(mode) = modes.get_mut(&handle.inode) {
             match handle.backing {
@@ -155,6 +154,7 @@ impl Handles {
                 modes.remove(&handle.inode);
             }
         }
+        Some(handle.body)
     }
 
     pub(super) fn len(&self) -> usize {

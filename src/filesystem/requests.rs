@@ -139,7 +139,7 @@ impl Filesystem for MachexFilesystem {
             Ok(ReadNow::Done) => reply.data(buffer),
             _ => {
                 let tree = Arc::clone(&self.tree);
-                self.tree.server.aside(move || {
+                self.tree.server.aside(body.is_of_tree(), move || {
                     READ_BUFFER
                         .with_borrow_mut(|buffer| tree.read(&body, offset, size, buffer, reply));
                 });
@@ -159,7 +159,12 @@ impl Filesystem for MachexFilesystem {
         reply: ReplyEmpty,
     ) {
         reply.ok();
-        self.tree.handles.release(handle);
+        // Closing the last handle of a file may wait for another machine.
+        if let Some(body) = self.tree.handles.release(handle).filter(Body::is_remote) {
+            self.tree
+                .server
+                .aside(body.is_of_tree(), move || drop(body));
+        }
         self.tree.linger(After::Release);
     }
 

@@ -124,7 +124,9 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     }
     if metadata.len() > MAX_BYTES {
         let size = metadata.len();
-        return Err(io::Error::other(format!("{size} bytes are more than a report has")));
+        return Err(io::Error::other(format!(
+            "{size} bytes are more than a report has"
+        )));
     }
     let mut bytes = Vec::new();
     file.by_ref().take(MAX_BYTES).read_to_end(&mut bytes)?;
@@ -200,7 +202,10 @@ mod tests {
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
         let large = folder.path().join("large.txt");
-        File::create(&large).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        File::create(&large)
+            .unwrap()
+            .set_len(MAX_BYTES + 1)
+            .unwrap();
         for path in [pipe, large, folder.path().to_owned()] {
             let report = Report::read(std::slice::from_ref(&path));
             assert!(report.is_unreadable && report.text.is_empty());
@@ -217,7 +222,10 @@ mod tests {
         let second = report_stamp(&files);
         fs::write(&files[0], "FINDINGS: a.").unwrap();
         let first = report_stamp(&files);
-        assert!(matches!((first, second), (ReportStamp::Found(_), ReportStamp::Found(_))));
+        assert!(matches!(
+            (first, second),
+            (ReportStamp::Found(_), ReportStamp::Found(_))
+        ));
         assert_ne!(first.to_bytes(), second.to_bytes());
         assert_ne!(first.to_bytes(), ReportStamp::Absent.to_bytes());
     }

@@ -112,6 +112,7 @@ pub(super) fn write_index(
             &plan.tree,
             &job.config.machex_path,
             include,
+            None,
         )?;
         out.flush()
     })

@@ -32,7 +32,10 @@ impl ByteBudget {
     pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Share {
         let mut used = held(&self.used);
         while *used > 0 && used.saturating_add(bytes) > self.limit {
-            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+            used = self
+                .freed
+                .wait(used)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *used = used.saturating_add(bytes);
         Share {

@@ -2,18 +2,29 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use super::What;
+use super::budget::ByteBudget;
+use super::index::{self, Prefix};
+use super::io_pool::IoPool;
 use super::known::{Known, KnownImages};
 use super::start::modified;
 use super::stats::Counter;
+use super::{Fault, Item, What};
 use crate::catalog::{Catalog, Entry, names};
 use crate::datasets::RawTree;
 use crate::render::RenderParams;
-use crate::store::{FinishedTree, StateFolder};
+use crate::store::cache::{Body, Places};
+use crate::store::{ContentKey, FinishedTree, StateFolder};
 use crate::sync::held;
+
+/// Threads that look where files are: they wait for disks and networks, not for processors.
+const LOCATING: usize = 16;
+
+/// Threads that read sources, and bytes of sources that are in memory, for each thread that renders.
+const FETCHING: usize = 2;
+const FETCHED_BYTES: u64 = 32 << 20;
 
 /// Bytes that an entry of an index has at least, for an estimate.
 const INDEX_ENTRY: u64 = 160;
@@ -28,28 +39,61 @@ pub struct ServedDataset {
     pub(super) finished: FinishedTree,
     images: KnownImages,
     index: Mutex<Option<Known>>,
+    index_key: OnceLock<ContentKey>,
+    index_prefix: Prefix,
+    /// Where the mount point is put into the index, once that has been opened.
+    index_places: Mutex<Option<Arc<Places>>>,
+    /// What waits for the disk or server of the root.
+    pub(super) locating: IoPool<Item>,
+    pub(super) fetching: IoPool<Item>,
+    pub(super) budget: Arc<ByteBudget>,
     /// Images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
     pub(super) rendered: Counter,
 }
 
+/// Where things are that all datasets share.
+#[derive(Clone, Copy)]
+pub(super) struct Locations<'a> {
+    /// The tree of `machex materialize`.
+    pub materialized: &'a Path,
+    /// What is remembered of it.
+    pub state: &'a StateFolder,
+    pub mountpoint: &'a Path,
+    /// Threads that render.
+    pub workers: usize,
+}
+
 impl ServedDataset {
-    /// `materialized` is the folder in which the tree of `machex materialize` is; `state` what is
-    /// remembered of it.
     pub(super) fn new(
         tree: RawTree,
         catalog: Catalog,
         params: RenderParams,
-        materialized: &Path,
-        state: &StateFolder,
+        places: &Locations<'_>,
     ) -> io::Result<Self> {
+        let Locations {
+            materialized,
+            state,
+            mountpoint,
+            workers,
+        } = *places;
         let name = tree.dataset.folder();
+        let paths = u64::from(catalog.len()) - catalog.faults().count() as u64;
         let finished = FinishedTree::open(&materialized.join(name), &state.dataset(name))?;
         Ok(Self {
             modified: modified(&tree.root),
             images: KnownImages::new(catalog.len()),
             index: Mutex::new(None),
+            index_key: OnceLock::new(),
+            index_prefix: Prefix::new(mountpoint, paths),
+            index_places: Mutex::new(None),
+            locating: IoPool::new(format!("find {name}"), LOCATING),
+            fetching: IoPool::new(
+                format!("read {name}"),
+                workers.saturating_mul(FETCHING).min(LOCATING),
+            ),
+            budget: Arc::new(ByteBudget::new(workers as u64 * FETCHED_BYTES)),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
             rendered: Counter::default(),
@@ -125,6 +169,39 @@ impl ServedDataset {
                 .checked_div(self.known_count())
                 .unwrap_or_else(|| self.params.estimated_bytes()),
         }
+    }
+
+    /// Key of the index, which is found out once in a mount; that may wait for the root.
+    pub(super) fn index_key(&self) -> Result<ContentKey, Fault> {
+        if let Some(key) = self.index_key.get() {
+            return Ok(*key);
+        }
+        let readers = index::readers(self)?;
+        Ok(*self.index_key.get_or_init(|| index::key(self, &readers)))
+    }
+
+    /// Bytes that the mount point adds to the index as it is kept.
+    pub(super) fn index_added(&self) -> u64 {
+        self.index_prefix.added()
+    }
+
+    /// The index as it is read, out of the one that is kept. Reads all of that.
+    pub(super) fn spliced_index(&self, kept: Body) -> Result<Body, Fault> {
+        let places = Arc::new(self.index_prefix.places(&kept)?);
+        *held(&self.index_places) = Some(Arc::clone(&places));
+        Ok(self.index_prefix.put_into(kept, &places))
+    }
+
+    /// The same without reading it; `None` where it was not opened before in this mount.
+    pub(super) fn spliced_again(&self, kept: Body) -> Option<Body> {
+        let places = held(&self.index_places).clone()?;
+        Some(self.index_prefix.put_into(kept, &places))
+    }
+
+    /// Items that wait for the root, and threads that are at work there.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let (locating, fetching) = (self.locating.load(), self.fetching.load());
+        (locating.0 + fetching.0, locating.1 + fetching.1)
     }
 
     pub(super) fn entry(&self, number: u32) -> Option<Entry<'_>> {

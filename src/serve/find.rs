@@ -2,7 +2,7 @@
 
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
-use super::{Fault, Item, ServedDataset, Server, What, index};
+use super::{Fault, Item, ServedDataset, Server, What};
 use crate::source::Source;
 use crate::store::ContentKey;
 use crate::store::cache::{Body, open_file};
@@ -12,11 +12,14 @@ pub(super) enum Found {
     Outcome(Outcome),
     /// It has to be made.
     Nowhere,
+    /// It cannot be told without waiting for a disk or a network.
+    WouldWait,
 }
 
-/// Whether the caller may wait for a network.
+/// Whether the caller may wait for a disk or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
+    /// The thread that takes requests: no other request is answered while it waits.
     None,
     Some,
 }
@@ -30,7 +33,7 @@ struct Origin {
 impl Server {
     /// Finds a file that was made before: in the materialized tree, then in the cache. Looks at the
     /// source unless that has been done in this mount.
-    pub(super) fn find(&self, item: Item, want: Want) -> Found {
+    pub(super) fn find(&self, item: Item, want: Want, patience: Patience) -> Found {
         let Some(dataset) = self.dataset(item) else {
             return Found::Outcome(Err(Fault::new("no such dataset")));
         };
@@ -39,18 +42,22 @@ impl Server {
             match want {
                 Want::Size => return Found::Outcome(Ok((known, None))),
                 Want::Body => {
-                    if let Some(body) = self.at_hand(item, &known, Patience::Some) {
+                    if let Some(body) = self.at_hand(item, &known, patience) {
                         return Found::Outcome(Ok((known, Some(body))));
                     }
                 }
             }
         }
-        let origin = match self.origin(dataset, item, known) {
-            Ok(origin) => origin,
+        let origin = match self.origin(dataset, item, known, patience) {
+            Ok(Some(origin)) => origin,
+            Ok(None) => return Found::WouldWait,
             Err(fault) => return Found::Outcome(Err(fault)),
         };
         if let Some(fault) = self.failing.recent(item, origin.key) {
             return Found::Outcome(Err(fault));
+        }
+        if patience == Patience::None && !self.is_near(dataset, item.what, origin.key) {
+            return Found::WouldWait;
         }
         if let Some(found) = self.in_tree(dataset, item, &origin, want) {
             return found;
@@ -59,30 +66,58 @@ impl Server {
             .unwrap_or(Found::Nowhere)
     }
 
+    /// What the file follows from; `None` if that would have to be waited for.
     fn origin(
         &self,
         dataset: &ServedDataset,
         item: Item,
         known: Option<Known>,
-    ) -> Result<Origin, Fault> {
+        patience: Patience,
+    ) -> Result<Option<Origin>, Fault> {
         if let Some(known) = known {
-            return Ok(Origin {
+            return Ok(Some(Origin {
                 key: known.key,
                 modified: known.modified,
-            });
+            }));
         }
-        let (key, modified) = match item.what {
-            What::Index => (index::key(dataset, &self.mountpoint), dataset.modified()),
-            What::Image(number) => {
-                let entry = dataset
-                    .entry(number)
-                    .ok_or_else(|| Fault::new("no such image"))?;
-                let source =
-                    Source::look(&entry, self.params).map_err(|fault| Fault::new(fault.cause))?;
-                (source.key, source.modified)
+        let What::Image(number) = item.what else {
+            return match patience {
+                Patience::None => Ok(None),
+                Patience::Some => Ok(Some(Origin {
+                    key: dataset.index_key()?,
+                    modified: dataset.modified(),
+                })),
+            };
+        };
+        let entry = dataset
+            .entry(number)
+            .ok_or_else(|| Fault::new("no such image"))?;
+        let source = match patience {
+            Patience::None => Source::look_without_waiting(&entry, self.params),
+            Patience::Some => {
+                let looked = Source::look(&entry, self.params);
+                Some(looked.map_err(|fault| Fault::new(fault.cause))?)
             }
         };
-        Ok(Origin { key, modified })
+        Ok(source.map(|source| Origin {
+            key: source.key,
+            modified: source.modified,
+        }))
+    }
+
+    /// Whether what has been made of a file can be on disks of this machine only.
+    fn is_near(&self, dataset: &ServedDataset, what: What, key: ContentKey) -> bool {
+        let is_in_tree = match what {
+            What::Index => false,
+            What::Image(number) => dataset.finished.has_record(number, key),
+        };
+        // A folder of the tree may be a link to anywhere.
+        let is_tree_near = !is_in_tree
+            || match (&self.tree, what) {
+                (Some(tree), What::Image(number)) => tree.is_near(dataset.name(), number),
+                _ => false,
+            };
+        is_tree_near && !self.cache.is_remote()
     }
 
     fn in_tree(
@@ -113,35 +148,60 @@ impl Server {
         want: Want,
     ) -> Option<Found> {
         let record = self.cache.record(origin.key)?;
-        let (known, body) = match want {
-            Want::Size => (origin.known(record.size, Place::Cache), None),
+        let added = match item.what {
+            What::Index => dataset.index_added(),
+            What::Image(_) => 0,
+        };
+        let (place, body) = match want {
+            Want::Size => (Place::Cache, None),
             Want::Body => {
                 let (body, fingerprint) = self.cache.get(origin.key, record)?;
-                let place = Place::Compared(fingerprint);
-                (origin.known(record.size, place), Some(body))
+                let body = match item.what {
+                    What::Image(_) => body,
+                    What::Index => match dataset.spliced_index(body) {
+                        Ok(body) => body,
+                        Err(fault) => return Some(Found::Outcome(Err(fault))),
+                    },
+                };
+                (Place::Compared(fingerprint), Some(body))
             }
         };
-        let sum = Some(record.sum);
-        let known = dataset.learn(item.what, Known { sum, ..known });
+        let known = dataset.learn(
+            item.what,
+            Known {
+                sum: Some(record.sum),
+                ..origin.known(record.size + added, place)
+            },
+        );
         Some(Found::Outcome(Ok((known, body))))
     }
 
     /// Opens what was opened before, if nothing about it has changed since.
     pub(super) fn at_hand(&self, item: Item, known: &Known, patience: Patience) -> Option<Body> {
-        let may_open = |remote: bool| !remote || patience == Patience::Some;
+        let may_wait = patience == Patience::Some;
+        let dataset = self.dataset(item)?;
         match (known.place, item.what) {
             (Place::Tree, What::Image(number)) => {
+                let tree = self.tree.as_ref()?;
+                // Only files of this machine's disks stay open.
                 let recent = self.tree_files.get(known.key);
-                if let Some(body) = recent.and_then(|stored| Body::again(stored, known.size)) {
-                    return Some(body);
+                let again = recent.and_then(|stored| Body::again(stored, known.size, false));
+                if again.is_some() {
+                    return again;
                 }
-                may_open(self.remote_tree).then_some(())?;
-                self.open_in_tree(self.dataset(item)?, number, known.key, known.size)
+                (may_wait || tree.is_near(dataset.name(), number)).then_some(())?;
+                self.open_in_tree(dataset, number, known.key, known.size)
             }
-            (Place::Compared(trusted), _) => {
-                let is_open = self.cache.is_open(known.key);
-                (is_open || may_open(self.remote_cache)).then_some(())?;
-                self.cache.get_trusted(known.key, known.size, trusted)
+            (Place::Compared(trusted), what) => {
+                (may_wait || !self.cache.is_remote()).then_some(())?;
+                match what {
+                    What::Image(_) => self.cache.get_trusted(known.key, known.size, trusted),
+                    What::Index => {
+                        let kept = known.size.checked_sub(dataset.index_added())?;
+                        let body = self.cache.get_trusted(known.key, kept, trusted)?;
+                        dataset.spliced_again(body)
+                    }
+                }
             }
             (Place::Tree | Place::Cache, _) => None,
         }
@@ -156,8 +216,9 @@ impl Server {
         size: u64,
     ) -> Option<Body> {
         let file = open_file(&dataset.finished.image_path(number)).ok()?;
-        let body = Body::foreign(file, size)?;
-        if let Body::File { stored, .. } = &body {
+        let is_remote = self.tree.as_ref().is_none_or(|tree| !tree.is_on_it(&file));
+        let body = Body::foreign(file, size, is_remote)?;
+        if let (Body::File { stored, .. }, false) = (&body, is_remote) {
             self.tree_files.put(key, stored);
         }
         Some(body)

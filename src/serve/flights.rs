@@ -73,6 +73,13 @@ impl Flights {
         true
     }
 
+    /// Whether a reader waits for a file.
+    pub(super) fn is_awaited(&self, item: Item) -> bool {
+        held(&self.flights)
+            .get(&item)
+            .is_some_and(|flight| !flight.waiters.is_empty())
+    }
+
     pub(super) fn want(&self, item: Item) -> Want {
         held(&self.flights)
             .get(&item)

@@ -1,55 +1,122 @@
 //! The `index.json` of a mount: built on first need, kept in the cache.
+//!
+//! It is kept without the mount point, which every path in it begins with, and put in when it is read:
+//! so all mount points share one file.
 
-use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
-use super::ServedDataset;
+use rayon::ThreadPool;
+
+use super::{Fault, ServedDataset};
 use crate::catalog::index;
 use crate::store::ContentKey;
+use crate::store::cache::{Body, Places, Spliced};
 
 /// Raised by every change of what is in an index.
-const VERSION: &[u8] = b"index 1";
+const VERSION: &[u8] = b"index 2";
 
-/// Key of a dataset's index: it follows from the catalog, from where the mount is, and from the
-/// folders in which reports may be. Reports are published data and not looked at one by one.
-pub(super) fn key(dataset: &ServedDataset, mountpoint: &Path) -> ContentKey {
+/// Threads that look at reports, which may be far away.
+const REPORT_THREADS: usize = 16;
+
+/// What stands directly before a path. Strings of JSON hold no line ends, so nothing else is
+/// like it.
+const MARKER: &[u8] = b"\n        \"path\": \"";
+
+/// Threads that look at reports and read them: of a dataset's own, since they may wait for its root
+/// without end.
+pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
+    let count = match dataset.tree.dataset.has_reports() {
+        true => REPORT_THREADS,
+        false => thread::available_parallelism().map_or(1, usize::from),
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .thread_name(|number| format!("index-{number}"))
+        .build()
+        .map_err(|error| Fault::new(format!("starting threads: {error}")))
+}
+
+/// Key of a dataset's index: it follows from the catalog, and from what the disk says of every report.
+/// For a dataset with reports, that is a metadata call for each study.
+pub(super) fn key(dataset: &ServedDataset, readers: &ThreadPool) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
-    let states: Vec<u8> = dataset.tree.folders().flat_map(state).collect();
+    let reports = || index::reports_digest(&dataset.catalog, &dataset.tree);
+    let reports = readers.install(reports).to_le_bytes();
+    let folders: Vec<u8> = dataset
+        .tree
+        .folders()
+        .flat_map(|folder| [folder.as_os_str().as_encoded_bytes(), b"\0"].concat())
+        .collect();
     ContentKey::of_parts([
         VERSION,
         dataset.name().as_bytes(),
-        mountpoint.as_os_str().as_encoded_bytes(),
+        &folders,
         &digest,
-        &states,
+        &reports,
     ])
 }
 
-/// Writes the index. Entries that can only fail are left out, as `materialize` leaves them out.
+/// Writes the index without the mount point. Entries that can only fail are left out, as
+/// `materialize` leaves them out. Returns whether all reports that there are could be read.
 pub(super) fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
-    mountpoint: &Path,
-) -> io::Result<()> {
+    readers: &ThreadPool,
+) -> io::Result<bool> {
     let include = |number| !dataset.catalog.is_faulty(number);
-    let warnings = index::write(out, &dataset.catalog, &dataset.tree, mountpoint, &include)?;
-    if let Some(first) = warnings.first() {
-        let more = warnings.len() - 1;
-        tracing::warn!(
-            dataset = dataset.name(),
-            "{first} (and {more} more of this kind)"
-        );
+    let root = Path::new("/");
+    let (catalog, tree) = (&dataset.catalog, &dataset.tree);
+    let notes = index::write(out, catalog, tree, root, &include, Some(readers))?;
+    if let Some(first) = notes.warnings.first() {
+        let more = match notes.warnings.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more of this kind)"),
+        };
+        tracing::warn!(dataset = dataset.name(), "{first}{more}");
     }
-    Ok(())
+    Ok(notes.unreadable == 0)
 }
 
-/// A folder's path and modification time.
-fn state(folder: &Path) -> Vec<u8> {
-    let mut state = folder.as_os_str().as_encoded_bytes().to_vec();
-    if let Ok(metadata) = fs::metadata(folder) {
-        state.extend(metadata.mtime().to_le_bytes());
-        state.extend(metadata.mtime_nsec().to_le_bytes());
+/// What is put in before every path of an index: the mount point, as JSON has it.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    text: Arc<[u8]>,
+    /// How many paths there are.
+    paths: u64,
+}
+
+impl Prefix {
+    pub(super) fn new(mountpoint: &Path, paths: u64) -> Self {
+        let mountpoint = mountpoint.to_string_lossy();
+        // The root's own slash is that of the path.
+        let json = serde_json::Value::from(mountpoint.trim_end_matches('/')).to_string();
+        Self {
+            text: json.trim_matches('"').as_bytes().into(),
+            paths,
+        }
     }
-    state
+
+    /// How many bytes it adds to an index.
+    pub(super) fn added(&self) -> u64 {
+        self.paths * self.text.len() as u64
+    }
+
+    /// The places of a kept index. Reads all of it.
+    pub(super) fn places(&self, kept: &Body) -> Result<Places, Fault> {
+        let places = Places::behind(MARKER, kept)
+            .map_err(|error| Fault::new(format!("the index cannot be read back: {error}")))?;
+        match places.count() == self.paths {
+            true => Ok(places),
+            false => Err(Fault::new("the index has other entries than the lists")),
+        }
+    }
+
+    /// The index as it is read.
+    pub(super) fn put_into(&self, kept: Body, places: &Arc<Places>) -> Body {
+        let spliced = Spliced::new(kept, Arc::clone(places), Arc::clone(&self.text));
+        Body::Spliced(Arc::new(spliced))
+    }
 }

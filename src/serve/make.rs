@@ -1,64 +1,105 @@
-//! The threads that find files out and make them.
+//! Files that are nowhere are made: locate, fetch, render, keep.
+//!
+//! Locating and fetching wait for the disk or server of the dataset's root, on threads of its own;
+//! rendering and keeping are done by the workers, which never read a source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::find::Found;
+use super::budget::Share;
+use super::find::{Found, Patience};
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
-use super::{Errand, Fault, Item, Job, Server, What, index};
-use crate::source::{DevelopError, Developer, Source};
+use super::{Fault, Item, Server, What, index};
+use crate::source::{Developer, Fetched, fetch};
 use crate::store::ContentKey;
-use crate::store::cache::{Body, Kept};
+use crate::store::cache::Kept;
+
+/// A source that waits to be rendered.
+pub(super) struct RenderJob {
+    pub item: Item,
+    fetched: Fetched,
+    /// Its bytes count until it is rendered.
+    share: Share,
+}
 
 impl Server {
-    /// What a thread does that finds out where files are, and else waits for disks.
-    pub(super) fn errand_thread(&self) {
-        while let Some(errand) = self.errands.next() {
-            match errand {
-                Errand::Look(item) => self.guarded(item, || self.look(item)),
-                // Who asked is answered with an error when the closure is dropped.
-                Errand::Other(work) => drop(catch_unwind(AssertUnwindSafe(work))),
-            }
-            self.errands.done();
-        }
+    /// Finds out where a file is, on a thread of its dataset's root.
+    pub(super) fn locate(&self, item: Item) {
+        self.guarded(item, || {
+            let found = self.find(item, self.flights.want(item), Patience::Some);
+            self.go_on(item, found);
+        });
     }
 
-    pub(super) fn look(&self, item: Item) {
-        let want = self.flights.want(item);
-        match self.find(item, want) {
+    /// The same on the thread that takes requests, as long as nothing has to be waited for.
+    pub(super) fn locate_without_waiting(&self, item: Item) -> bool {
+        let mut is_settled = true;
+        self.guarded(item, || {
+            match self.find(item, self.flights.want(item), Patience::None) {
+                Found::WouldWait => is_settled = false,
+                found => self.go_on(item, found),
+            }
+        });
+        is_settled
+    }
+
+    fn go_on(&self, item: Item, found: Found) {
+        match found {
             Found::Outcome(outcome) => {
                 if let Ok((known, Some(_))) = outcome {
                     self.count_open(item, known);
                 }
                 self.land(item, outcome);
             }
-            Found::Nowhere => self.renders.push(Job::Make(item), Priority::Demand),
+            Found::Nowhere | Found::WouldWait => match (item.what, self.dataset(item)) {
+                (What::Image(_), Some(dataset)) => {
+                    dataset.fetching.push(item, self.priority(item));
+                }
+                _ => {
+                    let outcome = self.make_index(item);
+                    self.land_made(item, self.priority(item), outcome);
+                }
+            },
         }
     }
 
+    /// Reads a source, on a thread of its dataset's root.
+    pub(super) fn fetch(&self, item: Item) {
+        self.guarded(item, || match self.fetched(item) {
+            Ok(job) => drop(self.renders.push(job, self.priority(item))),
+            Err(fault) => self.land(item, Err(fault)),
+        });
+    }
+
     /// What a worker does.
-    pub(super) fn work_thread(&self) {
+    pub(super) fn render_thread(&self) {
         let mut developer = Developer::new(self.params);
-        while let Some(job) = self.renders.next() {
-            match job {
-                Job::Make(item) => self.guarded(item, || {
-                    self.stats.misses.add_one();
-                    let outcome = self.make(item, &mut developer);
-                    self.mark_fresh(item, &outcome);
-                    self.land(item, outcome);
-                }),
-                Job::FindOrMake(item) => self.guarded(item, || {
-                    let outcome = match self.find(item, self.flights.want(item)) {
-                        Found::Outcome(outcome) => outcome,
-                        Found::Nowhere => self.make(item, &mut developer),
-                    };
-                    self.land(item, outcome);
-                }),
-            }
+        while let Some((job, priority)) = self.renders.next(None) {
+            let item = job.item;
+            self.guarded(item, || {
+                let outcome = self.render(job, &mut developer);
+                self.land_made(item, priority, outcome);
+            });
             self.renders.done();
         }
+    }
+
+    /// What is asked for now goes before what may be asked for next.
+    pub(super) fn priority(&self, item: Item) -> Priority {
+        match self.flights.is_awaited(item) {
+            true => Priority::Demand,
+            false => Priority::Ahead,
+        }
+    }
+
+    fn land_made(&self, item: Item, priority: Priority, outcome: Outcome) {
+        if priority == Priority::Demand {
+            self.stats.misses.add_one();
+            self.mark_fresh(item, &outcome);
+        }
+        self.land(item, outcome);
     }
 
     /// Remembers that the first opening of a file that was made for a stat is no hit.
@@ -75,8 +116,10 @@ impl Server {
             Ok(_) => self.failing.remove(item),
             Err(fault) => self.report_fault(item, fault),
         }
-        if !self.flights.land(item, &outcome) {
-            self.errands.push(Errand::Look(item), Priority::Demand);
+        if !self.flights.land(item, &outcome)
+            && let Some(dataset) = self.dataset(item)
+        {
+            dataset.locating.push(item, Priority::Demand);
         }
     }
 
@@ -90,62 +133,79 @@ impl Server {
         }
     }
 
-    /// Makes a file and keeps it.
-    pub(super) fn make(&self, item: Item, developer: &mut Developer) -> Outcome {
-        match item.what {
-            What::Image(number) => self.make_image(item, number, developer),
-            What::Index => self.make_index(item),
-        }
-        .map(|(known, body)| (known, Some(body)))
-    }
-
-    fn make_image(
-        &self,
-        item: Item,
-        number: u32,
-        developer: &mut Developer,
-    ) -> Result<(Known, Body), Fault> {
-        let started = Instant::now();
-        let dataset = self
-            .dataset(item)
-            .ok_or_else(|| Fault::new("no such dataset"))?;
-        let entry = dataset
-            .entry(number)
-            .ok_or_else(|| Fault::new("no such image"))?;
+    /// Reads the source of an image. Waits while too many bytes of its root are in memory.
+    pub(super) fn fetched(&self, item: Item) -> Result<RenderJob, Fault> {
+        let no_such_image = || Fault::new("no such image");
+        let dataset = self.dataset(item).ok_or_else(no_such_image)?;
+        let What::Image(number) = item.what else {
+            return Err(no_such_image());
+        };
+        let entry = dataset.entry(number).ok_or_else(no_such_image)?;
         let path = entry
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
-        let developed = developer.develop(&path).map_err(|error| match error {
-            DevelopError::Read(_) => Fault::new(error.to_string()),
-            DevelopError::Render(_) => match Source::look(&entry, self.params) {
-                Ok(source) => Fault::of_bytes(source.key, error.to_string()),
-                Err(_) => Fault::new(error.to_string()),
-            },
-        })?;
-        // Taken as unchanging, but if it did change there is only the new one to be had.
-        let source = developed.source;
-        let kept = self
-            .cache
-            .put(source.key, |out| out.write_all(&developed.jpeg))
-            .map_err(|error| Fault::new(error.to_string()))?;
-        let made = made(source.key, source.modified, &kept);
-        let known = dataset.learn(item.what, made);
-        dataset.rendered.add_one();
-        self.stats.rendered(started.elapsed());
-        Ok((known, kept.body))
+        let buffer = self.buffers.take();
+        let (fetched, share) = fetch(path, self.params, buffer, |bytes| {
+            dataset.budget.take(bytes)
+        })
+        .map_err(|error| Fault::new(error.to_string()))?;
+        Ok(RenderJob {
+            item,
+            fetched,
+            share,
+        })
     }
 
-    fn make_index(&self, item: Item) -> Result<(Known, Body), Fault> {
+    /// Renders an image and keeps it.
+    pub(super) fn render(&self, job: RenderJob, developer: &mut Developer) -> Outcome {
+        let started = Instant::now();
+        let RenderJob {
+            item,
+            fetched: Fetched { bytes, source },
+            share,
+        } = job;
+        let rendered = developer.render(&bytes);
+        self.buffers.give(bytes);
+        drop(share);
+        let jpeg = rendered.map_err(|error| Fault::of_bytes(source.key, error.to_string()))?;
+        // Taken as unchanging, but if it did change there is only the new one to be had.
+        let kept = self
+            .cache
+            .put(source.key, |out| out.write_all(&jpeg))
+            .map_err(|error| Fault::new(error.to_string()))?;
         let dataset = self
             .dataset(item)
             .ok_or_else(|| Fault::new("no such dataset"))?;
-        let key = index::key(dataset, &self.mountpoint);
+        let known = dataset.learn(item.what, made(source.key, source.modified, &kept));
+        dataset.rendered.add_one();
+        self.stats.rendered(started.elapsed());
+        Ok((known, Some(kept.body)))
+    }
+
+    /// Writes an index, on a thread of its dataset's root: its reports are there.
+    fn make_index(&self, item: Item) -> Outcome {
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
+        let key = dataset.index_key()?;
+        let readers = index::readers(dataset)?;
+        let mut is_whole = true;
         let kept = self
             .cache
-            .put(key, |out| index::write(out, dataset, &self.mountpoint))
+            .put(key, |out| {
+                is_whole = index::write(out, dataset, &readers)?;
+                Ok(())
+            })
             .map_err(|error| Fault::new(error.to_string()))?;
-        let made = made(key, dataset.modified(), &kept);
-        Ok((dataset.learn(item.what, made), kept.body))
+        if !is_whole {
+            // Served as it is, and looked for again by the next mount.
+            self.cache.forget(key);
+        }
+        let added = dataset.index_added();
+        let mut made = made(key, dataset.modified(), &kept);
+        made.size += added;
+        let body = dataset.spliced_index(kept.body)?;
+        Ok((dataset.learn(item.what, made), Some(body)))
     }
 }
 

@@ -4,21 +4,25 @@
 //! request ─► known and at hand? ─► answer at once
 //!              │ no
 //!              ▼
-//!            flight ─► look (stat the source; tree? cache?) ─► answer
-//!            (one a file)        │ nowhere
-//!                                ▼
-//!                              worker (render, keep) ─► answer
+//!            flight ─► locate (stat the source; tree? cache?) ─► answer
+//!            (one a file)   │ nowhere
+//!                           ▼
+//!                         fetch (read the source) ─► render ─► keep ─► answer
 //! ```
 //!
-//! Requests never wait for long in here: who asks hands over a closure that is called with the
-//! outcome, on another thread if need be. Sources are looked at once in a mount and taken as unchanging; what
-//! was found is in [`Known`].
+//! Requests never wait in here: who asks hands over a closure that is called with the outcome, on
+//! another thread if need be. What may wait for a disk or a network is done by threads of the root
+//! that it belongs to ([`io_pool`]), so that a server that is down keeps nobody else waiting. Sources
+//! are looked at once in a mount and taken as unchanging; what was found is in [`Known`].
 
+mod budget;
+mod buffers;
 mod dataset;
 mod fault;
 mod find;
 mod flights;
 mod index;
+mod io_pool;
 mod item;
 mod known;
 mod make;
@@ -30,6 +34,7 @@ mod report;
 mod start;
 mod stats;
 pub mod status;
+mod tree_root;
 mod warm;
 
 use std::path::{Path, PathBuf};
@@ -47,38 +52,28 @@ pub use stats::Stats;
 use crate::render::RenderParams;
 use crate::store::cache::{Body, Cache, RecentFiles};
 use crate::sync::held;
+use buffers::Buffers;
 use fault::Failing;
 use find::Patience;
 use flights::{Flights, Waiter, Want};
+use io_pool::IoPool;
+use make::RenderJob;
 use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
+use tree_root::TreeRoot;
 use warm::Warm;
 
-/// What is done by threads that may wait.
-enum Errand {
-    /// Find out where a file is.
-    Look(Item),
-    Other(Box<dyn FnOnce() + Send>),
-}
-
-/// What is done by workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Job {
-    /// A file that is nowhere.
-    Make(Item),
-    /// A file for which nobody has looked yet.
-    FindOrMake(Item),
-}
+/// What is done by threads that may wait, besides finding and making files.
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Everything that a mount serves, and the threads that make it.
 pub struct Server {
     datasets: Vec<ServedDataset>,
     cache: Cache,
+    /// The materialized tree, if there is one.
+    tree: Option<TreeRoot>,
     tree_files: RecentFiles,
-    /// Whether opening a file of the cache, or of the tree, may take long.
-    remote_cache: bool,
-    remote_tree: bool,
     params: RenderParams,
     /// The root that stands in every `path` of an index.
     mountpoint: PathBuf,
@@ -86,10 +81,12 @@ pub struct Server {
     flights: Flights,
     /// Whether it is found out where a file is on the thread that asks.
     pace: Pace,
-    /// What may wait for a disk or a network.
-    errands: Queue<Errand>,
-    /// Files that have to be made.
-    renders: Queue<Job>,
+    /// What may wait for the disk of the cache, or of the tree.
+    cache_io: IoPool<Work>,
+    tree_io: IoPool<Work>,
+    /// Sources that wait to be rendered.
+    renders: Queue<RenderJob>,
+    buffers: Buffers,
     readahead: Mutex<Readahead>,
     failing: Failing,
     stats: Stats,
@@ -99,8 +96,6 @@ pub struct Server {
     config_file: PathBuf,
     cache_path: PathBuf,
     cache_size: u64,
-    /// Keeps the path open under which the materialized tree is reached.
-    _tree_root: Option<std::os::fd::OwnedFd>,
 }
 
 impl Server {
@@ -160,10 +155,14 @@ impl Server {
         self.join(item, Waiter::Body(Box::new(reply)));
     }
 
-    /// Does something that may wait for a disk on another thread.
-    pub fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        self.errands
-            .push(Errand::Other(Box::new(work)), Priority::Demand);
+    /// Does something with an open file that may wait for a disk, on another thread; `of_tree`: with a
+    /// file of the materialized tree.
+    pub fn aside(&self, of_tree: bool, work: impl FnOnce() + Send + 'static) {
+        let pool = match of_tree {
+            true => &self.tree_io,
+            false => &self.cache_io,
+        };
+        pool.push(Box::new(work), Priority::Demand);
     }
 
     /// Counts an open of what was there. One that follows the stat for which the file was made has
@@ -179,15 +178,22 @@ impl Server {
     }
 
     fn join(&self, item: Item, waiter: Waiter) {
-        if self.flights.join(item, waiter) {
-            // An index may have hundreds of megabytes to be compared with their checksum.
-            if item.what != What::Index && self.pace.is_fast() {
-                self.pace.measure(|| self.guarded(item, || self.look(item)));
-            } else {
-                self.errands.push(Errand::Look(item), Priority::Demand);
-            }
-        } else {
-            self.renders.promote(&Job::FindOrMake(item));
+        let Some(dataset) = self.dataset(item) else {
+            return;
+        };
+        if !self.flights.join(item, waiter) {
+            dataset.locating.promote(|waiting| *waiting == item);
+            dataset.fetching.promote(|waiting| *waiting == item);
+            self.renders.promote(|job| job.item == item);
+            return;
+        }
+        let mut is_settled = false;
+        if self.pace.is_fast() {
+            self.pace
+                .measure(|| is_settled = self.locate_without_waiting(item));
+        }
+        if !is_settled {
+            dataset.locating.push(item, Priority::Demand);
         }
     }
 
@@ -211,7 +217,11 @@ impl Server {
         let What::Image(number) = item.what else {
             return;
         };
-        let plan = held(&self.readahead).note(item.dataset, number);
+        let Some(dataset) = self.dataset(item) else {
+            return;
+        };
+        let room = self.cache.capacity() / self.params.estimated_bytes().max(1);
+        let plan = held(&self.readahead).note(item.dataset, number, room);
         for number in plan {
             let next = Item::image(item.dataset, number);
             let is_done = match want {
@@ -219,7 +229,7 @@ impl Server {
                 Want::Body => false,
             };
             if !is_done && !self.is_there(next) && self.flights.begin(next, want) {
-                self.renders.push(Job::FindOrMake(next), Priority::Ahead);
+                dataset.locating.push(next, Priority::Ahead);
             }
         }
     }

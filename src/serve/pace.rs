@@ -1,4 +1,5 @@
-//! Whether the disks answer so fast that it is cheaper to wait for them than to wake another thread.
+//! Whether what is looked up without waiting is found so fast that it is cheaper than to wake another
+//! thread.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -12,24 +13,18 @@ const PAUSE: u32 = 256;
 /// Watches how long looks take.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// False where anything is on another machine: one that is down must not stop all requests.
-    is_local: bool,
     pause: AtomicU32,
 }
 
 impl Pace {
-    pub(super) fn new(is_local: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            is_local,
             pause: AtomicU32::new(0),
         }
     }
 
     /// Whether the next look may be done on the thread that asks.
     pub(super) fn is_fast(&self) -> bool {
-        if !self.is_local {
-            return false;
-        }
         let left = self.pause.load(Ordering::Relaxed);
         if left > 0 {
             self.pause.store(left - 1, Ordering::Relaxed);
@@ -52,13 +47,12 @@ mod tests {
 
     #[test]
     fn one_slow_look_makes_the_next_ones_go_aside() {
-        let pace = Pace::new(true);
+        let pace = Pace::new();
         assert!(pace.is_fast());
         pace.measure(|| {});
         assert!(pace.is_fast());
         pace.measure(|| std::thread::sleep(FAST));
         let aside = (0..1000).filter(|_| !pace.is_fast()).count();
         assert_eq!(aside, PAUSE as usize);
-        assert!(!Pace::new(false).is_fast());
     }
 }

@@ -128,7 +128,10 @@ impl<T> Queue<T> {
         let dropped = {
             let mut state = held(&self.state);
             state.closed = true;
-            (std::mem::take(&mut state.demand), std::mem::take(&mut state.ahead))
+            (
+                std::mem::take(&mut state.demand),
+                std::mem::take(&mut state.ahead),
+            )
         };
         drop(dropped);
         self.changed.notify_all();

@@ -30,21 +30,20 @@ pub(super) struct Readahead {
 }
 
 impl Readahead {
-    /// `workers`: how many images can be made at a time; `room`: how many the cache has room for. What
-    /// is made ahead must still be there when it is read.
-    pub(super) fn new(workers: usize, room: u64) -> Self {
-        let window = u32::try_from(workers * 2).unwrap_or(u32::MAX).clamp(4, 256);
-        let room = u32::try_from(room / 4).unwrap_or(u32::MAX);
+    /// `workers`: how many images can be made at a time.
+    pub(super) fn new(workers: usize) -> Self {
+        let window = u32::try_from(workers.saturating_mul(2)).unwrap_or(u32::MAX);
         Self {
             streams: Vec::new(),
-            window: window.min(room),
+            window: window.clamp(4, 256),
         }
     }
 
     /// Takes note that image `number` is asked for. Returns the images that will be asked for next
-    /// and are not planned yet; empty unless a reader goes in order.
-    pub(super) fn note(&mut self, dataset: u8, number: u32) -> Range<u32> {
-        let window = self.window;
+    /// and are not planned yet; empty unless a reader goes in order. `room` is how many images the
+    /// cache can hold: what is made ahead must still be there when it is read.
+    pub(super) fn note(&mut self, dataset: u8, number: u32, room: u64) -> Range<u32> {
+        let window = self.window.min(u32::try_from(room / 4).unwrap_or(u32::MAX));
         // The same image is asked for by stat, open and other readers; several workers of a loader
         // take turns and overtake each other a little. Of several readers it is the nearest.
         let is_near = |stream: &Stream| {
@@ -92,25 +91,27 @@ impl Readahead {
 mod tests {
     use super::*;
 
+    const ROOM: u64 = u64::MAX;
+
     #[test]
     fn readers_in_order_are_ahead_by_a_window_each_image_once() {
-        let mut readahead = Readahead::new(4, u64::MAX);
+        let mut readahead = Readahead::new(4);
         let mut planned = Vec::new();
         for number in 100..130 {
-            planned.extend(readahead.note(1, number));
+            planned.extend(readahead.note(1, number, ROOM));
             // stat, then open, of the same image
-            planned.extend(readahead.note(1, number));
+            planned.extend(readahead.note(1, number, ROOM));
         }
         assert_eq!(planned, (103..138).collect::<Vec<_>>());
     }
 
     #[test]
     fn two_loader_workers_are_two_readers() {
-        let mut readahead = Readahead::new(2, u64::MAX);
+        let mut readahead = Readahead::new(2);
         let mut planned = Vec::new();
         for step in 0..10 {
-            planned.extend(readahead.note(0, step));
-            planned.extend(readahead.note(0, 1000 + step));
+            planned.extend(readahead.note(0, step, ROOM));
+            planned.extend(readahead.note(0, 1000 + step, ROOM));
         }
         planned.sort_unstable();
         let expected: Vec<u32> = (3..14).chain(1003..1014).collect();
@@ -119,28 +120,32 @@ mod tests {
 
     #[test]
     fn a_reader_passes_where_others_have_been() {
-        let mut readahead = Readahead::new(2, u64::MAX);
+        let mut readahead = Readahead::new(2);
         for number in [31, 5, 17] {
-            assert!(readahead.note(0, number).is_empty());
+            assert!(readahead.note(0, number, ROOM).is_empty());
         }
         let planned: Vec<u32> = (0..8)
-            .flat_map(|number| readahead.note(0, number))
+            .flat_map(|number| readahead.note(0, number, ROOM))
             .collect();
         assert_eq!(planned, (3..12).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_small_cache_is_not_flooded() {
-        let mut readahead = Readahead::new(8, 3);
-        let planned: usize = (0..50).map(|number| readahead.note(0, number).len()).sum();
+        let mut readahead = Readahead::new(8);
+        let planned: usize = (0..50)
+            .map(|number| readahead.note(0, number, 3).len())
+            .sum();
         assert_eq!(planned, 0);
     }
 
     #[test]
     fn random_readers_are_not_followed() {
-        let mut readahead = Readahead::new(2, u64::MAX);
+        let mut readahead = Readahead::new(2);
         let numbers = (0..1000u32).map(|at| at.wrapping_mul(2_654_435_761) % 900_000);
-        let planned: usize = numbers.map(|number| readahead.note(0, number).len()).sum();
+        let planned: usize = numbers
+            .map(|number| readahead.note(0, number, ROOM).len())
+            .sum();
         assert_eq!(planned, 0);
         assert!(readahead.streams.len() <= STREAMS);
     }

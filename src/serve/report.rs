@@ -38,8 +38,11 @@ impl Server {
     /// The state of the mount; `mode` and `open_files` are the file system's part.
     pub fn status(&self, mode: &str, open_files: usize) -> Status {
         let usage = self.cache.usage();
-        let (waiting_looks, looking) = self.errands.load();
         let (waiting_renders, rendering) = self.renders.load();
+        let pools = self.datasets.iter().map(ServedDataset::load);
+        let pools = pools.chain([self.cache_io.load(), self.tree_io.load()]);
+        let (waiting_io, doing_io) =
+            pools.fold((0, 0), |sum, load| (sum.0 + load.0, sum.1 + load.1));
         let render_latency = self.stats.render_latency.summary();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -54,8 +57,8 @@ impl Server {
             misses: self.stats.misses.get(),
             renders: render_latency.count,
             renders_per_second: self.stats.rate(),
-            queue: waiting_looks + waiting_renders,
-            at_work: looking + rendering,
+            queue: waiting_io + waiting_renders,
+            at_work: doing_io + rendering,
             open_files,
             render_latency,
             open_latency: self.stats.open_latency.summary(),

@@ -2,26 +2,32 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::dataset::Locations;
 use super::warm::Warm;
-use super::{Failing, Flights, Pace, Queue, Readahead, ServedDataset, Server, Stats};
+use super::{
+    Buffers, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server, Stats,
+    TreeRoot, Work,
+};
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
-use crate::datasets::RawTree;
+use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits, RecentFiles};
-use crate::store::{StateFolder, is_remote};
 use crate::sync::held;
 
-/// Threads that find out where files are and read what is not in memory: they wait for disks and
-/// networks, not for processors.
-const ERRAND_THREADS: usize = 16;
+/// Threads that read open files of the cache, or of the tree, which are not in memory.
+const READING: usize = 16;
+
+/// How long threads that wait for a disk or a server are waited for when the mount ends.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// What a user chooses besides the config.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,16 +72,9 @@ impl Server {
         };
         // The lock comes first: no list need be read for a mount that cannot be.
         let cache = Cache::open(&config.cache_path, limits)?;
-        let tree_root = open_folder(&config.machex_path);
-        let datasets = load(config, tree_root.as_ref())?;
-        let (remote_cache, remote_tree) = (
-            is_remote(&config.cache_path),
-            is_remote(&config.machex_path),
-        );
-        let mut sources = config.trees.iter().flat_map(RawTree::folders);
-        let is_local = !remote_cache && !remote_tree && !sources.any(is_remote);
+        let tree = TreeRoot::open(&config.machex_path);
+        let datasets = load(config, tree.as_ref(), mountpoint)?;
         let params = config.render_params();
-        let room = config.cache_size / params.estimated_bytes().max(1);
         let server = Arc::new(Self {
             warm: options
                 .warm
@@ -86,13 +85,14 @@ impl Server {
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
+            tree,
             tree_files: RecentFiles::new(),
-            remote_cache,
-            remote_tree,
-            pace: Pace::new(is_local),
-            errands: Queue::new(),
+            pace: Pace::new(),
+            cache_io: IoPool::new("read cache", READING),
+            tree_io: IoPool::new("read tree", READING),
             renders: Queue::new(),
-            readahead: Mutex::new(Readahead::new(config.workers, room)),
+            buffers: Buffers::new(config.workers),
+            readahead: Mutex::new(Readahead::new(config.workers)),
             failing: Failing::default(),
             stats: Stats::new(),
             stop: AtomicBool::new(false),
@@ -100,13 +100,30 @@ impl Server {
             config_file: config.file.clone(),
             cache_path: config.cache_path.clone(),
             cache_size: config.cache_size,
-            _tree_root: tree_root,
         });
         server.start_threads().map_err(ServeError::Thread)?;
         Ok(server)
     }
 
     fn start_threads(self: &Arc<Self>) -> io::Result<()> {
+        for number in 0..self.datasets.len() {
+            let (server, dataset) = (Arc::downgrade(self), &self.datasets[number]);
+            dataset.locating.start(move |item, _| {
+                if let Some(server) = server.upgrade() {
+                    server.locate(item);
+                }
+            })?;
+            let server = Arc::downgrade(self);
+            dataset.fetching.start(move |item, _| {
+                if let Some(server) = server.upgrade() {
+                    server.fetch(item);
+                }
+            })?;
+        }
+        for pool in [&self.cache_io, &self.tree_io] {
+            // Who asked is answered with an error when the closure is dropped.
+            pool.start(|work: Work, _| drop(catch_unwind(AssertUnwindSafe(work))))?;
+        }
         let start = |name: String, run: fn(&Server)| {
             let server = Arc::clone(self);
             let thread = thread::Builder::new()
@@ -115,11 +132,8 @@ impl Server {
             held(&self.threads).push(thread);
             Ok::<(), io::Error>(())
         };
-        for number in 0..ERRAND_THREADS {
-            start(format!("errand-{number}"), Server::errand_thread)?;
-        }
         for number in 0..self.workers {
-            start(format!("worker-{number}"), Server::work_thread)?;
+            start(format!("worker-{number}"), Server::render_thread)?;
             if self.warm.is_some() {
                 start(format!("warm-{number}"), Server::warm_thread)?;
             }
@@ -131,33 +145,50 @@ impl Server {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Ends the threads; what is being made is finished first.
+    /// Ends the threads; what is being rendered is finished first.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.errands.close();
+        for dataset in &self.datasets {
+            dataset.locating.close();
+            dataset.fetching.close();
+        }
+        self.cache_io.close();
+        self.tree_io.close();
         self.renders.close();
         let threads = std::mem::take(&mut *held(&self.threads));
         for thread in threads {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        self.wait_for_io();
         self.cache.close();
+    }
+
+    /// Gives threads that wait for a disk or a server a moment: there is nothing for them to lose.
+    fn wait_for_io(&self) {
+        let deadline = Instant::now() + ENDING;
+        for dataset in &self.datasets {
+            let has_ended =
+                dataset.locating.wait_until(deadline) && dataset.fetching.wait_until(deadline);
+            if !has_ended {
+                let root = dataset.tree.root.display();
+                tracing::warn!(dataset = dataset.name(), "{root} does not answer");
+            }
+        }
+        if !self.cache_io.wait_until(deadline) || !self.tree_io.wait_until(deadline) {
+            tracing::warn!("the disk of the cache or of the tree does not answer");
+        }
     }
 }
 
-fn open_folder(path: &Path) -> Option<OwnedFd> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).ok()
-}
-
 /// Reads all catalogs at once, and what is remembered of the materialized tree.
-fn load(config: &Config, tree_root: Option<&OwnedFd>) -> Result<Vec<ServedDataset>, ServeError> {
+fn load(
+    config: &Config,
+    tree: Option<&TreeRoot>,
+    mountpoint: &Path,
+) -> Result<Vec<ServedDataset>, ServeError> {
     // Through the open folder, so that it is reached even below the mount.
-    let materialized = tree_root.map_or_else(
-        || config.machex_path.clone(),
-        |root| PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())),
-    );
+    let materialized = tree.map_or_else(|| config.machex_path.clone(), TreeRoot::path);
     let state = StateFolder::of(&config.machex_path);
     let loaded: Vec<_> = config
         .trees
@@ -169,17 +200,18 @@ fn load(config: &Config, tree_root: Option<&OwnedFd>) -> Result<Vec<ServedDatase
         match catalog {
             Err(fault) => faults.push(fault),
             Ok(catalog) => {
-                let dataset = ServedDataset::new(
-                    tree.clone(),
-                    catalog,
-                    config.render_params(),
-                    &materialized,
-                    &state,
-                )
-                .map_err(|source| ServeError::Io {
-                    path: state.dataset(tree.dataset.folder()),
-                    source,
-                })?;
+                let locations = Locations {
+                    materialized: &materialized,
+                    state: &state,
+                    mountpoint,
+                    workers: config.workers,
+                };
+                let params = config.render_params();
+                let dataset = ServedDataset::new(tree.clone(), catalog, params, &locations)
+                    .map_err(|source| ServeError::Io {
+                        path: state.dataset(tree.dataset.folder()),
+                        source,
+                    })?;
                 for warning in dataset.catalog.warnings() {
                     tracing::warn!(dataset = dataset.name(), "{warning}");
                 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::find::Found;
+use super::find::{Found, Patience};
 use super::flights::Want;
 use super::status::WarmStatus;
 use super::{Item, Server};
@@ -98,7 +98,7 @@ impl Server {
                 return false;
             }
             // Not before it is known what is there already.
-            let is_counted = self.cache.usage().is_complete || !self.cache.is_on_disk();
+            let is_counted = self.cache.usage().is_complete;
             let (waiting, busy) = self.renders.load();
             if is_counted && waiting == 0 {
                 let warming = warm.busy.fetch_add(1, Ordering::Relaxed);
@@ -113,6 +113,14 @@ impl Server {
 
     /// More would only evict what was made before.
     fn is_cache_full(&self, warm: &Warm) -> bool {
+        if !self.cache.is_on_disk() {
+            if !warm.cache_is_full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "nothing is warmed: the cache is in memory, which holds a few images"
+                );
+            }
+            return true;
+        }
         let usage = self.cache.usage();
         let mean = usage.bytes.checked_div(usage.files as u64).unwrap_or(0);
         // Each worker may be at one, and one may be larger than the others.
@@ -129,11 +137,13 @@ impl Server {
         if self.is_there(item) || !self.flights.begin(item, Want::Size) {
             return;
         }
-        let outcome = match self.find(item, Want::Size) {
+        let outcome = match self.find(item, Want::Size, Patience::Some) {
+            Found::Outcome(Err(fault)) => Err(fault),
+            Found::Outcome(outcome) if self.is_there(item) => outcome,
             // The size may be known of bytes that are not there any more.
-            Found::Outcome(Ok(_)) if !self.is_there(item) => self.make(item, developer),
-            Found::Outcome(outcome) => outcome,
-            Found::Nowhere => self.make(item, developer),
+            _ => self
+                .fetched(item)
+                .and_then(|job| self.render(job, developer)),
         };
         self.land(item, outcome);
     }

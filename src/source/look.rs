@@ -36,9 +36,7 @@ impl Source {
             cause,
         };
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => {
-                Ok(Self::of(path, Stamp::of(&metadata), params))
-            }
+            Ok(metadata) if metadata.is_file() => Ok(Self::of(path, Stamp::of(&metadata), params)),
             Ok(_) => Err(fault(path, "the source is not a file".to_owned())),
             Err(error) => Err(fault(path, words(&error))),
         }

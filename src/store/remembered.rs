@@ -40,7 +40,9 @@ pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Remembered> {
     .ok()?;
     let wanted = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
     // A file system may not know what it has not asked for.
-    StatxFlags::from_bits_retain(stat.stx_mask).contains(wanted).then_some(())?;
+    StatxFlags::from_bits_retain(stat.stx_mask)
+        .contains(wanted)
+        .then_some(())?;
     Some(Remembered {
         stamp: Stamp {
             size: stat.stx_size,
@@ -73,6 +75,9 @@ mod tests {
         }
         let folder_itself = remembered_stat(rustix::fs::CWD, folder.path());
         assert!(folder_itself.is_none_or(|found| !found.is_file));
-        assert_eq!(remembered_stat(rustix::fs::CWD, &folder.path().join("no")), None);
+        assert_eq!(
+            remembered_stat(rustix::fs::CWD, &folder.path().join("no")),
+            None
+        );
     }
 }

@@ -33,6 +33,14 @@ impl FinishedTree {
         self.folder.join(names::image_path(number))
     }
 
+    /// Whether the image `number` was finished as what `key` makes; whether its file is there is not
+    /// looked at.
+    pub fn has_record(&self, number: u32, key: ContentKey) -> bool {
+        self.records
+            .get(number)
+            .is_some_and(|record| record.key == key)
+    }
+
     /// Size of the image `number` in bytes, if its file is there, whole, and what `key` makes.
     pub fn size_of(&self, number: u32, key: ContentKey) -> Option<u64> {
         let Record { size, .. } = *self

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, OnceLock};
 
 use super::pin::Pin;
+use super::spliced::Spliced;
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -15,8 +16,12 @@ pub enum Body {
         stored: Arc<StoredFile>,
         /// Keeps a file of the cache from being evicted.
         pin: Option<Arc<Pin>>,
+        /// Whether whatever is done with it may wait for another machine.
+        is_remote: bool,
     },
     Memory(Arc<[u8]>),
+    /// With something put in.
+    Spliced(Arc<Spliced>),
 }
 
 /// An open file of the cache or of the materialized tree.
@@ -50,14 +55,33 @@ pub enum ReadNow {
 
 impl Body {
     /// A file that is not the cache's; `None` unless it has `size` bytes.
-    pub fn foreign(file: File, size: u64) -> Option<Self> {
-        Self::again(Arc::new(StoredFile::new(file, size)), size)
+    pub fn foreign(file: File, size: u64, is_remote: bool) -> Option<Self> {
+        Self::again(Arc::new(StoredFile::new(file, size)), size, is_remote)
     }
 
     /// The same of a file that is open already.
-    pub fn again(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
+    pub fn again(stored: Arc<StoredFile>, size: u64, is_remote: bool) -> Option<Self> {
         let metadata = stored.file.metadata().ok()?;
-        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
+        let is_whole = metadata.is_file() && metadata.len() == size;
+        is_whole.then_some(Body::File {
+            stored,
+            pin: None,
+            is_remote,
+        })
+    }
+
+    /// Whether reading or closing it may wait for another machine.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Body::File { is_remote, .. } => *is_remote,
+            Body::Memory(_) => false,
+            Body::Spliced(spliced) => spliced.kept().is_remote(),
+        }
+    }
+
+    /// Whether it is a file of the materialized tree.
+    pub fn is_of_tree(&self) -> bool {
+        matches!(self, Body::File { pin: None, .. })
     }
 
     /// In bytes.
@@ -65,6 +89,7 @@ impl Body {
         match self {
             Body::File { stored, .. } => stored.size,
             Body::Memory(bytes) => bytes.len() as u64,
+            Body::Spliced(spliced) => spliced.size(),
         }
     }
 
@@ -87,14 +112,26 @@ impl Body {
                 buffer.extend_from_slice(bytes.get(..size).unwrap_or(bytes));
                 Ok(())
             }
+            Body::Spliced(spliced) => spliced
+                .read(offset, size, buffer, |kept, offset, size, buffer| {
+                    kept.read_at(offset, size, buffer).map(|()| ReadNow::Done)
+                })
+                .map(drop),
         }
     }
 
     /// Like [`Self::read_at`], but only if no disk has to be waited for.
     pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
-        let Body::File { stored, .. } = self else {
-            return self.read_at(offset, size, buffer).map(|()| ReadNow::Done);
+        let stored = match self {
+            Body::File { stored, .. } => stored,
+            Body::Memory(_) => {
+                return self.read_at(offset, size, buffer).map(|()| ReadNow::Done);
+            }
+            Body::Spliced(spliced) => return spliced.read(offset, size, buffer, Body::read_now),
         };
+        if self.is_remote() {
+            return Ok(ReadNow::WouldWait);
+        }
         let left = stored.size.saturating_sub(offset);
         let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
         buffer.clear();
@@ -120,7 +157,7 @@ mod tests {
         let path = folder.path().join("x");
         let bytes: Vec<u8> = (0..=255).collect();
         fs::write(&path, &bytes).unwrap();
-        let file = Body::foreign(File::open(&path).unwrap(), 256).unwrap();
+        let file = Body::foreign(File::open(&path).unwrap(), 256, false).unwrap();
         let memory = Body::Memory(bytes.clone().into());
         let mut buffer = Vec::new();
         for (offset, size) in [(0, 256), (0, 1000), (250, 10), (256, 1), (9000, 5), (3, 0)] {

@@ -100,6 +100,14 @@ impl Book {
         Ok(())
     }
 
+    /// Removes the record of a file.
+    pub(super) fn remove(&self, key: ContentKey) -> Result<()> {
+        let connection = held(&self.connection);
+        let mut statement = connection.prepare_cached("DELETE FROM files WHERE key = ?1")?;
+        statement.execute([key.to_bytes()])?;
+        Ok(())
+    }
+
     /// Writes down when files were last used.
     pub(super) fn touch(&self, used: impl Iterator<Item = (ContentKey, u64)>) -> Result<()> {
         let mut connection = held(&self.connection);

@@ -17,7 +17,7 @@ use super::order::{OlderFiles, Order};
 use super::pin::Pin;
 use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
-use crate::store::{ContentKey, Temporary, free_space};
+use crate::store::{ContentKey, Temporary, free_space, is_remote};
 use crate::sync::held;
 
 /// Finished files in a private folder, least recently used evicted.
@@ -30,6 +30,8 @@ pub(super) struct DiskCache {
     touched: Mutex<HashMap<ContentKey, u64>>,
     limits: Limits,
     evictions: AtomicU64,
+    /// Whether the folder is on another machine.
+    is_remote: bool,
     /// The book's faults are logged once.
     complained: AtomicBool,
 }
@@ -59,6 +61,7 @@ impl DiskCache {
             opened => opened.map_err(book_error)?,
         };
         Ok(Self {
+            is_remote: is_remote(folder.path()),
             folder,
             book,
             order: Arc::new(Mutex::new(Order::new())),
@@ -224,6 +227,7 @@ impl DiskCache {
         Body::File {
             stored,
             pin: Some(pin),
+            is_remote: self.is_remote,
         }
     }
 
@@ -281,8 +285,8 @@ impl DiskCache {
         self.folder.open_marker()
     }
 
-    pub(super) fn is_open(&self, key: ContentKey) -> bool {
-        self.recent.get(key).is_some()
+    pub(super) fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Whether the file is there, as far as is known without looking.
@@ -295,8 +299,19 @@ impl DiskCache {
         (order.bytes(), order.len(), order.is_complete())
     }
 
+    pub(super) fn capacity(&self) -> u64 {
+        self.limits.bytes
+    }
+
     pub(super) fn evictions(&self) -> u64 {
         self.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what is known of a file, so that the next process makes it again.
+    pub(super) fn forget(&self, key: ContentKey) {
+        if let Err(error) = self.book.remove(key) {
+            self.complain(&error);
+        }
     }
 
     fn complain(&self, error: &rusqlite::Error) {

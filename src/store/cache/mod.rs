@@ -17,6 +17,7 @@ mod memory;
 mod order;
 mod pin;
 mod recent;
+mod spliced;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use error::CacheError;
 pub use fingerprint::Fingerprint;
 pub use pin::Pin;
 pub use recent::RecentFiles;
+pub use spliced::{Places, Spliced};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -155,11 +157,6 @@ impl Cache {
         }
     }
 
-    /// Whether a file is open still, so that opening it again costs nothing.
-    pub fn is_open(&self, key: ContentKey) -> bool {
-        self.disk.as_ref().is_none_or(|disk| disk.is_open(key))
-    }
-
     /// Whether the bytes are there, as far as is known without looking at them.
     pub fn contains(&self, key: ContentKey) -> bool {
         self.memory.get(key).is_some() || self.disk.as_ref().is_some_and(|disk| disk.contains(key))
@@ -204,6 +201,13 @@ impl Cache {
         })
     }
 
+    /// Has the next process make a file again, of which something was missing when it was made.
+    pub fn forget(&self, key: ContentKey) {
+        if let Some(disk) = &self.disk {
+            disk.forget(key);
+        }
+    }
+
     /// A full disk makes every image fail to be kept: it is logged once.
     fn log_refusal(&self, error: &io::Error) {
         if self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -233,6 +237,19 @@ impl Cache {
             is_complete,
             evictions: disk.evictions(),
         }
+    }
+
+    /// Bytes of what is made now that can be expected to stay.
+    pub fn capacity(&self) -> u64 {
+        match &self.disk {
+            Some(disk) => disk.capacity(),
+            None => memory::LIMIT as u64,
+        }
+    }
+
+    /// Whether its folder is on another machine, which may take long to answer.
+    pub fn is_remote(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.is_remote())
     }
 
     /// Whether there is a folder on a disk to keep files in.

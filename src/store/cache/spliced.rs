@@ -1,0 +1,187 @@
+//! A finished file with the same bytes put in at many places: an index, whose paths all begin with
+//! the mount point. It is kept without them, so that every mount point shares one file.
+
+use std::io;
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use super::{Body, ReadNow};
+
+/// Bytes that are read at a time while places are looked for.
+const CHUNK: usize = 1 << 20;
+
+/// Where something is put in: offsets in the file as it is kept, ascending.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Places(Box<[u64]>);
+
+impl Places {
+    /// The places directly behind every `marker` in `body`. Reads all of it.
+    pub fn behind(marker: &[u8], body: &Body) -> io::Result<Self> {
+        let finder = memmem::Finder::new(marker);
+        let overlap = marker.len().saturating_sub(1);
+        let mut places = Vec::new();
+        let (mut chunk, mut offset) = (Vec::new(), 0u64);
+        while offset < body.size() {
+            body.read_at(offset, CHUNK + overlap, &mut chunk)?;
+            let found = finder.find_iter(&chunk).filter(|at| *at < CHUNK);
+            places.extend(found.map(|at| offset + (at + marker.len()) as u64));
+            offset += CHUNK as u64;
+        }
+        Ok(Self(places.into()))
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+/// A file and what is put in.
+#[derive(Debug)]
+pub struct Spliced {
+    kept: Body,
+    places: Arc<Places>,
+    /// What is put in at every place.
+    insert: Arc<[u8]>,
+}
+
+impl Spliced {
+    pub fn new(kept: Body, places: Arc<Places>, insert: Arc<[u8]>) -> Self {
+        Self {
+            kept,
+            places,
+            insert,
+        }
+    }
+
+    pub(super) fn kept(&self) -> &Body {
+        &self.kept
+    }
+
+    /// With what is put in, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.kept.size() + self.places.count() * self.insert_len()
+    }
+
+    fn insert_len(&self) -> u64 {
+        self.insert.len() as u64
+    }
+
+    /// Reads up to `size` bytes at `offset` into `buffer`, the kept bytes by `read`.
+    pub(super) fn read(
+        &self,
+        offset: u64,
+        size: usize,
+        buffer: &mut Vec<u8>,
+        read: impl FnOnce(&Body, u64, usize, &mut Vec<u8>) -> io::Result<ReadNow>,
+    ) -> io::Result<ReadNow> {
+        buffer.clear();
+        let offset = offset.min(self.size());
+        let end = offset.saturating_add(size as u64).min(self.size());
+        let (start, stop) = (self.kept_offset(offset), self.kept_offset(end));
+        let mut kept = Vec::new();
+        let length = usize::try_from(stop - start).unwrap_or(usize::MAX);
+        if read(&self.kept, start, length, &mut kept)? == ReadNow::WouldWait {
+            return Ok(ReadNow::WouldWait);
+        }
+        let mut at = offset;
+        while at < end {
+            let before = self.places_before(at);
+            let inserted_at =
+                |place: usize| self.places.0[place] + place as u64 * self.insert_len();
+            // Either within what was put in last, or between that and the next place.
+            let inside = (before > 0).then(|| at - inserted_at(before - 1));
+            let piece = match inside {
+                Some(inside) if inside < self.insert_len() => {
+                    let from = inside as usize;
+                    let length = (self.insert_len() - inside).min(end - at) as usize;
+                    &self.insert[from..from + length]
+                }
+                _ => {
+                    let next = match self.places.0.len() == before {
+                        true => end,
+                        false => inserted_at(before).min(end),
+                    };
+                    let from = (self.kept_offset(at) - start) as usize;
+                    let length = (next - at) as usize;
+                    kept.get(from..from + length)
+                        .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?
+                }
+            };
+            buffer.extend_from_slice(piece);
+            at += piece.len() as u64;
+        }
+        Ok(ReadNow::Done)
+    }
+
+    /// How many insertions begin at or before `offset`.
+    fn places_before(&self, offset: u64) -> usize {
+        let (mut low, mut high) = (0, self.places.0.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.places.0[middle] + middle as u64 * self.insert_len() <= offset {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low
+    }
+
+    /// The offset of the first kept byte at or behind `offset`.
+    fn kept_offset(&self, offset: u64) -> u64 {
+        let before = self.places_before(offset);
+        let Some(last) = before.checked_sub(1) else {
+            return offset;
+        };
+        let begins = self.places.0[last] + last as u64 * self.insert_len();
+        let inside = (offset - begins).min(self.insert_len());
+        offset - last as u64 * self.insert_len() - inside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spliced(kept: &[u8], insert: &[u8]) -> (Body, Vec<u8>) {
+        let body = Body::Memory(kept.into());
+        let places = Places::behind(b"<>", &body).unwrap();
+        let text = String::from_utf8(kept.to_vec()).unwrap();
+        let insert_text = String::from_utf8(insert.to_vec()).unwrap();
+        let expected = text.replace("<>", &format!("<>{insert_text}"));
+        let spliced = Spliced::new(body, Arc::new(places), insert.into());
+        (Body::Spliced(Arc::new(spliced)), expected.into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn every_piece_is_that_of_the_whole(
+            kept in "([a-c]{0,5}(<>)?){0,12}",
+            insert in "[x-z]{0,7}",
+            pieces in proptest::collection::vec((0u64..120, 0usize..40), 1..20),
+        ) {
+            let (body, expected) = spliced(kept.as_bytes(), insert.as_bytes());
+            prop_assert_eq!(body.size(), expected.len() as u64);
+            for (offset, size) in pieces {
+                let mut buffer = Vec::new();
+                body.read_at(offset, size, &mut buffer).unwrap();
+                let start = (offset as usize).min(expected.len());
+                let end = (start + size).min(expected.len());
+                prop_assert_eq!(&buffer, &expected[start..end], "{} {}", offset, size);
+            }
+        }
+    }
+
+    #[test]
+    fn markers_across_chunks_are_found_once() {
+        let mut kept = vec![b'.'; CHUNK - 1];
+        kept.extend(b"<>rest<>");
+        kept.resize(3 * CHUNK, b'.');
+        kept.extend(b"<>");
+        let (body, expected) = spliced(&kept, b"/mnt");
+        let mut buffer = Vec::new();
+        body.read_at(0, expected.len(), &mut buffer).unwrap();
+        assert!(buffer == expected);
+    }
+}

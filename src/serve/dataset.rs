@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::budget::ByteBudget;
 use super::index::{self, Prefix};
@@ -47,11 +48,17 @@ pub struct ServedDataset {
     pub(super) locating: IoPool<Item>,
     pub(super) fetching: IoPool<Item>,
     pub(super) budget: Arc<ByteBudget>,
+    /// When it was last said that the root does not answer.
+    complained: Mutex<Option<Instant>>,
     /// Images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
     pub(super) rendered: Counter,
 }
+
+/// A root that has not answered for so long is said to be silent, and how often that is said.
+const SILENT: Duration = Duration::from_secs(10);
+const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// Where things are that all datasets share.
 #[derive(Clone, Copy)]
@@ -93,6 +100,7 @@ impl ServedDataset {
                 format!("read {name}"),
                 workers.saturating_mul(FETCHING).min(LOCATING),
             ),
+            complained: Mutex::new(None),
             budget: Arc::new(ByteBudget::new(workers as u64 * FETCHED_BYTES)),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
@@ -202,6 +210,28 @@ impl ServedDataset {
     pub(super) fn load(&self) -> (usize, usize) {
         let (locating, fetching) = (self.locating.load(), self.fetching.load());
         (locating.0 + fetching.0, locating.1 + fetching.1)
+    }
+
+    /// For how long the slowest thread has been waiting for the root.
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.locating.longest().max(self.fetching.longest())
+    }
+
+    /// Says in the log that the root does not answer, once a minute while a reader waits for it.
+    pub(super) fn complain_if_silent(&self) {
+        let wait = self.longest_wait();
+        if wait < SILENT {
+            return;
+        }
+        let mut complained = held(&self.complained);
+        if complained.is_none_or(|time| time.elapsed() > COMPLAINT) {
+            *complained = Some(Instant::now());
+            let (root, seconds) = (self.tree.root.display(), wait.as_secs());
+            tracing::warn!(
+                dataset = self.name(),
+                "{root} has not answered for {seconds} s; its readers wait, others do not"
+            );
+        }
     }
 
     pub(super) fn entry(&self, number: u32) -> Option<Entry<'_>> {

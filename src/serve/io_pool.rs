@@ -4,7 +4,9 @@
 //! readers of what is on it. Threads are started as they are needed, up to a limit, and end when
 //! there has been nothing to do for a while; the first one stays.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +30,9 @@ struct Shared<T> {
     name: String,
     queue: Queue<T>,
     run: OnceLock<Run<T>>,
+    /// When what is being done now was begun.
+    begun: Mutex<BTreeSet<(Instant, u64)>>,
+    numbers: AtomicU64,
     threads: Mutex<usize>,
     ended: Condvar,
 }
@@ -40,6 +45,8 @@ impl<T: Send + 'static> IoPool<T> {
                 name: name.into(),
                 queue: Queue::new(),
                 run: OnceLock::new(),
+                begun: Mutex::default(),
+                numbers: AtomicU64::new(0),
                 threads: Mutex::new(0),
                 ended: Condvar::new(),
             }),
@@ -86,7 +93,13 @@ impl<T: Send + 'static> IoPool<T> {
             .spawn(move || {
                 if let Some(run) = shared.run.get() {
                     while let Some((item, priority)) = shared.queue.next(idle) {
+                        let begun = (
+                            Instant::now(),
+                            shared.numbers.fetch_add(1, Ordering::Relaxed),
+                        );
+                        held(&shared.begun).insert(begun);
                         run(item, priority);
+                        held(&shared.begun).remove(&begun);
                         shared.queue.done();
                     }
                 }
@@ -106,6 +119,14 @@ impl<T: Send + 'static> IoPool<T> {
     /// Items that wait, and threads that are at work.
     pub(super) fn load(&self) -> (usize, usize) {
         self.shared.queue.load()
+    }
+
+    /// For how long the slowest thread has been at its item.
+    pub(super) fn longest(&self) -> Duration {
+        let begun = held(&self.shared.begun);
+        begun
+            .first()
+            .map_or(Duration::ZERO, |(begun, _)| begun.elapsed())
     }
 
     /// Lets every thread end once it has done its item.
@@ -180,7 +201,9 @@ mod tests {
         }
         pool.close();
         assert!(!pool.wait_until(Instant::now() + Duration::from_millis(20)));
+        assert!(pool.longest() >= Duration::from_millis(20));
         drop(release);
         assert!(pool.wait_until(Instant::now() + Duration::from_secs(60)));
+        assert_eq!(pool.longest(), Duration::ZERO);
     }
 }

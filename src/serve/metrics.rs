@@ -96,6 +96,18 @@ impl Status {
             "Images that failed when they were last asked for.",
         );
         page.datasets(self, head, |dataset| size(dataset.failing));
+        let head = (
+            "root_waiting",
+            GAUGE,
+            "Files that wait for the dataset's root.",
+        );
+        page.datasets(self, head, |dataset| size(dataset.waiting));
+        let head = (
+            "root_waiting_seconds",
+            GAUGE,
+            "How long the slowest of them has been waiting.",
+        );
+        page.datasets(self, head, |dataset| number(dataset.waiting_seconds));
         let help = "Opened files whose bytes were there.";
         page.one("hits_total", COUNTER, help, number(self.hits));
         let help = "Opened files that had to be made first.";

@@ -193,6 +193,7 @@ impl Server {
                 .measure(|| is_settled = self.locate_without_waiting(item));
         }
         if !is_settled {
+            dataset.complain_if_silent();
             dataset.locating.push(item, Priority::Demand);
         }
     }

@@ -89,6 +89,11 @@ impl Server {
                 known: dataset.known_count(),
                 rendered: dataset.rendered.get(),
                 failing: self.failing.count(number(at)),
+                waiting: {
+                    let (waiting, busy) = dataset.load();
+                    waiting + busy
+                },
+                waiting_seconds: dataset.longest_wait().as_secs(),
             })
             .collect()
     }

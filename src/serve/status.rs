@@ -52,6 +52,12 @@ pub struct DatasetStatus {
     pub rendered: u64,
     /// Images that could not be had when they were last asked for.
     pub failing: usize,
+    /// Files that wait for the dataset's root, those that are being looked for or read included.
+    #[serde(default)]
+    pub waiting: usize,
+    /// For how many seconds the slowest of them has been waiting for the root to answer.
+    #[serde(default)]
+    pub waiting_seconds: u64,
 }
 
 /// How long something took.

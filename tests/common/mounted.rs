@@ -48,6 +48,12 @@ impl Mounted {
     pub fn new(bench: &Bench, options: &[&str]) -> Self {
         let root = bench.path("mnt");
         fs::create_dir_all(&root).unwrap_or(());
+        Self::on(bench, &root, options)
+    }
+
+    /// Mounts the bench's `config.yml` on a folder that is there.
+    pub fn on(bench: &Bench, root: &Path, options: &[&str]) -> Self {
+        let root = root.to_owned();
         let mountpoint = root.to_str().unwrap();
         let mut arguments = vec!["mount", "-c", "config.yml", mountpoint, "--foreground"];
         arguments.extend(options);

@@ -88,15 +88,23 @@ impl Drop for FaultyDisk {
     }
 }
 
-/// A process that outlives this one, if it is killed, for long enough to take the mount away.
+/// Takes the mount away when this process is killed. A thread of it may then wait for an answer that
+/// only this process could give, so that it does not even end: its pending SIGKILL tells.
+const WATCH: &str = r#"
+while kill -0 "$1" && ! grep -Eqs '^(S[ih][gd]Pnd:.*[13579bdf]..|State:.*Z.*)$' /proc/"$1"/task/*/status
+do sleep 0.5; done
+umount -f -l "$2" || fusermount3 -uz "$2"
+"#;
+
 fn watch(root: &Path) -> Child {
-    let script = "read _; umount -l \"$0\" 2>/dev/null || fusermount3 -uz \"$0\" 2>/dev/null";
     Command::new("sh")
-        .args(["-c", script])
+        .args(["-c", WATCH, "sh"])
+        .arg(std::process::id().to_string())
         .arg(root)
-        .stdin(Stdio::piped())
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // A Ctrl+C is for the test only.
         .process_group(0)
         .spawn()
         .unwrap()

@@ -1,9 +1,8 @@
 //! Work for threads: what is asked for goes before what may be asked for next.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
 
-use crate::sync::held;
+use crate::sync::{Condvar, Mutex, held};
 
 /// What is done first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test check check-rust check-python bench bench-mount bench-training pictures setup test-setup
+.PHONY: demo test model-check check check-rust check-python bench bench-mount bench-training pictures setup test-setup
 
 # Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
 demo: setup
@@ -32,7 +32,12 @@ test: test-setup
 		echo "not root: the test of a full disk is left out"; export MACHEX_SKIP_MOUNT=1; \
 	fi; \
 	cargo test --locked
+	$(MAKE) model-check
 	sh scripts/test-python.sh
+
+# The orders in which threads can meet, where they share something. See src/sync.rs.
+model-check: test-setup
+	cargo test --locked --lib --features model-check model
 
 # What a change must pass before it lands, besides the tests.
 check: check-rust check-python

@@ -13,7 +13,10 @@ use serde_json::Value;
 /// A config over a copy of the golden MIMIC, whose reports can be changed.
 fn mimic() -> Bench {
     let bench = Bench::new();
-    copy_tree(&golden().join("raw/mimic-cxr-jpg-2.0.0"), &bench.path("raw"));
+    copy_tree(
+        &golden().join("raw/mimic-cxr-jpg-2.0.0"),
+        &bench.path("raw"),
+    );
     bench.write_config("FRONTAL_ONLY: false\nMIMIC_ROOT: raw");
     bench
 }

@@ -1,11 +1,10 @@
 //! Single flight: however many ask for a file, it is made once, and all of them get it.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use super::{Fault, Item, Known};
 use crate::store::cache::Body;
-use crate::sync::held;
+use crate::sync::{Mutex, held};
 
 /// What becomes of a file: what is known of it, and its bytes where these were asked for.
 pub(super) type Outcome = Result<(Known, Option<Body>), Fault>;
@@ -111,7 +110,7 @@ impl Flights {
 
     /// How many files are being made.
     #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         held(&self.flights).len()
     }
 }

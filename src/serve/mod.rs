@@ -27,6 +27,8 @@ mod item;
 mod known;
 mod make;
 mod metrics;
+#[cfg(all(test, feature = "model-check"))]
+mod model;
 mod pace;
 mod queue;
 mod readahead;

@@ -1,10 +1,10 @@
 //! Work for threads: what a reader waits for goes before what may be asked for next.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::sync::held;
+use crate::sync::{Condvar, Mutex, MutexGuard, held};
 
 /// What is done first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

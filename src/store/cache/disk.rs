@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -18,7 +18,7 @@ use super::pin::Pin;
 use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
 use crate::store::{ContentKey, Temporary, free_space, is_remote};
-use crate::sync::held;
+use crate::sync::{Mutex, held};
 
 /// Finished files in a private folder, least recently used evicted.
 pub(super) struct DiskCache {

@@ -14,6 +14,8 @@ mod error;
 mod fingerprint;
 mod folder;
 mod memory;
+#[cfg(all(test, feature = "model-check"))]
+mod model;
 mod order;
 mod pin;
 mod recent;

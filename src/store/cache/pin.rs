@@ -1,10 +1,10 @@
 //! Open files are not evicted.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::order::Order;
 use crate::store::ContentKey;
-use crate::sync::held;
+use crate::sync::{Mutex, held};
 
 /// Keeps a file from being evicted.
 #[derive(Debug)]

@@ -1,0 +1,251 @@
+//! Model checking of single flight and of the queues: shuttle runs each test under many orders in which
+//! its threads can meet, and finds threads that wait for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shuttle::thread;
+
+use super::flights::{Flights, Outcome, Waiter, Want};
+use super::queue::{Priority, Queue};
+use super::{Item, Known, Place};
+use crate::store::cache::Body;
+use crate::sync::{Condvar, Mutex, held};
+
+/// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
+/// the worst moments are enough to fail.
+const SCHEDULES: usize = 3000;
+const CHANGES_OF_THREAD: usize = 3;
+
+fn check(model: impl Fn() + Send + Sync + Copy + 'static) {
+    shuttle::check_random(model, SCHEDULES);
+    shuttle::check_pct(model, SCHEDULES, CHANGES_OF_THREAD);
+}
+
+fn known() -> Known {
+    Known {
+        key: "ab".parse().unwrap(),
+        size: 1,
+        modified: (0, 0),
+        place: Place::Tree,
+        sum: None,
+        revision: 0,
+        is_fresh: false,
+    }
+}
+
+/// What a reader waits for.
+#[derive(Default)]
+struct Answer {
+    times: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Answer {
+    fn give(&self) {
+        *held(&self.times) += 1;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut times = held(&self.times);
+        while *times == 0 {
+            times = self.changed.wait(times).unwrap();
+        }
+    }
+}
+
+/// Flights and the queue of those who make, as a server has them.
+#[derive(Clone)]
+struct Model {
+    flights: Arc<Flights>,
+    queue: Arc<Queue<Item>>,
+    made: Arc<AtomicUsize>,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            flights: Arc::default(),
+            queue: Arc::new(Queue::new()),
+            made: Arc::default(),
+        }
+    }
+
+    fn work(&self) {
+        while let Some((item, _)) = self.queue.next(None) {
+            let outcome: Outcome = match self.flights.want(item) {
+                Want::Size => Ok((known(), None)),
+                Want::Body => Ok((known(), Some(Body::Memory(vec![1].into())))),
+            };
+            self.made.fetch_add(1, Ordering::Relaxed);
+            if !self.flights.land(item, &outcome) {
+                self.queue.push(item, Priority::Demand);
+            }
+            self.queue.done();
+        }
+    }
+
+    /// Asks for a file, and waits until it is told.
+    fn read(&self, item: Item, want: Want) {
+        let answer = Arc::new(Answer::default());
+        let told = Arc::clone(&answer);
+        let waiter = match want {
+            Want::Size => Waiter::Size(Box::new(move |result| {
+                assert!(result.is_ok());
+                told.give();
+            })),
+            Want::Body => Waiter::Body(Box::new(move |result| {
+                assert_eq!(result.unwrap().1.size(), 1);
+                told.give();
+            })),
+        };
+        match self.flights.join(item, waiter) {
+            true => drop(self.queue.push(item, Priority::Demand)),
+            false => self.queue.promote(|waiting| *waiting == item),
+        }
+        answer.wait();
+        // Told once, and never again: who told is a closure that can be called once only.
+        assert_eq!(*held(&answer.times), 1);
+    }
+
+    fn read_ahead(&self, item: Item) {
+        if self.flights.begin(item, Want::Size) {
+            self.queue.push(item, Priority::Ahead);
+        }
+    }
+
+    /// Runs these threads beside workers, and sees that all of them end and nothing is left.
+    fn run(&self, workers: usize, readers: Vec<Box<dyn FnOnce(Model) + Send>>) {
+        let spawn = |work: Box<dyn FnOnce(Model) + Send>| {
+            let model = self.clone();
+            thread::spawn(move || work(model))
+        };
+        let workers: Vec<_> = (0..workers)
+            .map(|_| spawn(Box::new(|model| model.work())))
+            .collect();
+        let readers: Vec<_> = readers.into_iter().map(spawn).collect();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        // What was only read ahead is made as well.
+        while self.flights.len() > 0 {
+            thread::yield_now();
+        }
+        self.queue.close();
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        assert_eq!(self.queue.load(), (0, 0));
+    }
+}
+
+#[test]
+fn everybody_who_joins_a_flight_is_told() {
+    check(|| {
+        let item = Item::image(0, 7);
+        let reader = |want| -> Box<dyn FnOnce(Model) + Send> {
+            Box::new(move |model: Model| model.read(item, want))
+        };
+        let model = Model::new();
+        model.run(
+            2,
+            vec![
+                reader(Want::Size),
+                reader(Want::Body),
+                reader(Want::Body),
+                Box::new(move |model| model.read_ahead(item)),
+            ],
+        );
+        let made = model.made.load(Ordering::Relaxed);
+        assert!((1..=5).contains(&made), "made {made} times for four");
+    });
+}
+
+#[test]
+fn readers_of_several_files_do_not_wait_for_each_other() {
+    check(|| {
+        let reader = |number, want| -> Box<dyn FnOnce(Model) + Send> {
+            Box::new(move |model: Model| {
+                model.read(Item::image(0, number), want);
+                model.read_ahead(Item::image(0, number + 1));
+                model.read(Item::index(0), Want::Size);
+            })
+        };
+        Model::new().run(2, vec![reader(1, Want::Body), reader(2, Want::Size)]);
+    });
+}
+
+#[test]
+fn no_item_of_a_queue_is_lost_or_taken_twice() {
+    check(|| {
+        let queue = Arc::new(Queue::new());
+        let taken = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let takers: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, taken) = (Arc::clone(&queue), Arc::clone(&taken));
+                thread::spawn(move || {
+                    while let Some((item, _)) = queue.next(None) {
+                        held(&taken.0).push(item);
+                        taken.1.notify_all();
+                        queue.done();
+                    }
+                })
+            })
+            .collect();
+        let givers: Vec<_> = [Priority::Demand, Priority::Ahead]
+            .into_iter()
+            .zip([0, 10])
+            .map(|(priority, first)| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || {
+                    queue.push(first, priority);
+                    queue.push(first + 1, priority);
+                    queue.promote(|waiting| *waiting == 10);
+                })
+            })
+            .collect();
+        // Before the queue is closed: an item that nobody is woken for would wait for ever.
+        let mut all = held(&taken.0);
+        while all.len() < 4 {
+            all = taken.1.wait(all).unwrap();
+        }
+        all.sort_unstable();
+        assert_eq!(*all, [0, 1, 10, 11]);
+        drop(all);
+        queue.close();
+        for thread in takers.into_iter().chain(givers) {
+            thread.join().unwrap();
+        }
+        assert_eq!(queue.load(), (0, 0));
+    });
+}
+
+#[test]
+fn every_thread_ends_when_a_queue_is_closed() {
+    check(|| {
+        let queue = Arc::new(Queue::new());
+        let takers: Vec<_> = (0..3)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || {
+                    while queue.next(None).is_some() {
+                        queue.done();
+                    }
+                })
+            })
+            .collect();
+        let giver = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                queue.push(1, Priority::Ahead);
+                queue.push(2, Priority::Demand);
+            })
+        };
+        queue.close();
+        for thread in takers.into_iter().chain([giver]) {
+            thread.join().unwrap();
+        }
+        assert_eq!((queue.next(None), queue.load().1), (None, 0));
+    });
+}

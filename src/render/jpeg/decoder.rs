@@ -264,3 +264,186 @@ fn fault(handle: &mut Handle, status: c_int) -> Option<String> {
     let is_warning = WARNINGS.iter().any(|warning| message.starts_with(warning));
     (!is_warning).then_some(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gray(width: usize, height: usize, change: fn(&mut turbojpeg::Compressor)) -> Vec<u8> {
+        let pixels: Vec<u8> = (0..width * height).map(|at| (at % 251) as u8).collect();
+        let mut compressor = turbojpeg::Compressor::new().unwrap();
+        compressor.set_subsamp(turbojpeg::Subsamp::Gray).unwrap();
+        change(&mut compressor);
+        let image = turbojpeg::Image {
+            pixels: pixels.as_slice(),
+            width,
+            pitch: width,
+            height,
+            format: turbojpeg::PixelFormat::GRAY,
+        };
+        compressor.compress_to_vec(image).unwrap()
+    }
+
+    fn lossless(compressor: &mut turbojpeg::Compressor) {
+        compressor.set_lossless(true).unwrap();
+    }
+
+    /// A gray JPEG of 12 or 16 bits.
+    fn deep(bits: u8, width: usize, height: usize) -> Vec<u8> {
+        let highest = (1u32 << bits) - 1;
+        let samples: Vec<u16> = (0..width * height)
+            .map(|at| (at as u32 * 37 % highest) as u16)
+            .collect();
+        let mut handle = Handle::new(raw::TJINIT_TJINIT_COMPRESS).unwrap();
+        let gray = raw::TJSAMP_TJSAMP_GRAY as c_int;
+        handle.set(raw::TJPARAM_TJPARAM_SUBSAMP, gray).unwrap();
+        handle.set(raw::TJPARAM_TJPARAM_QUALITY, 90).unwrap();
+        let is_lossless = c_int::from(bits == 16);
+        handle
+            .set(raw::TJPARAM_TJPARAM_LOSSLESS, is_lossless)
+            .unwrap();
+        let (mut start, mut len) = (std::ptr::null_mut(), 0);
+        let (width, height) = (width as c_int, height as c_int);
+        let (source, format) = (samples.as_ptr(), Pixels::Gray.format());
+        let handle = handle.as_ptr();
+        // SAFETY: the samples are as many as width and height say; TurboJPEG allocates the output,
+        // which is copied and freed.
+        unsafe {
+            let (start, len) = (&mut start, &mut len);
+            let status = match bits {
+                16 => raw::tj3Compress16(handle, source, width, 0, height, format, start, len),
+                _ => {
+                    raw::tj3Compress12(handle, source.cast(), width, 0, height, format, start, len)
+                }
+            };
+            assert_eq!(status, 0);
+            let jpeg = std::slice::from_raw_parts(*start, *len as usize).to_vec();
+            raw::tj3Free((*start).cast());
+            jpeg
+        }
+    }
+
+    #[test]
+    fn the_output_is_grown_to_the_image_or_to_the_cut() {
+        let jpeg = gray(100, 60, |_| {});
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        let mut whole = vec![7; 3];
+        decoder.decode8(Pixels::Gray, None, &mut whole).unwrap();
+        assert_eq!(whole.len(), 100 * 60);
+
+        let cut = Crop {
+            left: 16,
+            top: 9,
+            width: 50,
+            height: 20,
+        };
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        assert!(decoder.crop(cut));
+        let mut part = Vec::new();
+        decoder.decode8(Pixels::Gray, None, &mut part).unwrap();
+        assert_eq!(part.len(), 50 * 20);
+        assert_eq!(part[..50], whole[9 * 100 + 16..][..50]);
+        // Three channels of the same cut take three times the room.
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        assert!(decoder.crop(cut));
+        let mut rgb = Vec::new();
+        decoder.decode8(Pixels::Rgb, None, &mut rgb).unwrap();
+        assert_eq!(rgb.len(), 3 * 50 * 20);
+    }
+
+    #[test]
+    fn a_cut_outside_the_image_or_of_nothing_is_refused_and_changes_nothing() {
+        let jpeg = gray(100, 60, |_| {});
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        let whole = decoder.part();
+        for (left, top, width, height) in [
+            (0, 0, 101, 1),
+            (8, 0, 93, 1),
+            (0, 60, 8, 1),
+            (0, 0, 0, 5),
+            (0, 0, 5, 0),
+            (3, 0, 8, 8),
+            (8, 0, usize::MAX, 1),
+            (1 << 40, 0, 8, 8),
+            (8, 0, (1 << 31) - 8, 1 << 31),
+        ] {
+            let crop = Crop {
+                left,
+                top,
+                width,
+                height,
+            };
+            assert!(!decoder.crop(crop), "{crop:?}");
+            assert_eq!(decoder.part(), whole);
+        }
+        let mut out = Vec::new();
+        decoder.decode8(Pixels::Gray, None, &mut out).unwrap();
+        assert_eq!(out.len(), 100 * 60);
+    }
+
+    #[test]
+    fn a_lossless_jpeg_is_never_cut_and_decoded_whole() {
+        let jpeg = gray(100, 60, lossless);
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        let cut = Crop {
+            left: 0,
+            top: 0,
+            width: 8,
+            height: 8,
+        };
+        assert!(!decoder.crop(cut));
+        let mut out = Vec::new();
+        decoder.decode8(Pixels::Gray, None, &mut out).unwrap();
+        let expected: Vec<u8> = (0..100 * 60).map(|at| (at % 251) as u8).collect();
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn samples_of_another_depth_are_refused() {
+        for (bits, jpeg) in [
+            (8, gray(64, 40, |_| {})),
+            (12, deep(12, 64, 40)),
+            (16, deep(16, 64, 40)),
+        ] {
+            let mut decoder = Decoder::open(&jpeg).unwrap();
+            assert_eq!(decoder.header().precision, bits);
+            let (mut bytes, mut words) = (Vec::new(), Vec::new());
+            let bytes = decoder
+                .decode8(Pixels::Gray, None, &mut bytes)
+                .map(|_| bytes.len());
+            let words = decoder
+                .decode16(Pixels::Gray, &mut words)
+                .map(|()| words.len());
+            assert_eq!(bytes.ok(), (bits == 8).then_some(64 * 40));
+            assert_eq!(words.ok(), (bits != 8).then_some(64 * 40));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_12_bit_image_is_as_large_as_the_part() {
+        let jpeg = deep(12, 64, 40);
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        assert!(decoder.crop(Crop {
+            left: 8,
+            top: 3,
+            width: 20,
+            height: 10,
+        }));
+        let mut out = Vec::new();
+        decoder.decode16(Pixels::Gray, &mut out).unwrap();
+        assert_eq!(out.len(), 20 * 10);
+    }
+
+    #[test]
+    fn fill_stands_where_nothing_is_decoded() {
+        // Without its quantization table (the segment is a comment now), nothing can be decoded.
+        let mut jpeg = gray(64, 64, |_| {});
+        let table = jpeg.windows(2).position(|bytes| bytes == [0xff, 0xdb]);
+        jpeg[table.unwrap() + 1] = 0xfe;
+        let mut decoder = Decoder::open(&jpeg).unwrap();
+        let mut out = vec![1; 64 * 64];
+        let decoded = decoder.decode8(Pixels::Gray, Some(99), &mut out).unwrap();
+        assert_eq!(decoded, Decoded::Partly);
+        assert_eq!(out, [99; 64 * 64]);
+    }
+}

@@ -4,36 +4,21 @@
 //! DCT, no restart markers: all defaults of libjpeg, which both Pillow and TurboJPEG leave alone.
 //! A gray image has constant chroma of 128, which is what libjpeg makes of R = G = B.
 
-use std::ffi::c_int;
-
-use turbojpeg::raw as tj;
-
-use super::jpeg::raw::Handle;
-use super::source::Channels;
+use super::jpeg::compressor::Compressor;
+use super::source::{Channels, reserve};
 use super::{RenderError, RenderParams};
 
 /// Encodes images of one size and quality.
 pub(super) struct Encoder {
-    handle: Handle,
-    size: usize,
-    /// One plane of 128, for both chroma components of gray images.
-    chroma: Vec<u8>,
-    /// Room for the largest JPEG, used over and over.
-    buffer: Vec<u8>,
+    compressor: Compressor,
+    size: u32,
 }
 
 impl Encoder {
     pub(super) fn new(params: RenderParams) -> Result<Self, RenderError> {
-        let mut handle = Handle::encoder()?;
-        handle.set(tj::TJPARAM_TJPARAM_QUALITY, c_int::from(params.quality))?;
-        handle.set(tj::TJPARAM_TJPARAM_SUBSAMP, tj::TJSAMP_TJSAMP_420 as c_int)?;
-        let size = params.size as usize;
-        let most = Handle::most_encoded(params.size as c_int);
         Ok(Self {
-            handle,
-            size,
-            chroma: vec![128; size.div_ceil(2) * size.div_ceil(2)],
-            buffer: vec![0; most],
+            compressor: Compressor::new(params.size, params.quality)?,
+            size: params.size,
         })
     }
 
@@ -43,24 +28,21 @@ impl Encoder {
         pixels: &[u8],
         channels: Channels,
     ) -> Result<Vec<u8>, RenderError> {
-        let Self {
-            handle,
-            size,
-            chroma,
-            buffer,
-        } = self;
         let jpeg = match channels {
-            Channels::Gray if size.is_multiple_of(2) => {
-                handle.encode(pixels, Some(chroma), *size, buffer)
-            }
+            Channels::Gray if self.size.is_multiple_of(2) => self.compressor.gray(pixels)?,
             // TurboJPEG wants planes of even sizes: the rare odd image takes the long way.
             Channels::Gray => {
-                let rgb: Vec<u8> = pixels.iter().flat_map(|sample| [*sample; 3]).collect();
-                handle.encode(&rgb, None, *size, buffer)
+                let mut rgb = Vec::new();
+                reserve(&mut rgb, pixels.len().saturating_mul(3))?;
+                rgb.extend(pixels.iter().flat_map(|sample| [*sample; 3]));
+                self.compressor.rgb(&rgb)?
             }
-            Channels::Rgb => handle.encode(pixels, None, *size, buffer),
+            Channels::Rgb => self.compressor.rgb(pixels)?,
         };
-        jpeg.map(<[u8]>::to_vec).map_err(RenderError::Encode)
+        let mut finished = Vec::new();
+        reserve(&mut finished, jpeg.len())?;
+        finished.extend_from_slice(jpeg);
+        Ok(finished)
     }
 }
 

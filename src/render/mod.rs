@@ -8,6 +8,8 @@
 //! The same bytes and parameters always give the same output; [`Renderer`] only keeps scratch
 //! memory from image to image.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod dicom;
 mod encode;
 mod error;
@@ -24,7 +26,7 @@ pub use error::RenderError;
 
 use encode::Encoder;
 use geometry::Geometry;
-use jpeg::raw::Handle;
+use jpeg::JpegImage;
 use resize::Resizer;
 use source::SourceImage;
 
@@ -100,7 +102,6 @@ pub struct Renderer {
 
 /// What is made once and used for every image.
 struct Workshop {
-    decoder: Handle,
     encoder: Encoder,
     resizer: Resizer,
     scratch: Vec<u8>,
@@ -109,7 +110,6 @@ struct Workshop {
 impl Workshop {
     fn new(params: RenderParams) -> Result<Self, RenderError> {
         Ok(Self {
-            decoder: Handle::decoder()?,
             encoder: Encoder::new(params)?,
             resizer: Resizer::new(),
             scratch: Vec::new(),
@@ -117,13 +117,13 @@ impl Workshop {
     }
 
     fn render(&mut self, source: &[u8], size: usize) -> Result<Vec<u8>, RenderError> {
-        let mut image = open(source, &mut self.decoder)?;
+        let mut image = open(source)?;
         let geometry = Geometry::new(image.width(), image.height(), size)?;
         let channels = image.channels();
-        let mut pass = self.resizer.begin(geometry, channels);
+        let mut pass = self.resizer.begin(geometry, channels)?;
         let window = pass.window();
         image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
-        let jpeg = self.encoder.encode(pass.finish(), channels);
+        let jpeg = self.encoder.encode(pass.finish()?, channels);
         drop(image);
         if self.scratch.capacity() > KEEP_CAPACITY {
             self.scratch = Vec::new();
@@ -147,13 +147,14 @@ impl Renderer {
     /// what fails is this image, not the run.
     pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
         // Out of its place while in use: after an error or a panic its state is not trusted any
-        // more. libjpeg, for one, refuses the next file after one with a broken header.
-        let mut workshop = match self.workshop.take() {
-            Some(workshop) => workshop,
-            None => Workshop::new(self.params)?,
-        };
-        let size = self.params.size as usize;
+        // more.
+        let (kept, params) = (self.workshop.take(), self.params);
+        let size = params.size as usize;
         let (workshop, jpeg) = guarded(move || {
+            let mut workshop = match kept {
+                Some(workshop) => workshop,
+                None => Workshop::new(params)?,
+            };
             let jpeg = workshop.render(source, size);
             Ok((workshop, jpeg))
         })?;
@@ -171,8 +172,7 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
             Format::Png => png::describe(source)?,
             Format::Dicom => dicom::describe(source)?,
             Format::Jpeg => {
-                let mut decoder = Handle::decoder()?;
-                let image = jpeg::JpegImage::open(source, &mut decoder)?;
+                let image = JpegImage::open(source)?;
                 Description {
                     format: "JPEG".to_owned(),
                     width: image.width(),
@@ -209,14 +209,11 @@ impl Format {
     }
 }
 
-fn open<'a>(
-    source: &'a [u8],
-    decoder: &'a mut Handle,
-) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+fn open(source: &[u8]) -> Result<Box<dyn SourceImage + '_>, RenderError> {
     match Format::of(source)? {
         Format::Png => png::open(source),
-        Format::Dicom => dicom::open(source, decoder),
-        Format::Jpeg => Ok(Box::new(jpeg::JpegImage::open(source, decoder)?)),
+        Format::Dicom => dicom::open(source),
+        Format::Jpeg => Ok(Box::new(JpegImage::open(source)?)),
     }
 }
 

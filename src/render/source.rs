@@ -57,16 +57,41 @@ pub(super) fn check_size(width: u64, height: u64) -> Result<(), RenderError> {
     }
 }
 
-/// The first `len` bytes of `scratch`, grown if need be. What is in them is left from before.
-pub(super) fn grow(scratch: &mut Vec<u8>, len: usize) -> Result<&mut [u8], RenderError> {
+/// The first `len` elements of `scratch`, grown if need be. What is in them is left from before.
+pub(super) fn grow<T: Copy + Default>(
+    scratch: &mut Vec<T>,
+    len: usize,
+) -> Result<&mut [T], RenderError> {
     if scratch.len() < len {
         let more = len - scratch.len();
-        scratch
-            .try_reserve_exact(more)
-            .map_err(|_| RenderError::NoMemory { bytes: len })?;
-        scratch.resize(len, 0);
+        reserve(scratch, more)?;
+        scratch.resize(len, T::default());
     }
     Ok(&mut scratch[..len])
+}
+
+/// `len` elements of 0.
+pub(super) fn zeros<T: Copy + Default>(len: usize) -> Result<Vec<T>, RenderError> {
+    let mut zeros = Vec::new();
+    grow(&mut zeros, len)?;
+    Ok(zeros)
+}
+
+/// Makes room for `more` elements. Whatever follows in size from a config or from a source is
+/// reserved first: `Vec` ends the process where there is no memory.
+pub(super) fn reserve<T>(vec: &mut Vec<T>, more: usize) -> Result<(), RenderError> {
+    vec.try_reserve_exact(more)
+        .map_err(|_| no_memory(more.saturating_mul(size_of::<T>())))
+}
+
+/// Looks whether there is memory for so many bytes now, for the sake of libraries that end the
+/// process where there is none. Costs no more than two system calls: the memory is not touched.
+pub(super) fn probe(bytes: usize) -> Result<(), RenderError> {
+    reserve(&mut Vec::<u8>::new(), bytes)
+}
+
+fn no_memory(bytes: usize) -> RenderError {
+    RenderError::NoMemory { bytes }
 }
 
 #[cfg(test)]
@@ -80,5 +105,15 @@ mod tests {
         assert!(check_size(u64::MAX, 2).is_err());
         assert!(check_size(32_768, 16_385).is_err());
         assert!(check_size(0, 7).is_err());
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        let too_much = isize::MAX as usize / 2;
+        let expected = Err(RenderError::NoMemory { bytes: too_much });
+        assert_eq!(zeros::<u8>(too_much).map(drop), expected);
+        assert_eq!(probe(too_much), expected);
+        assert!(zeros::<u16>(usize::MAX).is_err());
+        assert_eq!(zeros::<u16>(3), Ok(vec![0; 3]));
     }
 }

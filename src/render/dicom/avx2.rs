@@ -2,15 +2,18 @@
 
 use std::arch::x86_64::*;
 
+use super::super::avx2::Avx2;
 use super::normalise::Formula;
 
-/// Maps little-endian words (two of `bytes` each), flipped by XOR, to as many bytes. `bytes` must be
-/// twice as long as `out`.
-///
-/// # Safety
-/// The processor must have AVX2.
+/// Maps little-endian words (two of `bytes` each), flipped by XOR, to as many bytes: as many as
+/// `bytes` and `out` have room for.
+pub(super) fn apply(_: Avx2, formula: Formula, flip: u16, bytes: &[u8], out: &mut [u8]) {
+    // SAFETY: the processor has AVX2, the function's only condition.
+    unsafe { apply_avx2(formula, flip, bytes, out) }
+}
+
 #[target_feature(enable = "avx2")]
-pub(super) fn apply(formula: Formula, flip: u16, bytes: &[u8], out: &mut [u8]) {
+fn apply_avx2(formula: Formula, flip: u16, bytes: &[u8], out: &mut [u8]) {
     let (groups, rest) = bytes.as_chunks::<32>();
     let (out_groups, out_rest) = out.as_chunks_mut::<16>();
     let all = |value: u16| _mm256_set1_epi16(value as i16);

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::ops::Range;
 
 use dicom_core::header::Header as _;
@@ -18,6 +18,7 @@ use dicom_parser::dataset::{LazyDataToken, lazy_read};
 use dicom_parser::stateful::decode::StatefulDecode;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
+use super::super::source::reserve;
 use super::super::{MAX_PIXELS, RenderError};
 use super::{malformed, unsupported};
 
@@ -32,6 +33,9 @@ const IMAGE_GROUP: u16 = 0x0028;
 
 /// More than this a deflated file is not inflated to: the largest image of 16 bits, and a header.
 const MAX_INFLATED: u64 = MAX_PIXELS * 2 + (16 << 20);
+
+/// More of an element's value is not kept: texts and numbers that the renderer asks for are short.
+const LONGEST_VALUE: usize = 1024;
 
 /// Where the pixel data are, in the (inflated) file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +111,12 @@ pub(super) fn read(file: &[u8]) -> Result<(Cow<'_, [u8]>, Elements), RenderError
         flate2::read::DeflateDecoder::new(&file[data_start..])
             .take(MAX_INFLATED)
             .read_to_end(&mut inflated)
-            .map_err(|error| malformed(&format!("the data do not inflate: {error}")))?;
+            .map_err(|error| match error.kind() {
+                ErrorKind::OutOfMemory => RenderError::NoMemory {
+                    bytes: inflated.capacity().saturating_mul(2),
+                },
+                _ => malformed(&format!("the data do not inflate: {error}")),
+            })?;
         (Cow::Owned(inflated), 0)
     } else {
         (Cow::Borrowed(file), data_start)
@@ -122,7 +131,7 @@ pub(super) fn read(file: &[u8]) -> Result<(Cow<'_, [u8]>, Elements), RenderError
     let mut swapped = false;
     let pixels = walk.elements(&mut |tag, vr, value, _| {
         if tag.group() == IMAGE_GROUP {
-            values.insert(tag, value.to_vec());
+            values.insert(tag, value[..value.len().min(LONGEST_VALUE)].to_vec());
         }
         swapped = big_endian && vr == VR::OW;
         Next::Go
@@ -212,7 +221,7 @@ impl Walk<'_> {
                 LazyDataToken::LazyItemValue { len, decoder } => {
                     let range = self.range(decoder.position() as usize, len as usize);
                     if let (1, Some(fragments)) = (depth, &mut fragments) {
-                        fragments.push(range);
+                        push(fragments, range)?;
                     }
                     decoder
                         .skip_bytes(len)
@@ -221,7 +230,7 @@ impl Walk<'_> {
                 LazyDataToken::ItemStart { len } => {
                     // An empty item has no value that would follow.
                     if let (1, Some(fragments), 0) = (depth, &mut fragments, len.0) {
-                        fragments.push(0..0);
+                        push(fragments, 0..0)?;
                     }
                 }
                 _ => {}
@@ -238,6 +247,15 @@ impl Walk<'_> {
         let start = start.min(self.bytes.len());
         start..start.saturating_add(len).min(self.bytes.len())
     }
+}
+
+/// Adds a fragment, of which a hostile file has a great many.
+fn push(fragments: &mut Vec<Range<usize>>, range: Range<usize>) -> Result<(), RenderError> {
+    if fragments.len() == fragments.capacity() {
+        reserve(fragments, fragments.len().max(16))?;
+    }
+    fragments.push(range);
+    Ok(())
 }
 
 fn broken(error: lazy_read::Error) -> RenderError {

@@ -4,37 +4,34 @@ use std::borrow::Cow;
 
 use super::super::RenderError;
 use super::super::jpeg::declare_rgb;
+use super::super::jpeg::decoder::Decoder;
 use super::super::jpeg::markers::segments;
-use super::super::jpeg::raw::{Color, Decoded, Handle, Pixels};
+use super::super::jpeg::types::{Color, Decoded, Pixels};
 use super::header::{Coding, Header};
 use super::malformed;
 use super::samples::{Frame, Samples, flip8, flip16};
 
-pub(super) fn frame(
-    header: &Header,
-    stream: &[u8],
-    decoder: &mut Handle,
-) -> Result<Frame<'static>, RenderError> {
-    let mut stream = Cow::Borrowed(stream);
-    let mut jpeg = decoder.header(&stream)?;
+pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
+    let decoder = Decoder::open(stream)?;
+    let jpeg = decoder.header();
     header.expect(jpeg.width, jpeg.height, jpeg.color.components())?;
-    if keeps_components(header, &stream) && jpeg.color != Color::Gray {
-        stream = declare_rgb(&stream).into();
-        jpeg = decoder.header(&stream)?;
+    if keeps_components(header, stream) && jpeg.color != Color::Gray {
+        drop(decoder);
+        return decode(header, Decoder::open(&declare_rgb(stream)?)?);
     }
+    decode(header, decoder)
+}
+
+fn decode(header: &Header, mut decoder: Decoder<'_>) -> Result<Frame<'static>, RenderError> {
+    let jpeg = *decoder.header();
     let pixels = if jpeg.color == Color::Gray {
         Pixels::Gray
     } else {
         Pixels::Rgb
     };
-    let len = header.samples();
-    let no_memory = |_| RenderError::NoMemory { bytes: len * 2 };
     let samples = if jpeg.precision <= 8 {
         let mut values = Vec::new();
-        values.try_reserve_exact(len).map_err(no_memory)?;
-        values.resize(len, 0);
-        let row_len = header.columns * header.channels.count();
-        let decoded = decoder.decode8(&stream, pixels, row_len, header.rows, &mut values)?;
+        let decoded = decoder.decode8(pixels, None, &mut values)?;
         // The reference uses what there is of a lossy image, and refuses half a lossless one.
         if decoded == Decoded::Partly && header.coding == Coding::JpegLossless {
             return Err(malformed("the JPEG data are damaged"));
@@ -46,9 +43,7 @@ pub(super) fn frame(
         }
     } else {
         let mut values = Vec::new();
-        values.try_reserve_exact(len).map_err(no_memory)?;
-        values.resize(len, 0);
-        decoder.decode16(&stream, &jpeg, pixels, &mut values)?;
+        decoder.decode16(pixels, &mut values)?;
         Samples::Words {
             values,
             flip: flip16(header.signed),

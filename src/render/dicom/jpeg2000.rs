@@ -2,6 +2,7 @@
 
 use jpeg2k::{DecodeParameters, Image, ImageComponent};
 
+use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip16};
@@ -13,6 +14,8 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     // OpenJPEG allocates what the code stream says: that is looked at first.
     let (width, height, components) = size(stream)?;
     header.expect(width, height, components)?;
+    // OpenJPEG holds four bytes a sample; what it says where it finds no memory is no clear error.
+    probe(header.samples().saturating_mul(size_of::<i32>()))?;
     let image = Image::from_bytes_with(stream, DecodeParameters::default())
         .map_err(|error| malformed(&error.to_string()))?;
     let mut values = Vec::new();
@@ -21,9 +24,7 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         if component.data().len() != plane {
             return Err(malformed("components of different sizes"));
         }
-        values
-            .try_reserve_exact(plane)
-            .map_err(|_| RenderError::NoMemory { bytes: plane * 2 })?;
+        reserve(&mut values, plane)?;
         push(component, header.signed, &mut values);
     }
     let planar = components > 1;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use charls::CharLS;
 
 use super::super::jpeg::markers::{SOS, segments};
+use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
@@ -15,6 +16,8 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     let info = codec.get_frame_info(stream).map_err(problem)?;
     let components = usize::try_from(info.component_count).unwrap_or(0);
     header.expect(info.width as usize, info.height as usize, components)?;
+    // The codec ends the process where it finds no memory for the pixels, and so do its copies.
+    probe(header.samples().saturating_mul(2))?;
     // A new codec: one that has read the header does not read it again.
     let bytes = CharLS::default().decode(stream).map_err(problem)?;
     let samples = if info.bits_per_sample <= 8 {
@@ -25,13 +28,12 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         }
     } else {
         // CharLS writes words in the machine's own order.
-        let words = bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|pair| u16::from_ne_bytes(*pair));
+        let pairs = bytes.as_chunks::<2>().0;
+        let mut values = Vec::new();
+        reserve(&mut values, pairs.len())?;
+        values.extend(pairs.iter().map(|pair| u16::from_ne_bytes(*pair)));
         Samples::Words {
-            values: words.collect(),
+            values,
             flip: flip16(header.signed),
         }
     };

@@ -18,8 +18,7 @@ mod samples;
 
 use std::borrow::Cow;
 
-use super::jpeg::raw::Handle;
-use super::source::{Channels, SourceImage, Window, check_size};
+use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
 use super::{Description, RenderError, error};
 use dataset::PixelBytes;
 use header::{Coding, Header};
@@ -32,18 +31,14 @@ const FORMAT: &str = "DICOM";
 /// enough that they are still in its second cache when they are resized.
 const ROWS_AT_ONCE: usize = 48;
 
-/// Reads the header of a DICOM file; `decoder` is for JPEG inside it.
-pub(super) fn open<'a>(
-    source: &'a [u8],
-    decoder: &'a mut Handle,
-) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
-    Ok(Box::new(DicomImage::open(source, decoder)?))
+/// Reads the header of a DICOM file.
+pub(super) fn open(source: &[u8]) -> Result<Box<dyn SourceImage + '_>, RenderError> {
+    Ok(Box::new(DicomImage::open(source)?))
 }
 
 /// Size, depth and coding of a DICOM image.
 pub(super) fn describe(source: &[u8]) -> Result<Description, RenderError> {
-    let mut decoder = Handle::decoder()?;
-    let image = DicomImage::open(source, &mut decoder)?;
+    let image = DicomImage::open(source)?;
     Ok(Description {
         format: format!("{FORMAT}, {}", image.header.coding),
         width: image.header.columns,
@@ -57,11 +52,10 @@ struct DicomImage<'a> {
     bytes: Cow<'a, [u8]>,
     pixels: PixelBytes,
     header: Header,
-    decoder: &'a mut Handle,
 }
 
 impl<'a> DicomImage<'a> {
-    fn open(source: &'a [u8], decoder: &'a mut Handle) -> Result<Self, RenderError> {
+    fn open(source: &'a [u8]) -> Result<Self, RenderError> {
         let (bytes, elements) = dataset::read(source)?;
         let header = Header::new(&elements)?;
         check_size(header.columns as u64, header.rows as u64)?;
@@ -72,11 +66,10 @@ impl<'a> DicomImage<'a> {
             bytes,
             pixels,
             header,
-            decoder,
         })
     }
 
-    fn decode(&mut self) -> Result<Frame<'_>, RenderError> {
+    fn decode(&self) -> Result<Frame<'_>, RenderError> {
         let header = &self.header;
         let fragments = match &self.pixels {
             PixelBytes::Native { range, swapped } => {
@@ -95,13 +88,13 @@ impl<'a> DicomImage<'a> {
             parts => {
                 let parts: Vec<&[u8]> =
                     parts.iter().map(|part| &self.bytes[part.clone()]).collect();
-                Cow::Owned(parts.concat())
+                Cow::Owned(joined(&parts)?)
             }
         };
         match header.coding {
             Coding::Native => Err(malformed("uncompressed pixel data in fragments")),
             Coding::Rle => rle::frame(header, &stream),
-            Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream, self.decoder),
+            Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream),
             Coding::JpegLs => jpegls::frame(header, &stream),
             Coding::Jpeg2000 => jpeg2000::frame(header, &stream),
         }
@@ -143,7 +136,7 @@ impl SourceImage for DicomImage<'_> {
         let normaliser = Normaliser::new(&frame.samples, inverted);
         let row_len = window.width * channels;
         if frame.planar {
-            let (mut line, mut plane) = (vec![0; row_len], vec![0; window.width]);
+            let (mut line, mut plane) = (zeros(row_len)?, zeros(window.width)?);
             for row in window.top..window.top + window.height {
                 for channel in 0..channels {
                     let start = (channel * rows + row) * width + window.left;
@@ -162,7 +155,7 @@ impl SourceImage for DicomImage<'_> {
         } else {
             1
         };
-        let mut lines = vec![0; at_once * row_len];
+        let mut lines = zeros(at_once * row_len)?;
         for top in (0..window.height).step_by(at_once) {
             let lines = &mut lines[..at_once.min(window.height - top) * row_len];
             let start = ((window.top + top) * width + window.left) * channels;
@@ -171,6 +164,14 @@ impl SourceImage for DicomImage<'_> {
         }
         Ok(())
     }
+}
+
+/// One after the other.
+fn joined(parts: &[&[u8]]) -> Result<Vec<u8>, RenderError> {
+    let mut all = Vec::new();
+    reserve(&mut all, parts.iter().map(|part| part.len()).sum())?;
+    parts.iter().for_each(|part| all.extend_from_slice(part));
+    Ok(all)
 }
 
 fn malformed(problem: &str) -> RenderError {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::RenderError;
+use super::super::source::reserve;
 use super::header::Header;
 use super::malformed;
 use super::samples::{Frame, Samples, flip8, flip16};
@@ -34,12 +35,12 @@ pub(super) fn frame<'a>(
             if swapped {
                 // With the pad byte of an odd number, which comes before the last sample.
                 let pairs = whole.get(..len.next_multiple_of(2)).unwrap_or(bytes);
-                let mut swapped = swap_pairs(pairs);
+                let mut swapped = swap_pairs(pairs)?;
                 swapped.truncate(len);
                 values = swapped.into();
             }
             if subsampled {
-                values = expand_422(&values).into();
+                values = expand_422(&values)?.into();
             }
             Samples::Bytes {
                 values,
@@ -60,23 +61,26 @@ pub(super) fn frame<'a>(
 }
 
 /// 8-bit samples that were written as 16-bit words in big endian.
-fn swap_pairs(bytes: &[u8]) -> Vec<u8> {
+fn swap_pairs(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     let (pairs, last) = bytes.as_chunks::<2>();
-    let mut swapped: Vec<u8> = pairs
-        .iter()
-        .flat_map(|[first, second]| [*second, *first])
-        .collect();
+    let mut swapped = Vec::new();
+    reserve(&mut swapped, bytes.len())?;
+    swapped.extend(pairs.iter().flat_map(|[first, second]| [*second, *first]));
     swapped.extend(last);
-    swapped
+    Ok(swapped)
 }
 
 /// Gives every pixel chroma of its own.
-fn expand_422(bytes: &[u8]) -> Vec<u8> {
+fn expand_422(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     let (groups, _) = bytes.as_chunks::<4>();
-    groups
-        .iter()
-        .flat_map(|[y1, y2, b, r]| [*y1, *b, *r, *y2, *b, *r])
-        .collect()
+    let mut expanded = Vec::new();
+    reserve(&mut expanded, groups.len() * 6)?;
+    expanded.extend(
+        groups
+            .iter()
+            .flat_map(|[y1, y2, b, r]| [*y1, *b, *r, *y2, *b, *r]),
+    );
+    Ok(expanded)
 }
 
 #[cfg(test)]
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn chroma_is_given_to_both_pixels() {
-        assert_eq!(expand_422(&[1, 2, 3, 4]), [1, 3, 4, 2, 3, 4]);
+        assert_eq!(expand_422(&[1, 2, 3, 4]).unwrap(), [1, 3, 4, 2, 3, 4]);
     }
 
     #[test]
@@ -111,6 +115,6 @@ mod tests {
 
     #[test]
     fn an_odd_byte_keeps_its_place() {
-        assert_eq!(swap_pairs(&[1, 2, 3]), [2, 1, 3]);
+        assert_eq!(swap_pairs(&[1, 2, 3]).unwrap(), [2, 1, 3]);
     }
 }

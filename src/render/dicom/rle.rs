@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::source::reserve;
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
@@ -14,18 +15,24 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     let channels = header.channels.count();
     let bytes_a_sample = usize::from(header.bits_allocated / 8);
     let segments = segments(stream, channels * bytes_a_sample)?;
-    let unpack = |segment: &[u8]| unpack(segment, plane);
     let samples = if bytes_a_sample == 1 {
-        let planes: Result<Vec<_>, _> = segments.into_iter().map(unpack).collect();
+        let mut values = Vec::new();
+        for segment in segments {
+            unpack(segment, plane, &mut values)?;
+        }
         Samples::Bytes {
-            values: Cow::Owned(planes?.concat()),
+            values: Cow::Owned(values),
             flip: flip8(header.signed),
         }
     } else {
         let mut values = Vec::new();
+        let (mut high, mut low) = (Vec::new(), Vec::new());
         for pair in segments.chunks_exact(2) {
             // The more significant byte comes first.
-            let (high, low) = (unpack(pair[0])?, unpack(pair[1])?);
+            (high.clear(), low.clear());
+            unpack(pair[0], plane, &mut high)?;
+            unpack(pair[1], plane, &mut low)?;
+            reserve(&mut values, plane)?;
             values.extend(
                 high.iter()
                     .zip(&low)
@@ -70,13 +77,12 @@ fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
         .collect()
 }
 
-/// Unpacks `len` bytes; more are ignored.
-fn unpack(mut packed: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
-    let mut out = Vec::new();
-    out.try_reserve_exact(len)
-        .map_err(|_| RenderError::NoMemory { bytes: len })?;
+/// Appends `len` unpacked bytes; more are ignored.
+fn unpack(mut packed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), RenderError> {
+    reserve(out, len)?;
+    let end = out.len() + len;
     while let [control, rest @ ..] = packed {
-        let room = len - out.len();
+        let room = end - out.len();
         if room == 0 {
             break;
         }
@@ -96,13 +102,11 @@ fn unpack(mut packed: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
             }
         };
     }
-    if out.len() < len {
-        return Err(malformed(&format!(
-            "a segment has {} of {len} bytes",
-            out.len()
-        )));
+    if out.len() < end {
+        let found = len - (end - out.len());
+        return Err(malformed(&format!("a segment has {found} of {len} bytes")));
     }
-    Ok(out)
+    Ok(())
 }
 
 fn malformed(problem: &str) -> RenderError {
@@ -114,24 +118,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn unpacked(packed: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
+        let mut out = vec![99];
+        unpack(packed, len, &mut out)?;
+        assert_eq!(out.remove(0), 99);
+        Ok(out)
+    }
+
     #[test]
     fn literals_repeats_and_no_ops() {
         assert_eq!(
-            unpack(&[2, 7, 8, 9, 128, 254, 5], 6).unwrap(),
+            unpacked(&[2, 7, 8, 9, 128, 254, 5], 6).unwrap(),
             [7, 8, 9, 5, 5, 5]
         );
         assert_eq!(
-            unpack(&[129, 5], 3).unwrap(),
+            unpacked(&[129, 5], 3).unwrap(),
             [5, 5, 5],
             "more than asked for"
         );
-        assert!(unpack(&[0, 7], 2).is_err());
+        assert!(unpacked(&[0, 7], 2).is_err());
     }
 
     proptest! {
         #[test]
         fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), len in 0usize..300) {
-            let _ = unpack(&bytes, len);
+            let _ = unpacked(&bytes, len);
             let _ = segments(&bytes, 2);
         }
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 #[cfg(target_arch = "x86_64")]
+use super::super::avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
 use super::avx2;
 use super::normalise::Formula;
 
@@ -54,8 +56,8 @@ impl Samples<'_> {
     /// Lowest and highest value, flipped.
     pub(super) fn range(&self) -> (u16, u16) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
+        if Avx2::detect().is_some() {
+            // SAFETY: the processor has AVX2, the function's only condition.
             return unsafe { self.range_avx2() };
         }
         self.range_plain()
@@ -118,11 +120,10 @@ impl Samples<'_> {
             big_endian: false,
             flip,
         } = self
-            && std::arch::is_x86_feature_detected!("avx2")
+            && let Some(proof) = Avx2::detect()
         {
             let bytes = &bytes[2 * start..2 * (start + out.len())];
-            // SAFETY: the processor has AVX2.
-            return unsafe { avx2::apply(formula, *flip, bytes, out) };
+            return avx2::apply(proof, formula, *flip, bytes, out);
         }
         self.compute_plain(start, formula, out);
     }

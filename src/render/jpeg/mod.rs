@@ -6,12 +6,16 @@
 //! blocks of which scans are missing with the help of their neighbours.
 
 mod cmyk;
+pub(super) mod compressor;
+pub(super) mod decoder;
 pub(super) mod markers;
-pub(super) mod raw;
+mod raw;
+pub(super) mod types;
 
 use super::RenderError;
-use super::source::{Channels, SourceImage, Window, check_size, grow};
-use raw::{Color, Crop, Decoded, Handle, Header, Pixels};
+use super::source::{Channels, SourceImage, Window, check_size, reserve};
+use decoder::Decoder;
+use types::{Color, Crop, Decoded, Header, Pixels};
 
 /// Width of a block: what a cut at the left must be a multiple of.
 const BLOCK: usize = 8;
@@ -21,15 +25,14 @@ const NO_INK: u8 = 255;
 
 /// A JPEG whose header has been read.
 pub(super) struct JpegImage<'a> {
-    bytes: &'a [u8],
-    header: Header,
-    handle: &'a mut Handle,
+    decoder: Decoder<'a>,
 }
 
 impl<'a> JpegImage<'a> {
-    /// Reads the header with `handle`, which is kept for the pixels.
-    pub(super) fn open(bytes: &'a [u8], handle: &'a mut Handle) -> Result<Self, RenderError> {
-        let header = handle.header(bytes)?;
+    /// Reads the header.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, RenderError> {
+        let decoder = Decoder::open(bytes)?;
+        let header = decoder.header();
         check_size(header.width as u64, header.height as u64)?;
         if header.precision != 8 {
             let feature = format!("{}-bit samples outside DICOM", header.precision);
@@ -38,29 +41,25 @@ impl<'a> JpegImage<'a> {
                 feature,
             });
         }
-        Ok(Self {
-            bytes,
-            header,
-            handle,
-        })
+        Ok(Self { decoder })
     }
 
     pub(super) fn header(&self) -> &Header {
-        &self.header
+        self.decoder.header()
     }
 }
 
 impl SourceImage for JpegImage<'_> {
     fn width(&self) -> usize {
-        self.header.width
+        self.header().width
     }
 
     fn height(&self) -> usize {
-        self.header.height
+        self.header().height
     }
 
     fn channels(&self) -> Channels {
-        match self.header.color {
+        match self.header().color {
             Color::Gray => Channels::Gray,
             _ => Channels::Rgb,
         }
@@ -72,61 +71,37 @@ impl SourceImage for JpegImage<'_> {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RenderError> {
-        let (pixels, samples) = match self.header.color {
-            Color::Gray => (Pixels::Gray, 1),
-            Color::Rgb | Color::YCbCr => (Pixels::Rgb, 3),
-            Color::Cmyk | Color::Ycck => (Pixels::Cmyk, 4),
+        let pixels = match self.header().color {
+            Color::Gray => Pixels::Gray,
+            Color::Rgb | Color::YCbCr => Pixels::Rgb,
+            Color::Cmyk | Color::Ycck => Pixels::Cmyk,
         };
-        let whole = Crop {
-            left: 0,
-            top: 0,
-            width: self.header.width,
-            height: self.header.height,
-        };
-        let mut part = whole;
-        if pixels == Pixels::Gray && !self.header.progressive {
-            let left = window.left / BLOCK * BLOCK;
-            let width = window.left + window.width - left;
-            part = Crop {
-                left,
-                top: window.top,
-                width,
-                height: window.height,
-            };
-        }
-        let decode = |handle: &mut Handle, part: Crop, scratch: &mut Vec<u8>| {
-            let row_len = part.width * samples;
-            let out = grow(scratch, row_len * part.height)?;
-            handle.decode8(self.bytes, pixels, row_len, part.height, out)
-        };
-        if part == whole || !self.handle.crop(Some(part)) {
-            part = whole;
-            self.handle.crop(None);
-        }
-        let mut decoded = decode(self.handle, part, scratch);
-        if decoded.is_err() && part != whole {
+        let is_cut = pixels == Pixels::Gray
+            && !self.header().progressive
+            && self.decoder.crop(around(window));
+        let mut decoded = self.decoder.decode8(pixels, None, scratch);
+        if decoded.is_err() && is_cut {
             // Gray JPEGs with odd sampling factors have wider blocks, and cannot be cut here.
-            part = whole;
-            self.handle.crop(None);
-            self.handle.header(self.bytes)?;
-            decoded = decode(self.handle, part, scratch);
+            self.decoder = Decoder::open(self.decoder.bytes())?;
+            decoded = self.decoder.decode8(pixels, None, scratch);
         }
-        self.handle.crop(None);
         if decoded? == Decoded::Partly {
             // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
-            part = whole;
-            self.handle.header(self.bytes)?;
+            self.decoder = Decoder::open(self.decoder.bytes())?;
             let start = if pixels == Pixels::Cmyk { NO_INK } else { 0 };
-            grow(scratch, whole.width * samples * whole.height)?.fill(start);
-            decode(self.handle, part, scratch)?;
+            self.decoder.decode8(pixels, Some(start), scratch)?;
         }
 
+        let (part, samples) = (self.decoder.part(), pixels.samples());
         let (row_len, left) = (part.width * samples, (window.left - part.left) * samples);
         let rows = scratch
             .chunks_exact(row_len)
             .skip(window.top - part.top)
             .take(window.height);
         let mut rgb = Vec::new();
+        if pixels == Pixels::Cmyk {
+            reserve(&mut rgb, window.width * Channels::Rgb.count())?;
+        }
         for row in rows {
             let row = &row[left..][..window.width * samples];
             if pixels == Pixels::Cmyk {
@@ -140,17 +115,30 @@ impl SourceImage for JpegImage<'_> {
     }
 }
 
+/// The smallest part around `window` that libjpeg can cut out.
+fn around(window: Window) -> Crop {
+    let left = window.left / BLOCK * BLOCK;
+    Crop {
+        left,
+        top: window.top,
+        width: window.left + window.width - left,
+        height: window.height,
+    }
+}
+
 /// The components of a colour JPEG as they are stored, without conversion to RGB (for DICOM's YBR
 /// photometric interpretations): decodes a copy that declares itself to be RGB, by Adobe's marker
 /// (Supporting the DCT Filters in PostScript Level 2, Adobe 1992, section 18).
-pub(super) fn declare_rgb(jpeg: &[u8]) -> Vec<u8> {
+pub(super) fn declare_rgb(jpeg: &[u8]) -> Result<Vec<u8>, RenderError> {
     const ADOBE_TRANSFORM_0: [u8; 16] = [
         0xff, 0xee, 0, 14, b'A', b'd', b'o', b'b', b'e', 0, 100, 0, 0, 0, 0, 0,
     ];
     // libjpeg prefers JFIF over Adobe, and the last Adobe marker over the first: both kinds go.
     const JFIF: u8 = 0xe0;
     const ADOBE: u8 = 0xee;
-    let mut copy = vec![0xff, 0xd8];
+    let mut copy = Vec::new();
+    reserve(&mut copy, jpeg.len() + 2 + ADOBE_TRANSFORM_0.len())?;
+    copy.extend([0xff, 0xd8]);
     copy.extend(ADOBE_TRANSFORM_0);
     let mut end = 2.min(jpeg.len());
     for segment in markers::segments(jpeg) {
@@ -160,7 +148,7 @@ pub(super) fn declare_rgb(jpeg: &[u8]) -> Vec<u8> {
         }
     }
     copy.extend(&jpeg[end..]);
-    copy
+    Ok(copy)
 }
 
 #[cfg(test)]
@@ -184,8 +172,7 @@ mod tests {
     }
 
     fn rows(jpeg: &[u8], window: Window) -> Vec<u8> {
-        let mut handle = Handle::decoder().unwrap();
-        let mut image = JpegImage::open(jpeg, &mut handle).unwrap();
+        let mut image = JpegImage::open(jpeg).unwrap();
         let (mut rows, mut scratch) = (Vec::new(), Vec::new());
         image
             .decode_rows(window, &mut scratch, &mut |row| rows.extend_from_slice(row))
@@ -266,9 +253,8 @@ mod tests {
     #[test]
     fn a_copy_that_declares_rgb_keeps_the_components() {
         let jpeg = encode(16, 16, turbojpeg::Subsamp::None);
-        let mut handle = Handle::decoder().unwrap();
-        assert_eq!(handle.header(&jpeg).unwrap().color, Color::YCbCr);
-        let copy = declare_rgb(&jpeg);
-        assert_eq!(handle.header(&copy).unwrap().color, Color::Rgb);
+        let color = |jpeg: &[u8]| Decoder::open(jpeg).unwrap().header().color;
+        assert_eq!(color(&jpeg), Color::YCbCr);
+        assert_eq!(color(&declare_rgb(&jpeg).unwrap()), Color::Rgb);
     }
 }

@@ -9,10 +9,13 @@ mod repair;
 mod rows;
 mod samples;
 
-use super::source::{Channels, SourceImage, Window, grow};
+use super::source::{Channels, SourceImage, Window, grow, probe, reserve, zeros};
 use super::{Description, RenderError};
 use container::Container;
 use samples::Samples;
+
+/// Rows that the `png` crate holds at a time, generously.
+const ROWS_HELD: usize = 8;
 
 /// Reads the container of a PNG.
 pub(super) fn open<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
@@ -58,7 +61,11 @@ impl SourceImage for PngImage<'_> {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RenderError> {
+        let row_len = self.container.row_len(self.container.width);
+        // The `png` crate holds a few rows, and ends the process where there is no memory for them.
+        probe(row_len * ROWS_HELD)?;
         let mut line = Vec::new();
+        reserve(&mut line, window.width * self.channels().count())?;
         let mut take = |row: &[u8]| {
             sink(
                 self.samples
@@ -66,7 +73,6 @@ impl SourceImage for PngImage<'_> {
             );
         };
         if self.container.interlaced {
-            let row_len = self.container.row_len(self.container.width);
             let image = grow(scratch, row_len * self.container.height)?;
             image.fill(0);
             rows::interlaced(&self.container, image)?;
@@ -93,7 +99,7 @@ impl SourceImage for PngImage<'_> {
                     take(row);
                 }
             });
-            let black = vec![0; self.container.row_len(self.container.width)];
+            let black = zeros(row_len)?;
             (given.max(shown).max(window.top)..end).for_each(|_| take(&black));
         }
         Ok(())

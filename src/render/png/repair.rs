@@ -11,6 +11,7 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 
 use super::super::RenderError;
+use super::super::source::reserve;
 use super::container::Container;
 
 /// The highest filter type (Paeth).
@@ -109,8 +110,7 @@ fn inflate(container: &Container<'_>, most: usize) -> Result<(Vec<u8>, bool), Re
     // One more than is wanted, so that what follows the last byte is looked at.
     let room = (most + 1).min(deflated.saturating_mul(MOST_OF_ONE) + 1);
     let mut out = Vec::new();
-    out.try_reserve_exact(room)
-        .map_err(|_| RenderError::NoMemory { bytes: room })?;
+    reserve(&mut out, room)?;
     let mut state = Decompress::new(true);
     for mut input in container.deflated() {
         while !input.is_empty() && out.len() <= most {
@@ -134,11 +134,19 @@ fn inflate(container: &Container<'_>, most: usize) -> Result<(Vec<u8>, bool), Re
 fn chunks(data: &[u8]) -> Result<Vec<u8>, RenderError> {
     /// A chunk's length has 31 bits.
     const LONGEST: usize = 1 << 30;
+    /// A stored block has five bytes of its own, and zlib makes none of less than this but the last.
+    const BLOCK: usize = 8 << 10;
     let no_memory = |_| RenderError::NoMemory { bytes: data.len() };
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::none());
+    let mut room = Vec::new();
+    reserve(&mut room, data.len() + (data.len() / BLOCK + 16) * 5)?;
+    let mut encoder = ZlibEncoder::new(room, Compression::none());
     encoder.write_all(data).map_err(no_memory)?;
     let deflated = encoder.finish().map_err(no_memory)?;
-    let mut out = Vec::with_capacity(deflated.len() + 64);
+    let mut out = Vec::new();
+    reserve(
+        &mut out,
+        deflated.len() + (deflated.len() / LONGEST + 1) * 12,
+    )?;
     for part in deflated.chunks(LONGEST) {
         out.extend((part.len() as u32).to_be_bytes());
         out.extend(b"IDAT");

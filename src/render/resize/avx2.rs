@@ -7,6 +7,9 @@
 
 use std::arch::x86_64::*;
 
+use super::super::RenderError;
+use super::super::avx2::Avx2;
+use super::super::source::reserve;
 use super::coefficients::{Coefficients, PRECISION_BITS, ROUND};
 use super::plain;
 
@@ -25,7 +28,7 @@ pub(super) struct Packed {
     /// First source pixel of each output, moved to the left where [`STEP`] pixels from it would
     /// reach beyond the row.
     starts: Vec<usize>,
-    /// End of the last pixel that is loaded.
+    /// End of the last pixel that is loaded: the largest of `starts`, and the steps from there.
     end: usize,
     /// Steps of [`STEP`] pixels for each output.
     steps: usize,
@@ -36,18 +39,21 @@ pub(super) struct Packed {
 
 impl Packed {
     /// `None` where rows are too short for the kernel, or outputs no multiple of its group.
-    pub(super) fn new(coefficients: &Coefficients, row_len: usize) -> Option<Self> {
+    pub(super) fn new(
+        coefficients: &Coefficients,
+        row_len: usize,
+    ) -> Result<Option<Self>, RenderError> {
         let steps = coefficients.taps.div_ceil(STEP);
         let reach = steps * STEP;
         if reach > row_len || !coefficients.len().is_multiple_of(GROUP) {
-            return None;
+            return Ok(None);
         }
-        let starts: Vec<usize> = coefficients
-            .starts
-            .iter()
-            .map(|start| *start.min(&(row_len - reach)))
-            .collect();
-        let mut parts = Vec::with_capacity(coefficients.len() / 2 * steps);
+        let mut starts = Vec::new();
+        reserve(&mut starts, coefficients.len())?;
+        let wanted = coefficients.starts.iter();
+        starts.extend(wanted.map(|start| *start.min(&(row_len - reach))));
+        let mut parts = Vec::new();
+        reserve(&mut parts, coefficients.len() / 2 * steps)?;
         for group in (0..coefficients.len()).step_by(GROUP) {
             for step in 0..steps {
                 for pair in 0..GROUP / 2 {
@@ -69,51 +75,52 @@ impl Packed {
             }
         }
         let end = starts.iter().copied().max().unwrap_or(0) + reach;
-        Some(Self {
+        Ok(Some(Self {
             starts,
             end,
             steps,
             parts,
-        })
+        }))
     }
 }
 
 /// Resamples one row. `row` must be as long as the `row_len` that `packed` was made for (longer
 /// is fine), `out` as long as its outputs.
-pub(super) fn horizontal(packed: &Packed, row: &[u8], out: &mut [u8]) {
-    assert!(packed.end <= row.len() && packed.starts.len() <= out.len());
-    // SAFETY: the caller's dispatch has seen AVX2; every load is of 8 bytes at start + step * 8,
-    // which the assertion keeps inside the row; every store is of 8 bytes inside `out`.
+pub(super) fn horizontal(_: Avx2, packed: &Packed, row: &[u8], out: &mut [u8]) {
+    // SAFETY: the processor has AVX2, the function's only condition.
     unsafe { horizontal_avx2(packed, row, out) }
 }
 
 #[target_feature(enable = "avx2")]
-unsafe fn horizontal_avx2(packed: &Packed, row: &[u8], out: &mut [u8]) {
+fn horizontal_avx2(packed: &Packed, row: &[u8], out: &mut [u8]) {
+    assert!(packed.end <= row.len() && packed.starts.len() <= out.len());
+    let parts_of_group = packed.steps * (GROUP / 2);
     let groups = packed
         .starts
-        .chunks_exact(GROUP)
-        .zip(out.chunks_exact_mut(GROUP));
-    let mut parts = packed.parts.as_ptr();
-    for (starts, out) in groups {
+        .as_chunks::<GROUP>()
+        .0
+        .iter()
+        .zip(packed.parts.chunks_exact(parts_of_group.max(1)))
+        .zip(out.as_chunks_mut::<GROUP>().0);
+    for ((starts, parts), out) in groups {
         let mut sums = [_mm256_setzero_si256(); GROUP / 2];
-        for step in 0..packed.steps {
-            for (pair, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: see `horizontal`; `parts` holds one element for each pass of this loop.
-                unsafe {
-                    let load = |output: usize| {
+        for (step, parts) in parts.as_chunks::<{ GROUP / 2 }>().0.iter().enumerate() {
+            for (pair, (sum, parts)) in sums.iter_mut().zip(parts).enumerate() {
+                let load = |output: usize| {
+                    // SAFETY: 8 bytes from start + step * 8 on, for a step below `packed.steps`,
+                    // end at `packed.end` at the latest, which the assertion keeps inside the row.
+                    unsafe {
                         let at = row.as_ptr().add(starts[output] + step * STEP);
                         _mm_loadl_epi64(at.cast())
-                    };
-                    let bytes = _mm_unpacklo_epi64(load(pair), load(pair + GROUP / 2));
-                    let pixels = _mm256_cvtepu8_epi16(bytes);
-                    let low = _mm256_loadu_si256(parts.cast());
-                    let high = _mm256_loadu_si256(parts.cast::<__m256i>().add(1));
-                    parts = parts.add(1);
-                    let low = _mm256_madd_epi16(pixels, low);
-                    let high = _mm256_madd_epi16(pixels, high);
-                    let both = _mm256_add_epi32(low, _mm256_slli_epi32(high, LOW_BITS));
-                    *sum = _mm256_add_epi32(*sum, both);
-                }
+                    }
+                };
+                let bytes = _mm_unpacklo_epi64(load(pair), load(pair + GROUP / 2));
+                let pixels = _mm256_cvtepu8_epi16(bytes);
+                let (low, high) = load_parts(parts);
+                let low = _mm256_madd_epi16(pixels, low);
+                let high = _mm256_madd_epi16(pixels, high);
+                let both = _mm256_add_epi32(low, _mm256_slli_epi32(high, LOW_BITS));
+                *sum = _mm256_add_epi32(*sum, both);
             }
         }
         // Two rounds of horizontal adds leave the sums of outputs 0 to 3 in the low lane and of
@@ -123,7 +130,7 @@ unsafe fn horizontal_avx2(packed: &Packed, row: &[u8], out: &mut [u8]) {
             _mm256_hadd_epi32(sums[2], sums[3]),
         );
         let bytes = to_bytes(sums);
-        // SAFETY: `out` is a chunk of 8 bytes.
+        // SAFETY: `out` is an array of 8 bytes.
         unsafe { _mm_storel_epi64(out.as_mut_ptr().cast(), bytes) };
     }
 }
@@ -141,23 +148,36 @@ fn to_bytes(sums: __m256i) -> __m128i {
     _mm_packus_epi16(words, words)
 }
 
+/// Low and high parts of two outputs.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_parts(parts: &[i16; 32]) -> (__m256i, __m256i) {
+    let (low, high) = parts.split_at(16);
+    // SAFETY: each half has 16 elements of two bytes.
+    unsafe {
+        (
+            _mm256_loadu_si256(low.as_ptr().cast()),
+            _mm256_loadu_si256(high.as_ptr().cast()),
+        )
+    }
+}
+
 /// Weighs whole rows into one. Every row must be at least as long as `out`.
-pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
-    assert!(rows.len() == weights.len() && rows.iter().all(|row| row.len() >= out.len()));
-    let whole = out.len() / 16 * 16;
-    // SAFETY: the caller's dispatch has seen AVX2; the assertion keeps loads of 16 bytes at
-    // columns below `whole` inside every row.
-    unsafe { vertical_avx2(rows, weights, &mut out[..whole]) };
-    plain::columns(rows, weights, out, whole);
+pub(super) fn vertical(_: Avx2, rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
+    // SAFETY: the processor has AVX2, the function's only condition.
+    unsafe { vertical_avx2(rows, weights, out) }
 }
 
 #[target_feature(enable = "avx2")]
-unsafe fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
-    for (column, out) in out.chunks_exact_mut(16).enumerate() {
+fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
+    assert!(rows.len() == weights.len() && rows.iter().all(|row| row.len() >= out.len()));
+    let whole = out.len() / 16 * 16;
+    for (column, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         let column = column * 16;
         let mut sums = [_mm256_setzero_si256(); 2];
         for (rows, weights) in rows.chunks(2).zip(weights.chunks(2)) {
-            // SAFETY: see `vertical`.
+            // SAFETY: 16 bytes from here on end where this chunk of `out` does, and the assertion
+            // says that every row is as long.
             let load = |row: &[u8]| unsafe { _mm_loadu_si128(row.as_ptr().add(column).cast()) };
             let first = load(rows[0]);
             let (second, second_weight) = match (rows.get(1), weights.get(1)) {
@@ -183,7 +203,47 @@ unsafe fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
             }
         }
         let bytes = _mm_unpacklo_epi64(to_bytes(sums[0]), to_bytes(sums[1]));
-        // SAFETY: `out` is a chunk of 16 bytes.
+        // SAFETY: `out` is an array of 16 bytes.
         unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), bytes) };
+    }
+    plain::columns(rows, weights, out, whole);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::geometry::Side;
+    use super::*;
+
+    fn packed(row_len: usize) -> Packed {
+        let side = Side {
+            source: row_len,
+            scaled: 16,
+            offset: 0,
+            kept: 16,
+        };
+        Packed::new(&Coefficients::new(side).unwrap(), row_len)
+            .unwrap()
+            .unwrap()
+    }
+
+    #[test]
+    #[should_panic = "assertion failed"]
+    fn a_row_shorter_than_the_weights_were_made_for_is_never_read() {
+        let proof = Avx2::detect().expect("assertion failed: no AVX2 to test");
+        horizontal(proof, &packed(100), &[0; 99], &mut [0; 16]);
+    }
+
+    #[test]
+    #[should_panic = "assertion failed"]
+    fn an_output_without_room_is_never_written() {
+        let proof = Avx2::detect().expect("assertion failed: no AVX2 to test");
+        horizontal(proof, &packed(100), &[0; 100], &mut [0; 15]);
+    }
+
+    #[test]
+    #[should_panic = "assertion failed"]
+    fn a_row_shorter_than_the_output_is_never_read() {
+        let proof = Avx2::detect().expect("assertion failed: no AVX2 to test");
+        vertical(proof, &[&[0; 32], &[0; 31]], &[1, 1], &mut [0; 32]);
     }
 }

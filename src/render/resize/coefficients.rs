@@ -4,7 +4,11 @@
 //! `normalize_coeffs_8bpc`: the same operations in the same order on the same types, since every
 //! rounding shows in the output.
 
+use std::ops::Range;
+
+use super::super::RenderError;
 use super::super::geometry::Side;
+use super::super::source::{reserve, zeros};
 
 /// Fractional bits of a weight: 32 less 8 for the sample and 2 for overshoot.
 pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -27,43 +31,34 @@ pub(super) struct Coefficients {
 
 impl Coefficients {
     /// The weights of one direction that is resampled.
-    pub(super) fn new(side: Side) -> Self {
-        let scale = side.source as f64 / side.scaled as f64;
-        let filter_scale = scale.max(1.0);
-        // The bilinear filter reaches one pixel to each side, times the reduction.
-        let support = filter_scale;
-        let inverse = 1.0 / filter_scale;
-        let (mut starts, mut counts, mut exact) = (Vec::new(), Vec::new(), Vec::new());
-        for output in side.offset..side.offset + side.kept {
-            let center = (output as f64 + 0.5) * scale;
-            // Conversions truncate toward zero, as in C; the first is negative at the left edge.
-            let start = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).min(side.source);
-            let mut weights: Vec<f64> = (start..end)
-                .map(|pixel| triangle((pixel as f64 - center + 0.5) * inverse))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            if sum != 0.0 {
-                weights.iter_mut().for_each(|weight| *weight /= sum);
-            }
-            starts.push(start);
-            counts.push(weights.len());
-            exact.push(weights);
+    pub(super) fn new(side: Side) -> Result<Self, RenderError> {
+        let filter = Filter::new(side);
+        let outputs = side.offset..side.offset + side.kept;
+        let (mut starts, mut counts) = (Vec::new(), Vec::new());
+        reserve(&mut starts, side.kept)?;
+        reserve(&mut counts, side.kept)?;
+        for output in outputs.clone() {
+            let pixels = filter.reach(output);
+            starts.push(pixels.start);
+            counts.push(pixels.len());
         }
         let taps = counts.iter().copied().max().unwrap_or(0);
-        let mut weights = vec![0; taps * side.kept];
-        for (row, exact) in weights.chunks_exact_mut(taps.max(1)).zip(&exact) {
-            for (fixed, exact) in row.iter_mut().zip(exact) {
+        let mut weights = zeros(taps.saturating_mul(side.kept))?;
+        let mut exact = Vec::new();
+        reserve(&mut exact, taps)?;
+        for (row, output) in weights.chunks_exact_mut(taps.max(1)).zip(outputs) {
+            filter.weights(output, &mut exact);
+            for (fixed, exact) in row.iter_mut().zip(&exact) {
                 // Never negative for this filter, so that Pillow's other branch is not needed.
                 *fixed = (0.5 + exact * f64::from(1u32 << PRECISION_BITS)) as i32;
             }
         }
-        Self {
+        Ok(Self {
             starts,
             counts,
             taps,
             weights,
-        }
+        })
     }
 
     /// Number of outputs.
@@ -95,6 +90,55 @@ impl Coefficients {
     }
 }
 
+/// The filter of one direction, in doubles.
+struct Filter {
+    scale: f64,
+    /// The bilinear filter reaches one pixel to each side, times the reduction.
+    support: f64,
+    inverse: f64,
+    source: usize,
+}
+
+impl Filter {
+    fn new(side: Side) -> Self {
+        let scale = side.source as f64 / side.scaled as f64;
+        let filter_scale = scale.max(1.0);
+        Self {
+            scale,
+            support: filter_scale,
+            inverse: 1.0 / filter_scale,
+            source: side.source,
+        }
+    }
+
+    fn center(&self, output: usize) -> f64 {
+        (output as f64 + 0.5) * self.scale
+    }
+
+    /// The source pixels that an output is made of.
+    fn reach(&self, output: usize) -> Range<usize> {
+        let center = self.center(output);
+        // Conversions truncate toward zero, as in C; the first is negative at the left edge.
+        let start = (center - self.support + 0.5).max(0.0) as usize;
+        let end = ((center + self.support + 0.5) as usize).min(self.source);
+        start..end
+    }
+
+    /// Replaces `weights` by those of an output.
+    fn weights(&self, output: usize, weights: &mut Vec<f64>) {
+        let center = self.center(output);
+        weights.clear();
+        weights.extend(
+            self.reach(output)
+                .map(|pixel| triangle((pixel as f64 - center + 0.5) * self.inverse)),
+        );
+        let sum: f64 = weights.iter().sum();
+        if sum != 0.0 {
+            weights.iter_mut().for_each(|weight| *weight /= sum);
+        }
+    }
+}
+
 fn triangle(x: f64) -> f64 {
     let x = x.abs();
     if x < 1.0 { 1.0 - x } else { 0.0 }
@@ -111,7 +155,7 @@ mod tests {
         fn weights_sum_to_one_and_stay_inside(source in 1usize..9000, other in 1usize..9000) {
             let geometry = Geometry::new(source, source + other, 1024).unwrap();
             for side in [geometry.horizontal, geometry.vertical] {
-                let coefficients = Coefficients::new(side);
+                let coefficients = Coefficients::new(side).unwrap();
                 prop_assert_eq!(coefficients.len(), 1024);
                 let (first, end) = coefficients.reach();
                 prop_assert!(first < end && end <= side.source);
@@ -135,7 +179,7 @@ mod tests {
             offset: 0,
             kept: 4,
         };
-        let coefficients = Coefficients::new(side);
+        let coefficients = Coefficients::new(side).unwrap();
         assert_eq!(coefficients.starts, [0, 1, 3, 5]);
         let eighth = 1 << (PRECISION_BITS - 3);
         assert_eq!(coefficients.of(1), [eighth, 3 * eighth, 3 * eighth, eighth]);

@@ -1,8 +1,11 @@
 //! Which kernels this processor has, chosen once at run time, behind one interface.
 
+use super::super::RenderError;
 use super::coefficients::Coefficients;
 use super::plain;
 
+#[cfg(target_arch = "x86_64")]
+use super::super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx2;
 #[cfg(target_arch = "aarch64")]
@@ -13,7 +16,7 @@ use super::neon;
 pub(super) enum Kernel {
     Plain,
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(Avx2),
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -22,8 +25,8 @@ impl Kernel {
     /// The fastest that this processor has.
     pub(super) fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return Kernel::Avx2;
+        if let Some(avx2) = Avx2::detect() {
+            return Kernel::Avx2(avx2);
         }
         #[cfg(target_arch = "aarch64")]
         return Kernel::Neon;
@@ -36,7 +39,7 @@ impl Kernel {
         match self {
             Kernel::Plain => plain::vertical(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => avx2::vertical(rows, weights, out),
+            Kernel::Avx2(proof) => avx2::vertical(proof, rows, weights, out),
             #[cfg(target_arch = "aarch64")]
             Kernel::Neon => neon::vertical(rows, weights, out),
         }
@@ -53,20 +56,24 @@ pub(super) struct HorizontalPass {
 }
 
 impl HorizontalPass {
-    pub(super) fn new(kernel: Kernel, coefficients: Coefficients, row_len: usize) -> Self {
+    pub(super) fn new(
+        kernel: Kernel,
+        coefficients: Coefficients,
+        row_len: usize,
+    ) -> Result<Self, RenderError> {
         #[cfg(target_arch = "x86_64")]
         let packed = match kernel {
-            Kernel::Avx2 => avx2::Packed::new(&coefficients, row_len),
+            Kernel::Avx2(_) => avx2::Packed::new(&coefficients, row_len)?,
             Kernel::Plain => None,
         };
         #[cfg(not(target_arch = "x86_64"))]
         let _ = row_len;
-        Self {
+        Ok(Self {
             kernel,
             coefficients,
             #[cfg(target_arch = "x86_64")]
             packed,
-        }
+        })
     }
 
     /// Resamples one row of one channel.
@@ -74,8 +81,8 @@ impl HorizontalPass {
         match self.kernel {
             Kernel::Plain => plain::horizontal(&self.coefficients, row, out),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => match &self.packed {
-                Some(packed) => avx2::horizontal(packed, row, out),
+            Kernel::Avx2(proof) => match &self.packed {
+                Some(packed) => avx2::horizontal(proof, packed, row, out),
                 None => plain::horizontal(&self.coefficients, row, out),
             },
             #[cfg(target_arch = "aarch64")]
@@ -122,9 +129,11 @@ mod tests {
         fn horizontal_pass_equals_the_plain_one(
             (side, row) in side().prop_flat_map(|side| (Just(side), pixels(side.source)))
         ) {
-            let coefficients = Coefficients::new(side);
+            let coefficients = Coefficients::new(side).unwrap();
             let (mut fast, mut plain) = (vec![0; side.kept], vec![0; side.kept]);
-            HorizontalPass::new(Kernel::best(), coefficients.clone(), row.len()).run(&row, &mut fast);
+            HorizontalPass::new(Kernel::best(), coefficients.clone(), row.len())
+                .unwrap()
+                .run(&row, &mut fast);
             plain::horizontal(&coefficients, &row, &mut plain);
             prop_assert_eq!(fast, plain);
         }
@@ -136,7 +145,7 @@ mod tests {
                 (Just(width), proptest::collection::vec(pixels(width), 40))
             })
         ) {
-            let coefficients = Coefficients::new(side);
+            let coefficients = Coefficients::new(side).unwrap();
             let (mut fast, mut plain) = (vec![0; width], vec![0; width]);
             for output in 0..coefficients.len().min(20) {
                 let weights = coefficients.of(output);
@@ -152,7 +161,7 @@ mod tests {
         fn plain_pass_is_the_weighted_mean_to_within_rounding(
             (side, row) in side().prop_flat_map(|side| (Just(side), pixels(side.source)))
         ) {
-            let coefficients = Coefficients::new(side);
+            let coefficients = Coefficients::new(side).unwrap();
             let mut out = vec![0; side.kept];
             plain::horizontal(&coefficients, &row, &mut out);
             let scale = side.source as f64 / side.scaled as f64;

@@ -16,8 +16,9 @@ mod avx2;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
+use super::RenderError;
 use super::geometry::{Geometry, Side};
-use super::source::{Channels, Window};
+use super::source::{Channels, Window, grow, reserve};
 use coefficients::Coefficients;
 use kernel::{HorizontalPass, Kernel};
 
@@ -33,10 +34,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(geometry: Geometry, kernel: Kernel) -> Self {
-        let (horizontal, left, width) = coefficients_in_window(geometry.horizontal);
-        let (vertical, top, height) = coefficients_in_window(geometry.vertical);
-        Self {
+    fn new(geometry: Geometry, kernel: Kernel) -> Result<Self, RenderError> {
+        let (horizontal, left, width) = coefficients_in_window(geometry.horizontal)?;
+        let (vertical, top, height) = coefficients_in_window(geometry.vertical)?;
+        let horizontal = horizontal
+            .map(|weights| HorizontalPass::new(kernel, weights, width))
+            .transpose()?;
+        Ok(Self {
             geometry,
             window: Window {
                 left,
@@ -44,9 +48,9 @@ impl Plan {
                 width,
                 height,
             },
-            horizontal: horizontal.map(|weights| HorizontalPass::new(kernel, weights, width)),
+            horizontal,
             vertical,
-        }
+        })
     }
 
     fn taps(&self) -> usize {
@@ -58,13 +62,13 @@ impl Plan {
 
 /// The weights of a side relative to the first pixel that they need, with that pixel and their
 /// number.
-fn coefficients_in_window(side: Side) -> (Option<Coefficients>, usize, usize) {
+fn coefficients_in_window(side: Side) -> Result<(Option<Coefficients>, usize, usize), RenderError> {
     if side.is_identity() {
-        return (None, side.offset, side.kept);
+        return Ok((None, side.offset, side.kept));
     }
-    let coefficients = Coefficients::new(side);
+    let coefficients = Coefficients::new(side)?;
     let (first, end) = coefficients.reach();
-    (Some(coefficients.shifted(first)), first, end - first)
+    Ok((Some(coefficients.shifted(first)), first, end - first))
 }
 
 /// Resizes and crops one image after another. Weights are kept for the next image, since the
@@ -90,32 +94,31 @@ impl Resizer {
     }
 
     /// Prepares for an image and says which part of it is needed.
-    pub(super) fn begin(&mut self, geometry: Geometry, channels: Channels) -> Pass<'_> {
-        if self
-            .plan
-            .as_ref()
-            .is_none_or(|plan| plan.geometry != geometry)
-        {
-            self.plan = None;
-        }
-        let kernel = self.kernel;
-        let plan = self.plan.get_or_insert_with(|| Plan::new(geometry, kernel));
-        let kept = geometry.horizontal.kept;
-        let row = kept * channels.count();
-        self.ring.resize(plan.taps() * row, 0);
+    pub(super) fn begin(
+        &mut self,
+        geometry: Geometry,
+        channels: Channels,
+    ) -> Result<Pass<'_>, RenderError> {
+        let kept = self.plan.take().filter(|plan| plan.geometry == geometry);
+        let plan = match kept {
+            Some(plan) => plan,
+            None => Plan::new(geometry, self.kernel)?,
+        };
+        let plan = self.plan.insert(plan);
+        let (kept, channels) = (geometry.horizontal.kept, channels.count());
+        let row = kept * channels;
         let widest = plan.window.width.max(kept);
-        self.planes.resize(widest * channels.count(), 0);
-        self.out.resize(row * geometry.vertical.kept, 0);
-        Pass {
-            kernel,
+        Ok(Pass {
+            kernel: self.kernel,
+            channels,
+            ring: grow(&mut self.ring, plan.taps().saturating_mul(row))?,
+            planes: grow(&mut self.planes, widest * channels)?,
+            out: grow(&mut self.out, row.saturating_mul(geometry.vertical.kept))?,
             plan,
-            channels: channels.count(),
-            ring: &mut self.ring,
-            planes: &mut self.planes,
-            out: &mut self.out,
             pushed: 0,
             made: 0,
-        }
+            fault: None,
+        })
     }
 }
 
@@ -132,6 +135,8 @@ pub(super) struct Pass<'a> {
     out: &'a mut [u8],
     pushed: usize,
     made: usize,
+    /// Why no more rows are taken.
+    fault: Option<RenderError>,
 }
 
 impl<'a> Pass<'a> {
@@ -142,6 +147,9 @@ impl<'a> Pass<'a> {
 
     /// Takes the next row of the window, channels interleaved.
     pub(super) fn push_row(&mut self, row: &[u8]) {
+        if self.fault.is_some() {
+            return;
+        }
         let len = self.plan.geometry.horizontal.kept * self.channels;
         let Some(vertical) = &self.plan.vertical else {
             // Rows are only cropped: straight into the output.
@@ -162,9 +170,15 @@ impl<'a> Pass<'a> {
                 break;
             }
             let ring = &*self.ring;
-            let rows: Vec<&[u8]> = (*start..start + count)
-                .map(|row| &ring[row % vertical.taps * len..][..len])
-                .collect();
+            // As many as the reduction asks for: millions, for a hostile source.
+            let mut rows: Vec<&[u8]> = Vec::new();
+            if let Err(fault) = reserve(&mut rows, *count) {
+                self.fault = Some(fault);
+                return;
+            }
+            rows.extend(
+                (*start..start + count).map(|row| &ring[row % vertical.taps * len..][..len]),
+            );
             let out = &mut self.out[self.made * len..][..len];
             let weights = vertical.of(self.made);
             if self.channels == 1 {
@@ -205,8 +219,11 @@ impl<'a> Pass<'a> {
     }
 
     /// The finished pixels, channels interleaved.
-    pub(super) fn finish(self) -> &'a [u8] {
-        self.out
+    pub(super) fn finish(self) -> Result<&'a [u8], RenderError> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(self.out),
+        }
     }
 }
 
@@ -258,7 +275,7 @@ mod tests {
                 out.copy_from_slice(row);
             } else {
                 plain::horizontal(
-                    &Coefficients::new(whole(geometry.horizontal)),
+                    &Coefficients::new(whole(geometry.horizontal)).unwrap(),
                     row,
                     &mut out,
                 );
@@ -267,7 +284,7 @@ mod tests {
         }
         assert_eq!(wide.len(), height);
         if !geometry.vertical.is_identity() {
-            let weights = Coefficients::new(whole(geometry.vertical));
+            let weights = Coefficients::new(whole(geometry.vertical)).unwrap();
             wide = (0..weights.len())
                 .map(|row| {
                     let start = weights.starts[row];
@@ -289,7 +306,7 @@ mod tests {
 
     fn stream(pixels: &[u8], geometry: Geometry, channels: Channels) -> Vec<u8> {
         let mut resizer = Resizer::new();
-        let mut pass = resizer.begin(geometry, channels);
+        let mut pass = resizer.begin(geometry, channels).unwrap();
         let (window, count) = (pass.window(), channels.count());
         for row in pixels
             .chunks_exact(geometry.horizontal.source * count)
@@ -298,7 +315,7 @@ mod tests {
         {
             pass.push_row(&row[window.left * count..][..window.width * count]);
         }
-        pass.finish().to_vec()
+        pass.finish().unwrap().to_vec()
     }
 
     proptest! {

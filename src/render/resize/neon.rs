@@ -1,4 +1,5 @@
-//! The kernels for 64-bit ARM, where NEON is always there.
+//! The kernels for 64-bit ARM, where NEON is always there: part of the baseline, so that calling
+//! them is safe.
 //!
 //! A sample times a weight fits in 31 bits, and NEON multiplies and adds 32-bit lanes directly, so
 //! that the weights need not be split.
@@ -9,12 +10,13 @@ use super::coefficients::{Coefficients, PRECISION_BITS, ROUND};
 use super::plain;
 
 /// Resamples one row, eight pixels a step.
+#[target_feature(enable = "neon")]
 pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]) {
     for (output, out) in out.iter_mut().enumerate().take(coefficients.len()) {
         let weights = coefficients.of(output);
         let pixels = &row[coefficients.starts[output]..][..weights.len()];
         let (steps, rest) = (pixels.chunks_exact(8), pixels.len() / 8 * 8);
-        // SAFETY: NEON is part of the aarch64 baseline; every load is of a chunk of 8 elements.
+        // SAFETY: every load is of a chunk of 8 elements.
         let mut sum = unsafe {
             let mut sum = vdupq_n_s32(0);
             for (pixels, weights) in steps.zip(weights.chunks_exact(8)) {
@@ -34,12 +36,13 @@ pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]
 }
 
 /// Weighs whole rows into one, eight columns a step. Every row must be as long as `out`.
+#[target_feature(enable = "neon")]
 pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     assert!(rows.len() == weights.len() && rows.iter().all(|row| row.len() >= out.len()));
     let whole = out.len() / 8 * 8;
     for (step, out) in out[..whole].chunks_exact_mut(8).enumerate() {
-        // SAFETY: NEON is part of the aarch64 baseline; the assertion keeps loads of 8 bytes at
-        // columns below `whole` inside every row, and `out` is a chunk of 8 bytes.
+        // SAFETY: the assertion keeps loads of 8 bytes at columns below `whole` inside every row,
+        // and `out` is a chunk of 8 bytes.
         unsafe {
             let mut low = vdupq_n_s32(ROUND);
             let mut high = vdupq_n_s32(ROUND);

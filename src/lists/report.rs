@@ -6,10 +6,11 @@ use std::io;
 use std::path::Path;
 
 use crate::datasets::Report;
+use crate::store::patiently;
 
 /// Reads a report; `None` when there is no such file. The error names the file.
 pub fn read_report(path: &Path) -> io::Result<Option<Report>> {
-    let bytes = match fs::read(path) {
+    let bytes = match patiently(|| fs::read(path)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {

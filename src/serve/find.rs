@@ -5,7 +5,7 @@ use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, open_file};
+use crate::store::cache::Body;
 
 /// What was found of a file.
 pub(super) enum Found {
@@ -132,7 +132,9 @@ impl Server {
         match (known.place, item.what) {
             (Place::Tree, What::Image(number)) => {
                 let recent = self.tree_files.get(known.key);
-                if let Some(body) = recent.and_then(|stored| Body::again(stored, known.size)) {
+                let recent =
+                    recent.filter(|stored| stored.opened().is_some() || may_open(self.remote_tree));
+                if let Some(body) = recent.and_then(|stored| Body::foreign(stored, known.size)) {
                     return Some(body);
                 }
                 may_open(self.remote_tree).then_some(())?;
@@ -155,12 +157,9 @@ impl Server {
         key: ContentKey,
         size: u64,
     ) -> Option<Body> {
-        let file = open_file(&dataset.finished.image_path(number)).ok()?;
-        let body = Body::foreign(file, size)?;
-        if let Body::File { stored, .. } = &body {
-            self.tree_files.put(key, stored);
-        }
-        Some(body)
+        let path = dataset.finished.image_path(number);
+        let stored = self.tree_files.open(key, path, size).ok()?;
+        Some(Body::File { stored, pin: None })
     }
 }
 

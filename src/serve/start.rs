@@ -86,7 +86,7 @@ impl Server {
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
-            tree_files: RecentFiles::new(),
+            tree_files: RecentFiles::new(remote_tree),
             remote_cache,
             remote_tree,
             pace: Pace::new(is_local),

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::Source;
 use super::look::words;
 use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
+use crate::store::patiently;
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header. A larger file cannot be an image that the renderer would take.
@@ -68,7 +69,7 @@ impl Developer {
 /// Returns what the file system said of it when it was opened.
 pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Metadata> {
     buffer.clear();
-    let mut file = File::open(path)?;
+    let mut file = patiently(|| File::open(path))?;
     let metadata = file.metadata()?;
     let size = metadata.len();
     if size > MAX_SOURCE_BYTES {

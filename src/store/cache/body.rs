@@ -1,12 +1,11 @@
 //! The bytes of a finished file, wherever they are.
 
-use std::any::Any;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::pin::Pin;
+use super::stored_file::StoredFile;
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -19,26 +18,6 @@ pub enum Body {
     Memory(Arc<[u8]>),
 }
 
-/// An open file of the cache or of the materialized tree.
-#[derive(Debug)]
-pub struct StoredFile {
-    pub file: File,
-    /// In bytes.
-    pub size: u64,
-    /// Whatever its user wants to keep for as long as the file is open.
-    pub attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
-}
-
-impl StoredFile {
-    pub(super) fn new(file: File, size: u64) -> Self {
-        Self {
-            file,
-            size,
-            attachment: OnceLock::new(),
-        }
-    }
-}
-
 /// How far a read came that must not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadNow {
@@ -49,15 +28,18 @@ pub enum ReadNow {
 }
 
 impl Body {
-    /// A file that is not the cache's; `None` unless it has `size` bytes.
-    pub fn foreign(file: File, size: u64) -> Option<Self> {
-        Self::again(Arc::new(StoredFile::new(file, size)), size)
+    /// A file that is not the cache's; `None` unless it has `size` bytes still.
+    pub fn foreign(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
+        let metadata = stored.open_at_once().ok()?.metadata().ok()?;
+        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
     }
 
-    /// The same of a file that is open already.
-    pub fn again(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
-        let metadata = stored.file.metadata().ok()?;
-        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
+    /// Whether reading it may mean to wait for another machine.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Body::File { stored, .. } => stored.is_remote(),
+            Body::Memory(_) => false,
+        }
     }
 
     /// In bytes.
@@ -79,7 +61,7 @@ impl Body {
         match self {
             Body::File { stored, .. } => {
                 buffer.resize(size, 0);
-                stored.file.read_exact_at(buffer, offset)
+                stored.open()?.read_exact_at(buffer, offset)
             }
             Body::Memory(bytes) => {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -90,10 +72,13 @@ impl Body {
         }
     }
 
-    /// Like [`Self::read_at`], but only if no disk has to be waited for.
+    /// Like [`Self::read_at`], but only if the file is open, and no disk has to be waited for.
     pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
         let Body::File { stored, .. } = self else {
             return self.read_at(offset, size, buffer).map(|()| ReadNow::Done);
+        };
+        let Some(file) = stored.opened() else {
+            return Ok(ReadNow::WouldWait);
         };
         let left = stored.size.saturating_sub(offset);
         let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -101,7 +86,7 @@ impl Body {
         buffer.resize(size, 0);
         let flags = rustix::io::ReadWriteFlags::NOWAIT;
         let mut buffers = [io::IoSliceMut::new(buffer)];
-        match rustix::io::preadv2(&stored.file, &mut buffers, offset, flags) {
+        match rustix::io::preadv2(&*file, &mut buffers, offset, flags) {
             Ok(count) if count == size => Ok(ReadNow::Done),
             // Only part of it is in memory, or the file system cannot tell.
             _ => Ok(ReadNow::WouldWait),
@@ -112,6 +97,8 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::ContentKey;
+    use crate::store::cache::RecentFiles;
     use std::fs;
 
     #[test]
@@ -120,7 +107,11 @@ mod tests {
         let path = folder.path().join("x");
         let bytes: Vec<u8> = (0..=255).collect();
         fs::write(&path, &bytes).unwrap();
-        let file = Body::foreign(File::open(&path).unwrap(), 256).unwrap();
+        let recent = RecentFiles::new(false);
+        let key = ContentKey::from_bytes([1; 16]);
+        let stored = recent.open(key, path.clone(), 256).unwrap();
+        let file = Body::foreign(stored, 256).unwrap();
+        assert!(recent.open(key, path.clone(), 255).is_err());
         let memory = Body::Memory(bytes.clone().into());
         let mut buffer = Vec::new();
         for (offset, size) in [(0, 256), (0, 1000), (250, 10), (256, 1), (9000, 5), (3, 0)] {

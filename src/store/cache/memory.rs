@@ -8,7 +8,7 @@ use crate::store::ContentKey;
 use crate::sync::held;
 
 /// Bytes that are kept; more only while a single file is larger.
-const LIMIT: usize = 64 << 20;
+pub(super) const LIMIT: usize = 64 << 20;
 
 /// The most recently used files, up to [`LIMIT`].
 pub(super) struct MemoryCache {

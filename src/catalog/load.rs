@@ -1,18 +1,27 @@
 //! A dataset's catalog, from its stored form where that is still true.
 
+use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::stored::Stored;
 use super::{Catalog, CatalogBuilder, CatalogError};
 use crate::datasets::RawTree;
 
+/// Whether a folder that cannot be used has been logged: all datasets have the same.
+static COMPLAINED: AtomicBool = AtomicBool::new(false);
+
 /// Reads the catalog of `tree`. With `cache`, the parsed form is kept in that folder and used again
 /// while the list files and settings from which it follows are unchanged; a folder that cannot be
-/// written costs a warning in the log and nothing else.
+/// written, or is somebody else's, costs a warning in the log and nothing else.
 pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
     let stored = cache.map(|cache| Stored::of(tree, cache));
-    if let Some(catalog) = stored.as_ref().and_then(Stored::read) {
-        return Ok(catalog);
+    if let Some(stored) = &stored {
+        match stored.read() {
+            Ok(Some(catalog)) => return Ok(catalog),
+            Ok(None) => {}
+            Err(error) => complain(&stored.path(), &error),
+        }
     }
     let mut builder = CatalogBuilder::new(tree.dataset.root_key());
     tree.dataset.read(tree, &mut builder)?;
@@ -20,8 +29,14 @@ pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogErro
     if let Some(stored) = stored
         && let Err(error) = stored.write(&catalog, &inputs)
     {
-        let path = stored.path().display();
-        tracing::warn!("{path}: {error}; the lists will be read again the next time");
+        complain(&stored.path(), &error);
     }
     Ok(catalog)
+}
+
+fn complain(path: &Path, error: &io::Error) {
+    if !COMPLAINED.swap(true, Ordering::Relaxed) {
+        let path = path.display();
+        tracing::warn!("{path}: {error}; the lists will be read again the next time");
+    }
 }

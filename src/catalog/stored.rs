@@ -4,22 +4,27 @@
 //! magic and version (8 bytes) | XXH3-64 of the rest (8 bytes, LE) | postcard: inputs, catalog
 //! ```
 //!
+//! The folder is private, and used only where nobody else can have prepared it: keys can tell of
+//! patients, and what a list is said to hold decides what is shown. A few catalogs of each dataset
+//! stay, those that were used last.
+//!
 //! Inputs are the list files and folders from which the catalog follows, with what the file system
 //! said of them when it was made. One that differs now, or a byte that does, and the form is not
 //! used.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Catalog;
 use crate::datasets::{OptionValue, RawTree};
-use crate::store::write_atomically;
+use crate::store::{PrivateFolder, Trust, check_parent, is_left_over, write_atomically};
 
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
 /// reads out of the same lists.
@@ -27,6 +32,14 @@ const MAGIC: &[u8; 8] = b"MXCATLG1";
 
 /// Seconds after which a file's time is its own: some file systems count whole seconds.
 const SETTLED: i64 = 2;
+
+/// Catalogs of one dataset that stay: several configs may use one cache.
+const KEEP: usize = 4;
+
+/// After so long a temporary file is nobody's any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+const SUFFIX: &str = ".catalog";
 
 #[derive(Serialize, Deserialize)]
 struct Content<Inputs, Catalog> {
@@ -81,12 +94,25 @@ impl Input {
 
 /// Where the stored form of one catalog is.
 pub(super) struct Stored {
-    path: PathBuf,
+    /// `<CACHE_PATH>/catalogs`
+    folder: PathBuf,
+    /// Of the dataset.
+    dataset: &'static str,
+    /// Of the file.
+    name: String,
 }
 
 impl Stored {
     /// The stored form for `tree` and its settings.
     pub(super) fn of(tree: &RawTree, cache: &Path) -> Self {
+        Self {
+            folder: cache.join("catalogs"),
+            dataset: tree.dataset.folder(),
+            name: Self::name(tree),
+        }
+    }
+
+    fn name(tree: &RawTree) -> String {
         let mut settings = Xxh3::new();
         let mut add = |bytes: &[u8]| {
             settings.update(&(bytes.len() as u64).to_le_bytes());
@@ -101,33 +127,34 @@ impl Stored {
                 OptionValue::Bool(value) => add(&[u8::from(*value)]),
             }
         }
-        let name = format!(
-            "{}-{:016x}.catalog",
-            tree.dataset.folder(),
-            settings.digest()
-        );
-        Self {
-            path: cache.join("catalogs").join(name),
-        }
+        let dataset = tree.dataset.folder();
+        format!("{dataset}-{:016x}{SUFFIX}", settings.digest())
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// For people.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
     }
 
     /// The catalog; `None` where there is none that is whole and still true.
-    pub(super) fn read(&self) -> Option<Catalog> {
-        let bytes = fs::read(&self.path).ok()?;
-        let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
-        if xxh3_64(content) != u64::from_le_bytes(*sum) {
-            return None;
+    ///
+    /// # Errors
+    /// When what has its name, or the name of the folder, is not ours.
+    pub(super) fn read(&self) -> io::Result<Option<Catalog>> {
+        let mut bytes = Vec::new();
+        let file = open_folder(&self.folder)
+            .and_then(|folder| folder.open_file(&self.name, OFlags::RDONLY));
+        let mut file = match file {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        file.read_to_end(&mut bytes)?;
+        let catalog = parse(&bytes);
+        if catalog.is_some() {
+            // Only to tell which were used last.
+            let _ = rustix::fs::futimens(&file, &now());
         }
-        let content: Content<Vec<Input>, Catalog> = postcard::from_bytes(content).ok()?;
-        content
-            .inputs
-            .iter()
-            .all(Input::is_unchanged)
-            .then_some(content.catalog)
+        Ok(catalog)
     }
 
     /// Keeps `catalog`, which follows from `inputs`, unless one of these was changed only now.
@@ -141,19 +168,101 @@ impl Stored {
         }
         let content =
             postcard::to_stdvec(&Content { inputs, catalog }).map_err(io::Error::other)?;
-        if let Some(folder) = self.path.parent() {
-            // Keys can tell of patients.
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
-        }
-        write_atomically(&self.path, |file| {
+        let folder = match open_folder(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                PrivateFolder::open_or_create(&self.folder, Trust::Nobody, 0o700)
+            }
+            folder => folder,
+        }?;
+        folder.set_mode(0o700)?;
+        self.prune(&folder)?;
+        // By the open folder, whatever has its path by now.
+        write_atomically(&folder.handle_path().join(&self.name), |file| {
+            file.set_permissions(Permissions::from_mode(0o600))?;
             file.write_all(MAGIC)?;
             file.write_all(&xxh3_64(&content).to_le_bytes())?;
             file.write_all(&content)
         })
     }
+
+    /// Makes room for one more catalog of the dataset: the least recently used go, and what killed
+    /// processes left. Files of other names are not ours.
+    fn prune(&self, folder: &PrivateFolder) -> io::Result<()> {
+        let mut others = Vec::new();
+        for entry in fs::read_dir(folder.handle_path())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let used = metadata.modified()?;
+            if is_catalog_of(name, self.dataset) {
+                if name != self.name {
+                    others.push((used, entry.path()));
+                }
+            } else if is_temporary_of(name, self.dataset)
+                && used.elapsed().is_ok_and(|age| age > ABANDONED)
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        others.sort();
+        let excess = (others.len() + 1).saturating_sub(KEEP);
+        for (_, path) in others.iter().take(excess) {
+            // Another process may have been first.
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+}
+
+/// Opens the folder of all catalogs, if nobody else can have prepared it.
+fn open_folder(path: &Path) -> io::Result<PrivateFolder> {
+    path.parent().map_or(Ok(()), check_parent)?;
+    PrivateFolder::open(path, Trust::Nobody)
+}
+
+/// Whether a file is a catalog of the dataset: `<dataset>-<16 digits>.catalog`.
+fn is_catalog_of(name: &str, dataset: &str) -> bool {
+    name.strip_prefix(dataset)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .and_then(|rest| rest.strip_suffix(SUFFIX))
+        .is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Whether a file is what a killed process left of a catalog of the dataset.
+fn is_temporary_of(name: &str, dataset: &str) -> bool {
+    let target = name.strip_prefix('.').and_then(|rest| {
+        let end = rest.find(SUFFIX)? + SUFFIX.len();
+        rest.get(..end)
+    });
+    target.is_some_and(|target| is_catalog_of(target, dataset) && is_left_over(name, target))
+}
+
+fn now() -> Timestamps {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    Timestamps {
+        last_access: now,
+        last_modification: now,
+    }
+}
+
+/// The catalog in a file, if it is whole and its inputs are as they were.
+fn parse(bytes: &[u8]) -> Option<Catalog> {
+    let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
+    if xxh3_64(content) != u64::from_le_bytes(*sum) {
+        return None;
+    }
+    let content: Content<Vec<Input>, Catalog> = postcard::from_bytes(content).ok()?;
+    content
+        .inputs
+        .iter()
+        .all(Input::is_unchanged)
+        .then_some(content.catalog)
 }
 
 #[cfg(test)]
@@ -182,36 +291,120 @@ mod tests {
         builder.finish()
     }
 
+    fn stored(cache: &Path, settings: u64) -> Stored {
+        Stored {
+            folder: cache.join("catalogs"),
+            dataset: "some",
+            name: format!("some-{settings:016x}.catalog"),
+        }
+    }
+
+    #[test]
+    fn the_least_recently_used_go_and_nothing_that_is_not_ours() {
+        let cache = tempfile::tempdir().unwrap();
+        let (catalog, _) = example(cache.path());
+        let names = || {
+            let mut names: Vec<_> = fs::read_dir(cache.path().join("catalogs"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        let folder = cache.path().join("catalogs");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        let theirs = ["some-1.catalog", "some-more-0000000000000001.catalog"];
+        let old = SystemTime::now() - ABANDONED * 2;
+        let left = [".some-0000000000000001.catalog.00ff.tmp", ".note.tmp"];
+        for name in theirs.into_iter().chain(left) {
+            let file = fs::File::create(folder.join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        for settings in 1..=KEEP as u64 {
+            stored(cache.path(), settings).write(&catalog, &[]).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(stored(cache.path(), 1).read().unwrap().is_some());
+        std::thread::sleep(Duration::from_millis(20));
+        stored(cache.path(), 9).write(&catalog, &[]).unwrap();
+        let mut expected: Vec<String> = [1, 3, 4, 9]
+            .map(|n| format!("some-{n:016x}.catalog"))
+            .into();
+        expected.extend(theirs.map(str::to_owned));
+        expected.push(".note.tmp".to_owned());
+        expected.sort();
+        assert_eq!(names(), expected);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(&stored(cache.path(), 9).path()), 0o600);
+    }
+
+    #[test]
+    fn what_somebody_else_prepared_is_neither_read_nor_written_through() {
+        let cache = tempfile::tempdir().unwrap();
+        let (catalog, _) = example(cache.path());
+        let elsewhere = cache.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink("elsewhere", cache.path().join("catalogs")).unwrap();
+        assert!(stored(cache.path(), 1).read().is_err());
+        assert!(stored(cache.path(), 1).write(&catalog, &[]).is_err());
+        assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
+        fs::remove_file(cache.path().join("catalogs")).unwrap();
+
+        let first = stored(cache.path(), 1);
+        first.write(&catalog, &[]).unwrap();
+        fs::rename(first.path(), elsewhere.join("planted")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere/planted", first.path()).unwrap();
+        assert!(first.read().is_err());
+        // A link that is in the way is replaced, and what it leads to is left alone.
+        fs::write(elsewhere.join("planted"), "precious").unwrap();
+        first.write(&catalog, &[]).unwrap();
+        assert_eq!(fs::read(elsewhere.join("planted")).unwrap(), b"precious");
+
+        let folder = cache.path().join("catalogs");
+        fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+        let error = first.write(&catalog, &[]).unwrap_err();
+        assert!(crate::store::is_not_ours(&error), "{error}");
+        assert_eq!(
+            fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
+            0o777
+        );
+    }
+
     #[test]
     fn a_catalog_survives_and_a_changed_list_or_byte_ends_it() {
         let folder = tempfile::tempdir().unwrap();
-        let stored = Stored {
-            path: folder.path().join("x/y.catalog"),
-        };
-        assert_eq!(stored.read(), None);
+        let stored = stored(folder.path(), 1);
+        let path = stored.path();
+        assert_eq!(stored.read().unwrap(), None);
         let (catalog, inputs) = example(folder.path());
         let list = inputs[0].path.clone();
         stored.write(&catalog, &inputs).unwrap();
-        assert_eq!(stored.read(), None, "a list that was changed only now");
+        assert_eq!(
+            stored.read().unwrap(),
+            None,
+            "a list that was changed only now"
+        );
         // A change of owner or name cannot be set back: time has to pass.
         std::thread::sleep(std::time::Duration::from_secs(SETTLED as u64 + 1));
         stored.write(&catalog, &inputs).unwrap();
-        assert_eq!(stored.read().as_ref(), Some(&catalog));
+        assert_eq!(stored.read().unwrap().as_ref(), Some(&catalog));
 
-        let bytes = fs::read(&stored.path).unwrap();
+        let bytes = fs::read(&path).unwrap();
         for at in [3, 9, bytes.len() / 2, bytes.len() - 1] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            fs::write(&stored.path, damaged).unwrap();
-            assert_eq!(stored.read(), None, "byte {at}");
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(stored.read().unwrap(), None, "byte {at}");
         }
-        fs::write(&stored.path, &bytes[..bytes.len() / 2]).unwrap();
-        assert_eq!(stored.read(), None);
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert_eq!(stored.read().unwrap(), None);
 
-        fs::write(&stored.path, &bytes).unwrap();
-        assert!(stored.read().is_some());
+        fs::write(&path, &bytes).unwrap();
+        assert!(stored.read().unwrap().is_some());
         fs::write(&list, "a,b\nc").unwrap();
-        assert_eq!(stored.read(), None);
+        assert_eq!(stored.read().unwrap(), None);
     }
 
     /// When this fails, raise the version in [`MAGIC`] and write down the new sum.

@@ -172,7 +172,9 @@ fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
     if let Some(known) = known.and_then(|known| known.downcast::<BackingId>().ok()) {
         return Some(known);
     }
-    let registered: io::Result<BackingId> = reply.open_backing(&stored.file);
+    let registered: io::Result<BackingId> = stored
+        .open_at_once()
+        .and_then(|file| reply.open_backing(&*file));
     match registered {
         Ok(backing) => {
             let backing = Arc::new(backing);

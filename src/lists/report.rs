@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::store::Stamp;
+use crate::store::{Stamp, patiently};
 
 /// More than any report has; a file of gigabytes is none.
 const MAX_BYTES: u64 = 16 << 20;
@@ -117,7 +117,7 @@ fn is_absent(error: &io::Error) -> bool {
 /// memory.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut file = File::options().read(true).custom_flags(flags).open(path)?;
+    let mut file = patiently(|| File::options().read(true).custom_flags(flags).open(path))?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));

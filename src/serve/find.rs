@@ -5,7 +5,7 @@ use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, open_file};
+use crate::store::cache::Body;
 
 /// What was found of a file.
 pub(super) enum Found {
@@ -62,7 +62,7 @@ impl Server {
         if let Some(found) = self.in_tree(dataset, item, &origin, want) {
             return found;
         }
-        self.in_cache(dataset, item, &origin, want)
+        self.in_cache(dataset, item, &origin, want, patience)
             .unwrap_or(Found::Nowhere)
     }
 
@@ -146,8 +146,15 @@ impl Server {
         item: Item,
         origin: &Origin,
         want: Want,
+        patience: Patience,
     ) -> Option<Found> {
-        let record = self.cache.record(origin.key)?;
+        let record = match patience {
+            Patience::Some => self.cache.record(origin.key)?,
+            Patience::None => match self.cache.record_at_once(origin.key) {
+                Some(record) => record?,
+                None => return Some(Found::WouldWait),
+            },
+        };
         let added = match item.what {
             What::Index => dataset.index_added(),
             What::Image(_) => 0,
@@ -155,7 +162,13 @@ impl Server {
         let (place, body) = match want {
             Want::Size => (Place::Cache, None),
             Want::Body => {
-                let (body, fingerprint) = self.cache.get(origin.key, record)?;
+                let (body, fingerprint) = match patience {
+                    Patience::Some => self.cache.get(origin.key, record)?,
+                    Patience::None => match self.cache.get_at_once(origin.key, record) {
+                        Ok(found) => found?,
+                        Err(_) => return Some(Found::WouldWait),
+                    },
+                };
                 let body = match item.what {
                     What::Image(_) => body,
                     What::Index => match dataset.spliced_index(body) {
@@ -183,11 +196,8 @@ impl Server {
         match (known.place, item.what) {
             (Place::Tree, What::Image(number)) => {
                 let tree = self.tree.as_ref()?;
-                // Only files of this machine's disks stay open.
-                let recent = self.tree_files.get(known.key);
-                let again = recent.and_then(|stored| Body::again(stored, known.size, false));
-                if again.is_some() {
-                    return again;
+                if let Some(body) = tree.opened_before(known.key, known.size) {
+                    return Some(body);
                 }
                 (may_wait || tree.is_near(dataset.name(), number)).then_some(())?;
                 self.open_in_tree(dataset, number, known.key, known.size)
@@ -215,13 +225,8 @@ impl Server {
         key: ContentKey,
         size: u64,
     ) -> Option<Body> {
-        let file = open_file(&dataset.finished.image_path(number)).ok()?;
-        let is_remote = self.tree.as_ref().is_none_or(|tree| !tree.is_on_it(&file));
-        let body = Body::foreign(file, size, is_remote)?;
-        if let (Body::File { stored, .. }, false) = (&body, is_remote) {
-            self.tree_files.put(key, stored);
-        }
-        Some(body)
+        let path = dataset.finished.image_path(number);
+        self.tree.as_ref()?.open_file(key, path, size)
     }
 }
 

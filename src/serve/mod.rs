@@ -52,7 +52,7 @@ pub use start::{ServeError, ServeOptions};
 pub use stats::Stats;
 
 use crate::render::RenderParams;
-use crate::store::cache::{Body, Cache, RecentFiles};
+use crate::store::cache::{Body, Cache};
 use crate::sync::held;
 use buffers::Buffers;
 use fault::Failing;
@@ -75,7 +75,6 @@ pub struct Server {
     cache: Cache,
     /// The materialized tree, if there is one.
     tree: Option<TreeRoot>,
-    tree_files: RecentFiles,
     params: RenderParams,
     /// The root that stands in every `path` of an index.
     mountpoint: PathBuf,

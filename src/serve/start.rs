@@ -20,7 +20,7 @@ use super::{
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
 use crate::store::StateFolder;
-use crate::store::cache::{Cache, CacheError, Limits, RecentFiles};
+use crate::store::cache::{Cache, CacheError, Limits};
 use crate::sync::held;
 
 /// Threads that read open files of the cache, or of the tree, which are not in memory.
@@ -86,7 +86,6 @@ impl Server {
             workers: config.workers,
             flights: Flights::default(),
             tree,
-            tree_files: RecentFiles::new(),
             pace: Pace::new(),
             cache_io: IoPool::new("read cache", READING),
             tree_io: IoPool::new("read tree", READING),

@@ -1,6 +1,6 @@
 //! The root of the materialized tree, opened before anything is mounted over it.
 
-use std::fs::File;
+use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,19 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::catalog::names;
-use crate::store::{is_remote, remembered_stat};
+use crate::store::cache::{Body, RecentFiles};
+use crate::store::{ContentKey, is_remote, remembered_stat};
 
-/// The open root, and on which file system it is.
-#[derive(Debug)]
+/// The open root, on which file system it is, and the images that were opened lately.
 pub(super) struct TreeRoot {
     folder: OwnedFd,
     /// Number of the file system.
     device: u64,
     is_remote: bool,
+    /// Images on a disk of this machine.
+    near: RecentFiles,
+    /// Images on another machine, or on another file system than the root: the tree may hold links.
+    far: RecentFiles,
 }
 
 impl TreeRoot {
@@ -29,6 +33,8 @@ impl TreeRoot {
             folder,
             device,
             is_remote: is_remote(path),
+            near: RecentFiles::new(false),
+            far: RecentFiles::new(true),
         })
     }
 
@@ -38,7 +44,7 @@ impl TreeRoot {
     }
 
     /// Whether an image is on a disk of this machine, as far as the kernel knows without asking a disk
-    /// or a server: the tree may hold links.
+    /// or a server.
     pub(super) fn is_near(&self, dataset: &str, number: u32) -> bool {
         if self.is_remote {
             return false;
@@ -48,8 +54,19 @@ impl TreeRoot {
             .is_some_and(|found| rustix::fs::makedev(found.device.0, found.device.1) == self.device)
     }
 
-    /// Whether an open file is on the tree's own file system and that is this machine's.
-    pub(super) fn is_on_it(&self, file: &File) -> bool {
-        !self.is_remote && file.metadata().is_ok_and(|file| file.dev() == self.device)
+    /// An image that was opened before and has not changed in size since, if it is on a disk of this
+    /// machine.
+    pub(super) fn opened_before(&self, key: ContentKey, size: u64) -> Option<Body> {
+        Body::of_tree(self.near.get(key)?, size)
+    }
+
+    /// Opens the image `path` if it still has its size. May wait unless [`Self::is_near`].
+    pub(super) fn open_file(&self, key: ContentKey, path: PathBuf, size: u64) -> Option<Body> {
+        let device = fs::symlink_metadata(&path).ok()?.dev();
+        let files = match !self.is_remote && device == self.device {
+            true => &self.near,
+            false => &self.far,
+        };
+        Body::of_tree(files.open(key, path, size).ok()?, size)
     }
 }

@@ -122,11 +122,15 @@ impl Server {
             return true;
         }
         let usage = self.cache.usage();
-        let mean = usage.bytes.checked_div(usage.files as u64).unwrap_or(0);
+        let mean = usage
+            .files_bytes
+            .checked_div(usage.files as u64)
+            .unwrap_or(0);
         // Each worker may be at one, and one may be larger than the others.
         let room = mean.max(self.params.estimated_bytes()) * 2 * (self.workers as u64 + 1);
-        let is_full =
-            self.cache.refused() > 0 || usage.evictions > 0 || usage.bytes + room > self.cache_size;
+        let is_full = self.cache.refused() > 0
+            || usage.evictions > 0
+            || usage.files_bytes + room > self.cache.capacity();
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
             tracing::info!("the cache takes no more; warming ends");
         }

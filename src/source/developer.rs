@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Source;
 use super::look::words;
 use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
-use crate::store::Stamp;
+use crate::store::{Stamp, patiently};
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header. A larger file cannot be an image that the renderer would take.
@@ -89,7 +89,7 @@ impl OpenSource {
     pub fn open(path: &Path) -> io::Result<Self> {
         // Not waiting for a pipe that somebody put there.
         let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = File::options().read(true).custom_flags(flags).open(path)?;
+        let file = patiently(|| File::options().read(true).custom_flags(flags).open(path))?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other("it is not a file"));

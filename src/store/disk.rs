@@ -1,6 +1,7 @@
 //! How full the disk is.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Room on a file system.
@@ -20,8 +21,16 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
         .ancestors()
         .find(|parent| parent.exists())
         .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    let stat = rustix::fs::statvfs(existing)?;
-    Ok(FreeSpace {
+    Ok(of_statvfs(rustix::fs::statvfs(existing)?))
+}
+
+/// Room on the file system of an open file or folder.
+pub fn free_space_at(file: impl AsFd) -> io::Result<FreeSpace> {
+    Ok(of_statvfs(rustix::fs::fstatvfs(file)?))
+}
+
+fn of_statvfs(stat: rustix::fs::StatVfs) -> FreeSpace {
+    FreeSpace {
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         total: stat.f_blocks.saturating_mul(stat.f_frsize),
         // Btrfs and some network file systems answer 0 of 0.
@@ -30,7 +39,7 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
         } else {
             stat.f_favail
         },
-    })
+    }
 }
 
 /// Types of file systems that other machines serve, so that opening a file may take long

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+
+use super::PrivateFolder;
+
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -49,13 +53,26 @@ pub(super) fn lock(path: &Path, what: &'static str, exclusive: bool) -> Result<F
         path: path.to_owned(),
         source,
     };
-    let mut file = File::options()
+    let file = File::options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)
         .map_err(io_error)?;
+    lock_file(file, path, what, exclusive)
+}
+
+fn lock_file(
+    mut file: File,
+    path: &Path,
+    what: &'static str,
+    exclusive: bool,
+) -> Result<File, LockError> {
+    let io_error = |source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let locked = if exclusive {
         file.try_lock()
     } else {
@@ -96,15 +113,24 @@ pub(super) fn lock(path: &Path, what: &'static str, exclusive: bool) -> Result<F
     Ok(file)
 }
 
-/// Locks the file `path` for this process alone, and gives one that holds it so long to end.
+/// Locks the file `name` of a folder of ours for this process alone, and gives one that holds it so
+/// long to end.
 pub(super) fn lock_within(
     limit: Duration,
-    path: &Path,
+    folder: &PrivateFolder,
+    name: &str,
     what: &'static str,
 ) -> Result<File, LockError> {
     let deadline = Instant::now() + limit;
+    let path = folder.path().join(name);
     loop {
-        match lock(path, what, true) {
+        let file = folder
+            .open_file(name, OFlags::RDWR | OFlags::CREATE)
+            .map_err(|source| LockError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        match lock_file(file, &path, what, true) {
             Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
             result => return result,
         }
@@ -120,6 +146,7 @@ fn is_without_locks(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Trust;
 
     #[test]
     fn shares_exclude_themselves_and_the_whole() {
@@ -142,12 +169,15 @@ mod tests {
     #[test]
     fn a_holder_that_ends_in_time_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let held = lock(&path, "cache", true).unwrap();
-        let short = lock_within(INTERVAL, &path, "cache").unwrap_err();
+        let folder = PrivateFolder::open(folder.path(), Trust::Nobody).unwrap();
+        let held = lock(&folder.path().join("lock"), "cache", true).unwrap();
+        let short = lock_within(INTERVAL, &folder, "lock", "cache").unwrap_err();
         assert!(matches!(short, LockError::Held { .. }), "{short}");
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| lock_within(Duration::from_secs(60), &path, "cache"));
+            let waiting = scope.spawn(|| {
+                let limit = Duration::from_secs(60);
+                lock_within(limit, &folder, "lock", "cache")
+            });
             drop(held);
             waiting.join().unwrap().unwrap();
         });

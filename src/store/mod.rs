@@ -20,6 +20,7 @@
 mod atomic;
 pub mod cache;
 mod content_key;
+mod descriptors;
 mod disk;
 mod failures;
 mod journal;
@@ -31,11 +32,12 @@ mod tree;
 
 pub use atomic::{Temporary, is_being_written, is_left_over, write_atomically};
 pub use content_key::{ContentKey, Stamp};
-pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
+pub use descriptors::patiently;
+pub use disk::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};
 pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
-pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
+pub use private::{NotOurs, PrivateFolder, Trust, check_parent, is_not_ours, open_own_file};
 pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
 pub use tree::FinishedTree;

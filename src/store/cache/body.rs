@@ -1,13 +1,12 @@
 //! The bytes of a finished file, wherever they are.
 
-use std::any::Any;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::pin::Pin;
 use super::spliced::Spliced;
+use super::stored_file::StoredFile;
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -16,32 +15,10 @@ pub enum Body {
         stored: Arc<StoredFile>,
         /// Keeps a file of the cache from being evicted.
         pin: Option<Arc<Pin>>,
-        /// Whether whatever is done with it may wait for another machine.
-        is_remote: bool,
     },
     Memory(Arc<[u8]>),
     /// With something put in.
     Spliced(Arc<Spliced>),
-}
-
-/// An open file of the cache or of the materialized tree.
-#[derive(Debug)]
-pub struct StoredFile {
-    pub file: File,
-    /// In bytes.
-    pub size: u64,
-    /// Whatever its user wants to keep for as long as the file is open.
-    pub attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
-}
-
-impl StoredFile {
-    pub(super) fn new(file: File, size: u64) -> Self {
-        Self {
-            file,
-            size,
-            attachment: OnceLock::new(),
-        }
-    }
 }
 
 /// How far a read came that must not wait.
@@ -54,26 +31,16 @@ pub enum ReadNow {
 }
 
 impl Body {
-    /// A file that is not the cache's; `None` unless it has `size` bytes.
-    pub fn foreign(file: File, size: u64, is_remote: bool) -> Option<Self> {
-        Self::again(Arc::new(StoredFile::new(file, size)), size, is_remote)
+    /// A file of the materialized tree; `None` unless it has `size` bytes still.
+    pub fn of_tree(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
+        let metadata = stored.open_at_once().ok()?.metadata().ok()?;
+        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
     }
 
-    /// The same of a file that is open already.
-    pub fn again(stored: Arc<StoredFile>, size: u64, is_remote: bool) -> Option<Self> {
-        let metadata = stored.file.metadata().ok()?;
-        let is_whole = metadata.is_file() && metadata.len() == size;
-        is_whole.then_some(Body::File {
-            stored,
-            pin: None,
-            is_remote,
-        })
-    }
-
-    /// Whether reading or closing it may wait for another machine.
+    /// Whether reading it may mean to wait for another machine.
     pub fn is_remote(&self) -> bool {
         match self {
-            Body::File { is_remote, .. } => *is_remote,
+            Body::File { stored, .. } => stored.is_remote(),
             Body::Memory(_) => false,
             Body::Spliced(spliced) => spliced.kept().is_remote(),
         }
@@ -104,7 +71,7 @@ impl Body {
         match self {
             Body::File { stored, .. } => {
                 buffer.resize(size, 0);
-                stored.file.read_exact_at(buffer, offset)
+                stored.open()?.read_exact_at(buffer, offset)
             }
             Body::Memory(bytes) => {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -120,7 +87,7 @@ impl Body {
         }
     }
 
-    /// Like [`Self::read_at`], but only if no disk has to be waited for.
+    /// Like [`Self::read_at`], but only if the file is open, and no disk has to be waited for.
     pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
         let stored = match self {
             Body::File { stored, .. } => stored,
@@ -129,16 +96,17 @@ impl Body {
             }
             Body::Spliced(spliced) => return spliced.read(offset, size, buffer, Body::read_now),
         };
-        if self.is_remote() {
-            return Ok(ReadNow::WouldWait);
-        }
+        let file = match stored.opened() {
+            Some(file) if !stored.is_remote() => file,
+            _ => return Ok(ReadNow::WouldWait),
+        };
         let left = stored.size.saturating_sub(offset);
         let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
         buffer.clear();
         buffer.resize(size, 0);
         let flags = rustix::io::ReadWriteFlags::NOWAIT;
         let mut buffers = [io::IoSliceMut::new(buffer)];
-        match rustix::io::preadv2(&stored.file, &mut buffers, offset, flags) {
+        match rustix::io::preadv2(&*file, &mut buffers, offset, flags) {
             Ok(count) if count == size => Ok(ReadNow::Done),
             // Only part of it is in memory, or the file system cannot tell.
             _ => Ok(ReadNow::WouldWait),
@@ -149,6 +117,8 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::ContentKey;
+    use crate::store::cache::RecentFiles;
     use std::fs;
 
     #[test]
@@ -157,7 +127,11 @@ mod tests {
         let path = folder.path().join("x");
         let bytes: Vec<u8> = (0..=255).collect();
         fs::write(&path, &bytes).unwrap();
-        let file = Body::foreign(File::open(&path).unwrap(), 256, false).unwrap();
+        let recent = RecentFiles::new(false);
+        let key = ContentKey::from_bytes([1; 16]);
+        let stored = recent.open(key, path.clone(), 256).unwrap();
+        let file = Body::of_tree(stored, 256).unwrap();
+        assert!(recent.open(key, path.clone(), 255).is_err());
         let memory = Body::Memory(bytes.clone().into());
         let mut buffer = Vec::new();
         for (offset, size) in [(0, 256), (0, 1000), (250, 10), (256, 1), (9000, 5), (3, 0)] {

@@ -5,7 +5,7 @@
 //! (a kill costs nothing), and a power failure costs the last commits and never the database.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, TryLockError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
@@ -32,6 +32,9 @@ impl FileRecord {
     }
 }
 
+/// Bytes of a page, which is SQLite's unit.
+const PAGE: u64 = 4096;
+
 /// The database.
 pub(super) struct Book {
     connection: Mutex<Connection>,
@@ -50,39 +53,59 @@ const SCHEMA: &str = "
 
 impl Book {
     /// Opens the database, making it if need be.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, cache_size: u64) -> Result<Self> {
+        // What is in the log counts against the size of the cache.
+        let log_pages = (cache_size / 40 / PAGE).clamp(50, 1000);
+        let log_bytes = log_pages * PAGE;
         // Without locks and shared memory, which network file systems do not have: the folder is
         // locked already.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?;
-        connection.execute_batch(
+        connection.execute_batch(&format!(
             "PRAGMA locking_mode = EXCLUSIVE;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = NORMAL;
-             PRAGMA cache_size = -16000;",
-        )?;
+             PRAGMA cache_size = -16000;
+             PRAGMA wal_autocheckpoint = {log_pages};
+             PRAGMA journal_size_limit = {log_bytes};"
+        ))?;
         connection.execute_batch(SCHEMA)?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
     }
 
-    pub(super) fn get(&self, key: ContentKey) -> Result<Option<FileRecord>> {
-        let connection = held(&self.connection);
-        let mut statement =
-            connection.prepare_cached("SELECT size, sum, row_sum FROM files WHERE key = ?1")?;
+    /// What is known of a file, and when it was last used.
+    pub(super) fn get(&self, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
+        Self::get_from(&held(&self.connection), key)
+    }
+
+    /// The same; `None` while another thread is at the database.
+    pub(super) fn get_at_once(&self, key: ContentKey) -> Option<Result<Option<(FileRecord, u64)>>> {
+        let connection = match self.connection.try_lock() {
+            Ok(connection) => connection,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Self::get_from(&connection, key))
+    }
+
+    fn get_from(connection: &Connection, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
+        let mut statement = connection
+            .prepare_cached("SELECT size, sum, row_sum, used FROM files WHERE key = ?1")?;
         let row = statement
             .query_row([key.to_bytes()], |row| {
                 let record = FileRecord {
                     size: from_sql(row.get(0)?),
                     sum: from_sql(row.get(1)?),
                 };
-                Ok((record, from_sql(row.get(2)?)))
+                Ok((record, from_sql(row.get(2)?), from_sql(row.get(3)?)))
             })
             .optional()?;
         // SQLite does not notice a flipped bit; a wrong size would reach readers.
-        let is_whole = |(record, row_sum): &(FileRecord, u64)| record.row_sum(key) == *row_sum;
-        Ok(row.filter(is_whole).map(|(record, _)| record))
+        let is_whole =
+            |(record, row_sum, _): &(FileRecord, u64, u64)| record.row_sum(key) == *row_sum;
+        Ok(row.filter(is_whole).map(|(record, _, used)| (record, used)))
     }
 
     /// Records a file; `used` is in milliseconds since 1970.
@@ -122,6 +145,20 @@ impl Book {
         transaction.commit()
     }
 
+    /// Forgets those of these files that were last used before `limit`.
+    pub(super) fn forget(&self, keys: &[ContentKey], limit: u64) -> Result<()> {
+        let mut connection = held(&self.connection);
+        let transaction = connection.transaction()?;
+        {
+            let mut statement =
+                transaction.prepare_cached("DELETE FROM files WHERE key = ?1 AND used < ?2")?;
+            for key in keys {
+                statement.execute(params![key.to_bytes(), to_sql(limit)])?;
+            }
+        }
+        transaction.commit()
+    }
+
     /// Size and last use of all files whose key's first byte is `first`, by key.
     pub(super) fn list(&self, first: u8) -> Result<Vec<(ContentKey, u64, u64)>> {
         let connection = held(&self.connection);
@@ -146,6 +183,14 @@ fn from_sql(value: i64) -> u64 {
     value.cast_unsigned()
 }
 
+/// Whether an error may mean that the disk, or a quota, takes no more.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    // SQLite tells a full disk from other errors of a write, but not a quota.
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        || code == Some(rusqlite::ffi::SQLITE_IOERR_WRITE)
+}
+
 /// Whether an error says that the file is no database, or a broken one.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged};
@@ -160,6 +205,8 @@ mod tests {
     use super::super::folder::FORMAT;
     use super::*;
 
+    const SIZE: u64 = 1 << 30;
+
     fn key(hex: &str) -> ContentKey {
         hex.parse().unwrap()
     }
@@ -173,22 +220,42 @@ mod tests {
             size: 5,
             sum: u64::MAX - 3,
         };
-        let book = Book::open(&path).unwrap();
+        let book = Book::open(&path, SIZE).unwrap();
         book.put(low, record, 7).unwrap();
         book.put(high, record, 8).unwrap();
         book.touch([(low, 9)].into_iter()).unwrap();
         drop(book);
-        let book = Book::open(&path).unwrap();
-        assert_eq!(book.get(low).unwrap(), Some(record));
+        let book = Book::open(&path, SIZE).unwrap();
+        assert_eq!(book.get(low).unwrap(), Some((record, 9)));
         assert_eq!(book.get(key("cd")).unwrap(), None);
         assert_eq!(book.list(0xab).unwrap(), [(low, 5, 9)]);
         assert_eq!(book.list(0).unwrap(), [(high, 5, 8)]);
+        book.forget(&[low, high], 9).unwrap();
+        assert_eq!(book.get(high).unwrap(), None);
+        assert!(book.get(low).unwrap().is_some(), "used since");
+    }
+
+    #[test]
+    fn the_log_stays_small_in_a_small_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("book");
+        let size = 10 << 20;
+        let book = Book::open(&path, size).unwrap();
+        let record = FileRecord { size: 5, sum: 6 };
+        for number in 0..3000u32 {
+            let name = ContentKey::of_parts([number.to_le_bytes().as_slice()]);
+            book.put(name, record, 7).unwrap();
+        }
+        let log = std::fs::metadata(folder.path().join("book-wal"))
+            .unwrap()
+            .len();
+        assert!((1..size / 20).contains(&log), "{log}");
     }
 
     #[test]
     fn a_row_that_was_tampered_with_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let book = Book::open(&folder.path().join("book")).unwrap();
+        let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
         book.put(key("ab"), FileRecord { size: 5, sum: 6 }, 7)
             .unwrap();
         held(&book.connection)
@@ -202,9 +269,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
         std::fs::write(&path, [7; 9000]).unwrap();
-        let error = Book::open(&path).err().unwrap();
+        let error = Book::open(&path, SIZE).err().unwrap();
         assert!(is_damage(&error), "{error}");
-        let error = Book::open(Path::new("/nowhere/book")).err().unwrap();
+        let error = Book::open(Path::new("/nowhere/book"), SIZE).err().unwrap();
         assert!(!is_damage(&error), "{error}");
     }
 
@@ -212,7 +279,7 @@ mod tests {
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();
-        let book = Book::open(&folder.path().join("book")).unwrap();
+        let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
         let schema: String = held(&book.connection)
             .query_row("SELECT sql FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();

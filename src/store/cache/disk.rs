@@ -1,49 +1,78 @@
 //! The cache on the disk: writing, opening, evicting.
 
-use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use rustix::io::Errno;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::body::{Body, StoredFile};
-use super::book::{Book, FileRecord, is_damage};
+use super::body::Body;
+use super::book::{Book, FileRecord, is_damage, is_full};
+use super::evict::{Evictor, FreeSpaceProbe};
 use super::fingerprint::{Fingerprint, checksum};
-use super::folder::{CacheFolder, remove_or_log};
-use super::order::{OlderFiles, Order};
+use super::folder::CacheFolder;
+use super::order::OlderFiles;
+use super::overhead::Overhead;
 use super::pin::Pin;
 use super::recent::RecentFiles;
+use super::resident::ResidentFiles;
+use super::stored_file::{StoredFile, open};
 use super::{CacheError, Limits, now};
-use crate::store::{ContentKey, Temporary, free_space, is_remote};
-use crate::sync::{Mutex, held};
+use crate::store::descriptors::at_once;
+use crate::store::{ContentKey, Temporary, free_space_at, is_remote, patiently};
+use crate::sync::held;
+
+/// How often a file is tried to be written to a disk that is full, with something evicted in between.
+const ATTEMPTS: u32 = 4;
+
+/// A day in milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What is known of a file is forgotten if the file is gone and nobody asked for so long.
+const FORGET: u64 = 180 * DAY;
+
+/// That somebody asked for what is known of a file is written down once in so long.
+const ASKED: u64 = 30 * DAY;
 
 /// Finished files in a private folder, least recently used evicted.
 pub(super) struct DiskCache {
-    folder: CacheFolder,
+    cache_path: PathBuf,
+    folder: Arc<CacheFolder>,
     book: Book,
-    order: Arc<Mutex<Order>>,
+    files: ResidentFiles,
+    evictor: Evictor,
+    overhead: Mutex<Overhead>,
     recent: RecentFiles,
     /// Last uses that the book does not have yet.
     touched: Mutex<HashMap<ContentKey, u64>>,
-    limits: Limits,
-    evictions: AtomicU64,
-    /// Whether the folder is on another machine.
-    is_remote: bool,
     /// The book's faults are logged once.
     complained: AtomicBool,
 }
 
 impl DiskCache {
-    pub(super) fn open(cache_path: &std::path::Path, limits: Limits) -> Result<Self, CacheError> {
-        let folder = CacheFolder::open(cache_path)?;
+    pub(super) fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
+        let folder = Arc::new(CacheFolder::open(cache_path)?);
+        let seen = Arc::clone(&folder);
+        let free_space: FreeSpaceProbe = Box::new(move || free_space_at(seen.handle()));
+        Self::open_with(cache_path, folder, Evictor::new(limits, free_space), limits)
+    }
+
+    fn open_with(
+        cache_path: &Path,
+        folder: Arc<CacheFolder>,
+        evictor: Evictor,
+        limits: Limits,
+    ) -> Result<Self, CacheError> {
         let path = folder.book();
-        let book_error = |source| CacheError::Book {
-            path: path.clone(),
-            source,
-        };
+        let io_error = |error| CacheError::io(&path)(error);
+        let open_book = || Book::open(&path, limits.bytes);
         if folder.is_marked_damaged() {
             tracing::warn!(
                 "{}: was found damaged; the cache begins anew",
@@ -51,87 +80,172 @@ impl DiskCache {
             );
             folder.clear().map_err(CacheError::io(folder.path()))?;
         }
-        let book = match Book::open(&path) {
+        folder.look_at_book().map_err(io_error)?;
+        let book = match open_book() {
             // Without checksums nothing in the folder can be trusted.
             Err(error) if is_damage(&error) => {
                 tracing::warn!("{}: {error}; the cache begins anew", path.display());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
-                Book::open(&path).map_err(book_error)?
+                open_book()
             }
-            opened => opened.map_err(book_error)?,
+            opened => opened,
         };
+        let book = book.map_err(|source| CacheError::Book {
+            path: path.clone(),
+            source,
+        })?;
+        folder.check_book().map_err(io_error)?;
         Ok(Self {
-            is_remote: is_remote(folder.path()),
+            cache_path: cache_path.to_owned(),
+            recent: RecentFiles::new(is_remote(folder.path())),
             folder,
             book,
-            order: Arc::new(Mutex::new(Order::new())),
-            recent: RecentFiles::new(),
+            files: ResidentFiles::new(),
+            evictor,
+            overhead: Mutex::default(),
             touched: Mutex::default(),
-            limits,
-            evictions: AtomicU64::new(0),
             complained: AtomicBool::new(false),
         })
     }
 
     /// What is known of a file, whether or not its bytes are still there.
     pub(super) fn record(&self, key: ContentKey) -> Option<FileRecord> {
-        self.book.get(key).unwrap_or_else(|error| {
-            self.complain(&error);
-            None
-        })
+        self.recorded(key, self.book.get(key))
     }
 
-    /// Opens a file that is unchanged since it had this fingerprint; `None` for any other.
+    /// The same; `None` while another thread has the book, which it may be writing to a slow disk.
+    pub(super) fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
+        let found = self.book.get_at_once(key)?;
+        Some(self.recorded(key, found))
+    }
+
+    fn recorded(
+        &self,
+        key: ContentKey,
+        found: rusqlite::Result<Option<(FileRecord, u64)>>,
+    ) -> Option<FileRecord> {
+        let found = found.unwrap_or_else(|error| {
+            self.complain(&error);
+            None
+        });
+        let (record, used) = found?;
+        if now().saturating_sub(used) > ASKED {
+            self.touch(key);
+        }
+        Some(record)
+    }
+
+    /// Opens a file that is unchanged since it had this fingerprint; `None` for any other. Does not
+    /// wait for a descriptor.
     pub(super) fn get_trusted(
         &self,
         key: ContentKey,
         size: u64,
         trusted: Fingerprint,
     ) -> io::Result<Option<Body>> {
-        let pin = Arc::new(Pin::new(&self.order, key));
-        let stored = match self.recent.get(key) {
-            Some(stored) => stored,
-            None => Arc::new(StoredFile::new(open(&self.folder.file(key))?, size)),
+        let ((stored, present), pin) = match self.files.pin_present(key) {
+            Some(pin) => (self.open_recent(key, size)?, pin),
+            // Not counted yet, or just being evicted.
+            None => {
+                let locked = self.files.lock(key);
+                let pin = locked.pin();
+                let opened = self.open_recent(key, size)?;
+                locked.insert(size);
+                (opened, pin)
+            }
         };
-        if Fingerprint::of(&stored.file.metadata()?) != trusted {
+        if present != trusted {
             self.recent.remove(key);
             return Ok(None);
         }
-        Ok(Some(self.opened(key, stored, pin)))
+        self.touch(key);
+        Ok(Some(body(stored, pin)))
+    }
+
+    /// A file that is open already, or is opened now, with its fingerprint of now.
+    fn open_recent(
+        &self,
+        key: ContentKey,
+        size: u64,
+    ) -> io::Result<(Arc<StoredFile>, Fingerprint)> {
+        if let Some(stored) = self.recent.get(key) {
+            let present = Fingerprint::of(&stored.open_at_once()?.metadata()?);
+            return Ok((stored, present));
+        }
+        self.folder.check_shard(key)?;
+        let path = self.folder.file(key);
+        let file = at_once(|| open(&path))?;
+        let present = Fingerprint::of(&file.metadata()?);
+        Ok((self.keep_open(key, path, file, (size, present)), present))
+    }
+
+    fn keep_open(
+        &self,
+        key: ContentKey,
+        path: PathBuf,
+        file: File,
+        about: (u64, Fingerprint),
+    ) -> Arc<StoredFile> {
+        let stored = StoredFile::new(self.recent.pool(), key, path, file, about);
+        self.recent.put(stored)
     }
 
     /// Opens a file if it is there and has the recorded checksum; one that is damaged is removed.
+    /// `may_wait`: for a descriptor, where there is none.
     pub(super) fn get(
         &self,
         key: ContentKey,
         record: FileRecord,
+        may_wait: bool,
     ) -> io::Result<Option<(Body, Fingerprint)>> {
-        let pin = Arc::new(Pin::new(&self.order, key));
         let path = self.folder.file(key);
-        let file = match open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                held(&self.order).remove(key);
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
+        let (pin, file, metadata) = {
+            let locked = self.files.lock(key);
+            let pin = locked.pin();
+            let opened = self.folder.check_shard(key);
+            let open = || match may_wait {
+                true => patiently(|| open(&path)),
+                false => at_once(|| open(&path)),
+            };
+            let file = match opened.and_then(|()| open()) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    locked.remove();
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let metadata = file.metadata()?;
+            locked.insert(metadata.len());
+            (pin, file, metadata)
         };
-        let metadata = file.metadata()?;
         let fingerprint = Fingerprint::of(&metadata);
         let is_whole =
             metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
         if !is_whole {
-            tracing::warn!("{}: damaged; dropped and made again", path.display());
-            held(&self.order).remove(key);
-            self.recent.remove(key);
-            remove_or_log(&path);
+            let shown = self.folder.shown(key);
+            tracing::warn!("{}: damaged; dropped and made again", shown.display());
+            self.drop_damaged(key, fingerprint);
             return Ok(None);
         }
-        let stored = Arc::new(StoredFile::new(file, record.size));
-        Ok(Some((self.opened(key, stored, pin), fingerprint)))
+        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
+        self.touch(key);
+        Ok(Some((body(stored, pin), fingerprint)))
     }
 
-    /// Makes a file out of what `write` writes. It is whole, recorded and open when this returns.
+    /// Removes a file that was found damaged, unless another has taken its place meanwhile.
+    fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
+        let locked = self.files.lock(key);
+        self.recent.remove(key);
+        let found = std::fs::symlink_metadata(self.folder.file(key));
+        if found.is_ok_and(|found| Fingerprint::of(&found) == damaged) {
+            self.folder.remove_or_log(key);
+            locked.remove();
+        }
+    }
+
+    /// Makes a file out of what `write` writes. It is whole, recorded and open when this returns. Where
+    /// the disk is full, what was used least recently makes room.
     ///
     /// # Errors
     /// When the disk cannot take it; nothing is left of it then.
@@ -140,95 +254,106 @@ impl DiskCache {
         key: ContentKey,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
-        let path = self.folder.file(key);
+        let mut attempts = 0;
+        loop {
+            let (since, offered) = (Instant::now(), Cell::new(0));
+            attempts += 1;
+            match self.try_put(key, &offered, write) {
+                Err(PutError::Disk(error)) if wants_room(&error) && attempts < ATTEMPTS => {
+                    let size = offered.get();
+                    let remove = |key| self.remove(key);
+                    if !self.evictor.free_for(size, since, &self.files, &remove) {
+                        return Err(PutError::Disk(error));
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_put(
+        &self,
+        key: ContentKey,
+        offered: &Cell<u64>,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(Body, Fingerprint, u64), PutError> {
         self.keep_free()?;
-        let mut temporary = match Temporary::create(&path) {
+        let path = self.folder.file(key);
+        let mut temporary = match self.create(key, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.folder.create_shard(&path)?;
-                Temporary::create(&path)?
+                self.folder.create_shard(key)?;
+                self.create(key, &path)?
             }
             created => created?,
         };
-        let record = write_summed(temporary.file(), write)?;
-        self.make_room(record.size)?;
-        let file = temporary.reopen()?;
-        let pin = Arc::new(Pin::new(&self.order, key));
+        temporary
+            .file()
+            .set_permissions(Permissions::from_mode(0o600))?;
+        let record = write_summed(temporary.file(), offered, write)?;
+        let limit = self.evictor.files_limit();
+        if record.size > limit {
+            let size = record.size;
+            let problem = format!("{size} bytes are more than the {limit} that CACHE_SIZE leaves");
+            return Err(PutError::TooLarge(io::Error::other(problem)));
+        }
+        let reserved = self.files.reserve(record.size);
+        self.trim();
+        self.keep_free()?;
+        let file = patiently(|| temporary.reopen())?;
+        let locked = self.files.lock(key);
+        let pin = locked.pin();
         // Before the rename: a file without a record could not be trusted after a crash.
-        self.book
-            .put(key, record, now())
-            .map_err(io::Error::other)?;
+        self.book.put(key, record, now()).map_err(book_error)?;
         temporary.commit()?;
+        locked.insert(record.size);
+        drop((locked, reserved));
         // Renaming changes the change time.
         let fingerprint = Fingerprint::of(&file.metadata()?);
-        let stored = Arc::new(StoredFile::new(file, record.size));
-        Ok((self.opened(key, stored, pin), fingerprint, record.sum))
+        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
+        self.touch(key);
+        Ok((body(stored, pin), fingerprint, record.sum))
     }
 
-    /// Evicts until a file of `size` fits into `CACHE_SIZE`, and the disk keeps its minimum.
-    fn make_room(&self, size: u64) -> io::Result<()> {
-        if size > self.limits.bytes {
-            return Err(full(format!("{size} bytes are more than CACHE_SIZE")));
-        }
-        self.evict_to(self.limits.bytes - size);
-        self.keep_free()
+    fn create(&self, key: ContentKey, path: &Path) -> io::Result<Temporary> {
+        self.folder.check_shard(key)?;
+        patiently(|| Temporary::create(path))
     }
 
-    /// Evicts until the minimum of the disk is free.
     fn keep_free(&self) -> io::Result<()> {
-        let lacking = self.lacking()?;
-        if lacking == 0 {
-            return Ok(());
-        }
-        let bytes = held(&self.order).bytes();
-        self.evict_to(bytes.saturating_sub(lacking));
-        match self.lacking()? {
-            0 => Ok(()),
-            _ => Err(full(format!(
-                "less than CACHE_MIN_FREE ({} %) of the disk is free",
-                self.limits.min_free_percent
-            ))),
-        }
+        self.evictor.keep_free(&self.files, &|key| self.remove(key))
     }
 
-    /// Bytes that are missing to the minimum of free space. A file that is being made has its room
-    /// already.
-    fn lacking(&self) -> io::Result<u64> {
-        let space = free_space(self.folder.path())?;
-        let wanted = space.total / 100 * u64::from(self.limits.min_free_percent);
-        Ok(wanted.saturating_sub(space.bytes))
+    fn trim(&self) {
+        self.evictor.trim(&self.files, &|key| self.remove(key));
     }
 
-    /// Evicts down to the limit: files that were open when others were made may be closed now.
-    pub(super) fn trim(&self) {
-        self.evict_to(self.limits.bytes);
+    /// Removes a file that is evicted.
+    fn remove(&self, key: ContentKey) -> io::Result<()> {
+        self.recent.remove(key);
+        self.folder.remove(key).inspect_err(|error| {
+            let path = self.folder.shown(key);
+            tracing::warn!("{}: cannot be evicted: {error}", path.display());
+        })
     }
 
-    fn evict_to(&self, limit: u64) {
-        let victims = held(&self.order).evict(limit);
-        for key in victims {
-            self.recent.remove(key);
-            let path = self.folder.file(key);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!("{}: cannot be evicted: {error}", path.display());
-                }
-                _ => {
-                    self.evictions.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-    }
-
-    /// Takes note that a file is opened now.
-    fn opened(&self, key: ContentKey, stored: Arc<StoredFile>, pin: Arc<Pin>) -> Body {
-        held(&self.order).insert(key, stored.size);
+    /// Takes note that a file is used now.
+    fn touch(&self, key: ContentKey) {
         held(&self.touched).insert(key, now());
-        self.recent.put(key, &stored);
-        Body::File {
-            stored,
-            pin: Some(pin),
-            is_remote: self.is_remote,
-        }
+    }
+
+    /// What has to be done now and then: the order of use is written down, and files go that were open
+    /// when their turn came, or whose room others need by now.
+    pub(super) fn keep(&self) {
+        self.flush();
+        self.measure();
+        self.trim();
+        // What is lacking when nothing is left to be evicted is said when a file is refused.
+        let _ = self.keep_free();
+    }
+
+    fn measure(&self) {
+        let bytes = held(&self.overhead).measure(&self.cache_path, self.folder.base());
+        self.evictor.set_overhead(bytes);
     }
 
     /// Writes the order of use into the book.
@@ -245,6 +370,7 @@ impl DiskCache {
     /// Finds the files of earlier processes, and removes those of which the book knows nothing.
     /// Takes seconds for a million files; meanwhile everything is served, and nothing evicted.
     pub(super) fn take_stock(&self, stop: &AtomicBool) {
+        self.measure();
         let mut files = Vec::new();
         for first in 0..=u8::MAX {
             if stop.load(Ordering::Relaxed) {
@@ -257,26 +383,42 @@ impl DiskCache {
         }
         files.sort_unstable();
         let older = OlderFiles::new(files.into_iter().map(|(_, key, size)| (key, size)));
-        held(&self.order).complete(older);
-        self.trim();
+        self.files.complete(older);
+        self.keep();
     }
 
     /// Adds last use, key and size of the files of one folder.
     fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
-        let known = self.book.list(first).map_err(|error| {
-            self.complain(&error);
-            io::Error::other(error)
-        })?;
-        for key in self.folder.list(first)? {
-            match known.binary_search_by_key(&key, |(key, ..)| *key) {
-                Ok(at) => files.push((known[at].2, key, known[at].1)),
-                // One that is being put now has its record, but perhaps not yet in this list.
+        let list_book = || {
+            self.book.list(first).map_err(|error| {
+                self.complain(&error);
+                io::Error::other(error)
+            })
+        };
+        let known = list_book()?;
+        let found = self.folder.list(first)?;
+        for key in &found {
+            match known.binary_search_by_key(key, |(key, ..)| *key) {
+                Ok(at) => files.push((known[at].2, *key, known[at].1)),
+                // One that has been put since has its record, but not in this list.
                 Err(_) => {
-                    if self.book.get(key).map_err(io::Error::other)?.is_none() {
-                        remove_or_log(&self.folder.file(key));
+                    let _locked = self.files.lock(*key);
+                    if self.book.get(*key).map_err(io::Error::other)?.is_none() {
+                        self.folder.remove_or_log(*key);
                     }
                 }
             }
+        }
+        let found: HashSet<ContentKey> = found.into_iter().collect();
+        let limit = now().saturating_sub(FORGET);
+        let is_forgotten = |(key, _, used): &(ContentKey, u64, u64)| {
+            (*used < limit && !found.contains(key)).then_some(*key)
+        };
+        let forgotten: Vec<ContentKey> = known.iter().filter_map(is_forgotten).collect();
+        if !forgotten.is_empty()
+            && let Err(error) = self.book.forget(&forgotten, limit)
+        {
+            self.complain(&error);
         }
         Ok(())
     }
@@ -286,25 +428,7 @@ impl DiskCache {
     }
 
     pub(super) fn is_remote(&self) -> bool {
-        self.is_remote
-    }
-
-    /// Whether the file is there, as far as is known without looking.
-    pub(super) fn contains(&self, key: ContentKey) -> bool {
-        held(&self.order).contains(key)
-    }
-
-    pub(super) fn usage(&self) -> (u64, usize, bool) {
-        let order = held(&self.order);
-        (order.bytes(), order.len(), order.is_complete())
-    }
-
-    pub(super) fn capacity(&self) -> u64 {
-        self.limits.bytes
-    }
-
-    pub(super) fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+        self.recent.pool().is_remote
     }
 
     /// Forgets what is known of a file, so that the next process makes it again.
@@ -312,6 +436,27 @@ impl DiskCache {
         if let Err(error) = self.book.remove(key) {
             self.complain(&error);
         }
+    }
+
+    /// Whether the file is there, as far as is known without looking.
+    pub(super) fn contains(&self, key: ContentKey) -> bool {
+        self.files.contains(key)
+    }
+
+    pub(super) fn usage(&self) -> super::Usage {
+        let (files_bytes, overhead) = (self.files.bytes(), self.evictor.overhead());
+        super::Usage {
+            bytes: files_bytes + overhead,
+            files_bytes,
+            files: self.files.len(),
+            is_complete: self.files.is_complete(),
+            evictions: self.evictor.evictions(),
+        }
+    }
+
+    /// What the files may take, in bytes.
+    pub(super) fn files_limit(&self) -> u64 {
+        self.evictor.files_limit()
     }
 
     fn complain(&self, error: &rusqlite::Error) {
@@ -328,17 +473,27 @@ impl DiskCache {
     }
 }
 
-fn full(why: String) -> io::Error {
-    io::Error::new(io::ErrorKind::StorageFull, why)
+fn body(stored: Arc<StoredFile>, pin: Pin) -> Body {
+    Body::File {
+        stored,
+        pin: Some(Arc::new(pin)),
+    }
 }
 
-/// Opens a file, but not through links, and not waiting for a pipe that somebody put there.
-pub fn open(path: &std::path::Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
+/// Whether an error says that the disk or a quota is used up, so that files that go make room. A file
+/// that is larger than any may be (EFBIG) is none the smaller for it.
+fn wants_room(error: &io::Error) -> bool {
+    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
+    error
+        .raw_os_error()
+        .is_some_and(|code| full.contains(&code))
+}
+
+fn book_error(error: rusqlite::Error) -> io::Error {
+    match is_full(&error) {
+        true => Errno::NOSPC.into(),
+        false => io::Error::other(error),
+    }
 }
 
 /// Why a file was not made.
@@ -346,6 +501,8 @@ pub fn open(path: &std::path::Path) -> io::Result<File> {
 pub(super) enum PutError {
     /// The disk does not take it.
     Disk(io::Error),
+    /// It would not fit into an empty cache.
+    TooLarge(io::Error),
     /// There is nothing to be written: its maker failed.
     Maker(io::Error),
 }
@@ -359,13 +516,15 @@ impl From<io::Error> for PutError {
 /// Writes a file and sums it up on the way.
 fn write_summed(
     file: &mut File,
+    offered: &Cell<u64>,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<FileRecord, PutError> {
     let mut out = Summed {
         out: file,
         size: 0,
         sum: Xxh3::new(),
-        failed: false,
+        offered,
+        failed: None,
     };
     // An image comes in one piece and passes through; an index in many small ones.
     let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
@@ -373,8 +532,8 @@ fn write_summed(
     // What is left in the buffer of a file that failed is not written.
     drop(buffered.into_parts());
     written.map_err(|error| match out.failed {
-        true => PutError::Disk(error),
-        false => PutError::Maker(error),
+        Some(code) => PutError::Disk(io::Error::from_raw_os_error(code)),
+        None => PutError::Maker(error),
     })?;
     Ok(FileRecord {
         size: out.size,
@@ -386,14 +545,19 @@ struct Summed<'a> {
     out: &'a mut File,
     size: u64,
     sum: Xxh3,
-    /// Whether it was the disk that failed.
-    failed: bool,
+    /// How much of the file is known, be it written or not.
+    offered: &'a Cell<u64>,
+    /// What the disk failed with, if it did.
+    failed: Option<i32>,
 }
 
 impl Write for Summed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.offered.set(self.size + bytes.len() as u64);
         let written = self.out.write(bytes);
-        self.failed |= written.is_err();
+        if let Err(error) = &written {
+            self.failed = error.raw_os_error();
+        }
         let count = written?;
         self.sum.update(&bytes[..count]);
         self.size += count as u64;

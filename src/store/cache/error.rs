@@ -3,13 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::LockError;
+use crate::store::{LockError, is_not_ours};
 
 /// A fault of the cache as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error(
+        "{path} is not used as it is: {source}; set CACHE_PATH (or --cache-path) to another folder, \
+         or, if you know who made this one, mend it or remove it",
+        path = path.display()
+    )]
+    NotOurs { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(
@@ -28,12 +34,17 @@ pub enum CacheError {
         path: PathBuf,
         source: rusqlite::Error,
     },
+    #[error("starting the thread that keeps the cache: {0}")]
+    Thread(io::Error),
 }
 
 impl CacheError {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| match is_not_ours(&source) {
+            true => Self::NotOurs { path, source },
+            false => Self::Io { path, source },
+        }
     }
 
     /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be

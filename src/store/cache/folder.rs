@@ -11,15 +11,22 @@
 //!
 //! Nothing outside of this folder is ever deleted, and in it nothing but files of these names.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::CacheError;
 use crate::store::lock::lock_within;
-use crate::store::{ContentKey, is_being_written, is_left_over, write_atomically};
+use crate::store::{
+    ContentKey, PrivateFolder, Trust, check_parent, is_being_written, is_left_over, patiently,
+    write_atomically,
+};
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 1;
@@ -30,67 +37,170 @@ const ENDING: Duration = Duration::from_secs(7);
 
 const NAME: &str = "mount";
 const MARKER: &str = "machex-cache";
+const LOCK: &str = "lock";
 const FILES: &str = "files";
 const BOOK: &str = "book.sqlite";
 const DAMAGED: &str = "book.damaged";
 
+/// More than a marker has.
+const MARKER_BYTES: u64 = 4096;
+
+/// What SQLite puts beside the database.
+const BOOK_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
 /// A folder that is ours, locked.
 #[derive(Debug)]
 pub(super) struct CacheFolder {
-    path: PathBuf,
+    folder: PrivateFolder,
+    /// The folder by its open handle: what is put in the place of its path later is not reached.
+    base: PathBuf,
+    /// Whether `files/ab` was looked at, by its number.
+    checked: [AtomicBool; 256],
     _lock: File,
 }
 
 impl CacheFolder {
     /// Opens the folder in `cache_path`, making it if need be. One of an older format is emptied.
+    ///
+    /// Looks first and touches then: a folder that somebody else has prepared, or that has other
+    /// things in it, is refused as it is.
     pub(super) fn open(cache_path: &Path) -> Result<Self, CacheError> {
+        check_parent(cache_path).map_err(CacheError::io(cache_path))?;
         let path = cache_path.join(NAME);
         // The images come with data use agreements.
-        let created = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path);
-        created.map_err(CacheError::io(&path))?;
-        let private = fs::Permissions::from_mode(0o700);
-        fs::set_permissions(&path, private).map_err(CacheError::io(&path))?;
-        let found = read_marker(&path)?;
-        let _lock = lock_within(ENDING, &path.join("lock"), "cache")?;
-        let folder = Self { path, _lock };
+        let folder = PrivateFolder::open_or_create(&path, Trust::Nobody, 0o700)
+            .map_err(CacheError::io(&path))?;
+        let base = folder.handle_path();
+        let found = read_marker(&folder, &base)?;
+        let _lock = lock_within(ENDING, &folder, LOCK, "cache")?;
+        folder.set_mode(0o700).map_err(CacheError::io(&path))?;
+        let folder = Self {
+            folder,
+            base,
+            checked: [const { AtomicBool::new(false) }; 256],
+            _lock,
+        };
         if found != Some(FORMAT) {
-            folder.clear().map_err(CacheError::io(&folder.path))?;
-            let text = format!("The cache of machex mount, format {FORMAT}\n");
-            write_atomically(&folder.path.join(MARKER), |file| {
-                io::Write::write_all(file, text.as_bytes())
-            })
-            .map_err(CacheError::io(&folder.path))?;
+            folder.begin_anew().map_err(CacheError::io(&path))?;
         }
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    fn begin_anew(&self) -> io::Result<()> {
+        self.clear()?;
+        let text = format!("The cache of machex mount, format {FORMAT}\n");
+        write_atomically(&self.base.join(MARKER), |file| {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            io::Write::write_all(file, text.as_bytes())
+        })
     }
 
+    /// For people: the path by which the folder was opened.
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder by its open handle.
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The folder itself, whatever has its path by now.
+    pub(super) fn handle(&self) -> &PrivateFolder {
+        &self.folder
+    }
+
+    /// The database. SQLite finds out by which path the handle was opened, and takes that: see
+    /// [`Self::check_book`].
     pub(super) fn book(&self) -> PathBuf {
-        self.path.join(BOOK)
+        self.path().join(BOOK)
+    }
+
+    /// Looks at the files of the database before they are opened.
+    ///
+    /// # Errors
+    /// Where one of them is a link, or not ours.
+    pub(super) fn look_at_book(&self) -> io::Result<()> {
+        for suffix in BOOK_SUFFIXES {
+            let looked = self
+                .folder
+                .open_file(&format!("{BOOK}{suffix}"), OFlags::RDONLY);
+            match looked {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the database that is open now is the one in this folder, and not in one that was
+    /// put in its place meanwhile.
+    pub(super) fn check_book(&self) -> io::Result<()> {
+        let mut open = Vec::new();
+        for entry in fs::read_dir("/proc/self/fd")? {
+            // Closed by another thread meanwhile.
+            if let Ok(metadata) = fs::metadata(entry?.path()) {
+                open.push((metadata.dev(), metadata.ino()));
+            }
+        }
+        for suffix in ["", "-wal"] {
+            let name = format!("{BOOK}{suffix}");
+            match fs::symlink_metadata(self.base.join(&name)) {
+                Ok(ours) if open.contains(&(ours.dev(), ours.ino())) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
+                Ok(_) => {
+                    let problem =
+                        format!("another {name} was put in its place while it was opened");
+                    return Err(io::Error::other(problem));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn open_marker(&self) -> io::Result<File> {
-        File::open(self.path.join(MARKER))
+        self.folder.open_file(MARKER, OFlags::RDONLY)
     }
 
-    /// Where the file of a key is, or will be.
+    /// Where the file of a key is, or will be. To be used once [`Self::check_shard`] has looked.
     pub(super) fn file(&self, key: ContentKey) -> PathBuf {
-        let name = key.to_string();
-        let shard = name.get(..2).unwrap_or_default();
-        self.path.join(FILES).join(shard).join(&name)
+        self.base.join(relative(key))
+    }
+
+    /// The same for people.
+    pub(super) fn shown(&self, key: ContentKey) -> PathBuf {
+        self.path().join(relative(key))
+    }
+
+    /// Looks whether the folder in which the file of a key is, or will be, is ours.
+    pub(super) fn check_shard(&self, key: ContentKey) -> io::Result<()> {
+        self.check_shard_of(key.to_bytes()[0])
+    }
+
+    fn check_shard_of(&self, first: u8) -> io::Result<()> {
+        let Some(checked) = self.checked.get(usize::from(first)) else {
+            return Ok(());
+        };
+        if checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        patiently(|| {
+            let files = self.folder.open_folder(FILES, Trust::Nobody)?;
+            files.open_folder(&format!("{first:02x}"), Trust::Nobody)
+        })?;
+        checked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The keys of all files whose first byte is `first`. Removes the temporary files that a killed
     /// process left there.
     pub(super) fn list(&self, first: u8) -> io::Result<Vec<ContentKey>> {
-        let shard = self.path.join(FILES).join(format!("{first:02x}"));
-        let entries = match fs::read_dir(&shard) {
+        let shard = self.base.join(FILES).join(format!("{first:02x}"));
+        let entries = match self
+            .check_shard_of(first)
+            .and_then(|()| patiently(|| fs::read_dir(&shard)))
+        {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -101,7 +211,7 @@ impl CacheFolder {
             if let Some(key) = key_of(name) {
                 keys.push(key);
             } else if is_ours(name) && !is_being_written(name) {
-                remove_or_log(&shard.join(name));
+                self.log_failed(&shard.join(name), remove(&shard.join(name)));
             }
         }
         Ok(keys)
@@ -111,42 +221,73 @@ impl CacheFolder {
     pub(super) fn clear(&self) -> io::Result<()> {
         for first in 0..=u8::MAX {
             for key in self.list(first)? {
-                remove_or_log(&self.file(key));
+                self.remove_or_log(key);
             }
         }
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            remove(&self.path.join(format!("{BOOK}{suffix}")))?;
+        for suffix in BOOK_SUFFIXES {
+            remove(&self.base.join(format!("{BOOK}{suffix}")))?;
         }
-        remove(&self.path.join(DAMAGED))
+        remove(&self.base.join(DAMAGED))
     }
 
-    /// Makes the folder that the file `path` belongs into. What holds the folders is not made again:
+    /// Makes the folder that the file of a key belongs into. What holds the folders is not made again:
     /// somebody who takes it away wants it gone.
-    pub(super) fn create_shard(&self, path: &Path) -> io::Result<()> {
-        let mut private = fs::DirBuilder::new();
-        private.mode(0o700);
-        for folder in [Some(self.path.join(FILES).as_path()), path.parent()] {
-            match private.create(folder.unwrap_or(path)) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+    pub(super) fn create_shard(&self, key: ContentKey) -> io::Result<()> {
+        let make = |folder: &PrivateFolder, name: &str| match rustix::fs::mkdirat(
+            folder,
+            name,
+            Mode::RWXU,
+        ) {
+            Err(error) if error != Errno::EXIST => Err(io::Error::from(error)),
+            _ => Ok(()),
+        };
+        make(&self.folder, FILES)?;
+        let files = patiently(|| self.folder.open_folder(FILES, Trust::Nobody))?;
+        make(&files, &format!("{:02x}", key.to_bytes()[0]))?;
+        self.check_shard(key)
+    }
+
+    /// Removes the file of a key, or an empty folder that somebody put in its place; one that is gone
+    /// is fine.
+    pub(super) fn remove(&self, key: ContentKey) -> io::Result<()> {
+        remove(&self.file(key))
+    }
+
+    /// Like [`Self::remove`], where one that cannot be removed is no reason to stop.
+    pub(super) fn remove_or_log(&self, key: ContentKey) {
+        self.log_failed(&self.file(key), self.remove(key));
+    }
+
+    fn log_failed(&self, path: &Path, removed: io::Result<()>) {
+        if let Err(error) = removed {
+            let path = self
+                .path()
+                .join(path.strip_prefix(&self.base).unwrap_or(path));
+            tracing::warn!("{}: cannot be removed: {error}", path.display());
         }
-        Ok(())
     }
 
     /// Has the next process begin anew.
     pub(super) fn mark_damaged(&self) {
         // Best effort: a disk that cannot take this either is the greater trouble.
-        let _ = fs::write(self.path.join(DAMAGED), "");
+        let _ = self
+            .folder
+            .open_file(DAMAGED, OFlags::WRONLY | OFlags::CREATE);
     }
 
     /// Whether a process found that its book is damaged.
     pub(super) fn is_marked_damaged(&self) -> bool {
-        self.path.join(DAMAGED).exists()
+        self.folder.has(DAMAGED)
     }
 }
 
-/// Removes a file, or an empty folder that somebody put in its place; one that is gone is fine.
+/// `files/ab/ab…`
+fn relative(key: ContentKey) -> PathBuf {
+    let name = key.to_string();
+    let shard = name.get(..2).unwrap_or_default();
+    Path::new(FILES).join(shard).join(&name)
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
@@ -158,17 +299,15 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Like [`remove`], where one that cannot be removed is no reason to stop.
-pub(super) fn remove_or_log(path: &Path) {
-    if let Err(error) = remove(path) {
-        tracing::warn!("{}: cannot be removed: {error}", path.display());
-    }
-}
-
 /// The format of a folder that is marked; `None` for one that is empty.
-fn read_marker(path: &Path) -> Result<Option<u32>, CacheError> {
-    match fs::read(path.join(MARKER)) {
-        Ok(text) => {
+fn read_marker(folder: &PrivateFolder, base: &Path) -> Result<Option<u32>, CacheError> {
+    let path = folder.path();
+    let mut text = Vec::new();
+    let read = folder
+        .open_file(MARKER, OFlags::RDONLY)
+        .and_then(|file| file.take(MARKER_BYTES).read_to_end(&mut text));
+    match read {
+        Ok(_) => {
             let text = String::from_utf8_lossy(&text);
             let digits = text.trim().rsplit(' ').next().unwrap_or_default();
             match digits.parse() {
@@ -180,12 +319,12 @@ fn read_marker(path: &Path) -> Result<Option<u32>, CacheError> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut entries = fs::read_dir(path).map_err(CacheError::io(path))?;
+            let mut entries = fs::read_dir(base).map_err(CacheError::io(path))?;
             // A lock or a half-written marker is what a process leaves that is killed at once.
             let is_foreign = entries.any(|entry| {
                 entry.is_ok_and(|entry| {
                     let name = entry.file_name();
-                    name != "lock" && !name.to_str().is_some_and(|name| is_left_over(name, MARKER))
+                    name != LOCK && !name.to_str().is_some_and(|name| is_left_over(name, MARKER))
                 })
             });
             match is_foreign {
@@ -195,7 +334,7 @@ fn read_marker(path: &Path) -> Result<Option<u32>, CacheError> {
                 false => Ok(None),
             }
         }
-        Err(error) => Err(CacheError::io(path)(error)),
+        Err(error) => Err(CacheError::io(&path.join(MARKER))(error)),
     }
 }
 
@@ -215,16 +354,110 @@ fn is_ours(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_folder_that_is_not_ours_is_left_alone() {
         let base = tempfile::tempdir().unwrap();
-        let theirs = base.path().join(NAME).join("thesis.tex");
-        fs::create_dir(base.path().join(NAME)).unwrap();
+        let folder = base.path().join(NAME);
+        let theirs = folder.join("thesis.tex");
+        fs::create_dir(&folder).unwrap();
         fs::write(&theirs, "x").unwrap();
+        for mode in [0o755, 0o750] {
+            fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            let error = CacheFolder::open(base.path()).unwrap_err();
+            assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
+            assert_untouched(&folder, mode, &["thesis.tex"]);
+        }
+        // Shared: refused for that alone, whatever is in it.
+        fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+        fs::write(folder.join(MARKER), format!("format {FORMAT}")).unwrap();
         let error = CacheFolder::open(base.path()).unwrap_err();
-        assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
-        assert!(theirs.exists());
+        assert!(matches!(error, CacheError::NotOurs { .. }), "{error}");
+        assert_untouched(&folder, 0o777, &[MARKER, "thesis.tex"]);
+    }
+
+    #[track_caller]
+    fn assert_untouched(folder: &Path, mode: u32, names: &[&str]) {
+        let found = fs::metadata(folder).unwrap().permissions().mode() & 0o7777;
+        let mut entries: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        entries.sort();
+        assert_eq!(
+            (found, entries),
+            (mode, names.iter().map(|name| (*name).to_owned()).collect())
+        );
+    }
+
+    #[test]
+    fn links_that_somebody_planted_are_neither_followed_nor_written() {
+        let base = tempfile::tempdir().unwrap();
+        let path = |name: &str| base.path().join(name);
+        let precious = path("precious");
+        fs::write(&precious, "precious").unwrap();
+        fs::create_dir(path("elsewhere")).unwrap();
+        symlink("elsewhere", path(NAME)).unwrap();
+        let error = CacheFolder::open(base.path()).unwrap_err();
+        assert!(matches!(error, CacheError::NotOurs { .. }), "{error}");
+        assert_untouched(&path("elsewhere"), 0o755, &[]);
+        fs::remove_file(path(NAME)).unwrap();
+
+        for name in [LOCK, MARKER, BOOK, "book.sqlite-wal", "book.sqlite-journal"] {
+            let opened = CacheFolder::open(base.path()).unwrap();
+            let link = path(NAME).join(name);
+            let _ = fs::remove_file(&link);
+            symlink("../precious", &link).unwrap();
+            assert_eq!(
+                opened.look_at_book().is_err(),
+                name.starts_with(BOOK),
+                "{name}"
+            );
+            drop(opened);
+            let again = CacheFolder::open(base.path());
+            assert_eq!(again.is_err(), [LOCK, MARKER].contains(&name), "{name}");
+            drop(again);
+            fs::remove_file(&link).unwrap();
+            assert_eq!(fs::read(&precious).unwrap(), b"precious", "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_of_files_that_are_links_or_of_others_are_not_used() {
+        let base = tempfile::tempdir().unwrap();
+        let key: ContentKey = "ab000000000000000000000000000000".parse().unwrap();
+        let folder = CacheFolder::open(base.path()).unwrap();
+        let files = base.path().join(NAME).join(FILES);
+        fs::create_dir(base.path().join("elsewhere")).unwrap();
+        symlink("../elsewhere", &files).unwrap();
+        assert!(folder.create_shard(key).is_err() && folder.list(0xab).is_err());
+        fs::remove_file(&files).unwrap();
+        fs::create_dir(&files).unwrap();
+        symlink("../../elsewhere", files.join("ab")).unwrap();
+        assert!(folder.create_shard(key).is_err() && folder.check_shard(key).is_err());
+        fs::remove_file(files.join("ab")).unwrap();
+        folder.create_shard(key).unwrap();
+        assert!(
+            fs::read_dir(base.path().join("elsewhere"))
+                .unwrap()
+                .next()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn another_database_than_the_one_in_the_folder_is_noticed() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = CacheFolder::open(base.path()).unwrap();
+        fs::rename(base.path().join(NAME), base.path().join("moved")).unwrap();
+        fs::create_dir(base.path().join(NAME)).unwrap();
+        fs::write(base.path().join("moved").join(BOOK), "").unwrap();
+        let other = File::create(folder.book()).unwrap();
+        assert!(folder.check_book().is_err());
+        let ours = File::open(base.path().join("moved").join(BOOK)).unwrap();
+        folder.check_book().unwrap();
+        drop((other, ours));
     }
 
     #[test]
@@ -245,7 +478,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let key: ContentKey = "ab".parse().unwrap();
         let folder = CacheFolder::open(base.path()).unwrap();
-        let file = folder.file(key);
+        let file = folder.shown(key);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let note = file.with_file_name("note.txt");
         let left = file.with_file_name(format!(".{key}.00ff.tmp"));

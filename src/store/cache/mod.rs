@@ -6,38 +6,42 @@
 //! * A checksum is compared when a file is first opened after a start, and again whenever anything
 //!   about the file has changed since.
 //! * What is in the folder is what is cached; the book knows sizes of more than that.
+//! * Everything that the cache takes on the disk counts against its limit, not the files alone.
+//! * A descriptor is kept for speed only: any open file can be closed and opened again.
 
 mod body;
 mod book;
 mod disk;
 mod error;
+mod evict;
 mod fingerprint;
 mod folder;
 mod memory;
-#[cfg(all(test, feature = "model-check"))]
-mod model;
 mod order;
+mod overhead;
 mod pin;
 mod recent;
+mod resident;
 mod spliced;
+mod stored_file;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use body::{Body, ReadNow, StoredFile};
+pub use body::{Body, ReadNow};
 pub use book::FileRecord;
-pub use disk::open as open_file;
 pub use error::CacheError;
 pub use fingerprint::Fingerprint;
 pub use pin::Pin;
 pub use recent::RecentFiles;
 pub use spliced::{Places, Spliced};
+pub use stored_file::StoredFile;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -48,6 +52,12 @@ use memory::MemoryCache;
 
 /// How often the order of use is written down.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After how many rounds a folder that could not be written is tried again.
+const RETRY_ROUNDS: u32 = 6;
+
+/// How often a disk that takes nothing is logged.
+const LOG_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How much the cache may take.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +71,10 @@ pub struct Limits {
 /// How full the cache is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// Room that the files take on the disk.
+    /// Room that all takes on the disk: the files, and what is needed to keep them.
     pub bytes: u64,
+    /// Room that the files alone take.
+    pub files_bytes: u64,
     /// How many files there are.
     pub files: usize,
     /// False while the files of earlier processes are still being counted.
@@ -83,15 +95,31 @@ pub struct Kept {
 
 /// The cache of one mount.
 pub struct Cache {
-    disk: Option<Arc<DiskCache>>,
-    memory: MemoryCache,
+    state: Arc<State>,
     keeper: Mutex<Option<Keeper>>,
-    /// Files that the disk did not take.
-    refused: AtomicU64,
 }
 
-/// The thread that takes stock at the start, and from then on writes the order of use down and
-/// evicts what was open when its turn came.
+/// What the cache shares with the thread that keeps it.
+struct State {
+    path: PathBuf,
+    limits: Limits,
+    /// Absent for as long as the folder cannot be written.
+    disk: OnceLock<DiskCache>,
+    memory: MemoryCache,
+    refusals: Refusals,
+}
+
+/// Files that the disk did not take.
+#[derive(Default)]
+struct Refusals {
+    count: AtomicU64,
+    /// Whether the last file was among them.
+    is_refusing: AtomicBool,
+    logged: Mutex<Option<Instant>>,
+}
+
+/// The thread that takes stock at the start, and from then on writes the order of use down, evicts
+/// what was open when its turn came, and looks whether a folder can be written again.
 struct Keeper {
     stop: Arc<(Mutex<bool>, Condvar)>,
     stop_stock: Arc<AtomicBool>,
@@ -100,45 +128,83 @@ struct Keeper {
 
 impl Cache {
     /// Opens the cache in `cache_path`. A folder that cannot be written costs a warning: then
-    /// everything is served from memory.
+    /// everything is served from memory until it can be.
     ///
     /// # Errors
     /// When the folder is another's, or in use.
     pub fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
-        let disk = match DiskCache::open(cache_path, limits) {
-            Ok(disk) => Some(Arc::new(disk)),
+        let state = Arc::new(State {
+            path: cache_path.to_owned(),
+            limits,
+            disk: OnceLock::new(),
+            memory: MemoryCache::new(),
+            refusals: Refusals::default(),
+        });
+        match DiskCache::open(cache_path, limits) {
+            Ok(disk) => drop(state.disk.set(disk)),
             Err(error) if error.is_unwritable() => {
                 tracing::warn!("{error}; what is made is kept in memory only");
-                None
             }
             Err(error) => return Err(error),
-        };
-        let keeper = disk.as_ref().and_then(|disk| Keeper::start(disk).ok());
+        }
+        let keeper = Keeper::start(&state).map_err(CacheError::Thread)?;
         Ok(Self {
-            disk,
-            memory: MemoryCache::new(),
-            keeper: Mutex::new(keeper),
-            refused: AtomicU64::new(0),
+            state,
+            keeper: Mutex::new(Some(keeper)),
         })
+    }
+
+    fn disk(&self) -> Option<&DiskCache> {
+        self.state.disk.get()
     }
 
     /// What is known of a file, whether or not its bytes are still there.
     pub fn record(&self, key: ContentKey) -> Option<FileRecord> {
-        self.disk.as_ref()?.record(key)
+        self.disk()?.record(key)
     }
 
-    /// Opens a file if it is there and whole, which is known by its checksum.
+    /// [`Self::record`] for threads that must not wait for others; `None` if that cannot be told.
+    pub fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
+        match self.disk() {
+            Some(disk) => disk.record_at_once(key),
+            None => Some(None),
+        }
+    }
+
+    /// Opens a file if it is there and whole, which is known by its checksum. Waits for a descriptor.
     pub fn get(&self, key: ContentKey, record: FileRecord) -> Option<(Body, Option<Fingerprint>)> {
-        if let Some(bytes) = self.memory.get(key) {
-            return Some((Body::Memory(bytes), None));
+        self.get_by(key, record, true).unwrap_or_else(|error| {
+            tracing::warn!("cache file {key}: {error}; made again");
+            None
+        })
+    }
+
+    /// The same for threads that must not wait.
+    ///
+    /// # Errors
+    /// When it cannot be told at once whether the file is there and whole.
+    pub fn get_at_once(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+    ) -> io::Result<Option<(Body, Option<Fingerprint>)>> {
+        self.get_by(key, record, false)
+    }
+
+    fn get_by(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+        may_wait: bool,
+    ) -> io::Result<Option<(Body, Option<Fingerprint>)>> {
+        if let Some(bytes) = self.state.memory.get(key) {
+            return Ok(Some((Body::Memory(bytes), None)));
         }
-        match self.disk.as_ref()?.get(key, record) {
-            Ok(found) => found.map(|(body, fingerprint)| (body, Some(fingerprint))),
-            Err(error) => {
-                tracing::warn!("cache file {key}: {error}; made again");
-                None
-            }
-        }
+        let Some(disk) = self.disk() else {
+            return Ok(None);
+        };
+        let found = disk.get(key, record, may_wait)?;
+        Ok(found.map(|(body, fingerprint)| (body, Some(fingerprint))))
     }
 
     /// Opens a file that nobody changed since it had the fingerprint `trusted` (`None`: one that is
@@ -150,9 +216,9 @@ impl Cache {
         trusted: Option<Fingerprint>,
     ) -> Option<Body> {
         match trusted {
-            None => self.memory.get(key).map(Body::Memory),
+            None => self.state.memory.get(key).map(Body::Memory),
             Some(trusted) => {
-                let found = self.disk.as_ref()?.get_trusted(key, size, trusted);
+                let found = self.disk()?.get_trusted(key, size, trusted);
                 // Whatever is wrong, opening it with its checksum finds out.
                 found.ok().flatten()
             }
@@ -161,12 +227,12 @@ impl Cache {
 
     /// Whether the bytes are there, as far as is known without looking at them.
     pub fn contains(&self, key: ContentKey) -> bool {
-        self.memory.get(key).is_some() || self.disk.as_ref().is_some_and(|disk| disk.contains(key))
+        self.state.memory.get(key).is_some() || self.disk().is_some_and(|disk| disk.contains(key))
     }
 
     /// A file that is always there, to try things on.
     pub fn probe_file(&self) -> Option<std::fs::File> {
-        self.disk.as_ref().and_then(|disk| disk.probe_file().ok())
+        self.disk().and_then(|disk| disk.probe_file().ok())
     }
 
     /// Keeps what `write` writes: on the disk, or in memory where the disk cannot take it.
@@ -178,9 +244,10 @@ impl Cache {
         key: ContentKey,
         mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Kept> {
-        if let Some(disk) = &self.disk {
+        if let Some(disk) = self.disk() {
             match disk.put(key, &mut write) {
                 Ok((body, fingerprint, sum)) => {
+                    self.state.refusals.accepted();
                     return Ok(Kept {
                         body,
                         fingerprint: Some(fingerprint),
@@ -188,14 +255,15 @@ impl Cache {
                     });
                 }
                 Err(PutError::Maker(error)) => return Err(error),
-                Err(PutError::Disk(error)) => self.log_refusal(&error),
+                Err(PutError::TooLarge(error)) => self.state.refusals.too_large(&error),
+                Err(PutError::Disk(error)) => self.state.refusals.refused(&error),
             }
         }
         let mut bytes = Vec::new();
         write(&mut bytes)?;
         let sum = xxh3_64(&bytes);
         let bytes: Arc<[u8]> = bytes.into();
-        self.memory.put(key, Arc::clone(&bytes));
+        self.state.memory.put(key, Arc::clone(&bytes));
         Ok(Kept {
             body: Body::Memory(bytes),
             fingerprint: None,
@@ -205,17 +273,8 @@ impl Cache {
 
     /// Has the next process make a file again, of which something was missing when it was made.
     pub fn forget(&self, key: ContentKey) {
-        if let Some(disk) = &self.disk {
+        if let Some(disk) = self.disk() {
             disk.forget(key);
-        }
-    }
-
-    /// A full disk makes every image fail to be kept: it is logged once.
-    fn log_refusal(&self, error: &io::Error) {
-        if self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!("the cache cannot keep an image: {error}; serving from memory");
-        } else {
-            tracing::debug!("the cache cannot keep an image: {error}");
         }
     }
 
@@ -229,39 +288,74 @@ impl Cache {
 
     /// How full the cache is now.
     pub fn usage(&self) -> Usage {
-        let Some(disk) = &self.disk else {
-            return Usage::default();
-        };
-        let (bytes, files, is_complete) = disk.usage();
-        Usage {
-            bytes,
-            files,
-            is_complete,
-            evictions: disk.evictions(),
-        }
+        self.disk().map(DiskCache::usage).unwrap_or_default()
     }
 
-    /// Bytes of what is made now that can be expected to stay.
+    /// How many bytes of what is made from now on can be expected to stay.
     pub fn capacity(&self) -> u64 {
-        match &self.disk {
-            Some(disk) => disk.capacity(),
-            None => memory::LIMIT as u64,
+        match self.disk() {
+            Some(disk) if !self.state.refusals.is_refusing() => disk.files_limit(),
+            _ => memory::LIMIT as u64,
         }
     }
 
     /// Whether its folder is on another machine, which may take long to answer.
     pub fn is_remote(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.is_remote())
+        self.disk().is_some_and(DiskCache::is_remote)
     }
 
     /// Whether there is a folder on a disk to keep files in.
     pub fn is_on_disk(&self) -> bool {
-        self.disk.is_some()
+        self.disk().is_some()
     }
 
     /// How many files the disk did not take.
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.state.refusals.count.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    /// Whether the folder can be written by now.
+    fn try_disk(&self) -> Option<&DiskCache> {
+        match DiskCache::open(&self.path, self.limits) {
+            Ok(disk) => {
+                tracing::info!("{}: the cache can be used again", self.path.display());
+                Some(self.disk.get_or_init(|| disk))
+            }
+            Err(error) => {
+                tracing::debug!("{error}; what is made is kept in memory only");
+                None
+            }
+        }
+    }
+}
+
+impl Refusals {
+    fn accepted(&self) {
+        self.is_refusing.store(false, Ordering::Relaxed);
+    }
+
+    fn is_refusing(&self) -> bool {
+        self.is_refusing.load(Ordering::Relaxed)
+    }
+
+    fn refused(&self, error: &io::Error) {
+        self.is_refusing.store(true, Ordering::Relaxed);
+        self.too_large(error);
+    }
+
+    /// One file was not taken, which says nothing of the next. A full disk makes every image fail to be
+    /// kept: it is logged now and then.
+    fn too_large(&self, error: &io::Error) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let mut logged = held(&self.logged);
+        if logged.is_none_or(|then| then.elapsed() > LOG_INTERVAL) {
+            *logged = Some(Instant::now());
+            tracing::warn!("the cache cannot keep an image: {error}; serving from memory");
+        } else {
+            tracing::debug!("the cache cannot keep an image: {error}");
+        }
     }
 }
 
@@ -272,26 +366,33 @@ impl Drop for Cache {
 }
 
 impl Keeper {
-    fn start(disk: &Arc<DiskCache>) -> io::Result<Self> {
-        let disk = Arc::clone(disk);
+    fn start(state: &Arc<State>) -> io::Result<Self> {
+        let state = Arc::clone(state);
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stop_stock = Arc::new(AtomicBool::new(false));
         let (seen, seen_stock) = (Arc::clone(&stop), Arc::clone(&stop_stock));
         let thread = thread::Builder::new()
             .name("cache".to_owned())
             .spawn(move || {
-                disk.take_stock(&seen_stock);
-                let (stopped, changed) = &*seen;
-                let mut stopped = held(stopped);
-                while !*stopped {
-                    stopped = changed
-                        .wait_timeout(stopped, FLUSH_INTERVAL)
-                        .unwrap_or_else(|poisoned| poisoned.into_inner())
-                        .0;
-                    disk.flush();
-                    disk.trim();
+                if let Some(disk) = state.disk.get() {
+                    disk.take_stock(&seen_stock);
                 }
-                disk.flush();
+                let mut rounds = 0u32;
+                while !wait_for_stop(&seen) {
+                    rounds = rounds.wrapping_add(1);
+                    match state.disk.get() {
+                        Some(disk) => disk.keep(),
+                        None if rounds.is_multiple_of(RETRY_ROUNDS) => {
+                            if let Some(disk) = state.try_disk() {
+                                disk.take_stock(&seen_stock);
+                            }
+                        }
+                        None => {}
+                    }
+                }
+                if let Some(disk) = state.disk.get() {
+                    disk.flush();
+                }
             })?;
         Ok(Self {
             stop,
@@ -307,6 +408,19 @@ impl Keeper {
         // A panic there has been logged; the order of use is all that is lost.
         let _ = self.thread.join();
     }
+}
+
+/// Waits for the next round; true when there is none. The lock is not held meanwhile, nor while a
+/// round works.
+fn wait_for_stop((stop, changed): &(Mutex<bool>, Condvar)) -> bool {
+    let stopped = held(stop);
+    if *stopped {
+        return true;
+    }
+    let (stopped, _) = changed
+        .wait_timeout(stopped, FLUSH_INTERVAL)
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    *stopped
 }
 
 /// Milliseconds since 1970.

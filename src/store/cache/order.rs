@@ -1,6 +1,6 @@
 //! Which files there are, in the order of their use, and what they weigh.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lru::LruCache;
 
@@ -14,8 +14,12 @@ const BLOCK: u64 = 4096;
 pub(super) struct Order {
     files: LruCache<ContentKey, u64>,
     bytes: u64,
+    /// Room of files that are being written.
+    reserved: u64,
     /// How often each file is open: it is not evicted meanwhile.
     pins: HashMap<ContentKey, u32>,
+    /// Files that went before those of earlier processes were in here, and may be among these.
+    gone: HashSet<ContentKey>,
     /// Whether the files of earlier processes are in here. Before, nothing is evicted.
     is_complete: bool,
 }
@@ -45,14 +49,27 @@ impl Order {
         Self {
             files: LruCache::unbounded(),
             bytes: 0,
+            reserved: 0,
             pins: HashMap::new(),
+            gone: HashSet::new(),
             is_complete: false,
         }
     }
 
-    /// Room that all files take on the disk, in bytes.
+    /// Room that all files take on the disk, in bytes, with those that are being written.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.reserved
+    }
+
+    /// Counts a file of `size` bytes that is being written. Returns its room, for [`Self::release`].
+    pub(super) fn reserve(&mut self, size: u64) -> u64 {
+        let room = size.next_multiple_of(BLOCK);
+        self.reserved += room;
+        room
+    }
+
+    pub(super) fn release(&mut self, room: u64) {
+        self.reserved -= room;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,21 +86,40 @@ impl Order {
 
     /// Adds a file of so many bytes, or marks it as used now.
     pub(super) fn insert(&mut self, key: ContentKey, size: u64) {
-        let room = size.next_multiple_of(BLOCK);
+        self.insert_room(key, size.next_multiple_of(BLOCK));
+    }
+
+    fn insert_room(&mut self, key: ContentKey, room: u64) {
         let old = self.files.put(key, room).unwrap_or(0);
         self.bytes = self.bytes - old + room;
+        self.gone.remove(&key);
     }
 
     pub(super) fn remove(&mut self, key: ContentKey) {
         self.bytes -= self.files.pop(&key).unwrap_or(0);
+        if !self.is_complete {
+            self.gone.insert(key);
+        }
+    }
+
+    /// Marks a file as used now and pins it; false if it is not known to be there.
+    pub(super) fn pin_present(&mut self, key: ContentKey) -> bool {
+        let is_present = self.files.get(&key).is_some();
+        if is_present {
+            self.pin(key);
+        }
+        is_present
     }
 
     /// Adds the files of earlier processes, which count as older than all that are known.
     pub(super) fn complete(&mut self, older: OlderFiles) {
         let mut known = std::mem::replace(&mut self.files, older.files);
         self.bytes = older.bytes;
+        for key in std::mem::take(&mut self.gone) {
+            self.bytes -= self.files.pop(&key).unwrap_or(0);
+        }
         while let Some((key, room)) = known.pop_lru() {
-            self.insert(key, room);
+            self.insert_room(key, room);
         }
         self.is_complete = true;
     }
@@ -101,30 +137,36 @@ impl Order {
         }
     }
 
-    /// Takes the least recently used files out until no more than `limit` bytes remain; files that
-    /// are open stay. Returns them for removal.
-    pub(super) fn evict(&mut self, limit: u64) -> Vec<ContentKey> {
-        let mut victims = Vec::new();
-        if !self.is_complete {
-            return victims;
+    /// The least recently used file, if there are more than `limit` bytes; files that are open stay.
+    pub(super) fn victim(&mut self, limit: u64) -> Option<ContentKey> {
+        if !self.is_complete || self.bytes() <= limit {
+            return None;
         }
-        let (mut pinned, mut pinned_bytes) = (Vec::new(), 0);
-        while self.bytes + pinned_bytes > limit {
-            let Some((key, room)) = self.files.pop_lru() else {
-                break;
-            };
-            self.bytes -= room;
-            if self.pins.contains_key(&key) {
-                pinned.push((key, room));
-                pinned_bytes += room;
-            } else {
-                victims.push(key);
+        for _ in 0..self.files.len() {
+            let (key, _) = self.files.peek_lru()?;
+            let key = *key;
+            if !self.pins.contains_key(&key) {
+                return Some(key);
             }
+            // Open, and so in use.
+            self.files.promote(&key);
         }
-        for (key, room) in pinned {
-            self.insert(key, room);
+        None
+    }
+
+    /// Takes a [`Self::victim`] out, unless it has been opened meanwhile, or is gone. Returns its room.
+    pub(super) fn take(&mut self, key: ContentKey) -> Option<u64> {
+        if self.pins.contains_key(&key) {
+            return None;
         }
-        victims
+        let room = self.files.pop(&key)?;
+        self.bytes -= room;
+        Some(room)
+    }
+
+    /// Puts back what [`Self::take`] took out and could not be removed: it is still there.
+    pub(super) fn put_back(&mut self, key: ContentKey, room: u64) {
+        self.insert_room(key, room);
     }
 }
 
@@ -137,6 +179,14 @@ mod tests {
         ContentKey::from_bytes([number; 16])
     }
 
+    fn evict(order: &mut Order, limit: u64) -> Vec<ContentKey> {
+        std::iter::from_fn(|| {
+            let victim = order.victim(limit)?;
+            order.take(victim).map(|_| victim)
+        })
+        .collect()
+    }
+
     #[test]
     fn least_recently_used_goes_first_and_open_files_stay() {
         let mut order = Order::new();
@@ -146,20 +196,50 @@ mod tests {
         assert_eq!(order.bytes(), 4 * BLOCK);
         order.insert(key(1), 1);
         order.pin(key(2));
-        assert_eq!(order.evict(2 * BLOCK), [key(3), key(9)]);
-        assert_eq!(order.evict(0), [key(1)]);
+        assert_eq!(evict(&mut order, 2 * BLOCK), [key(3), key(9)]);
+        assert_eq!(evict(&mut order, 0), [key(1)]);
         assert_eq!((order.len(), order.bytes()), (1, BLOCK));
         order.unpin(key(2));
-        assert_eq!(order.evict(0), [key(2)]);
+        assert_eq!(evict(&mut order, 0), [key(2)]);
     }
 
     #[test]
     fn nothing_is_evicted_before_all_is_known() {
         let mut order = Order::new();
         order.insert(key(1), 1);
-        assert!(order.evict(0).is_empty());
+        assert!(evict(&mut order, 0).is_empty());
         order.complete(OlderFiles::new(std::iter::empty()));
-        assert_eq!(order.evict(0), [key(1)]);
+        assert_eq!(evict(&mut order, 0), [key(1)]);
+    }
+
+    #[test]
+    fn what_went_while_the_files_were_counted_is_not_counted() {
+        let mut order = Order::new();
+        order.insert(key(1), 1);
+        order.remove(key(1));
+        order.remove(key(2));
+        order.insert(key(2), 1);
+        let older = [(key(1), 1), (key(2), 1), (key(3), 1)];
+        order.complete(OlderFiles::new(older.into_iter()));
+        assert_eq!((order.len(), order.bytes()), (2, 2 * BLOCK));
+        assert!(!order.contains(key(1)));
+    }
+
+    #[test]
+    fn what_is_being_written_counts_and_a_victim_that_is_opened_stays() {
+        let mut order = Order::new();
+        order.complete(OlderFiles::new(std::iter::empty()));
+        order.insert(key(1), 1);
+        let room = order.reserve(BLOCK + 1);
+        assert_eq!((room, order.bytes()), (2 * BLOCK, 3 * BLOCK));
+        assert_eq!(order.victim(2 * BLOCK), Some(key(1)));
+        assert!(order.pin_present(key(1)) && !order.pin_present(key(2)));
+        assert_eq!(order.take(key(1)), None);
+        order.unpin(key(1));
+        let room = order.take(key(1)).unwrap();
+        order.put_back(key(1), room);
+        order.release(2 * BLOCK);
+        assert_eq!(order.bytes(), BLOCK);
     }
 
     #[derive(Debug, Clone)]
@@ -194,7 +274,7 @@ mod tests {
                     Step::Pin(number) => order.pin(key(number)),
                     Step::Unpin(number) => order.unpin(key(number)),
                     Step::Evict(limit) => {
-                        let victims = order.evict(limit.into());
+                        let victims = evict(&mut order, limit.into());
                         prop_assert!(victims.iter().all(|key| !order.pins.contains_key(key)));
                         let all_open =
                             order.files.iter().all(|(key, _)| order.pins.contains_key(key));

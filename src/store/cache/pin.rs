@@ -16,6 +16,11 @@ pub struct Pin {
 impl Pin {
     pub(super) fn new(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
         held(order).pin(key);
+        Self::of_pinned(order, key)
+    }
+
+    /// For a key that has been pinned in the order already.
+    pub(super) fn of_pinned(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
         Self {
             order: Arc::clone(order),
             key,

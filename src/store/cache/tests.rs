@@ -49,7 +49,8 @@ fn files_and_sizes_outlive_the_process() {
     put(&cache, 1, 5000);
     drop(cache);
     let cache = open(folder.path(), LIMITS);
-    assert_eq!((cache.usage().files, cache.usage().bytes), (1, 8192));
+    assert_eq!((cache.usage().files, cache.usage().files_bytes), (1, 8192));
+    assert!(cache.usage().bytes > 8192);
     let record = cache.record(key(1)).unwrap();
     let (body, fingerprint) = cache.get(key(1), record).unwrap();
     assert_eq!((record.size, bytes(&body)), (5000, vec![1; 5000]));
@@ -61,7 +62,8 @@ fn files_and_sizes_outlive_the_process() {
 fn open_files_are_not_evicted_and_sizes_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits {
-        bytes: 3 * 4096,
+        // Of a cache as small as this, half is for the files.
+        bytes: 6 * 4096,
         ..LIMITS
     };
     let cache = open(folder.path(), limits);
@@ -70,7 +72,8 @@ fn open_files_are_not_evicted_and_sizes_are_kept() {
         drop(put(&cache, number, 4096));
     }
     assert!(cache.contains(key(1)) && cache.contains(key(6)) && !cache.contains(key(3)));
-    assert_eq!(cache.usage().bytes, limits.bytes);
+    assert_eq!(cache.usage().files_bytes, limits.bytes / 2);
+    assert_eq!(cache.capacity(), limits.bytes / 2);
     assert_eq!(cache.record(key(3)).unwrap().size, 4096);
     drop(held);
     drop(put(&cache, 7, 4096));
@@ -80,6 +83,7 @@ fn open_files_are_not_evicted_and_sizes_are_kept() {
     // Larger than the whole cache: kept in memory only.
     let large = put(&cache, 10, 20_000);
     assert!(large.fingerprint.is_none() && cache.refused() == 1);
+    assert_eq!(cache.capacity(), limits.bytes / 2, "the disk takes others");
     assert!(cache.get_trusted(key(10), 20_000, None).is_some());
 }
 
@@ -95,7 +99,7 @@ fn order_of_use_outlives_the_process() {
     drop(cache.get(key(1), record).unwrap());
     drop(cache);
     let limits = Limits {
-        bytes: 2 * 4096,
+        bytes: 4 * 4096,
         ..LIMITS
     };
     let cache = open(folder.path(), limits);
@@ -146,4 +150,139 @@ fn left_overs_go_and_what_is_being_written_stays() {
     assert!(!left.exists() && !unknown.exists() && theirs.exists());
     own.commit().unwrap();
     assert_eq!(cache.usage().files, 0);
+}
+
+#[test]
+fn an_unwritable_folder_is_used_as_soon_as_it_can_be() {
+    if rustix::process::geteuid().is_root() {
+        // Nothing is unwritable for root but what is not there: a file in the place of the folder.
+        return not_there_yet_is_used_later();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(folder.path(), mode).unwrap();
+    };
+    mode(0o500);
+    let cache = Cache::open(folder.path(), LIMITS).unwrap();
+    assert!(!cache.is_on_disk() && cache.capacity() == memory::LIMIT as u64);
+    assert!(put(&cache, 1, 100).fingerprint.is_none());
+    mode(0o700);
+    assert!(cache.state.try_disk().is_some());
+    assert!(put(&cache, 2, 100).fingerprint.is_some() && cache.capacity() <= LIMITS.bytes);
+}
+
+/// A read-only bind of a folder is what root cannot write.
+fn not_there_yet_is_used_later() {
+    use rustix::mount::{MountFlags, UnmountFlags};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk");
+    fs::create_dir(&path).unwrap();
+    rustix::mount::mount("tmpfs", &path, "tmpfs", MountFlags::RDONLY, None).unwrap();
+    let cache = Cache::open(&path, LIMITS).unwrap();
+    assert!(!cache.is_on_disk() && cache.capacity() == memory::LIMIT as u64);
+    assert!(put(&cache, 1, 100).fingerprint.is_none());
+    rustix::mount::mount_remount(&path, MountFlags::empty(), "").unwrap();
+    assert!(cache.state.try_disk().is_some());
+    assert!(put(&cache, 2, 100).fingerprint.is_some() && cache.capacity() <= LIMITS.bytes);
+    drop(cache);
+    rustix::mount::unmount(&path, UnmountFlags::DETACH).unwrap();
+}
+
+#[test]
+fn files_are_private_and_a_folder_of_others_is_refused_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path(), LIMITS);
+    put(&cache, 1, 100);
+    let file = folder
+        .path()
+        .join("mount/files/01")
+        .join(key(1).to_string());
+    assert_eq!(
+        fs::metadata(file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    drop(cache);
+    let mount = folder.path().join("mount");
+    fs::set_permissions(&mount, fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Cache::open(folder.path(), LIMITS)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("other users can write to it"), "{error}");
+    assert_eq!(
+        fs::metadata(&mount).unwrap().permissions().mode() & 0o777,
+        0o777
+    );
+}
+
+/// A database, or its log, that is a link leads to what is not ours.
+#[test]
+fn a_book_that_is_a_link_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), LIMITS));
+    let precious = folder.path().join("precious");
+    for name in ["book.sqlite", "book.sqlite-wal", "book.sqlite-journal"] {
+        fs::write(&precious, "precious").unwrap();
+        let link = folder.path().join("mount").join(name);
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink("../precious", &link).unwrap();
+        let error = Cache::open(folder.path(), LIMITS).err().unwrap();
+        assert!(
+            matches!(error, CacheError::NotOurs { .. }),
+            "{name}: {error}"
+        );
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+        fs::remove_file(&link).unwrap();
+    }
+}
+
+/// A file that was made again has another inode; the count follows what is there.
+#[test]
+fn a_damaged_file_is_dropped_and_its_successor_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path(), LIMITS);
+    drop(put(&cache, 1, 5000));
+    let file = folder
+        .path()
+        .join("mount/files/01")
+        .join(key(1).to_string());
+    fs::write(&file, vec![9; 5000]).unwrap();
+    let record = cache.record(key(1)).unwrap();
+    assert!(cache.get(key(1), record).is_none() && !file.exists());
+    assert_eq!((cache.usage().files, cache.usage().files_bytes), (0, 0));
+    drop(put(&cache, 1, 5000));
+    assert_eq!((cache.usage().files, cache.usage().files_bytes), (1, 8192));
+}
+
+#[test]
+fn sizes_of_files_that_are_long_gone_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path(), LIMITS);
+    for number in 1..=3 {
+        drop(put(&cache, number, 100));
+    }
+    cache.close();
+    drop(cache);
+    let files = folder.path().join("mount/files");
+    for number in [1, 2] {
+        fs::remove_file(
+            files
+                .join(format!("{number:02x}"))
+                .join(key(number).to_string()),
+        )
+        .unwrap();
+    }
+    let book = rusqlite::Connection::open(folder.path().join("mount/book.sqlite")).unwrap();
+    // The first and the last were not used for years.
+    book.execute(
+        "UPDATE files SET used = 5 WHERE hex(key) NOT LIKE '02%'",
+        [],
+    )
+    .unwrap();
+    drop(book);
+    let cache = open(folder.path(), LIMITS);
+    let known = [1, 2, 3].map(|number| cache.record(key(number)).is_some());
+    assert_eq!(known, [false, true, true]);
 }

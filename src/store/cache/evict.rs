@@ -1,0 +1,329 @@
+//! When files have to go: the cache is full, the disk has less free than its minimum, or takes no
+//! more.
+//!
+//! One thread evicts at a time, and counts what has been freed lately: some file systems (btrfs, ZFS)
+//! show freed space only seconds later, and who looks meanwhile must not free as much again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Limits;
+use super::resident::ResidentFiles;
+use crate::store::{ContentKey, FreeSpace};
+use crate::sync::held;
+
+/// How long freed space may take to show.
+const LATE: Duration = Duration::from_secs(30);
+
+/// What is freed at least when the disk is full.
+const LEAST: u64 = 16 << 20;
+
+/// Asks the file system how much is free.
+pub(super) type FreeSpaceProbe = Box<dyn Fn() -> io::Result<FreeSpace> + Send + Sync>;
+
+/// Removes a file from the disk.
+pub(super) type Remove<'a> = &'a dyn Fn(ContentKey) -> io::Result<()>;
+
+/// Decides how much is evicted.
+pub(super) struct Evictor {
+    limits: Limits,
+    /// What the cache takes besides its files, in bytes.
+    overhead: AtomicU64,
+    free_space: FreeSpaceProbe,
+    /// Held by the one thread that evicts.
+    freed: Mutex<FreedLately>,
+    evictions: AtomicU64,
+}
+
+impl Evictor {
+    pub(super) fn new(limits: Limits, free_space: FreeSpaceProbe) -> Self {
+        Self {
+            limits,
+            overhead: AtomicU64::new(0),
+            free_space,
+            freed: Mutex::default(),
+            evictions: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn set_overhead(&self, bytes: u64) {
+        self.overhead.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn overhead(&self) -> u64 {
+        self.overhead.load(Ordering::Relaxed)
+    }
+
+    /// What the files may take: all that the rest leaves of `CACHE_SIZE`. A cache that is smaller than
+    /// any sensible one still has files.
+    pub(super) fn files_limit(&self) -> u64 {
+        let least = (self.limits.bytes / 2).min(4 << 20);
+        self.limits.bytes.saturating_sub(self.overhead()).max(least)
+    }
+
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Evicts until the files take no more than they may, with those that are being written.
+    pub(super) fn trim(&self, files: &ResidentFiles, remove: Remove<'_>) {
+        let limit = self.files_limit();
+        if files.bytes() > limit {
+            self.evict_to(&mut held(&self.freed), files, limit, remove);
+        }
+    }
+
+    /// Evicts until the minimum of the disk is free.
+    pub(super) fn keep_free(&self, files: &ResidentFiles, remove: Remove<'_>) -> io::Result<()> {
+        if self.lacking((self.free_space)()?, 0) == 0 {
+            return Ok(());
+        }
+        let mut freed = held(&self.freed);
+        loop {
+            let space = (self.free_space)()?;
+            let lacking = self.lacking(space, freed.not_shown(space.bytes, Instant::now()));
+            if lacking == 0 {
+                return Ok(());
+            }
+            let limit = files.bytes().saturating_sub(lacking);
+            if self.evict_to(&mut freed, files, limit, remove) == 0 {
+                let least = self.limits.min_free_percent;
+                let problem = format!("less than CACHE_MIN_FREE ({least} %) of the disk is free");
+                return Err(io::Error::new(io::ErrorKind::StorageFull, problem));
+            }
+        }
+    }
+
+    /// Makes room on a disk, or in a quota, that did not take a file of `size` bytes at `since`.
+    /// False when there is nothing to be freed.
+    pub(super) fn free_for(
+        &self,
+        size: u64,
+        since: Instant,
+        files: &ResidentFiles,
+        remove: Remove<'_>,
+    ) -> bool {
+        let wanted = size.saturating_mul(2).max(LEAST);
+        let mut freed = held(&self.freed);
+        // Another thread that met the full disk may have freed enough.
+        if freed.since(since) >= wanted {
+            return true;
+        }
+        let limit = files.bytes().saturating_sub(wanted);
+        self.evict_to(&mut freed, files, limit, remove) > 0
+    }
+
+    /// Bytes that are missing to the minimum, where `coming` are free but not shown as such.
+    fn lacking(&self, space: FreeSpace, coming: u64) -> u64 {
+        let wanted = space.total / 100 * u64::from(self.limits.min_free_percent);
+        wanted.saturating_sub(space.bytes.saturating_add(coming))
+    }
+
+    fn evict_to(
+        &self,
+        freed: &mut FreedLately,
+        files: &ResidentFiles,
+        limit: u64,
+        remove: Remove<'_>,
+    ) -> u64 {
+        // Before anything goes, so that what shows later can be told from what was free.
+        if let Ok(space) = (self.free_space)() {
+            freed.not_shown(space.bytes, Instant::now());
+        }
+        let evicted = files.evict_to(limit, remove);
+        self.evictions.fetch_add(evicted.files, Ordering::Relaxed);
+        freed.add(evicted.bytes, Instant::now());
+        evicted.bytes
+    }
+}
+
+/// What was freed lately.
+#[derive(Debug, Default)]
+struct FreedLately {
+    /// When, how much, and how much of it the file system does not show yet.
+    freed: VecDeque<(Instant, u64, u64)>,
+    /// What was free when it was last looked at.
+    last_free: u64,
+}
+
+impl FreedLately {
+    fn add(&mut self, bytes: u64, now: Instant) {
+        if bytes > 0 {
+            self.freed.push_back((now, bytes, bytes));
+        }
+    }
+
+    /// Bytes that were freed and do not show in the `free` bytes of now.
+    fn not_shown(&mut self, free: u64, now: Instant) -> u64 {
+        let mut shown = free.saturating_sub(self.last_free);
+        self.last_free = free;
+        let is_old = |(then, ..): &(Instant, u64, u64)| now.duration_since(*then) > LATE;
+        while self.freed.front().is_some_and(is_old) {
+            self.freed.pop_front();
+        }
+        for (.., missing) in &mut self.freed {
+            let part = shown.min(*missing);
+            *missing -= part;
+            shown -= part;
+        }
+        self.freed.iter().map(|(.., missing)| missing).sum()
+    }
+
+    /// Bytes that were freed after `then`, whether or not they show.
+    fn since(&self, then: Instant) -> u64 {
+        let later = self.freed.iter().filter(|(when, ..)| *when > then);
+        later.map(|(_, bytes, _)| bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::OlderFiles;
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    const FILE: u64 = 4096;
+    const FILES: u64 = 100;
+
+    fn key(number: u64) -> ContentKey {
+        ContentKey::from_bytes([number as u8; 16])
+    }
+
+    fn limits(bytes: u64, min_free_percent: u8) -> Limits {
+        Limits {
+            bytes,
+            min_free_percent,
+        }
+    }
+
+    fn full_of_files() -> ResidentFiles {
+        let files = ResidentFiles::new();
+        files.complete(OlderFiles::new(
+            (0..FILES).map(|number| (key(number), FILE)),
+        ));
+        files
+    }
+
+    /// A disk of 1000 files of which `free` are free; what is freed shows once `shows` is set.
+    struct Disk {
+        free: AtomicU64,
+        freed: AtomicU64,
+        shows: AtomicBool,
+    }
+
+    fn disk(free: u64, shows: bool) -> (Arc<Disk>, FreeSpaceProbe) {
+        let disk = Arc::new(Disk {
+            free: AtomicU64::new(free * FILE),
+            freed: AtomicU64::new(0),
+            shows: AtomicBool::new(shows),
+        });
+        let seen = Arc::clone(&disk);
+        let probe = move || {
+            let freed = match seen.shows.load(Ordering::Relaxed) {
+                true => seen.freed.load(Ordering::Relaxed),
+                false => 0,
+            };
+            Ok(FreeSpace {
+                bytes: seen.free.load(Ordering::Relaxed) + freed,
+                total: 1000 * FILE,
+                files: u64::MAX,
+            })
+        };
+        (disk, Box::new(probe))
+    }
+
+    #[test]
+    fn many_threads_free_what_is_lacking_once_even_where_it_shows_late() {
+        for shows in [true, false] {
+            let (disk, probe) = disk(40, shows);
+            let evictor = Evictor::new(limits(u64::MAX, 5), probe);
+            let files = full_of_files();
+            let remove = |_| {
+                thread::yield_now();
+                disk.freed.fetch_add(FILE, Ordering::Relaxed);
+                Ok(())
+            };
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        for _ in 0..5 {
+                            evictor.keep_free(&files, &remove).unwrap();
+                        }
+                    });
+                }
+            });
+            assert_eq!(evictor.evictions(), 10, "shows at once: {shows}");
+            // Shown at last; then others fill the disk, and as much again has to go.
+            disk.shows.store(true, Ordering::Relaxed);
+            evictor.keep_free(&files, &remove).unwrap();
+            disk.free.fetch_sub(5 * FILE, Ordering::Relaxed);
+            for _ in 0..3 {
+                evictor.keep_free(&files, &remove).unwrap();
+            }
+            assert!((10..=15).contains(&evictor.evictions()));
+            if shows {
+                assert_eq!(evictor.evictions(), 15);
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_shows_is_not_waited_for_for_ever() {
+        let mut freed = FreedLately::default();
+        let start = Instant::now();
+        freed.not_shown(1000, start);
+        freed.add(100, start);
+        assert_eq!(freed.not_shown(1000, start + LATE / 2), 100);
+        assert_eq!(freed.not_shown(1030, start + LATE / 2), 70);
+        assert_eq!(freed.not_shown(900, start + LATE / 2), 70, "others write");
+        assert_eq!(freed.not_shown(900, start + LATE * 2), 0);
+    }
+
+    #[test]
+    fn a_disk_that_others_have_filled_is_an_error_when_nothing_is_left() {
+        let (_disk, probe) = disk(0, true);
+        let evictor = Evictor::new(limits(u64::MAX, 90), probe);
+        let files = full_of_files();
+        let error = evictor.keep_free(&files, &|_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(files.len(), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_freed_by_one_of_those_who_meet_it() {
+        let (_disk, probe) = disk(0, true);
+        let evictor = Evictor::new(limits(u64::MAX, 0), probe);
+        let files = full_of_files();
+        let since = Instant::now();
+        let size = LEAST;
+        files.lock(key(200)).insert(3 * LEAST);
+        assert!(evictor.free_for(size, since, &files, &|_| Ok(())));
+        let left = files.len();
+        assert!(
+            evictor.free_for(size, since, &files, &|_| Ok(())),
+            "by another"
+        );
+        assert_eq!(files.len(), left);
+        assert!(
+            !evictor.free_for(size, Instant::now(), &files, &|_| Ok(())),
+            "nothing left"
+        );
+    }
+
+    #[test]
+    fn everything_that_the_cache_takes_counts_against_its_size() {
+        let (_disk, probe) = disk(900, true);
+        let evictor = Evictor::new(limits(FILES * FILE, 0), probe);
+        let files = full_of_files();
+        evictor.set_overhead(30 * FILE);
+        evictor.trim(&files, &|_| Ok(()));
+        assert_eq!((files.len(), evictor.evictions()), (70, 30));
+        evictor.set_overhead(u64::MAX);
+        assert_eq!(evictor.files_limit(), FILES * FILE / 2);
+    }
+}

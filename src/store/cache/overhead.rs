@@ -1,0 +1,71 @@
+//! What the cache takes on the disk besides its files: folders, the book, catalogs, the log.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What machex puts directly into `CACHE_PATH`, besides the folder of the cache.
+const BESIDE: [&str; 3] = ["mount.log", "mount.log.old", "catalogs"];
+
+/// Measures it in parts: that which changes often, and the folders of the files, of which there are
+/// hundreds.
+#[derive(Debug, Default)]
+pub(super) struct Overhead {
+    shards: u64,
+    rounds: u32,
+}
+
+/// The folders of the files are measured once in so many rounds.
+const ROUNDS: u32 = 12;
+
+impl Overhead {
+    /// Bytes that are taken now; `folder` is the folder of the cache in `cache_path`.
+    pub(super) fn measure(&mut self, cache_path: &Path, folder: &Path) -> u64 {
+        if self.rounds.is_multiple_of(ROUNDS) {
+            self.shards = entries(&folder.join("files"));
+        }
+        self.rounds = self.rounds.wrapping_add(1);
+        let beside = BESIDE.map(|name| with_entries(&cache_path.join(name)));
+        room(cache_path) + beside.iter().sum::<u64>() + with_entries(folder) + self.shards
+    }
+}
+
+/// Room of a file, or of a folder and the entries in it.
+fn with_entries(path: &Path) -> u64 {
+    room(path) + entries(path)
+}
+
+fn entries(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| room(&entry.path())).sum()
+}
+
+fn room(path: &Path) -> u64 {
+    fs::symlink_metadata(path).map_or(0, |metadata| metadata.blocks() * 512)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_the_files_is_measured() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("mount");
+        fs::create_dir_all(folder.join("files/ab")).unwrap();
+        fs::create_dir(base.path().join("catalogs")).unwrap();
+        let mut overhead = Overhead::default();
+        let empty = overhead.measure(base.path(), &folder);
+        for (name, size) in [
+            ("mount.log", 8192),
+            ("catalogs/x.catalog", 20_480),
+            ("mount/book.sqlite", 4096),
+            ("mount/files/ab/abcd", 1 << 20),
+            ("holiday.mp4", 1 << 20),
+        ] {
+            fs::write(base.path().join(name), vec![7; size]).unwrap();
+        }
+        let full = overhead.measure(base.path(), &folder);
+        assert_eq!(full - empty, 8192 + 20_480 + 4096);
+    }
+}

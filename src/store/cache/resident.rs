@@ -1,0 +1,235 @@
+//! Which files are on the disk, kept true while some are made, opened and evicted at the same time.
+//!
+//! Invariant: whoever puts a file in its place, finds out that it is there, or removes it holds the
+//! lock of its key until the order of use says so. So a new file is never removed in the place of an
+//! old one, an open file is never removed, and what is on the disk is counted.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::order::{OlderFiles, Order};
+use super::pin::Pin;
+use crate::store::ContentKey;
+use crate::sync::held;
+
+/// Locks of keys: enough that two keys seldom share one.
+const LOCKS: usize = 64;
+
+/// Files that cannot be removed, after which eviction gives up: the disk has another trouble.
+const FAILURES: usize = 16;
+
+/// The files of the cache.
+pub(super) struct ResidentFiles {
+    order: Arc<Mutex<Order>>,
+    keys: [Mutex<()>; LOCKS],
+}
+
+/// What was evicted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Evicted {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl ResidentFiles {
+    pub(super) fn new() -> Self {
+        Self {
+            order: Arc::new(Mutex::new(Order::new())),
+            keys: [const { Mutex::new(()) }; LOCKS],
+        }
+    }
+
+    /// Locks a key, so that its file can be put in its place, opened or removed.
+    pub(super) fn lock(&self, key: ContentKey) -> LockedKey<'_> {
+        let lock = usize::from(key.to_bytes()[15]) % LOCKS;
+        LockedKey {
+            files: self,
+            key,
+            _guard: held(&self.keys[lock]),
+        }
+    }
+
+    /// Keeps a file from being evicted that is known to be there. Without the lock of its key: what is
+    /// in the order is not about to be removed, and once pinned it stays.
+    pub(super) fn pin_present(&self, key: ContentKey) -> Option<Pin> {
+        held(&self.order)
+            .pin_present(key)
+            .then(|| Pin::of_pinned(&self.order, key))
+    }
+
+    /// Counts a file that is being written for as long as this is kept.
+    pub(super) fn reserve(&self, size: u64) -> Reservation<'_> {
+        Reservation {
+            files: self,
+            room: held(&self.order).reserve(size),
+        }
+    }
+
+    /// Removes least recently used files that nobody has open until no more than `limit` bytes remain.
+    pub(super) fn evict_to(
+        &self,
+        limit: u64,
+        mut remove: impl FnMut(ContentKey) -> io::Result<()>,
+    ) -> Evicted {
+        let mut evicted = Evicted::default();
+        let mut failures = 0;
+        while failures < FAILURES {
+            let victim = held(&self.order).victim(limit);
+            let Some(key) = victim else { break };
+            let _locked = self.lock(key);
+            // Before the file goes: who finds it in the order may open it.
+            let taken = held(&self.order).take(key);
+            let Some(room) = taken else { continue };
+            match remove(key) {
+                Ok(()) => {
+                    evicted.files += 1;
+                    evicted.bytes += room;
+                }
+                Err(_) => {
+                    held(&self.order).put_back(key, room);
+                    failures += 1;
+                }
+            }
+        }
+        evicted
+    }
+
+    pub(super) fn complete(&self, older: OlderFiles) {
+        held(&self.order).complete(older);
+    }
+
+    pub(super) fn contains(&self, key: ContentKey) -> bool {
+        held(&self.order).contains(key)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        held(&self.order).bytes()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        held(&self.order).len()
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        held(&self.order).is_complete()
+    }
+}
+
+/// A key whose file nobody else opens for the first time, replaces or removes.
+pub(super) struct LockedKey<'a> {
+    files: &'a ResidentFiles,
+    key: ContentKey,
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl LockedKey<'_> {
+    pub(super) fn pin(&self) -> Pin {
+        Pin::new(&self.files.order, self.key)
+    }
+
+    /// The file is there, with so many bytes.
+    pub(super) fn insert(&self, size: u64) {
+        held(&self.files.order).insert(self.key, size);
+    }
+
+    /// The file is not there.
+    pub(super) fn remove(&self) {
+        held(&self.files.order).remove(self.key);
+    }
+}
+
+/// Room of a file that is being written.
+pub(super) struct Reservation<'a> {
+    files: &'a ResidentFiles,
+    room: u64,
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        held(&self.files.order).release(self.room);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::thread;
+
+    fn key(number: u8) -> ContentKey {
+        ContentKey::from_bytes([number; 16])
+    }
+
+    /// Threads put, open and evict the same few keys; the disk is a set of keys.
+    #[test]
+    fn the_disk_and_the_count_agree_and_open_files_stay() {
+        let files = ResidentFiles::new();
+        files.complete(OlderFiles::new(std::iter::empty()));
+        let disk: Mutex<HashSet<ContentKey>> = Mutex::default();
+        let remove = |key| {
+            thread::yield_now();
+            assert!(held(&disk).remove(&key), "{key} is counted but not there");
+            Ok(())
+        };
+        let put = |key| {
+            let room = files.reserve(1);
+            files.evict_to(4 * 4096, remove);
+            let locked = files.lock(key);
+            let pin = locked.pin();
+            held(&disk).insert(key);
+            thread::yield_now();
+            locked.insert(1);
+            drop((locked, room));
+            assert!(
+                held(&disk).contains(&key),
+                "{key} was removed while it is open"
+            );
+            drop(pin);
+        };
+        let open = |key| {
+            if let Some(_pin) = files.pin_present(key) {
+                thread::yield_now();
+                assert!(held(&disk).contains(&key), "{key} is pinned but not there");
+            }
+        };
+        thread::scope(|scope| {
+            for thread in 0..4u32 {
+                let (put, open) = (&put, &open);
+                scope.spawn(move || {
+                    let mut random = thread + 1;
+                    for _ in 0..5000 {
+                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        let key = key((random >> 16) as u8 % 8);
+                        if random >> 31 == 0 {
+                            put(key)
+                        } else {
+                            open(key)
+                        }
+                    }
+                });
+            }
+        });
+        let counted = files.len();
+        assert_eq!(held(&disk).len(), counted);
+        files.evict_to(0, remove);
+        assert!(held(&disk).is_empty() && files.bytes() == 0);
+    }
+
+    #[test]
+    fn what_cannot_be_removed_stays_counted() {
+        let files = ResidentFiles::new();
+        files.complete(OlderFiles::new(std::iter::empty()));
+        for number in 0..40 {
+            files.lock(key(number)).insert(1);
+        }
+        let mut tries = 0;
+        let evicted = files.evict_to(0, |_| {
+            tries += 1;
+            Err(io::Error::from(io::ErrorKind::PermissionDenied))
+        });
+        assert_eq!(
+            (evicted, files.len(), tries),
+            (Evicted::default(), 40, FAILURES)
+        );
+    }
+}

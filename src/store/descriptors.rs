@@ -1,0 +1,120 @@
+//! A lack of file descriptors is our own affair: files that are open for speed only are closed, and
+//! opening is tried again, before a reader gets an error.
+
+use std::io;
+use std::sync::{Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use crate::sync::held;
+
+/// How long others are waited for who close theirs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often is tried meanwhile.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Something that keeps files open for speed only.
+pub(super) trait SpareFiles: Send + Sync {
+    /// Closes some of them.
+    fn close_some(&self);
+}
+
+static SPARE: Mutex<Vec<Weak<dyn SpareFiles>>> = Mutex::new(Vec::new());
+
+/// Has [`patiently`] and [`at_once`] close these files where descriptors are lacking.
+pub(super) fn register(files: Weak<dyn SpareFiles>) {
+    let mut spare = held(&SPARE);
+    spare.retain(|files| files.strong_count() > 0);
+    spare.push(files);
+}
+
+/// Opens something, and waits for up to a minute where descriptors are lacking.
+pub fn patiently<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    within(PATIENCE, open)
+}
+
+/// Opens something, and tries once more where descriptors are lacking. For threads that must not
+/// wait.
+pub(super) fn at_once<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    within(Duration::ZERO, open)
+}
+
+fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut deadline = None;
+    loop {
+        let opened = open();
+        match &opened {
+            Err(error) if is_lack(error) => {}
+            _ => return opened,
+        }
+        let now = Instant::now();
+        match deadline {
+            None => deadline = Some(now + limit),
+            Some(deadline) if now < deadline => thread::sleep(INTERVAL),
+            Some(_) => return opened,
+        }
+        close_some();
+    }
+}
+
+/// Whether the process or the machine has no descriptor left.
+fn is_lack(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    error
+        .raw_os_error()
+        .is_some_and(|code| lacks.contains(&code))
+}
+
+fn close_some() {
+    // Closed without the lock.
+    let spare: Vec<_> = held(&SPARE).iter().filter_map(Weak::upgrade).collect();
+    for files in spare {
+        files.close_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    struct Counted(AtomicU32);
+
+    impl SpareFiles for Counted {
+        fn close_some(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_lack_closes_what_is_spare_and_other_errors_are_returned_at_once() {
+        let spare = Arc::new(Counted(AtomicU32::new(0)));
+        register(Arc::downgrade(&spare) as Weak<dyn SpareFiles>);
+        let lack = || io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+        let mut tries = 0;
+        let opened = patiently(|| {
+            tries += 1;
+            if tries < 4 { Err(lack()) } else { Ok(tries) }
+        });
+        assert_eq!(opened.unwrap(), 4);
+        assert!(spare.0.load(Ordering::Relaxed) >= 3);
+
+        let mut tries = 0;
+        let failed = at_once::<()>(|| {
+            tries += 1;
+            Err(lack())
+        });
+        assert!(is_lack(&failed.unwrap_err()) && tries == 2);
+
+        let mut tries = 0;
+        let failed = patiently::<()>(|| {
+            tries += 1;
+            Err(io::Error::from(io::ErrorKind::NotFound))
+        });
+        assert!(failed.is_err() && tries == 1);
+    }
+}

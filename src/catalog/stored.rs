@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Catalog;
 use crate::datasets::{OptionValue, RawTree};
-use crate::store::write_atomically;
+use crate::store::{Durability, write_atomically};
 
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
 /// reads out of the same lists.
@@ -148,7 +148,7 @@ impl Stored {
                 .mode(0o700)
                 .create(folder)?;
         }
-        write_atomically(&self.path, |file| {
+        write_atomically(&self.path, Durability::Accepted, |file| {
             file.write_all(MAGIC)?;
             file.write_all(&xxh3_64(&content).to_le_bytes())?;
             file.write_all(&content)

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// After all shares: write the indexes and list what is missing; render nothing
     #[arg(long, conflicts_with = "dry_run")]
     finish: bool,
+    /// Go on where sources have gone of which images were made, and remove these images
+    #[arg(long)]
+    allow_removal: bool,
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {
@@ -48,6 +51,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
         datasets: job::select_datasets(&config, &arguments.dataset)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
         share: share(arguments.part.as_deref())?,
+        allow_removal: arguments.allow_removal,
         config,
     };
     // Reports are read on rayon's pool: as many threads as workers.

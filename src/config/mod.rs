@@ -55,6 +55,8 @@ pub struct Config {
     pub jpeg_quality: u8,
     /// `LISTING_PROGRAMS`: programs that list folders and never read by `st_size`.
     pub listing_programs: Vec<String>,
+    /// `DURABLE`: what is finished outlasts a power cut, too.
+    pub durable: bool,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
 }
@@ -122,6 +124,7 @@ impl Config {
         let image_size = reader.number(Key::IMAGE_SIZE, IMAGE_SIZES);
         let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
+        let durable = reader.bool(Key::DURABLE);
 
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
@@ -183,6 +186,7 @@ impl Config {
             jpeg_quality: jpeg_quality.map_or(95, |quality| quality as u8),
             listing_programs: listing_programs
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
+            durable: durable.unwrap_or(false),
             trees,
             file,
         })

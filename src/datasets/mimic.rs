@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree, Report};
+use super::{Dataset, DatasetInfo, Numbering, OptionKey, OptionKind, RawTree, Report};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_report};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -32,6 +32,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "MIMIC_ROOT",
     options: &[REPORTS_ROOT],
     real_count: 377_110,
+    numbering: Numbering::Lists,
 };
 
 pub struct Mimic;

@@ -45,6 +45,17 @@ pub fn mounted_at(path: &Path) -> io::Result<Option<MountEntry>> {
         .rfind(|entry| entry.mountpoint == path))
 }
 
+/// The mount points of all mounts of ours. Asks none of them; none where there is no /proc.
+pub fn machex_mounts() -> Vec<PathBuf> {
+    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    table
+        .split(|byte| *byte == b'\n')
+        .filter_map(MountEntry::parse)
+        .filter(MountEntry::is_machex)
+        .map(|entry| entry.mountpoint)
+        .collect()
+}
+
 /// Blanks and the like are written as a backslash and three octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());

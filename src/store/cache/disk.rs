@@ -17,7 +17,7 @@ use super::order::{OlderFiles, Order};
 use super::pin::Pin;
 use super::recent::RecentFiles;
 use super::{CacheError, Limits, now};
-use crate::store::{ContentKey, Temporary, free_space};
+use crate::store::{ContentKey, Durability, Temporary, free_space};
 use crate::sync::held;
 
 /// Finished files in a private folder, least recently used evicted.
@@ -154,7 +154,7 @@ impl DiskCache {
         self.book
             .put(key, record, now())
             .map_err(io::Error::other)?;
-        temporary.commit()?;
+        temporary.commit(Durability::Accepted)?;
         // Renaming changes the change time.
         let fingerprint = Fingerprint::of(&file.metadata()?);
         let stored = Arc::new(StoredFile::new(file, record.size));

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use super::CacheError;
 use crate::store::lock::lock_within;
-use crate::store::{ContentKey, is_being_written, is_left_over, write_atomically};
+use crate::store::{
+    ContentKey, Durability, PrivateFolder, Trust, is_being_written, is_left_over, write_atomically,
+};
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 1;
@@ -54,12 +56,16 @@ impl CacheFolder {
         let private = fs::Permissions::from_mode(0o700);
         fs::set_permissions(&path, private).map_err(CacheError::io(&path))?;
         let found = read_marker(&path)?;
-        let _lock = lock_within(ENDING, &path.join("lock"), "cache")?;
+        let _lock = {
+            let folder =
+                PrivateFolder::open(&path, Trust::Nobody).map_err(CacheError::io(&path))?;
+            lock_within(ENDING, &folder, "lock", "cache")?
+        };
         let folder = Self { path, _lock };
         if found != Some(FORMAT) {
             folder.clear().map_err(CacheError::io(&folder.path))?;
             let text = format!("The cache of machex mount, format {FORMAT}\n");
-            write_atomically(&folder.path.join(MARKER), |file| {
+            write_atomically(&folder.path.join(MARKER), Durability::Accepted, |file| {
                 io::Write::write_all(file, text.as_bytes())
             })
             .map_err(CacheError::io(&folder.path))?;

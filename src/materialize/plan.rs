@@ -10,7 +10,7 @@ use super::{Job, MaterializeError, removal};
 use crate::catalog::{self, Catalog, Entry, names};
 use crate::config::real_path;
 use crate::datasets::RawTree;
-use crate::mount::machex_mounts;
+use crate::mount::machex_mount_of;
 use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{
@@ -88,14 +88,11 @@ pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
 
 /// Refuses a tree that is in a mount of ours, without asking the mount.
 pub(super) fn refuse_own_mount(machex_path: &Path) -> Result<(), MaterializeError> {
-    let real = real_path(machex_path);
-    match machex_mounts()
-        .into_iter()
-        .find(|mountpoint| real.starts_with(mountpoint))
-    {
-        Some(mountpoint) => Err(MaterializeError::InMount {
+    // Without /proc there is nothing to tell it by; writing fails then with a worse reason.
+    match machex_mount_of(&real_path(machex_path)).ok().flatten() {
+        Some(mount) => Err(MaterializeError::InMount {
             path: machex_path.to_owned(),
-            mountpoint,
+            mountpoint: mount.mountpoint,
         }),
         None => Ok(()),
     }

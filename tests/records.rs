@@ -162,6 +162,14 @@ fn a_file_that_machex_did_not_make_is_not_removed() {
         .expect_status(0);
     assert_eq!(fs::read(&image).unwrap(), b"the user's own");
 
+    // What a killed run left among the records.
+    let left = [
+        ".failures.jsonl.0123.tmp",
+        "chex-ray14/.extent.json.0123.tmp",
+    ];
+    for name in left {
+        fs::write(bench.path("out.state").join(name), "left over").unwrap();
+    }
     // A folder and a link with the name of a temporary file.
     let shard = bench.out().join(DATASET).join("00");
     fs::create_dir(shard.join(".000000.jpg.0123.tmp")).unwrap();
@@ -169,6 +177,9 @@ fn a_file_that_machex_did_not_make_is_not_removed() {
     bench.run(&["materialize"]).expect_status(0);
     assert!(shard.join(".000000.jpg.0123.tmp").is_dir());
     assert!(shard.join(".000001.jpg.0123.tmp").is_symlink());
+    for name in left {
+        assert!(!bench.path("out.state").join(name).exists(), "{name}");
+    }
 }
 
 #[test]

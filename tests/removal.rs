@@ -9,6 +9,26 @@ use common::{Bench, files_below, write_png};
 
 const REFUSED: &str = "--allow-removal";
 
+/// The guard counts images of all views: these must not depend on what of them is taken.
+#[test]
+fn how_many_images_lists_hold_does_not_depend_on_frontal_only() {
+    let counts = |frontal_only| {
+        let bench = Bench::golden(frontal_only, "");
+        let config = machex::config::Config::load(&bench.path("config.yml")).unwrap();
+        let count = |tree: &machex::datasets::RawTree| {
+            let catalog = machex::catalog::load(tree, None).unwrap();
+            let views = catalog.views();
+            let all = views.frontal + views.lateral + views.other;
+            assert!(all >= catalog.len(), "{}", tree.dataset.folder());
+            (tree.dataset.folder(), all)
+        };
+        config.trees.iter().map(count).collect::<Vec<_>>()
+    };
+    let frontal = counts(true);
+    assert_eq!(frontal.len(), 10);
+    assert_eq!(frontal, counts(false));
+}
+
 /// A config over a folder of that many images, which are numbered as the folder is listed.
 fn folder(count: u32, extra: &str) -> Bench {
     let bench = Bench::new();

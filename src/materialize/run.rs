@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
-use super::tidy::{remove_beyond_end, remove_left_overs};
+use super::tidy::{remove_beyond_end, remove_left_over_records, remove_left_overs};
 use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
 use crate::catalog::index;
@@ -34,6 +34,9 @@ pub fn run(
         .iter()
         .map(|plan| plan.tree.dataset.folder())
         .collect();
+    if job.share.is_whole() && lock.is_exclusive() {
+        remove_left_over_records(&state)?;
+    }
     let durability = Durability::of(&state.handle_path(), job.config.durable);
     let failures = FailureLog::open(&state, &suffix, &datasets, durability)
         .map_err(MaterializeError::io(state.path()))?;
@@ -103,6 +106,9 @@ impl Run<'_> {
         plan.write_extent(&records)?;
         plan.create_folders()?;
         remove_left_overs(plan, &range, self.lock.is_exclusive())?;
+        if self.job.share.is_whole() && self.lock.is_exclusive() {
+            remove_left_over_records(&records)?;
+        }
         let journal = Journal::open(&records, &self.job.share.file_suffix(), self.durability)
             .map_err(MaterializeError::io(&plan.state))?;
         let workers = Workers {
@@ -117,6 +123,7 @@ impl Run<'_> {
         plan.sync_folders()?;
         journal
             .confirm()
+            .and_then(|()| self.durability.sync_folder(&records.handle_path()))
             .map_err(MaterializeError::io(&plan.state))?;
         self.failures
             .confirm()

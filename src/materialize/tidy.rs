@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::MaterializeError;
 use super::plan::{DatasetPlan, index_path};
 use crate::catalog::names;
-use crate::store::{Record, is_left_over};
+use crate::store::{PrivateFolder, Record, is_left_over, target_of};
 
 /// Temporary files as old as this are of no run that works, be it on another node.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -35,6 +35,17 @@ pub(super) fn remove_left_overs(
         })?;
     }
     remove(&plan.folder, &|name| is_left_over(name, names::INDEX_NAME))
+}
+
+/// Removes the temporary files that a killed run left among the records in `folder`. Only for a run of
+/// the whole tree: shares write there at the same time.
+pub(super) fn remove_left_over_records(folder: &PrivateFolder) -> Result<(), MaterializeError> {
+    remove_files(
+        &folder.handle_path(),
+        &|name| target_of(name).is_some(),
+        true,
+    )
+    .map_err(MaterializeError::io(folder.path()))
 }
 
 fn remove_files(
@@ -109,5 +120,36 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn where_others_may_be_at_work_only_old_temporaries_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        for (name, time) in [
+            ("young", now),
+            ("old", now - 2 * OLD),
+            ("ahead", now + 2 * OLD),
+        ] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        let left = || {
+            let names = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        remove_files(folder.path(), &|_| true, false).unwrap();
+        assert_eq!(left(), ["ahead", "young"]);
+        remove_files(folder.path(), &|name| name == "young", true).unwrap();
+        assert_eq!(left(), ["ahead"]);
+        remove_files(&folder.path().join("missing"), &|_| true, true).unwrap();
     }
 }

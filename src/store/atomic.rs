@@ -206,11 +206,17 @@ pub fn is_being_written(name: &str) -> bool {
 
 /// Whether a file of this name is what a killed run left of [`write_atomically`] for `target`.
 pub fn is_left_over(name: &str, target: &str) -> bool {
-    name.strip_prefix('.')
-        .and_then(|rest| rest.strip_prefix(target))
-        .and_then(|rest| rest.strip_prefix('.'))
-        .and_then(|rest| rest.strip_suffix(SUFFIX))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit()))
+    target_of(name) == Some(target)
+}
+
+/// The name of the file that a temporary file of this name was to be.
+pub fn target_of(name: &str) -> Option<&str> {
+    let (target, number) = name
+        .strip_prefix('.')?
+        .strip_suffix(SUFFIX)?
+        .rsplit_once('.')?;
+    let is_ours = !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit());
+    is_ours.then_some(target)
 }
 
 #[cfg(test)]
@@ -241,6 +247,17 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_local_disk_is_synced_only_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("not/yet");
+        assert_eq!(Durability::of(&path, false), Durability::Accepted);
+        assert_eq!(Durability::of(&path, true), Durability::Synced);
+        Durability::Synced.sync_folder(folder.path()).unwrap();
+        assert!(Durability::Synced.sync_folder(&path).is_err());
+        Durability::Accepted.sync_folder(&path).unwrap();
     }
 
     #[test]

@@ -31,7 +31,9 @@ mod private;
 mod state;
 mod tree;
 
-pub use atomic::{Durability, Temporary, is_being_written, is_left_over, write_atomically};
+pub use atomic::{
+    Durability, Temporary, is_being_written, is_left_over, target_of, write_atomically,
+};
 pub use content_key::ContentKey;
 pub use disk::{FreeSpace, free_space, is_disk_full, is_remote};
 pub use extent::Extent;

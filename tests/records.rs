@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use common::mounted::{Mounted, skips_fuse};
+use common::mounted::{Mounted, is_root, skips_fuse};
 use common::{Bench, files_below, write_png};
 
 const DATASET: &str = "chex-ray14";
@@ -204,20 +204,47 @@ fn a_file_that_may_not_grow_is_a_full_disk_to_the_run() {
     let bench = bench(2);
     write_png(&bench.small_source(1), 50, 50, 9);
     bench.write_config("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw\nIMAGE_SIZE: 512");
-    // The signal that comes with it is ignored, as a shell can arrange it.
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 8; exec {} materialize",
-        env!("CARGO_BIN_EXE_machex")
-    );
-    let output = std::process::Command::new("sh")
-        .args(["-c", &script])
-        .current_dir(bench.path("."))
-        .output()
-        .unwrap();
+    let output = run_with_small_files(&bench, 8);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("is full"), "{stderr}");
     assert_eq!(files_below(&bench.out()), [""; 0], "half a file was left");
+}
+
+/// Runs `materialize` while no file may grow beyond that many blocks of 512 bytes, as a quota or a full
+/// disk has it. The signal that comes with it is ignored.
+fn run_with_small_files(bench: &Bench, blocks: u32) -> std::process::Output {
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {blocks}; exec {} materialize",
+        env!("CARGO_BIN_EXE_machex")
+    );
+    std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(bench.path("."))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn no_index_names_images_that_were_removed_when_the_new_one_cannot_be_written() {
+    let bench = bench(20);
+    bench.run(&["materialize"]).expect_status(0);
+    let list = bench.path("raw/train_val_list.txt");
+    let text = fs::read_to_string(&list).unwrap();
+    let lines: Vec<&str> = text.lines().take(19).collect();
+    fs::write(&list, lines.join("\n") + "\n").unwrap();
+    let index = bench.out().join(DATASET).join("index.json");
+    assert!(fs::metadata(&index).unwrap().len() > 2 * 512);
+    let output = run_with_small_files(&bench, 2);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(1) && stderr.contains("is full"),
+        "{stderr}"
+    );
+    let last = bench.out().join(DATASET).join("00/000019.jpg");
+    assert!(last.exists() || !index.exists());
+    bench.run(&["materialize"]).expect_status(0);
+    assert!(index.exists() && !last.exists());
 }
 
 #[test]
@@ -260,4 +287,36 @@ fn a_mount_is_not_written_into_nor_asked() {
         }
     }
     assert!(!bench.path("mnt.state").exists());
+}
+
+#[test]
+fn another_user_reads_a_tree_but_not_which_images_of_it_failed() {
+    if !is_root("what another user sees of a tree") {
+        return;
+    }
+    let bench = bench(3);
+    fs::write(bench.small_source(1), "bad").unwrap();
+    bench.run(&["materialize"]).expect_status(1);
+    fs::set_permissions(bench.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+    let report = |program: &[&str]| {
+        let output = std::process::Command::new(program[0])
+            .args(&program[1..])
+            .args(["report", "out", "--output", "-"])
+            .current_dir(bench.path("."))
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), stderr)
+    };
+    // The program itself may lie where only root can read.
+    let program = bench.path("machex");
+    fs::copy(env!("CARGO_BIN_EXE_machex"), &program).unwrap();
+    let program = program.to_str().unwrap();
+    let secret = "0001.png";
+    assert!(report(&[program]).0.contains(secret));
+    let nobody = ["setpriv", "--reuid=65534", "--clear-groups", program];
+    let (page, stderr) = report(&nobody);
+    assert!(page.contains("chex-ray14") && !page.contains(secret));
+    assert!(stderr.contains("failures.jsonl"), "{stderr}");
 }

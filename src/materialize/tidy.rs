@@ -84,8 +84,17 @@ fn is_old(modified: SystemTime) -> bool {
 /// Removes images that machex made beyond the end of the present catalog (one with laterals, say,
 /// where only frontals are wanted now), so that the tree is what a fresh run would write.
 pub(super) fn remove_beyond_end(plan: &DatasetPlan) -> Result<(), MaterializeError> {
-    for record in plan.finished.records().from(plan.catalog.len()) {
-        remove_finished(plan, record)?;
+    let beyond = plan.finished.records().from(plan.catalog.len());
+    let mut beyond = beyond
+        .filter(|record| plan.finished.holds(record))
+        .peekable();
+    if beyond.peek().is_some() {
+        // A run that is killed here must not leave an index that names what is gone.
+        remove_index(plan)?;
+    }
+    for record in beyond {
+        let path = plan.image_path(record.image);
+        remove_if_there(&path).map_err(MaterializeError::io(&path))?;
     }
     for shard in names::shard_count(plan.catalog.len())..=names::MAX_IMAGES / names::SHARD_SIZE {
         // Fails unless empty, which is what is wanted of folders with files that are not ours.

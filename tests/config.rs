@@ -81,6 +81,55 @@ fn the_tree_is_not_written_over_raw_data_that_has_a_datasets_name() {
 }
 
 #[test]
+fn neither_tree_nor_records_nor_cache_lie_among_raw_images() {
+    let bench = Bench::new();
+    for folder in ["raw", "reports", "elsewhere", "vindr/train"] {
+        fs::create_dir_all(bench.path(folder)).unwrap();
+    }
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(bench.path(to), bench.path(name)).unwrap();
+    };
+    link("raw", "link");
+    link("elsewhere", "raw/tree");
+    let complaint = |machex_path: &str, cache_path: &str| {
+        let config = format!(
+            "MACHEX_PATH: {machex_path}\nCACHE_PATH: {cache_path}\nFRONTAL_ONLY: false\n\
+             OPENI_ROOT: raw\nVINDRCXR_ROOT: vindr\nMIMIC_ROOT: elsewhere\n\
+             MIMIC_REPORTS_ROOT: reports\n"
+        );
+        fs::write(bench.path("config.yml"), config).unwrap();
+        bench.run(&["check"]).stderr()
+    };
+    for (machex_path, cache_path, key, of) in [
+        ("raw/out", "cache", "MACHEX_PATH", "OPENI_ROOT"),
+        ("link/deep/out", "cache", "MACHEX_PATH", "OPENI_ROOT"),
+        ("reports/out", "cache", "MACHEX_PATH", "MIMIC_REPORTS_ROOT"),
+        ("vindr/train/x", "cache", "MACHEX_PATH", "VINDRCXR_ROOT"),
+        ("out", "raw/cache", "CACHE_PATH", "OPENI_ROOT"),
+        ("out", "vindr/train/cache", "CACHE_PATH", "VINDRCXR_ROOT"),
+    ] {
+        let text = complaint(machex_path, cache_path);
+        let line = text.lines().find(|line| line.contains(&format!("{key}: ")));
+        assert!(
+            line.is_some_and(|line| line.contains(of)),
+            "{machex_path}: {text}"
+        );
+    }
+    // Beside the images that are listed, a cache harms nothing.
+    let text = complaint("out", "vindr/cache");
+    assert!(!text.contains("CACHE_PATH"), "{text}");
+    // The link leads out of the raw folder, but the records would lie beside it.
+    fs::remove_file(bench.path("raw/tree")).unwrap();
+    fs::create_dir(bench.path("tree")).unwrap();
+    link("tree", "raw/tree");
+    let text = complaint("raw/tree", "cache");
+    assert!(
+        text.contains("remembers") && text.contains("OPENI_ROOT"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_byte_order_mark_is_accepted() {
     assert!(
         complaint("\u{feff}MACHEX_PATH: out\r\nFRONTAL_ONLY: true\r\n").contains("No datasets")

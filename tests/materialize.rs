@@ -165,6 +165,7 @@ fn shares_make_the_same_tree_as_one_run() {
     let mut auto = parts.command(&["materialize", "--part", "auto"]);
     auto.env("SLURM_ARRAY_TASK_ID", "11")
         .env("SLURM_ARRAY_TASK_MIN", "10")
+        .env("SLURM_ARRAY_TASK_MAX", "12")
         .env("SLURM_ARRAY_TASK_COUNT", "3");
     assert!(auto.status().unwrap().success());
     let finished = parts.run(&["materialize", "--finish"]).expect_status(0);

@@ -24,7 +24,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Catalog;
 use crate::datasets::{OptionValue, RawTree};
-use crate::store::{PrivateFolder, Trust, check_parent, is_left_over, write_atomically};
+use crate::store::{
+    Durability, PrivateFolder, Trust, check_parent, is_left_over, write_atomically,
+};
 
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
 /// reads out of the same lists.
@@ -177,12 +179,16 @@ impl Stored {
         folder.set_mode(0o700)?;
         self.prune(&folder)?;
         // By the open folder, whatever has its path by now.
-        write_atomically(&folder.handle_path().join(&self.name), |file| {
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            file.write_all(MAGIC)?;
-            file.write_all(&xxh3_64(&content).to_le_bytes())?;
-            file.write_all(&content)
-        })
+        write_atomically(
+            &folder.handle_path().join(&self.name),
+            Durability::Accepted,
+            |file| {
+                file.set_permissions(Permissions::from_mode(0o600))?;
+                file.write_all(MAGIC)?;
+                file.write_all(&xxh3_64(&content).to_le_bytes())?;
+                file.write_all(&content)
+            },
+        )
     }
 
     /// Makes room for one more catalog of the dataset: the least recently used go, and what killed

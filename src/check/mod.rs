@@ -15,9 +15,11 @@ use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::lists::Report;
+use crate::materialize::judge_removal;
 use crate::render::{self, Renderer};
 use crate::source::read_source;
 use crate::spread;
+use crate::store::{FinishedTree, StateFolder};
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
@@ -60,6 +62,8 @@ pub struct TreeReport {
     pub fault_examples: Vec<String>,
     /// One image rendered as proof; absent when there is none to render.
     pub proof: Option<Proof>,
+    /// What has gone of which images were made before, in words; `materialize` refuses to work then.
+    pub removal: Option<String>,
     pub warnings: Vec<String>,
     /// Why the lists cannot be read at all.
     pub error: Option<String>,
@@ -79,6 +83,7 @@ impl TreeReport {
     /// Whether anything of this tree would fail, as far as was looked.
     pub fn is_good(&self) -> bool {
         self.error.is_none()
+            && self.removal.is_none()
             && self.missing == 0
             && self.faults == 0
             && self
@@ -150,12 +155,30 @@ fn look_through(
             .warnings
             .push("there are no images; is this the right folder?".to_owned());
     }
+    look_at_finished(config, tree, catalog, &mut report);
     report.proof = looked
         .iter()
         .find(|(_, found)| *found)
         .and_then(|(entry, _)| entry.source().ok())
         .map(|source| prove(config, &source));
     report
+}
+
+/// Compares with what is recorded of the finished tree.
+fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: &mut TreeReport) {
+    let name = tree.dataset.folder();
+    let state = StateFolder::of(&config.machex_path).dataset(name);
+    match FinishedTree::open(&config.machex_path.join(name), &state) {
+        Ok(finished) => {
+            let faults = finished.faults().iter().map(ToString::to_string);
+            report.warnings.extend(faults);
+            report.removal =
+                judge_removal(tree, catalog, &finished).map(|removal| removal.to_string());
+        }
+        Err(error) => report
+            .warnings
+            .push(format!("{}: {error}", state.display())),
+    }
 }
 
 /// A warning where images should have reports and none of the first has.

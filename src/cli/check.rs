@@ -94,6 +94,9 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     if let Some(error) = &report.error {
         writeln!(out, "\n{name}: {error}")?;
     }
+    if let Some(removal) = &report.removal {
+        writeln!(out, "\n{removal}")?;
+    }
     for missing in &report.missing_examples {
         writeln!(out, "\n{name}: missing: {missing}")?;
     }

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// After all shares: write the indexes and list what is missing; render nothing
     #[arg(long, conflicts_with = "dry_run")]
     finish: bool,
+    /// Go on where sources have gone of which images were made, and remove these images
+    #[arg(long)]
+    allow_removal: bool,
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {
@@ -48,6 +51,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
         datasets: job::select_datasets(&config, &arguments.dataset)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
         share: share(arguments.part.as_deref())?,
+        allow_removal: arguments.allow_removal,
         config,
     };
     // Reports are read on rayon's pool: as many threads as workers.
@@ -82,7 +86,7 @@ fn render(job: &Job) -> CliResult {
     done?;
     let exit = match () {
         () if summary.interrupted => Exit::Interrupted,
-        () if summary.failed() > 0 => Exit::Failure,
+        () if !summary.is_good() => Exit::Failure,
         () => Exit::Success,
     };
     exit.after_printing(printed)
@@ -108,7 +112,7 @@ fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
 fn finish(job: &Job) -> CliResult {
     let mut summary = Summary::default();
     let missing = materialize::finish(job, &mut summary)?;
-    let good = missing.is_empty() && summary.failed() == 0;
+    let good = missing.is_empty() && summary.is_good();
     let printed = print_summary(job, &summary, true).and_then(|()| print_missing(&missing));
     let exit = if good { Exit::Success } else { Exit::Failure };
     exit.after_printing(printed)
@@ -180,6 +184,14 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     }
     if summary.failed() > 0 {
         print_failures(&mut out, summary)?;
+    }
+    if summary.unreadable_reports() > 0 {
+        writeln!(
+            out,
+            "{} reports could not be read and are empty in the index; when they can, run the same \
+             command again.",
+            units::count(u64::from(summary.unreadable_reports()))
+        )?;
     }
     let left: u64 = summary
         .datasets

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::config::real_path;
-use crate::store::write_atomically;
+use crate::store::{Durability, write_atomically};
 
 /// Where the output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Output {
                 out.flush()?;
                 Ok(())
             }
-            Self::File(path) => write_atomically(path, |file| {
+            Self::File(path) => write_atomically(path, Durability::of(path, false), |file| {
                 let mut out = BufWriter::new(file);
                 write(&mut out)?;
                 out.flush()

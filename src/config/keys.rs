@@ -15,9 +15,10 @@ impl Key {
     pub(super) const IMAGE_SIZE: &str = "IMAGE_SIZE";
     pub(super) const JPEG_QUALITY: &str = "JPEG_QUALITY";
     pub(super) const LISTING_PROGRAMS: &str = "LISTING_PROGRAMS";
+    pub(super) const DURABLE: &str = "DURABLE";
 }
 
-const GENERAL: [&str; 9] = [
+const GENERAL: [&str; 10] = [
     Key::MACHEX_PATH,
     Key::NUM_WORKERS,
     Key::FRONTAL_ONLY,
@@ -27,6 +28,7 @@ const GENERAL: [&str; 9] = [
     Key::IMAGE_SIZE,
     Key::JPEG_QUALITY,
     Key::LISTING_PROGRAMS,
+    Key::DURABLE,
 ];
 
 /// Every key that a config may have.

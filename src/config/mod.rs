@@ -3,6 +3,7 @@
 mod keys;
 mod path;
 mod places;
+mod real_path;
 mod size;
 mod values;
 
@@ -16,7 +17,7 @@ use serde_yaml::{Mapping, Value};
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
 use keys::Key;
-pub use places::real as real_path;
+pub use real_path::real_path;
 pub use size::parse as parse_size;
 use values::Reader;
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub jpeg_quality: u8,
     /// `LISTING_PROGRAMS`: programs that list folders and never read by `st_size`.
     pub listing_programs: Vec<String>,
+    /// `DURABLE`: what is finished outlasts a power cut, too.
+    pub durable: bool,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
 }
@@ -122,6 +125,7 @@ impl Config {
         let image_size = reader.number(Key::IMAGE_SIZE, IMAGE_SIZES);
         let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
+        let durable = reader.bool(Key::DURABLE);
 
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
@@ -183,6 +187,7 @@ impl Config {
             jpeg_quality: jpeg_quality.map_or(95, |quality| quality as u8),
             listing_programs: listing_programs
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
+            durable: durable.unwrap_or(false),
             trees,
             file,
         })

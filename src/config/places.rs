@@ -1,33 +1,60 @@
 //! Which folders must not lie in which.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::keys::Key;
+use super::real_path::real_path as real;
 use super::values::Reader;
-use crate::datasets::RawTree;
+use crate::datasets::{Numbering, OptionValue, RawTree};
+use crate::store::StateFolder;
 
-/// Complains where the tree would be written over raw data, or where the cache lies in the tree's
-/// root, of which every entry is taken for a dataset.
+/// Complains where the tree would be written among raw data or over it, or where the cache lies in
+/// the tree's root, of which every entry is taken for a dataset, or among images that are numbered
+/// by listing their folder.
 pub(super) fn keep_apart(
     machex_path: &Path,
     cache_path: &Path,
     trees: &[RawTree],
     reader: &mut Reader<'_>,
 ) {
+    let tree = real(machex_path);
+    let state = real(StateFolder::of(machex_path).path());
+    let cache = real(cache_path);
+    let outputs: Vec<PathBuf> = trees
+        .iter()
+        .map(|out| real(&tree.join(out.dataset.folder())))
+        .collect();
     for raw in trees {
-        let root = real(&raw.root);
-        let is_over =
-            |out: &RawTree| root.starts_with(real(&machex_path.join(out.dataset.folder())));
-        if root == real(machex_path) || trees.iter().any(is_over) {
-            let (key, path) = (raw.dataset.root_key(), machex_path.display());
+        for (key, folder) in folders(raw) {
+            let raw_folder = real(folder);
+            let is_over = |output: &PathBuf| raw_folder.starts_with(output);
+            if tree.starts_with(&raw_folder) || outputs.iter().any(is_over) {
+                let path = machex_path.display();
+                reader.complain(format!(
+                    "{}: in {path}, images would be written where {key} is; give another folder",
+                    Key::MACHEX_PATH,
+                ));
+            } else if state.starts_with(&raw_folder) {
+                reader.complain(format!(
+                    "{}: what machex remembers of the tree, {}, would lie where {key} is; give \
+                     another folder",
+                    Key::MACHEX_PATH,
+                    StateFolder::of(machex_path).path().display(),
+                ));
+            }
+        }
+        let images = listed_images(raw);
+        if images.is_some_and(|images| cache.starts_with(real(&images))) {
             reader.complain(format!(
-                "{}: in {path}, images would be written where {key} is; give another folder",
-                Key::MACHEX_PATH,
+                "{}: {} lies among the images of {}, which are numbered as they are listed; give \
+                 another folder",
+                Key::CACHE_PATH,
+                cache_path.display(),
+                raw.dataset.root_key(),
             ));
         }
     }
-    if real(cache_path).starts_with(real(machex_path)) {
+    if cache.starts_with(&tree) {
         reader.complain(format!(
             "{}: {} lies in {}, where everything is taken for a dataset",
             Key::CACHE_PATH,
@@ -37,11 +64,19 @@ pub(super) fn keep_apart(
     }
 }
 
-/// A path without links, as far as it exists.
-pub fn real(path: &Path) -> PathBuf {
-    match (fs::canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(path), _, _) => path,
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
-        (Err(_), _, _) => path.to_owned(),
+/// The folders of a raw dataset, each with the key that gives it.
+fn folders(raw: &RawTree) -> impl Iterator<Item = (&'static str, &Path)> {
+    let options = raw.options.iter().filter_map(|(key, value)| match value {
+        OptionValue::Folder(path) => Some((*key, path.as_path())),
+        OptionValue::Bool(_) => None,
+    });
+    std::iter::once((raw.dataset.root_key(), raw.root.as_path())).chain(options)
+}
+
+/// The folder of images of a dataset that is numbered by listing it.
+fn listed_images(raw: &RawTree) -> Option<PathBuf> {
+    match raw.dataset.info().numbering {
+        Numbering::Folder { images } => Some(raw.root.join(images)),
+        Numbering::Lists => None,
     }
 }

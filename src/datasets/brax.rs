@@ -1,6 +1,6 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::{ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -23,6 +23,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "BRAX_ROOT",
     options: &[],
     real_count: 40_967,
+    numbering: Numbering::Lists,
 };
 
 pub struct Brax;

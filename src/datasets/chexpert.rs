@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, Place};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -32,6 +32,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "CHEXPERT_ROOT",
     options: &[],
     real_count: 223_414,
+    numbering: Numbering::Lists,
 };
 
 pub struct Chexpert;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -19,6 +19,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "CHEXRAY14_ROOT",
     options: &[],
     real_count: 86_524,
+    numbering: Numbering::Lists,
 };
 
 pub struct ChexRay14;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, OptionKey, OptionKind, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -31,6 +31,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "MIMIC_ROOT",
     options: &[REPORTS_ROOT],
     real_count: 377_110,
+    numbering: Numbering::Lists,
 };
 
 pub struct Mimic;

@@ -43,6 +43,18 @@ pub struct DatasetInfo {
     pub options: &'static [OptionKey],
     /// How many images the published lists name, for samples of that size.
     pub real_count: u32,
+    /// Where the numbers of the images come from.
+    pub numbering: Numbering,
+}
+
+/// Where the numbers of a dataset's images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// Lists that are part of the dataset. They stay as they are when images are missing.
+    Lists,
+    /// A listing of the folder `images` below the root. When files are missing, all images behind
+    /// them have other numbers.
+    Folder { images: &'static str },
 }
 
 /// One public dataset: where its keys come from, where a key's file is, what metadata it has.

@@ -1,6 +1,6 @@
 //! Open-i (NLM): a folder of PNGs, without anything that says of which view each is.
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::sorted_files;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -10,6 +10,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "OPENI_ROOT",
     options: &[],
     real_count: 7_470,
+    numbering: Numbering::Folder { images: "" },
 };
 
 pub struct OpenI;

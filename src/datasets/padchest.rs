@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
-use super::{Dataset, DatasetInfo, OptionKey, OptionKind, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, OptionKey, OptionKind, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{ListFile, Table, ViewPositions, is_dir};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -47,6 +47,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "PADCHEST_ROOT",
     options: &[STRICT_VETO],
     real_count: 160_861,
+    numbering: Numbering::Lists,
 };
 
 pub struct PadChest;

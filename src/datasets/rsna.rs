@@ -1,6 +1,6 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -16,6 +16,9 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "RSNA_ROOT",
     options: &[],
     real_count: 26_684,
+    numbering: Numbering::Folder {
+        images: IMAGES.path,
+    },
 };
 
 pub struct Rsna;

@@ -1,6 +1,6 @@
 //! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in folders within folders.
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::walk;
 use crate::sample::{Coding, SampleError, SampleTree, Syntax};
@@ -13,6 +13,7 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "SIIM_ROOT",
     options: &[],
     real_count: 10_712,
+    numbering: Numbering::Folder { images: IMAGES },
 };
 
 pub struct SiimAcr;

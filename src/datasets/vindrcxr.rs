@@ -1,6 +1,6 @@
 //! VinDr-CXR (PhysioNet): a folder of DICOM files.
 
-use super::{Dataset, DatasetInfo, RawTree};
+use super::{Dataset, DatasetInfo, Numbering, RawTree};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, DICOM_CODINGS, SampleError, SampleTree};
@@ -16,6 +16,9 @@ const INFO: DatasetInfo = DatasetInfo {
     root_key: "VINDRCXR_ROOT",
     options: &[],
     real_count: 15_000,
+    numbering: Numbering::Folder {
+        images: IMAGES.path,
+    },
 };
 
 pub struct VinDrCxr;

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Removal;
 use crate::catalog::CatalogError;
-use crate::store::LockError;
+use crate::store::{LockError, RecordsFault, is_disk_full, is_not_ours};
 
 /// A fault that concerns the run and not one image.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,23 @@ pub enum MaterializeError {
     /// All lists that cannot be read.
     #[error("{}", as_lines(.0))]
     Catalogs(Vec<CatalogError>),
+    /// Finished images would be removed or left out, since their sources have gone.
+    #[error("nothing was changed, since finished images would go:\n  {}", as_lines(.0))]
+    Removal(Vec<Removal>),
+    #[error(
+        "MACHEX_PATH, {path}, is in the machex mount {mountpoint}, which cannot be written: \
+         unmount it first (machex unmount {mountpoint}), or set MACHEX_PATH to another folder",
+        path = path.display(), mountpoint = mountpoint.display()
+    )]
+    InMount { path: PathBuf, mountpoint: PathBuf },
+    #[error(
+        "{path}, where machex keeps its records beside the tree, is not used: {source}; \
+         remove it or make it yours, or set MACHEX_PATH to a folder inside one of yours",
+        path = path.display()
+    )]
+    NotOurs { path: PathBuf, source: io::Error },
+    #[error("{0}; remove it or make it yours")]
+    Records(RecordsFault),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("{path}: {source}", path = path.display())]
@@ -36,7 +54,7 @@ impl From<CatalogError> for MaterializeError {
     }
 }
 
-fn as_lines(errors: &[CatalogError]) -> String {
+fn as_lines(errors: &[impl ToString]) -> String {
     errors
         .iter()
         .map(ToString::to_string)
@@ -45,12 +63,22 @@ fn as_lines(errors: &[CatalogError]) -> String {
 }
 
 impl MaterializeError {
-    /// Wraps an error of reading or writing `path`, telling a full disk from the rest.
+    /// Wraps an error of reading or writing `path`, telling a full disk, and what is not ours, from
+    /// the rest.
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match crate::store::is_disk_full(&source) {
-            true => Self::DiskFull { path },
-            false => Self::Io { path, source },
+        move |source| match () {
+            () if is_disk_full(&source) => Self::DiskFull { path },
+            () if is_not_ours(&source) => Self::NotOurs { path, source },
+            () => Self::Io { path, source },
+        }
+    }
+
+    /// Like [`Self::io`], of making the state folder `path`.
+    pub(super) fn state(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        move |source| match Self::io(path)(source) {
+            Self::Io { path, source } => Self::State { path, source },
+            other => other,
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::plan::{DatasetPlan, ImageState, plan};
-use super::run::{remove_beyond_end, write_index};
+use super::run::{open_state, write_index};
+use super::tidy::remove_beyond_end;
 use super::workers::failure;
 use super::{DatasetSummary, Job, MaterializeError, Summary};
-use crate::store::{Failure, RunLock, StateFolder, merge_failures, read_failures};
+use crate::store::{Durability, Failure, RunLock, failures_in, merge_failures};
 use crate::sync::held;
 
 /// Images that no share has come to yet.
@@ -20,13 +21,9 @@ pub type Missing = BTreeMap<&'static str, Vec<u32>>;
 /// `failures.jsonl`, and returns the images that are neither finished nor known to fail. Nothing
 /// is rendered.
 pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeError> {
-    let state = StateFolder::of(&job.config.machex_path);
-    state.create().map_err(|source| MaterializeError::State {
-        path: state.path().to_owned(),
-        source,
-    })?;
-    let _lock = RunLock::acquire(state.path(), "")?;
-    let known = read_failures(state.path()).map_err(MaterializeError::io(state.path()))?;
+    let state = open_state(job)?;
+    let _lock = RunLock::acquire(&state, "")?;
+    let known = failures_in(&state).map_err(MaterializeError::io(state.path()))?;
     let mut failures: Vec<Failure> = known
         .iter()
         .filter(|failure| {
@@ -40,35 +37,36 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         let name = plan.tree.dataset.folder();
         let started = Instant::now();
         let outcome = look_over(&plan, &known);
+        plan.write_extent(&plan.open_records(&state)?)?;
         plan.create_folders()?;
         remove_beyond_end(&plan)?;
         let include = |number: u32| outcome.finished[number as usize];
-        let mut warnings = plan.catalog.warnings().to_vec();
-        let notes = write_index(job, &plan, &include)?;
-        warnings.extend(notes.warnings);
         let finished = outcome
             .finished
             .iter()
             .filter(|finished| **finished)
             .count();
-        summary.datasets.push(DatasetSummary {
+        let mut dataset = DatasetSummary {
             dataset: name,
             images: plan.catalog.len(),
             new: 0,
             skipped: finished as u32,
             failed: outcome.failures.len() as u32,
-            elapsed: started.elapsed(),
-            warnings,
-            unreadable_reports: notes.unreadable,
-        });
+            warnings: plan.catalog.warnings().to_vec(),
+            ..DatasetSummary::default()
+        };
+        write_index(job, &plan, &include, &mut dataset)?;
+        dataset.elapsed = started.elapsed();
+        summary.datasets.push(dataset);
         failures.extend(outcome.failures);
         if !outcome.missing.is_empty() {
             missing.insert(name, outcome.missing);
         }
     }
     failures.sort();
-    summary.failure_log =
-        merge_failures(state.path(), &failures).map_err(MaterializeError::io(state.path()))?;
+    let durability = Durability::of(&state.handle_path(), job.config.durable);
+    summary.failure_log = merge_failures(&state, &failures, durability)
+        .map_err(MaterializeError::io(state.path()))?;
     Ok(missing)
 }
 

@@ -1,10 +1,10 @@
 //! One image: source bytes in, finished file and record out.
 
-use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, ImageState};
+use super::tidy::remove_finished;
 use crate::catalog::Entry;
 use crate::source::Developer;
 use crate::store::{ContentKey, Journal, write_atomically};
@@ -81,7 +81,7 @@ impl<'a> ImageWorker<'a> {
 
     fn store(&self, number: u32, key: ContentKey, jpeg: &[u8]) -> Result<(), MaterializeError> {
         let path = self.plan.image_path(number);
-        write_atomically(&path, |file| file.write_all(jpeg))
+        write_atomically(&path, self.plan.durability, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;
         self.journal
             .append(number, key, jpeg.len() as u64, self.plan.record(number))
@@ -91,15 +91,9 @@ impl<'a> ImageWorker<'a> {
     /// What an earlier source or setting made must not stand where the present one cannot be
     /// rendered.
     fn remove_stale(&self, number: u32) -> Result<(), MaterializeError> {
-        if self.plan.record(number).is_none() {
-            return Ok(());
-        }
-        let path = self.plan.image_path(number);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(MaterializeError::io(&path)(error))
-            }
-            _ => Ok(()),
+        match self.plan.record(number) {
+            Some(record) => remove_finished(self.plan, record),
+            None => Ok(()),
         }
     }
 }

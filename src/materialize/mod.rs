@@ -8,21 +8,27 @@
 //! shared counter. What is finished (see [`crate::store`]) is skipped. A failed image is recorded
 //! and left out of `index.json`; the rest goes on. A full disk ends the run, since every further
 //! image would fail as well; everything whole is kept and the next run goes on from there.
+//!
+//! Nothing is touched before all lists, all records and the state folder have been looked at: a run
+//! that would remove finished images, since their sources have gone, is refused.
 
 mod error;
 mod finish;
 mod image;
 mod plan;
 mod progress;
+mod removal;
 mod run;
 mod share;
 mod summary;
+mod tidy;
 mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
 pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use progress::Progress;
+pub use removal::{Gone, Removal, judge as judge_removal};
 pub use run::run;
 pub use share::{Share, ShareError};
 pub use summary::{DatasetSummary, Summary};
@@ -40,6 +46,8 @@ pub struct Job {
     pub datasets: BTreeSet<String>,
     pub workers: usize,
     pub share: Share,
+    /// Go on where finished images are removed, since their sources have gone.
+    pub allow_removal: bool,
 }
 
 impl Job {

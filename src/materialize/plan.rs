@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Job, MaterializeError};
+use super::{Job, MaterializeError, removal};
 use crate::catalog::{self, Catalog, Entry, names};
+use crate::config::real_path;
 use crate::datasets::RawTree;
+use crate::mount::machex_mount_of;
 use crate::render::RenderParams;
 use crate::source::Source;
-use crate::store::{ContentKey, FinishedTree, Record, StateFolder};
+use crate::store::{
+    ContentKey, Durability, FinishedTree, PrivateFolder, Record, StateFolder, Trust,
+};
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -24,6 +28,8 @@ pub struct DatasetPlan {
     /// What was finished before.
     pub finished: FinishedTree,
     pub params: RenderParams,
+    /// What its images and its index need to count as finished.
+    pub durability: Durability,
 }
 
 /// What the disk says of one image.
@@ -50,7 +56,14 @@ pub struct Forecast {
 
 /// Reads the catalogs and records of all datasets of a job. Nothing is written but the catalogs'
 /// stored forms.
+///
+/// # Errors
+/// Also where finished images would go, since their sources have gone, unless the job allows that.
 pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
+    refuse_own_mount(&job.config.machex_path)?;
+    let state = StateFolder::of(&job.config.machex_path);
+    // An open one proves that it is ours; the records are read by the path, links excluded.
+    state.open().map_err(MaterializeError::io(state.path()))?;
     let (mut plans, mut faults) = (Vec::new(), Vec::new());
     for tree in job.trees() {
         match DatasetPlan::new(job, tree) {
@@ -59,10 +72,29 @@ pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
             Err(error) => return Err(error),
         }
     }
-    if faults.is_empty() {
-        Ok(plans)
-    } else {
-        Err(MaterializeError::Catalogs(faults))
+    if !faults.is_empty() {
+        return Err(MaterializeError::Catalogs(faults));
+    }
+    let removals: Vec<_> = plans
+        .iter()
+        .filter(|_| !job.allow_removal)
+        .filter_map(|plan| removal::judge(&plan.tree, &plan.catalog, &plan.finished))
+        .collect();
+    match removals.is_empty() {
+        true => Ok(plans),
+        false => Err(MaterializeError::Removal(removals)),
+    }
+}
+
+/// Refuses a tree that is in a mount of ours, without asking the mount.
+pub(super) fn refuse_own_mount(machex_path: &Path) -> Result<(), MaterializeError> {
+    // Without /proc there is nothing to tell it by; writing fails then with a worse reason.
+    match machex_mount_of(&real_path(machex_path)).ok().flatten() {
+        Some(mount) => Err(MaterializeError::InMount {
+            path: machex_path.to_owned(),
+            mountpoint: mount.mountpoint,
+        }),
+        None => Ok(()),
     }
 }
 
@@ -71,8 +103,13 @@ impl DatasetPlan {
         let name = tree.dataset.folder();
         let state = StateFolder::of(&job.config.machex_path).dataset(name);
         let folder = job.config.machex_path.join(name);
-        let finished = FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
+        let mut finished =
+            FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
+        if let Some(fault) = finished.take_faults().into_iter().next() {
+            return Err(MaterializeError::Records(fault));
+        }
         Ok(Self {
+            durability: Durability::of(&folder, job.config.durable),
             catalog: catalog::load(tree, Some(&job.config.cache_path))?,
             tree: tree.clone(),
             folder,
@@ -132,15 +169,50 @@ impl DatasetPlan {
             })
     }
 
+    /// Opens the dataset's folder of records, making it if need be.
+    pub(super) fn open_records(
+        &self,
+        state: &PrivateFolder,
+    ) -> Result<PrivateFolder, MaterializeError> {
+        state
+            .subfolder(self.tree.dataset.folder(), Trust::Group, 0o755)
+            .map_err(MaterializeError::io(&self.state))
+    }
+
+    /// Records what the sources hold, now that this is accepted.
+    pub(super) fn write_extent(&self, records: &PrivateFolder) -> Result<(), MaterializeError> {
+        let extent = removal::extent(&self.tree, &self.catalog);
+        if self.finished.extent() == Some(&extent) {
+            return Ok(());
+        }
+        extent
+            .write(records, self.durability)
+            .map_err(MaterializeError::io(&self.state))
+    }
+
     /// Makes the dataset's folder and its shards.
     pub(super) fn create_folders(&self) -> Result<(), MaterializeError> {
-        for shard in 0..names::shard_count(self.catalog.len()) {
-            let folder = self
-                .folder
-                .join(names::shard_name(shard * names::SHARD_SIZE));
+        for folder in self.shards() {
             fs::create_dir_all(&folder).map_err(MaterializeError::io(&folder))?;
         }
         Ok(())
+    }
+
+    /// Makes sure that the names in all shards outlast a power cut, where this is asked for.
+    pub(super) fn sync_folders(&self) -> Result<(), MaterializeError> {
+        for folder in self.shards() {
+            self.durability
+                .sync_folder(&folder)
+                .map_err(MaterializeError::io(&folder))?;
+        }
+        Ok(())
+    }
+
+    fn shards(&self) -> impl Iterator<Item = PathBuf> {
+        (0..names::shard_count(self.catalog.len())).map(|shard| {
+            self.folder
+                .join(names::shard_name(shard * names::SHARD_SIZE))
+        })
     }
 }
 

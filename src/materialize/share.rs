@@ -25,6 +25,17 @@ pub enum ShareError {
     NoArray,
     #[error("--part auto: {name} is {value}")]
     Variable { name: &'static str, value: String },
+    /// The same words in all tasks, so that none of them renders while another is refused.
+    #[error(
+        "--part auto: the array has gaps: its {count} tasks do not fill {first} to {last} in steps of \
+         {step}; submit it as --array=1-{count}, or say --part K/N in each task"
+    )]
+    Gaps {
+        count: u32,
+        first: u32,
+        last: u32,
+        step: u32,
+    },
 }
 
 impl Share {
@@ -40,8 +51,8 @@ impl Share {
         (part <= of).then_some(Self { part, of })
     }
 
-    /// The share of this task of an array job: Slurm's `SLURM_ARRAY_TASK_ID` with `_MIN`, `_COUNT`
-    /// and `_STEP` (sbatch's "output environment variables"), or Kubernetes'
+    /// The share of this task of an array job: Slurm's `SLURM_ARRAY_TASK_ID` with `_MIN`, `_MAX`,
+    /// `_COUNT` and `_STEP` (sbatch's "output environment variables"), or Kubernetes'
     /// `JOB_COMPLETION_INDEX` with `JOB_COMPLETIONS` (the latter set in the job's own template).
     /// `variable` looks up an environment variable.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ShareError> {
@@ -66,12 +77,22 @@ impl Share {
             let step = number("SLURM_ARRAY_TASK_STEP")?
                 .filter(|step| *step > 0)
                 .unwrap_or(1);
-            let index = id.checked_sub(first).map(|distance| distance / step);
-            (
-                "SLURM_ARRAY_TASK_ID",
-                index,
-                needed("SLURM_ARRAY_TASK_COUNT")?,
-            )
+            let last = needed("SLURM_ARRAY_TASK_MAX")?;
+            let count = needed("SLURM_ARRAY_TASK_COUNT")?;
+            let places = last.checked_sub(first).map(|length| length / step);
+            if places.and_then(|places| places.checked_add(1)) != Some(count) {
+                return Err(ShareError::Gaps {
+                    count,
+                    first,
+                    last,
+                    step,
+                });
+            }
+            let index = id
+                .checked_sub(first)
+                .filter(|distance| distance % step == 0)
+                .map(|distance| distance / step);
+            ("SLURM_ARRAY_TASK_ID", index, count)
         } else if let Some(index) = number("JOB_COMPLETION_INDEX")? {
             (
                 "JOB_COMPLETION_INDEX",
@@ -160,10 +181,14 @@ mod tests {
 
     #[test]
     fn slurm_arrays_may_begin_anywhere_and_have_steps() {
-        let array = |id, min, count| {
+        let array = |id, min: &str, count: &str| {
             environment(&[
                 ("SLURM_ARRAY_TASK_ID", id),
                 ("SLURM_ARRAY_TASK_MIN", min),
+                (
+                    "SLURM_ARRAY_TASK_MAX",
+                    &(min.parse::<u32>().unwrap() + count.parse::<u32>().unwrap() - 1).to_string(),
+                ),
                 ("SLURM_ARRAY_TASK_COUNT", count),
             ])
         };
@@ -175,10 +200,34 @@ mod tests {
         let stepped = environment(&[
             ("SLURM_ARRAY_TASK_ID", "6"),
             ("SLURM_ARRAY_TASK_MIN", "2"),
+            ("SLURM_ARRAY_TASK_MAX", "10"),
             ("SLURM_ARRAY_TASK_STEP", "4"),
             ("SLURM_ARRAY_TASK_COUNT", "3"),
         ]);
         assert_eq!(stepped.unwrap().to_string(), "2/3");
+    }
+
+    #[test]
+    fn an_array_with_gaps_is_refused_in_every_task_with_the_same_words() {
+        let task = |id, count, step| {
+            environment(&[
+                ("SLURM_ARRAY_TASK_ID", id),
+                ("SLURM_ARRAY_TASK_MIN", "3"),
+                ("SLURM_ARRAY_TASK_MAX", "9"),
+                ("SLURM_ARRAY_TASK_STEP", step),
+                ("SLURM_ARRAY_TASK_COUNT", count),
+            ])
+        };
+        let refusals = ["3", "5", "9"].map(|id| task(id, "3", "1").unwrap_err().to_string());
+        assert!(refusals[0].contains("--array=1-3"), "{}", refusals[0]);
+        assert!(
+            refusals.iter().all(|refusal| *refusal == refusals[0]),
+            "{refusals:?}"
+        );
+        // --array=3,6,9 says the same as 3-9:3 where Slurm gives the step.
+        assert_eq!(task("6", "3", "3").unwrap().to_string(), "2/3");
+        assert!(task("5", "3", "3").is_err());
+        assert!(task("3", "1", "0").is_err());
     }
 
     #[test]

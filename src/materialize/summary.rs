@@ -44,6 +44,17 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether everything that was come to is in the tree and its indexes.
+    pub fn is_good(&self) -> bool {
+        self.failed() == 0 && self.unreadable_reports() == 0
+    }
+
+    /// How many reports could not be read.
+    pub fn unreadable_reports(&self) -> u32 {
+        let reports = self.datasets.iter();
+        reports.map(|dataset| dataset.unreadable_reports).sum()
+    }
+
     /// How many images could not be rendered.
     pub fn failed(&self) -> u32 {
         self.datasets.iter().map(|dataset| dataset.failed).sum()

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
-use std::{fs, io, thread};
+use std::thread;
 
 use super::image::{ImageWorker, Outcome};
-use super::plan::{DatasetPlan, index_path};
+use super::plan::DatasetPlan;
+use super::tidy::remove_index;
 use super::{DatasetSummary, MaterializeError, Progress};
 use crate::catalog::Entry;
 use crate::store::{ContentKey, Failure, FailureLog, Journal};
@@ -46,7 +47,7 @@ impl Workers<'_> {
                             break;
                         };
                         let done = worker
-                            .process(&entry, || remove_index(self.plan, &index_removed))
+                            .process(&entry, || remove_index_once(self.plan, &index_removed))
                             .and_then(|outcome| self.record(&entry, outcome, &tally));
                         if let Err(error) = done {
                             broken.store(true, Ordering::Relaxed);
@@ -126,17 +127,9 @@ pub(super) fn failure(
 
 /// Takes the old index away before the first finished image is replaced: from then on it may name
 /// other images than the tree holds (another `FRONTAL_ONLY`, say). It is written anew at the end.
-fn remove_index(plan: &DatasetPlan, once: &Once) -> Result<(), MaterializeError> {
+fn remove_index_once(plan: &DatasetPlan, once: &Once) -> Result<(), MaterializeError> {
     let mut removed = Ok(());
-    once.call_once(|| {
-        let path = index_path(&plan.folder);
-        removed = match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(MaterializeError::io(&path)(error))
-            }
-            _ => Ok(()),
-        };
-    });
+    once.call_once(|| removed = remove_index(plan));
     removed
 }
 

@@ -22,5 +22,5 @@ pub use point::{MountPoint, is_disconnected, prepare};
 pub use process::Process;
 pub use ready::say_ready;
 pub use session::Mount;
-pub use table::{MountEntry, mounted_at};
+pub use table::{MountEntry, machex_mount_of, machex_mountpoints, mounted_at};
 pub use unmount::{UnmountError, UnmountHow, unmount};

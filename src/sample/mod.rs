@@ -17,6 +17,7 @@ pub use coding::{Coding, Shade, picture};
 pub use dicom::{DICOM_CODINGS, Syntax};
 pub use labels::{label_header, label_row};
 pub use tree::SampleTree;
+use tree::write_file;
 
 use crate::datasets;
 
@@ -75,7 +76,7 @@ pub fn write(folder: &Path, options: Options) -> Result<PathBuf, SampleError> {
     let raw = folder.join(RAW);
     // The marker comes first: what is interrupted can be written again.
     fs::create_dir_all(&raw).map_err(SampleError::io(&raw))?;
-    fs::write(&config, config_text()).map_err(SampleError::io(&config))?;
+    write_file(&config, config_text().as_bytes())?;
     datasets::ALL.par_iter().try_for_each(|dataset| {
         let count = match options.count {
             Count::Each(count) => count,

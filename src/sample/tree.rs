@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::coding::{Coding, draw};
 use super::{Options, SampleError};
+use crate::store::{Durability, write_atomically};
 
 /// Names that one file gets at most; ext4 has a limit of 65,000.
 const MAX_LINKS: u32 = 60_000;
@@ -75,7 +77,7 @@ impl SampleTree {
     /// Writes a text at `path`.
     pub fn text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
         let path = self.make_folder(path)?;
-        fs::write(&path, text).map_err(SampleError::io(&path))
+        write_file(&path, text.as_bytes())
     }
 
     /// Writes a text of which there are many: with hard links, the first stands for all.
@@ -101,7 +103,7 @@ impl SampleTree {
             path: path.clone(),
             problem,
         })?;
-        fs::write(&path, bytes).map_err(SampleError::io(&path))?;
+        write_file(&path, &bytes)?;
         if self.options.hard_link {
             self.originals.insert(original, (path, 1));
         }
@@ -118,4 +120,10 @@ impl SampleTree {
         }
         Ok(path)
     }
+}
+
+/// Writes a file that a run which is killed leaves whole or not at all.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
+    write_atomically(path, Durability::Accepted, |file| file.write_all(bytes))
+        .map_err(SampleError::io(path))
 }

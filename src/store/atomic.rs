@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,37 +11,125 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::is_remote;
+
 const SUFFIX: &str = ".tmp";
+
+/// How sure it must be that written bytes stay, before a file counts as finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The file system has taken them: every write and the close said so. A local disk that is full
+    /// says it then.
+    Accepted,
+    /// They have reached the disk or the server, too. Network file systems and quotas say only then
+    /// that there is no room.
+    Synced,
+}
+
+impl Durability {
+    /// What files in `folder`, or in its nearest parent that exists, need. `durable` asks for
+    /// [`Self::Synced`] on a local disk, too. Asks the file system: to be called once a folder.
+    pub fn of(folder: &Path, durable: bool) -> Self {
+        match durable || is_remote(folder) {
+            true => Self::Synced,
+            false => Self::Accepted,
+        }
+    }
+
+    /// Waits until what was written to `file` so far is as sure as this says.
+    fn wait(self, file: &fs::File) -> io::Result<()> {
+        match self {
+            Self::Accepted => Ok(()),
+            Self::Synced => file.sync_data(),
+        }
+    }
+
+    /// Makes sure that new names in `folder` outlast a power cut, where this asks for it.
+    pub fn sync_folder(self, folder: &Path) -> io::Result<()> {
+        if self == Self::Accepted {
+            return Ok(());
+        }
+        match fs::File::open(folder)?.sync_all() {
+            // Some file systems have nothing to sync of a folder, and say so.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            synced => synced,
+        }
+    }
+}
+
+/// Makes sure of what was appended to `file`, which stays open.
+///
+/// # Errors
+/// Also those of earlier writes that the file system did not report at once.
+pub(super) fn confirm(file: &fs::File, durability: Durability) -> io::Result<()> {
+    durability.wait(file)?;
+    // Closing any handle of a file makes network file systems write what they held back.
+    close(file.try_clone()?)
+}
+
+/// Closes a file and says what the file system said, which dropping one does not.
+fn close(file: fs::File) -> io::Result<()> {
+    let descriptor = file.into_raw_fd();
+    // SAFETY: `into_raw_fd` gave up the descriptor, so that this is the only place that closes it.
+    match unsafe { libc::close(descriptor) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// Writes `path` so that a reader, or a run that is killed, sees the whole file or none of it.
 /// What `write` fails with is returned, and the temporary file is removed.
 pub fn write_atomically(
     path: &Path,
+    durability: Durability,
     write: impl FnOnce(&mut fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut temporary = Temporary::create(path)?;
     write(temporary.file())?;
-    temporary.commit()
+    temporary.commit(durability)
 }
 
 /// A file that is being written, beside the one that it will be. Removed unless committed.
 #[derive(Debug)]
 pub struct Temporary {
     target: PathBuf,
-    path: PathBuf,
     file: fs::File,
-    committed: bool,
+    name: TemporaryName,
+}
+
+/// The name of a file that is not finished; removed with its file unless that was renamed.
+#[derive(Debug)]
+struct TemporaryName {
+    path: PathBuf,
+    is_renamed: bool,
 }
 
 impl Temporary {
-    /// A new, empty file that will be `target`.
+    /// A new, empty file that will be `target`, readable as the umask allows.
     pub fn create(target: &Path) -> io::Result<Self> {
+        Self::create_with(target, 0o666)
+    }
+
+    /// A new, empty file that will be `target` and that its owner alone can read.
+    pub fn create_private(target: &Path) -> io::Result<Self> {
+        Self::create_with(target, 0o600)
+    }
+
+    fn create_with(target: &Path, mode: u32) -> io::Result<Self> {
         let path = temporary_path(target)?;
+        // What has this name already, be it a link, is not ours.
+        let file = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&path)?;
         Ok(Self {
             target: target.to_owned(),
-            file: fs::File::create(&path)?,
-            path,
-            committed: false,
+            file,
+            name: TemporaryName {
+                path,
+                is_renamed: false,
+            },
         })
     }
 
@@ -50,21 +140,32 @@ impl Temporary {
 
     /// Opens what has been written so far for reading.
     pub fn reopen(&self) -> io::Result<fs::File> {
-        fs::File::open(&self.path)
+        fs::File::open(&self.name.path)
     }
 
-    /// Puts the file in the place of its target, at once and whole.
-    pub fn commit(mut self) -> io::Result<()> {
-        self.file.flush()?;
-        fs::rename(&self.path, &self.target)?;
-        self.committed = true;
+    /// Puts the file in the place of its target, at once and whole, once its bytes are as sure as
+    /// `durability` asks for.
+    ///
+    /// # Errors
+    /// Also where an earlier write failed without a word; the target is as it was then.
+    pub fn commit(self, durability: Durability) -> io::Result<()> {
+        let Self {
+            target,
+            mut file,
+            mut name,
+        } = self;
+        file.flush()?;
+        durability.wait(&file)?;
+        close(file)?;
+        fs::rename(&name.path, target)?;
+        name.is_renamed = true;
         Ok(())
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryName {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.is_renamed {
             // Best effort: on a full or vanished disk the first error is the one that matters.
             let _ = fs::remove_file(&self.path);
         }
@@ -105,11 +206,17 @@ pub fn is_being_written(name: &str) -> bool {
 
 /// Whether a file of this name is what a killed run left of [`write_atomically`] for `target`.
 pub fn is_left_over(name: &str, target: &str) -> bool {
-    name.strip_prefix('.')
-        .and_then(|rest| rest.strip_prefix(target))
-        .and_then(|rest| rest.strip_prefix('.'))
-        .and_then(|rest| rest.strip_suffix(SUFFIX))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit()))
+    target_of(name) == Some(target)
+}
+
+/// The name of the file that a temporary file of this name was to be.
+pub fn target_of(name: &str) -> Option<&str> {
+    let (target, number) = name
+        .strip_prefix('.')?
+        .strip_suffix(SUFFIX)?
+        .rsplit_once('.')?;
+    let is_ours = !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit());
+    is_ours.then_some(target)
 }
 
 #[cfg(test)]
@@ -120,14 +227,37 @@ mod tests {
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("000001.jpg");
-        write_atomically(&path, |file| file.write_all(b"old")).unwrap();
-        let failed = write_atomically(&path, |file| {
+        write_atomically(&path, Durability::Synced, |file| file.write_all(b"old")).unwrap();
+        let failed = write_atomically(&path, Durability::Accepted, |file| {
             file.write_all(b"half of the new")?;
             Err(io::Error::from(io::ErrorKind::StorageFull))
         });
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_private_file_is_for_its_owner_and_a_committed_one_stays() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("failures.jsonl");
+        let temporary = Temporary::create_private(&path).unwrap();
+        temporary.commit(Durability::Accepted).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_local_disk_is_synced_only_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("not/yet");
+        assert_eq!(Durability::of(&path, false), Durability::Accepted);
+        assert_eq!(Durability::of(&path, true), Durability::Synced);
+        Durability::Synced.sync_folder(folder.path()).unwrap();
+        assert!(Durability::Synced.sync_folder(&path).is_err());
+        Durability::Accepted.sync_folder(&path).unwrap();
     }
 
     #[test]

@@ -67,11 +67,12 @@ pub fn is_remote(path: &Path) -> bool {
         .is_some_and(|stat| REMOTE.contains(&(stat.f_type as u64 & 0xffff_ffff)))
 }
 
-/// Whether an error says that no more can be written: disk full, or quota used up.
+/// Whether an error says that no more can be written: disk full, quota used up, or a file longer
+/// than the process or the file system may make one.
 pub fn is_disk_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
 }
 
@@ -96,6 +97,7 @@ mod tests {
     fn full_disk_and_quota_are_told_from_other_errors() {
         assert!(is_disk_full(&io::Error::from_raw_os_error(28)), "ENOSPC");
         assert!(is_disk_full(&io::Error::from_raw_os_error(122)), "EDQUOT");
+        assert!(is_disk_full(&io::Error::from_raw_os_error(27)), "EFBIG");
         assert!(!is_disk_full(&io::Error::from_raw_os_error(13)), "EACCES");
     }
 }

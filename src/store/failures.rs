@@ -1,14 +1,17 @@
 //! `failures.jsonl`: what could not be rendered, and why.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rustix::fs::{AtFlags, OFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{ContentKey, write_atomically};
+use super::atomic::confirm;
+use super::{ContentKey, Durability, PrivateFolder, Temporary, foreign, is_not_ours};
 use crate::sync::held;
 
 const PREFIX: &str = "failures";
@@ -29,36 +32,45 @@ pub struct Failure {
     pub content: Option<ContentKey>,
 }
 
-/// The failures of one run, appended as they happen.
+/// The failures of one run, appended as they happen. Its owner alone can read it: the paths and keys
+/// of some datasets hold the numbers of patients.
 pub struct FailureLog {
     path: PathBuf,
     file: Mutex<File>,
+    durability: Durability,
 }
 
 impl FailureLog {
     /// Opens the log of one share in the state folder (`""` for a run of the whole, which puts one
     /// log in the place of those of shares). Failures of `datasets` are dropped from it, since
     /// these are tried again now; those of other datasets stay.
-    pub fn open(state: &Path, share: &str, datasets: &BTreeSet<&str>) -> io::Result<Self> {
-        let path = state.join(format!("{PREFIX}{share}{SUFFIX}"));
+    pub fn open(
+        state: &PrivateFolder,
+        share: &str,
+        datasets: &BTreeSet<&str>,
+        durability: Durability,
+    ) -> io::Result<Self> {
+        let name = format!("{PREFIX}{share}{SUFFIX}");
         let known = if share.is_empty() {
-            read_failures(state)?
+            failures_in(state)?
+        } else if state.has(&name) {
+            read_log(state, &name)?
         } else {
-            read_failure_log(&path)?
+            Vec::new()
         };
         let kept: Vec<Failure> = known
             .into_iter()
             .filter(|failure| !datasets.contains(failure.dataset.as_str()))
             .collect();
         if share.is_empty() {
-            merge_failures(state, &kept)?;
+            merge_failures(state, &kept, durability)?;
         } else {
-            rewrite(&path, kept.into_iter())?;
+            rewrite(state, &name, &kept, durability)?;
         }
-        let file = File::options().append(true).open(&path)?;
         Ok(Self {
-            path,
-            file: Mutex::new(file),
+            path: state.path().join(&name),
+            file: Mutex::new(state.open_file(&name, OFlags::WRONLY | OFlags::APPEND)?),
+            durability,
         })
     }
 
@@ -68,66 +80,100 @@ impl FailureLog {
         held(&self.file).write_all(&line)
     }
 
+    /// Makes sure of all failures so far. To be called before an index is written.
+    ///
+    /// # Errors
+    /// Also those of earlier writes that the file system did not report at once.
+    pub fn confirm(&self) -> io::Result<()> {
+        confirm(&held(&self.file), self.durability)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Reads the failures of all shares in the state folder, sorted, each image once.
+/// Reads the failures of all shares in the state folder, sorted, each image once. Logs that are not
+/// the reader's to read are left out: those of another user's run, say.
 pub fn read_failures(state: &Path) -> io::Result<Vec<Failure>> {
+    match foreign::open_folder_at(state)? {
+        Some(state) => failures_in(state),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Like [`read_failures`], of a folder that is open.
+pub fn failures_in(state: impl AsFd) -> io::Result<Vec<Failure>> {
     let mut all = Vec::new();
-    for path in logs(state)? {
-        all.extend(read_failure_log(&path)?);
+    for (_, failures) in logs(&state)? {
+        all.extend(failures);
     }
     all.sort();
     all.dedup_by(|a, b| (&a.dataset, a.image) == (&b.dataset, b.image));
     Ok(all)
 }
 
-/// Puts one `failures.jsonl` in the place of those of the shares and returns its path.
-pub fn merge_failures(state: &Path, failures: &[Failure]) -> io::Result<PathBuf> {
+/// Puts one `failures.jsonl` in the place of those of the shares and returns its path. What could
+/// not be read stays.
+pub fn merge_failures(
+    state: &PrivateFolder,
+    failures: &[Failure],
+    durability: Durability,
+) -> io::Result<PathBuf> {
     let shares = logs(state)?;
-    let merged = state.join(format!("{PREFIX}{SUFFIX}"));
-    rewrite(&merged, failures.iter().cloned())?;
-    for path in shares.iter().filter(|path| **path != merged) {
-        fs::remove_file(path)?;
+    let merged = format!("{PREFIX}{SUFFIX}");
+    rewrite(state, &merged, failures, durability)?;
+    for (name, _) in shares.iter().filter(|(name, _)| *name != merged) {
+        rustix::fs::unlinkat(state, name.as_str(), AtFlags::empty())?;
     }
-    Ok(merged)
+    Ok(state.path().join(merged))
 }
 
-fn logs(state: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(state)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
-            paths.push(entry.path());
+/// The logs that can be read, by name.
+fn logs(state: impl AsFd) -> io::Result<Vec<(String, Vec<Failure>)>> {
+    let mut logs = Vec::new();
+    for name in foreign::names(&state, PREFIX, SUFFIX)? {
+        match read_log(&state, &name) {
+            Ok(failures) => logs.push((name, failures)),
+            Err(error)
+                if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                tracing::warn!("{name} among the records is left out: {error}");
+            }
+            Err(error) => return Err(error),
         }
     }
-    paths.sort();
-    Ok(paths)
+    Ok(logs)
 }
 
-/// Reads one log; one that is not there has no failures.
+fn read_log(state: impl AsFd, name: &str) -> io::Result<Vec<Failure>> {
+    let mut text = Vec::new();
+    foreign::open_file(state, Path::new(name))?.read_to_end(&mut text)?;
+    // A torn last line is a failure that the next run meets again.
+    Ok(text
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect())
+}
+
+/// Reads one log.
 pub fn read_failure_log(path: &Path) -> io::Result<Vec<Failure>> {
-    match fs::read(path) {
-        // A torn last line is a failure that the next run meets again.
-        Ok(text) => Ok(text
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    read_log(rustix::fs::CWD, &path.to_string_lossy())
 }
 
-fn rewrite(path: &Path, failures: impl Iterator<Item = Failure>) -> io::Result<()> {
+fn rewrite(
+    state: &PrivateFolder,
+    name: &str,
+    failures: &[Failure],
+    durability: Durability,
+) -> io::Result<()> {
     let mut text = Vec::new();
     for failure in failures {
-        text.extend(line_of(&failure)?);
+        text.extend(line_of(failure)?);
     }
-    write_atomically(path, |file| file.write_all(&text))
+    let mut temporary = Temporary::create_private(&state.handle_path().join(name))?;
+    temporary.file().write_all(&text)?;
+    temporary.commit(durability)
 }
 
 fn line_of(failure: &Failure) -> io::Result<Vec<u8>> {
@@ -139,6 +185,19 @@ fn line_of(failure: &Failure) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Trust;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn state() -> (tempfile::TempDir, PrivateFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = PrivateFolder::open(folder.path(), Trust::Group).unwrap();
+        (folder, state)
+    }
+
+    fn open(state: &PrivateFolder, share: &str, datasets: &BTreeSet<&str>) -> FailureLog {
+        FailureLog::open(state, share, datasets, Durability::Accepted).unwrap()
+    }
 
     fn failure(dataset: &str, image: u32) -> Failure {
         Failure {
@@ -153,27 +212,45 @@ mod tests {
 
     #[test]
     fn a_new_run_forgets_only_what_it_tries_again() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, state) = state();
         let all = BTreeSet::from(["a", "b"]);
-        let log = FailureLog::open(folder.path(), "", &all).unwrap();
+        let log = open(&state, "", &all);
         log.append(&failure("a", 1)).unwrap();
         log.append(&failure("b", 2)).unwrap();
-        FailureLog::open(folder.path(), "", &BTreeSet::from(["b"])).unwrap();
+        open(&state, "", &BTreeSet::from(["b"]));
         assert_eq!(read_failures(folder.path()).unwrap(), [failure("a", 1)]);
     }
 
     #[test]
     fn shares_are_merged_into_one_file() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, state) = state();
         for (share, image) in [("-1-of-2", 7), ("-2-of-2", 3)] {
-            let log = FailureLog::open(folder.path(), share, &BTreeSet::new()).unwrap();
+            let log = open(&state, share, &BTreeSet::new());
             log.append(&failure("a", image)).unwrap();
             log.append(&failure("a", 5)).unwrap();
         }
         let failures = read_failures(folder.path()).unwrap();
-        let merged = merge_failures(folder.path(), &failures).unwrap();
-        assert_eq!(logs(folder.path()).unwrap(), [merged]);
+        let merged = merge_failures(&state, &failures, Durability::Accepted).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].as_ref().unwrap().path(), merged);
         let images: Vec<_> = failures.iter().map(|failure| failure.image).collect();
         assert_eq!(images, [3, 5, 7]);
+    }
+
+    #[test]
+    fn a_planted_link_is_neither_read_nor_written_through() {
+        let (folder, state) = state();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "mine\n").unwrap();
+        symlink(&precious, folder.path().join("failures.jsonl")).unwrap();
+        assert_eq!(read_failures(folder.path()).unwrap(), []);
+        let log = open(&state, "", &BTreeSet::new());
+        log.append(&failure("a", 1)).unwrap();
+        log.confirm().unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"mine\n");
+        assert_eq!(read_failures(folder.path()).unwrap().len(), 1);
+        let mode = fs::metadata(log.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -5,15 +5,18 @@
 //! whoever reads takes the newest record of all of them. A line torn by a crash is passed over;
 //! its image is rendered again.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::ContentKey;
+use super::atomic::confirm;
+use super::{ContentKey, Durability, PrivateFolder, foreign, is_not_ours};
 use crate::sync::held;
 
 const PREFIX: &str = "finished";
@@ -39,27 +42,26 @@ pub struct Records {
 }
 
 impl Records {
-    /// Reads all journals in `folder`. A folder that is not there has no records.
-    pub fn read(folder: &Path) -> io::Result<Self> {
-        let mut records = Self::default();
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(records),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
-                records.read_file(&entry.path())?;
+    /// Reads all journals in `folder`. Those that are links or no files, or that only another user
+    /// may read, are left out; their names and the reasons are returned.
+    pub(super) fn read(folder: impl AsFd) -> io::Result<(Self, Vec<(String, io::Error)>)> {
+        let (mut records, mut left_out) = (Self::default(), Vec::new());
+        for name in foreign::names(&folder, PREFIX, SUFFIX)? {
+            match foreign::open_file(&folder, Path::new(&name)) {
+                Ok(file) => records.read_file(file)?,
+                Err(error)
+                    if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
+                {
+                    left_out.push((name, error));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(records)
+        Ok((records, left_out))
     }
 
-    fn read_file(&mut self, path: &Path) -> io::Result<()> {
-        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    fn read_file(&mut self, file: File) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(1 << 20, file);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 {
             if let Ok(record) = serde_json::from_slice::<Record>(&line) {
@@ -90,6 +92,11 @@ impl Records {
         self.by_image.get(image as usize)?.as_ref()
     }
 
+    /// The numbers of all images that have a record, rising.
+    pub fn images(&self) -> impl DoubleEndedIterator<Item = u32> {
+        self.by_image.iter().flatten().map(|record| record.image)
+    }
+
     /// All records of images from `first` on.
     pub fn from(&self, first: u32) -> impl Iterator<Item = &Record> {
         self.by_image.iter().skip(first as usize).flatten()
@@ -111,21 +118,27 @@ impl Records {
 /// Appends records. Shared by all workers of a run.
 pub struct Journal {
     file: Mutex<File>,
+    durability: Durability,
 }
 
 impl Journal {
     /// Opens the journal of one share (`""` for a run of the whole, `"-3-of-8"` for a share) in
-    /// `folder`, which is made if need be.
-    pub fn open(folder: &Path, share: &str) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        let path = folder.join(format!("{PREFIX}{share}{SUFFIX}"));
-        let mut file = File::options().append(true).create(true).open(&path)?;
+    /// `folder`.
+    ///
+    /// # Errors
+    /// [`super::NotOurs`] among them, where the journal is a link or another user's file.
+    pub fn open(folder: &PrivateFolder, share: &str, durability: Durability) -> io::Result<Self> {
+        let name = format!("{PREFIX}{share}{SUFFIX}");
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
+        // Other users may mount the tree, and read this for it.
+        let mut file = folder.open_file_with(&name, flags, 0o644)?;
         // A crash can leave half a line; without this the next record would be lost with it.
-        if !ends_with_newline(&path)? {
+        if !ends_with_newline(&mut file)? {
             file.write_all(b"\n")?;
         }
         Ok(Self {
             file: Mutex::new(file),
+            durability,
         })
     }
 
@@ -152,11 +165,18 @@ impl Journal {
         line.push(b'\n');
         held(&self.file).write_all(&line)
     }
+
+    /// Makes sure of all records so far. To be called before an index is written.
+    ///
+    /// # Errors
+    /// Also those of earlier writes that the file system did not report at once: some of the images
+    /// have no record then, and are rendered again.
+    pub fn confirm(&self) -> io::Result<()> {
+        confirm(&held(&self.file), self.durability)
+    }
 }
 
-fn ends_with_newline(path: &Path) -> io::Result<bool> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = File::open(path)?;
+fn ends_with_newline(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);
     }
@@ -169,6 +189,17 @@ fn ends_with_newline(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Trust;
+    use std::fs;
+
+    fn open(folder: &Path, share: &str) -> Journal {
+        let folder = PrivateFolder::open(folder, Trust::Group).unwrap();
+        Journal::open(&folder, share, Durability::Accepted).unwrap()
+    }
+
+    fn read(folder: &Path) -> Records {
+        Records::read(File::open(folder).unwrap()).unwrap().0
+    }
 
     fn key(hex: &str) -> ContentKey {
         hex.parse().unwrap()
@@ -177,14 +208,14 @@ mod tests {
     #[test]
     fn newest_record_of_all_shares_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = Journal::open(folder.path(), "").unwrap();
+        let whole = open(folder.path(), "");
         whole.append(3, key("a"), 10, None).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(2));
-        let share = Journal::open(folder.path(), "-1-of-2").unwrap();
+        let share = open(folder.path(), "-1-of-2");
         share.append(3, key("b"), 11, None).unwrap();
         share.append(0, key("c"), 12, None).unwrap();
 
-        let records = Records::read(folder.path()).unwrap();
+        let records = read(folder.path());
         assert_eq!(
             records.get(3).map(|record| (record.key, record.size)),
             Some((key("b"), 11))
@@ -198,20 +229,18 @@ mod tests {
     #[test]
     fn a_torn_line_costs_only_itself() {
         let folder = tempfile::tempdir().unwrap();
-        Journal::open(folder.path(), "")
-            .unwrap()
+        open(folder.path(), "")
             .append(0, key("a"), 1, None)
             .unwrap();
         let path = folder.path().join("finished.jsonl");
         let mut text = fs::read(&path).unwrap();
         text.extend_from_slice(br#"{"image":1,"key":"00"#);
         fs::write(&path, text).unwrap();
-        Journal::open(folder.path(), "")
-            .unwrap()
+        open(folder.path(), "")
             .append(2, key("b"), 2, None)
             .unwrap();
 
-        let records = Records::read(folder.path()).unwrap();
+        let records = read(folder.path());
         assert!(records.get(0).is_some() && records.get(1).is_none() && records.get(2).is_some());
     }
 
@@ -226,12 +255,9 @@ mod tests {
         };
         let text = serde_json::to_string(&ahead).unwrap() + "\n";
         fs::write(folder.path().join("finished-1-of-2.jsonl"), text).unwrap();
-        let known = Records::read(folder.path()).unwrap();
-        let journal = Journal::open(folder.path(), "").unwrap();
+        let known = read(folder.path());
+        let journal = open(folder.path(), "");
         journal.append(1, key("b"), 6, known.get(1)).unwrap();
-        assert_eq!(
-            Records::read(folder.path()).unwrap().get(1).unwrap().key,
-            key("b")
-        );
+        assert_eq!(read(folder.path()).get(1).unwrap().key, key("b"));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use super::PrivateFolder;
+use super::{PrivateFolder, foreign};
 
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -19,26 +19,19 @@ pub enum LockError {
         holder: String,
         path: PathBuf,
     },
+    #[error(
+        "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and all \
+         shares that run at a time must be of the same number: say --part K/{of}, or wait for it",
+        path = path.display()
+    )]
+    OtherShares {
+        share: String,
+        of: u32,
+        holder: String,
+        path: PathBuf,
+    },
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
-}
-
-/// Held while a run works; the operating system lets go of it even when the process is killed.
-#[derive(Debug)]
-pub struct RunLock {
-    _files: Vec<File>,
-}
-
-impl RunLock {
-    /// Locks a share (`""` for the whole tree) in the state folder: the whole is locked against
-    /// everything, a share against the whole and against itself.
-    pub fn acquire(state: &Path, share: &str) -> Result<Self, LockError> {
-        let mut files = vec![lock(&state.join("lock"), TREE, share.is_empty())?];
-        if !share.is_empty() {
-            files.push(lock(&state.join(format!("lock{share}")), TREE, true)?);
-        }
-        Ok(Self { _files: files })
-    }
 }
 
 /// How often is tried whether a lock is free.
@@ -47,32 +40,98 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// What a [`RunLock`] locks, in words.
 const TREE: &str = "tree";
 
-/// Locks the file `path`, which stands for `what`, until the file that is returned is dropped.
-pub(super) fn lock(path: &Path, what: &'static str, exclusive: bool) -> Result<File, LockError> {
-    let io_error = |source| LockError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(io_error)?;
-    lock_file(file, path, what, exclusive)
+/// Locked for the moment in which a run takes its other locks, so that shares of different numbers
+/// that begin at a time see each other. A share that does not get it within [`GATE_TIME`] gives up.
+const GATE: &str = "lock.gate";
+
+const GATE_TIME: Duration = Duration::from_secs(30);
+
+/// Held while a run works; the operating system lets go of it even when the process is killed.
+#[derive(Debug)]
+pub struct RunLock {
+    locks: Vec<Lock>,
 }
 
-fn lock_file(
-    mut file: File,
-    path: &Path,
+impl RunLock {
+    /// Locks a share (`""` for the whole tree, `"-3-of-8"` for a share) in the state folder: the
+    /// whole is locked against everything, a share against the whole, against itself, and against
+    /// shares of another number, which would overlap with it.
+    pub fn acquire(state: &PrivateFolder, share: &str) -> Result<Self, LockError> {
+        if share.is_empty() {
+            let locks = vec![lock(state, "lock", TREE, true)?];
+            return Ok(Self { locks });
+        }
+        let _gate = take_within(GATE_TIME, state, GATE, TREE)?;
+        let mut locks = vec![lock(state, "lock", TREE, false)?];
+        refuse_other_shares(state, share)?;
+        locks.push(lock(state, &format!("lock{share}"), TREE, true)?);
+        Ok(Self { locks })
+    }
+
+    /// Whether nobody else can be at work: false where the file system has no locks.
+    pub fn is_exclusive(&self) -> bool {
+        self.locks.iter().all(|lock| lock.is_held)
+    }
+}
+
+/// Refuses if a share of another number is at work.
+fn refuse_other_shares(state: &PrivateFolder, share: &str) -> Result<(), LockError> {
+    let io_error = |name: &str| {
+        let path = state.path().join(name);
+        move |source| LockError::Io { path, source }
+    };
+    let wanted = parts_of(share).map(|(_, of)| of);
+    for name in foreign::names(state, "lock-", "").map_err(io_error(""))? {
+        let Some((part, of)) = name.strip_prefix("lock").and_then(parts_of) else {
+            continue;
+        };
+        if Some(of) == wanted {
+            continue;
+        }
+        let mut file = state
+            .open_file(&name, OFlags::RDWR)
+            .map_err(io_error(&name))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(LockError::OtherShares {
+                share: format!("{part}/{of}"),
+                of,
+                holder: holder_in(&mut file),
+                path: state.path().join(&name),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// K and N of `-K-of-N`.
+fn parts_of(share: &str) -> Option<(u32, u32)> {
+    let (part, of) = share.strip_prefix('-')?.split_once("-of-")?;
+    Some((part.parse().ok()?, of.parse().ok()?))
+}
+
+/// A lock file that is open.
+#[derive(Debug)]
+struct Lock {
+    file: File,
+    /// False where the file system has no locks.
+    is_held: bool,
+}
+
+/// Locks the file `name` in `folder`, which stands for `what`, until the lock is dropped.
+fn lock(
+    folder: &PrivateFolder,
+    name: &str,
     what: &'static str,
     exclusive: bool,
-) -> Result<File, LockError> {
+) -> Result<Lock, LockError> {
+    let path = || folder.path().join(name);
     let io_error = |source| LockError::Io {
-        path: path.to_owned(),
+        path: path(),
         source,
     };
+    let mut file = folder
+        .open_file(name, OFlags::RDWR | OFlags::CREATE)
+        .map_err(io_error)?;
     let locked = if exclusive {
         file.try_lock()
     } else {
@@ -81,22 +140,19 @@ fn lock_file(
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            let holder = match holder.trim() {
-                "" => "its process is not known".to_owned(),
-                holder => holder.to_owned(),
-            };
             return Err(LockError::Held {
                 what,
-                holder,
-                path: path.to_owned(),
+                holder: holder_in(&mut file),
+                path: path(),
             });
         }
         // Some network file systems have no locks: a missing safeguard is no reason not to work.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
-            tracing::warn!(path = %path.display(), "this file system has no locks; make sure that only one machex works on this {what}");
-            return Ok(file);
+            tracing::warn!(path = %path().display(), "this file system has no locks; make sure that only one machex works on this {what}");
+            return Ok(Lock {
+                file: file,
+                is_held: false,
+            });
         }
         Err(TryLockError::Error(error)) => return Err(io_error(error)),
     }
@@ -110,31 +166,48 @@ fn lock_file(
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(holder.as_bytes()))
         .map_err(io_error)?;
-    Ok(file)
+    Ok(Lock {
+        file: file,
+        is_held: true,
+    })
 }
 
-/// Locks the file `name` of a folder of ours for this process alone, and gives one that holds it so
-/// long to end.
+/// What a lock file says of its holder.
+fn holder_in(file: &mut File) -> String {
+    let mut holder = String::new();
+    let _ = file.take(200).read_to_string(&mut holder);
+    match holder.trim() {
+        "" => "its process is not known".to_owned(),
+        holder => holder.to_owned(),
+    }
+}
+
+/// Locks the file `name` in `folder` for this process alone, and gives one that holds it so long to
+/// end.
+fn take_within(
+    limit: Duration,
+    folder: &PrivateFolder,
+    name: &str,
+    what: &'static str,
+) -> Result<Lock, LockError> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match lock(folder, name, what, true) {
+            Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
+            result => return result,
+        }
+    }
+}
+
+/// Like a lock of a run, for a cache: locks the file `name` in `folder` until the file that is
+/// returned is dropped, and gives a process that holds it so long to end.
 pub(super) fn lock_within(
     limit: Duration,
     folder: &PrivateFolder,
     name: &str,
     what: &'static str,
 ) -> Result<File, LockError> {
-    let deadline = Instant::now() + limit;
-    let path = folder.path().join(name);
-    loop {
-        let file = folder
-            .open_file(name, OFlags::RDWR | OFlags::CREATE)
-            .map_err(|source| LockError::Io {
-                path: path.clone(),
-                source,
-            })?;
-        match lock_file(file, &path, what, true) {
-            Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
-            result => return result,
-        }
-    }
+    take_within(limit, folder, name, what).map(|lock| lock.file)
 }
 
 /// "Not supported", or NFS without a lock daemon.
@@ -146,40 +219,96 @@ fn is_without_locks(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Trust;
+    use crate::store::{Trust, is_not_ours};
+
+    fn state() -> (tempfile::TempDir, PrivateFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = PrivateFolder::open(folder.path(), Trust::Group).unwrap();
+        (folder, state)
+    }
 
     #[test]
     fn shares_exclude_themselves_and_the_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = RunLock::acquire(folder.path(), "-1-of-2").unwrap();
-        let second = RunLock::acquire(folder.path(), "-2-of-2").unwrap();
-        let again = RunLock::acquire(folder.path(), "-1-of-2").unwrap_err();
+        let (_folder, state) = state();
+        let first = RunLock::acquire(&state, "-1-of-2").unwrap();
+        let second = RunLock::acquire(&state, "-2-of-2").unwrap();
+        let again = RunLock::acquire(&state, "-1-of-2").unwrap_err();
         let me = format!("process {}", std::process::id());
         assert!(again.to_string().contains(&me), "{again}");
         assert!(matches!(
-            RunLock::acquire(folder.path(), ""),
+            RunLock::acquire(&state, ""),
             Err(LockError::Held { .. })
         ));
         drop((first, second));
-        let whole = RunLock::acquire(folder.path(), "").unwrap();
-        assert!(RunLock::acquire(folder.path(), "-1-of-2").is_err());
+        let whole = RunLock::acquire(&state, "").unwrap();
+        assert!(RunLock::acquire(&state, "-1-of-2").is_err());
         drop(whole);
     }
 
     #[test]
     fn a_holder_that_ends_in_time_is_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = PrivateFolder::open(folder.path(), Trust::Nobody).unwrap();
-        let held = lock(&folder.path().join("lock"), "cache", true).unwrap();
-        let short = lock_within(INTERVAL, &folder, "lock", "cache").unwrap_err();
+        let (_folder, state) = state();
+        let held = lock(&state, "lock", "cache", true).unwrap();
+        let short = lock_within(INTERVAL, &state, "lock", "cache").unwrap_err();
         assert!(matches!(short, LockError::Held { .. }), "{short}");
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| {
-                let limit = Duration::from_secs(60);
-                lock_within(limit, &folder, "lock", "cache")
-            });
+            let waiting =
+                scope.spawn(|| lock_within(Duration::from_secs(60), &state, "lock", "cache"));
             drop(held);
             waiting.join().unwrap().unwrap();
         });
+    }
+
+    #[test]
+    fn shares_of_another_number_are_refused_with_who_holds_them() {
+        let (_folder, state) = state();
+        let half = RunLock::acquire(&state, "-1-of-2").unwrap();
+        assert!(half.is_exclusive());
+        let error = RunLock::acquire(&state, "-1-of-4").unwrap_err().to_string();
+        let me = format!("process {}", std::process::id());
+        for words in ["share 1/2", "--part K/2", &me] {
+            assert!(error.contains(words), "no \"{words}\" in: {error}");
+        }
+        RunLock::acquire(&state, "-2-of-2").unwrap();
+        drop(half);
+        RunLock::acquire(&state, "-1-of-4").unwrap();
+    }
+
+    #[test]
+    fn of_shares_of_many_numbers_that_begin_at_a_time_one_number_wins() {
+        let (_folder, state) = state();
+        for _ in 0..20 {
+            let begin = std::sync::Barrier::new(4);
+            let won: Vec<Result<RunLock, LockError>> = thread::scope(|scope| {
+                let runs: Vec<_> = ["-1-of-2", "-1-of-4", "-2-of-2", "-2-of-4"]
+                    .map(|share| {
+                        let (begin, state) = (&begin, &state);
+                        scope.spawn(move || {
+                            begin.wait();
+                            RunLock::acquire(state, share)
+                        })
+                    })
+                    .into_iter()
+                    .collect();
+                runs.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            let is_won: Vec<bool> = won.iter().map(Result::is_ok).collect();
+            assert_eq!(is_won[0], is_won[2], "{won:?}");
+            assert_eq!(is_won[1], is_won[3], "{won:?}");
+            assert_ne!(is_won[0], is_won[1], "{won:?}");
+        }
+    }
+
+    #[test]
+    fn a_planted_link_is_not_truncated() {
+        let (folder, state) = state();
+        let precious = folder.path().join("precious");
+        std::fs::write(&precious, "mine").unwrap();
+        std::os::unix::fs::symlink(&precious, folder.path().join("lock")).unwrap();
+        match RunLock::acquire(&state, "") {
+            Err(LockError::Io { source, .. }) => assert!(is_not_ours(&source), "{source}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(std::fs::read(&precious).unwrap(), b"mine");
     }
 }

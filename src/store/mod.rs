@@ -7,6 +7,7 @@
 //! /data/machex/<dataset>/00/000000.jpg     finished images, tempfile + rename
 //! /data/machex/<dataset>/index.json
 //! /data/machex.state/<dataset>/finished.jsonl  one record an image: content key and size
+//! /data/machex.state/<dataset>/extent.json     how many images its sources held
 //! /data/machex.state/failures.jsonl            what could not be rendered, and why
 //! /data/machex.state/lock                      held while a run works
 //! ```
@@ -22,7 +23,9 @@ pub mod cache;
 mod content_key;
 mod descriptors;
 mod disk;
+mod extent;
 mod failures;
+mod foreign;
 mod journal;
 mod lock;
 mod private;
@@ -30,14 +33,19 @@ mod remembered;
 mod state;
 mod tree;
 
-pub use atomic::{Temporary, is_being_written, is_left_over, write_atomically};
+pub use atomic::{
+    Durability, Temporary, is_being_written, is_left_over, target_of, write_atomically,
+};
 pub use content_key::{ContentKey, Stamp};
 pub use descriptors::patiently;
 pub use disk::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};
-pub use failures::{Failure, FailureLog, merge_failures, read_failure_log, read_failures};
+pub use extent::Extent;
+pub use failures::{
+    Failure, FailureLog, failures_in, merge_failures, read_failure_log, read_failures,
+};
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
 pub use private::{NotOurs, PrivateFolder, Trust, check_parent, is_not_ours, open_own_file};
 pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
-pub use tree::FinishedTree;
+pub use tree::{FinishedTree, RecordsFault};

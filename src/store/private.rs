@@ -170,6 +170,19 @@ impl PrivateFolder {
         })
     }
 
+    /// Like [`Self::open_folder`], and makes the folder with `mode` where there is none.
+    pub fn subfolder(&self, name: &str, trust: Trust, mode: u32) -> io::Result<Self> {
+        match self.open_folder(name, trust) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(mode)) {
+                    Err(error) if error != Errno::EXIST => Err(error.into()),
+                    _ => self.open_folder(name, trust),
+                }
+            }
+            opened => opened,
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -186,8 +199,13 @@ impl PrivateFolder {
     /// # Errors
     /// [`NotOurs`] where it is anything but a regular file of the effective user with one name.
     pub fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        self.open_file_with(name, flags, 0o600)
+    }
+
+    /// Like [`Self::open_file`], but makes the file with `mode`.
+    pub fn open_file_with(&self, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
+        let mode = Mode::from_raw_mode(mode);
         let file = match rustix::fs::openat(&self.handle, name, flags, mode) {
             Ok(file) => File::from(file),
             Err(Errno::LOOP) => return Err(NotOurs::Link.into()),

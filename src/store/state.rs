@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::{PrivateFolder, Trust};
+
 /// `<MACHEX_PATH>.state`. Beside the tree and not in the user's cache, since all nodes of a cluster
 /// that work on one tree must see it; not inside, since every entry of the tree's root is taken
 /// for a dataset.
@@ -31,8 +33,25 @@ impl StateFolder {
         self.root.join(folder)
     }
 
-    /// Makes the folder.
-    pub fn create(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.root)
+    /// Opens the folder to write to it, if it is there.
+    ///
+    /// # Errors
+    /// [`super::NotOurs`] inside of an [`io::Error`] where it is a link, belongs to another user or
+    /// can be written by everybody: what is in it decides what is taken for finished.
+    pub fn open(&self) -> io::Result<Option<PrivateFolder>> {
+        match PrivateFolder::open(&self.root, Trust::Group) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Like [`Self::open`], and makes the folder where there is none. Other users may mount the tree,
+    /// and read its records for that.
+    pub fn open_or_create(&self) -> io::Result<PrivateFolder> {
+        if let Some(parent) = self.root.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        PrivateFolder::open_or_create(&self.root, Trust::Group, 0o755)
     }
 }

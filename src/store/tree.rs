@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{ContentKey, Record, Records};
+use super::{ContentKey, Extent, Record, Records, foreign, is_not_ours};
 use crate::catalog::names;
 
 /// The materialized images of one dataset and what is remembered of them.
@@ -13,19 +14,107 @@ use crate::catalog::names;
 pub struct FinishedTree {
     folder: PathBuf,
     records: Records,
+    extent: Option<Extent>,
+    faults: Vec<RecordsFault>,
+}
+
+/// Why some records of a tree are not used. Its images are taken as not finished then.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsFault {
+    /// A link, or something else that should be a folder or a file.
+    #[error("{path} is not used: {source}", path = path.display())]
+    NotUsed { path: PathBuf, source: io::Error },
+    /// Neither who owns the tree, nor who runs this, nor root made the records.
+    #[error(
+        "{path} is not used: it belongs to user {owner}, and the tree to user {tree}, \
+         so that somebody else may have made it",
+        path = path.display()
+    )]
+    OtherOwner {
+        path: PathBuf,
+        owner: u32,
+        tree: u32,
+    },
 }
 
 impl FinishedTree {
-    /// Reads the records in `state` of the images in `folder`. Neither needs to be there.
+    /// Reads the records in `state`, a dataset's folder in the state folder, of the images in
+    /// `folder`. Neither needs to be there. Both may belong to another user (an administrator), but
+    /// no link is followed to the records.
     pub fn open(folder: &Path, state: &Path) -> io::Result<Self> {
-        Ok(Self {
+        let mut tree = Self {
             folder: folder.to_owned(),
-            records: Records::read(state)?,
-        })
+            records: Records::default(),
+            extent: None,
+            faults: Vec::new(),
+        };
+        if let Some(records) = tree.open_records(state)? {
+            let left_out;
+            tree.extent = Extent::read(&records);
+            (tree.records, left_out) = Records::read(&records)?;
+            for (name, source) in left_out {
+                let path = state.join(name);
+                tree.faults.push(RecordsFault::NotUsed { path, source });
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Opens the folder of records, if it is there and can be trusted.
+    fn open_records(&mut self, state: &Path) -> io::Result<Option<OwnedFd>> {
+        let (Some(root), Some(name)) = (state.parent(), state.file_name()) else {
+            return Ok(None);
+        };
+        let root_folder = match foreign::open_folder_at(root) {
+            Ok(Some(folder)) => folder,
+            Ok(None) => return Ok(None),
+            Err(source) => return self.not_used(root, source),
+        };
+        let owner = rustix::fs::fstat(&root_folder)?.st_uid;
+        let user = rustix::process::geteuid().as_raw();
+        let tree = self.folder.parent().map(fs::metadata);
+        if let Some(Ok(tree)) = tree
+            && ![0, user, tree.uid()].contains(&owner)
+        {
+            self.faults.push(RecordsFault::OtherOwner {
+                path: root.to_owned(),
+                owner,
+                tree: tree.uid(),
+            });
+            return Ok(None);
+        }
+        match foreign::open_folder(&root_folder, Path::new(name)) {
+            Err(source) => self.not_used(state, source),
+            opened => opened,
+        }
+    }
+
+    fn not_used(&mut self, path: &Path, source: io::Error) -> io::Result<Option<OwnedFd>> {
+        if !is_not_ours(&source) {
+            return Err(source);
+        }
+        let path = path.to_owned();
+        self.faults.push(RecordsFault::NotUsed { path, source });
+        Ok(None)
     }
 
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// What the sources held when `materialize` last took them, if that is known.
+    pub fn extent(&self) -> Option<&Extent> {
+        self.extent.as_ref()
+    }
+
+    /// Records that are not used, and why.
+    pub fn faults(&self) -> &[RecordsFault] {
+        &self.faults
+    }
+
+    /// Takes the faults out, to be reported as errors.
+    pub fn take_faults(&mut self) -> Vec<RecordsFault> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Where the image `number` is, or would be.
@@ -43,12 +132,87 @@ impl FinishedTree {
 
     /// Size of the image `number` in bytes, if its file is there, whole, and what `key` makes.
     pub fn size_of(&self, number: u32, key: ContentKey) -> Option<u64> {
-        let Record { size, .. } = *self
+        let record = self
             .records
             .get(number)
             .filter(|record| record.key == key)?;
-        fs::symlink_metadata(self.image_path(number))
-            .is_ok_and(|file| file.is_file() && file.size() == size)
-            .then_some(size)
+        self.holds(record).then_some(record.size)
+    }
+
+    /// Whether the file of a record is there and whole, as far as its size tells.
+    pub fn holds(&self, record: &Record) -> bool {
+        fs::symlink_metadata(self.image_path(record.image))
+            .is_ok_and(|file| file.is_file() && file.size() == record.size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Durability, Journal, StateFolder};
+    use std::os::unix::fs::{chown, symlink};
+
+    /// A tree of one record, and the path of its folder of records.
+    fn tree(base: &Path) -> (PathBuf, PathBuf) {
+        let tree = base.join("out");
+        fs::create_dir(&tree).unwrap();
+        let state = StateFolder::of(&tree);
+        let records = state.open_or_create().unwrap();
+        let records = records
+            .subfolder("openi", crate::store::Trust::Group, 0o755)
+            .unwrap();
+        let journal = Journal::open(&records, "", Durability::Accepted).unwrap();
+        journal.append(0, "a".parse().unwrap(), 9, None).unwrap();
+        (tree.join("openi"), state.dataset("openi"))
+    }
+
+    #[test]
+    fn links_among_the_records_are_not_followed() {
+        let base = tempfile::tempdir().unwrap();
+        let (folder, state) = tree(base.path());
+        let opened = FinishedTree::open(&folder, &state).unwrap();
+        assert!(opened.records().get(0).is_some() && opened.faults().is_empty());
+
+        let elsewhere = base.path().join("elsewhere");
+        for linked in [
+            state.join("finished.jsonl"),
+            state.clone(),
+            base.path().join("out.state"),
+        ] {
+            fs::rename(&linked, &elsewhere).unwrap();
+            symlink(&elsewhere, &linked).unwrap();
+            let opened = FinishedTree::open(&folder, &state).unwrap();
+            assert!(opened.records().get(0).is_none(), "{linked:?}");
+            let fault = opened.faults()[0].to_string();
+            assert!(
+                fault.contains("link") && fault.contains(linked.to_str().unwrap()),
+                "{fault}"
+            );
+            fs::remove_file(&linked).unwrap();
+            fs::rename(&elsewhere, &linked).unwrap();
+        }
+    }
+
+    #[test]
+    fn records_that_neither_the_trees_owner_nor_root_made_are_not_used() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("NOT TESTED, since only root can give files away: records of another user");
+            return;
+        }
+        let base = tempfile::tempdir().unwrap();
+        let (folder, state) = tree(base.path());
+        let give = |path: &Path, user| chown(path, Some(user), None).unwrap();
+        let root = state.parent().unwrap();
+        give(root, 65_534);
+        let opened = FinishedTree::open(&folder, &state).unwrap();
+        assert!(opened.records().get(0).is_none());
+        assert!(matches!(
+            opened.faults(),
+            [RecordsFault::OtherOwner { owner: 65_534, .. }]
+        ));
+        // An administrator's tree, mounted by somebody else.
+        give(folder.parent().unwrap(), 65_534);
+        let opened = FinishedTree::open(&folder, &state).unwrap();
+        assert!(opened.records().get(0).is_some() && opened.faults().is_empty());
     }
 }

@@ -26,7 +26,7 @@ use super::resident::ResidentFiles;
 use super::stored_file::{StoredFile, open};
 use super::{CacheError, Limits, now};
 use crate::store::descriptors::at_once;
-use crate::store::{ContentKey, Temporary, free_space_at, is_remote, patiently};
+use crate::store::{ContentKey, Durability, Temporary, free_space_at, is_remote, patiently};
 use crate::sync::held;
 
 /// How often a file is tried to be written to a disk that is full, with something evicted in between.
@@ -50,6 +50,8 @@ pub(super) struct DiskCache {
     evictor: Evictor,
     overhead: Mutex<Overhead>,
     recent: RecentFiles,
+    /// What a file needs before it counts as finished.
+    durability: Durability,
     /// Last uses that the book does not have yet.
     touched: Mutex<HashMap<ContentKey, u64>>,
     /// The book's faults are logged once.
@@ -98,6 +100,7 @@ impl DiskCache {
         Ok(Self {
             cache_path: cache_path.to_owned(),
             recent: RecentFiles::new(is_remote(folder.path())),
+            durability: Durability::of(folder.path(), false),
             folder,
             book,
             files: ResidentFiles::new(),
@@ -304,7 +307,7 @@ impl DiskCache {
         let pin = locked.pin();
         // Before the rename: a file without a record could not be trusted after a crash.
         self.book.put(key, record, now()).map_err(book_error)?;
-        temporary.commit()?;
+        temporary.commit(self.durability)?;
         locked.insert(record.size);
         drop((locked, reserved));
         // Renaming changes the change time.

@@ -24,8 +24,8 @@ use rustix::io::Errno;
 use super::CacheError;
 use crate::store::lock::lock_within;
 use crate::store::{
-    ContentKey, PrivateFolder, Trust, check_parent, is_being_written, is_left_over, patiently,
-    write_atomically,
+    ContentKey, Durability, PrivateFolder, Trust, check_parent, is_being_written, is_left_over,
+    patiently, write_atomically,
 };
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
@@ -89,7 +89,7 @@ impl CacheFolder {
     fn begin_anew(&self) -> io::Result<()> {
         self.clear()?;
         let text = format!("The cache of machex mount, format {FORMAT}\n");
-        write_atomically(&self.base.join(MARKER), |file| {
+        write_atomically(&self.base.join(MARKER), Durability::Accepted, |file| {
             file.set_permissions(Permissions::from_mode(0o600))?;
             io::Write::write_all(file, text.as_bytes())
         })

@@ -148,7 +148,7 @@ fn left_overs_go_and_what_is_being_written_stays() {
     let own = crate::store::Temporary::create(&shard.join(key(1).to_string())).unwrap();
     let cache = open(folder.path(), LIMITS);
     assert!(!left.exists() && !unknown.exists() && theirs.exists());
-    own.commit().unwrap();
+    own.commit(crate::store::Durability::Accepted).unwrap();
     assert_eq!(cache.usage().files, 0);
 }
 

@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Once};
 
+#[allow(unused_imports)]
 pub use faults::{ActiveFault, Fault, Faults, Op};
+#[allow(unused_imports)]
 pub use space::Told;
 
 use super::mounted::detach;

@@ -1,0 +1,155 @@
+//! Whether sources have gone of which finished images were made.
+//!
+//! A folder that is not mounted is there and empty. Taken at its word, it would empty the finished
+//! tree and its index; a folder that lost some files would renumber everything behind them. Records
+//! tell what was there.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use crate::catalog::Catalog;
+use crate::datasets::{Numbering, RawTree};
+use crate::spread;
+use crate::store::{Extent, FinishedTree};
+
+/// Finished images of which the sources are looked for.
+const SAMPLE: u32 = 100;
+
+/// Percent of its entries that a list may lose without being asked about: published lists are
+/// corrected now and then.
+const LIST_TOLERANCE: u64 = 10;
+
+/// Images that were taken from a dataset's sources and are not there now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Removal {
+    pub dataset: &'static str,
+    pub config_key: &'static str,
+    /// Root of the raw dataset as the config has it.
+    pub root: PathBuf,
+    pub what: Gone,
+}
+
+/// How it shows that sources have gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// The folder or the lists hold fewer images than before.
+    Fewer {
+        before: u32,
+        now: u32,
+        numbering: Numbering,
+        /// Where they were counted before, if that is recorded and was elsewhere.
+        elsewhere: Option<PathBuf>,
+    },
+    /// The lists are there, and of the finished images looked for not one has its source.
+    Sources { looked_for: u32, example: PathBuf },
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (dataset, key, root) = (self.dataset, self.config_key, self.root.display());
+        write!(f, "{dataset}: {key}: ")?;
+        match &self.what {
+            Gone::Fewer {
+                before,
+                now,
+                numbering,
+                elsewhere,
+            } => {
+                let what = match numbering {
+                    Numbering::Folder { .. } => "the folder has",
+                    Numbering::Lists => "the lists name",
+                };
+                write!(f, "{before} images were taken")?;
+                match elsewhere {
+                    Some(elsewhere) => write!(f, " from {}", elsewhere.display())?,
+                    None => f.write_str(" before")?,
+                }
+                write!(f, ", and {what} {now} now ({root})")?;
+            }
+            Gone::Sources {
+                looked_for,
+                example,
+            } => write!(
+                f,
+                "of {looked_for} finished images that were looked for, not one has its source any \
+                 more (such as {})",
+                example.display()
+            )?,
+        }
+        f.write_str(
+            "; is it mounted, and unpacked as a whole? If these images are meant to go, say \
+             materialize --allow-removal",
+        )
+    }
+}
+
+/// Compares what the lists or folders of a dataset hold now with what is recorded of the finished
+/// tree. Looks for a few sources; nothing is changed. `None` if nothing is finished.
+pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Removal> {
+    finished.records().images().next()?;
+    let what = fewer(tree, catalog, finished).or_else(|| sources_gone(catalog, finished))?;
+    Some(Removal {
+        dataset: tree.dataset.folder(),
+        config_key: tree.dataset.root_key(),
+        root: tree.root.clone(),
+        what,
+    })
+}
+
+/// What is to be recorded of a dataset that is accepted as it is.
+pub(super) fn extent(tree: &RawTree, catalog: &Catalog) -> Extent {
+    Extent {
+        root: tree.root.clone(),
+        images: images(catalog),
+    }
+}
+
+/// Images of all views, so that `FRONTAL_ONLY` makes no difference.
+fn images(catalog: &Catalog) -> u32 {
+    let views = catalog.views();
+    let all = [views.frontal, views.lateral, views.other];
+    all.into_iter().fold(0, u32::saturating_add)
+}
+
+fn fewer(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+    let numbering = tree.dataset.info().numbering;
+    let now = images(catalog);
+    let (before, elsewhere) = match finished.extent() {
+        Some(extent) => {
+            let elsewhere = (extent.root != tree.root).then(|| extent.root.clone());
+            (extent.images, elsewhere)
+        }
+        // Before there were extents: at least the images up to the last one that was made.
+        None => (finished.records().images().next_back()? + 1, None),
+    };
+    let least = match numbering {
+        Numbering::Folder { .. } => u64::from(before),
+        Numbering::Lists => (u64::from(before) * (100 - LIST_TOLERANCE)).div_ceil(100),
+    };
+    (u64::from(now) < least).then_some(Gone::Fewer {
+        before,
+        now,
+        numbering,
+        elsewhere,
+    })
+}
+
+fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+    let images: Vec<u32> = finished
+        .records()
+        .images()
+        .take_while(|image| *image < catalog.len())
+        .collect();
+    let sources: Vec<PathBuf> = spread::evenly(images.len() as u32, SAMPLE)
+        .into_iter()
+        .filter_map(|at| catalog.get(images[at as usize])?.source().ok())
+        .collect();
+    let is_gone = |source: &PathBuf| fs::metadata(source).is_err();
+    (!sources.is_empty() && sources.par_iter().all(is_gone)).then(|| Gone::Sources {
+        looked_for: sources.len() as u32,
+        example: sources.into_iter().next().unwrap_or_default(),
+    })
+}

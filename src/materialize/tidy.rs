@@ -1,0 +1,164 @@
+//! What machex left in the tree and is not wanted any more. Each is looked at before it is removed:
+//! what is not as machex made it stays.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::MaterializeError;
+use super::plan::{DatasetPlan, index_path};
+use crate::catalog::names;
+use crate::store::{PrivateFolder, Record, is_left_over, target_of};
+
+/// Temporary files as old as this are of no run that works, be it on another node.
+const OLD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes the temporary files that a killed run left in this share: all of them if nobody else can
+/// be at work on it (`is_exclusive`), else those that are old.
+pub(super) fn remove_left_overs(
+    plan: &DatasetPlan,
+    range: &Range<u32>,
+    is_exclusive: bool,
+) -> Result<(), MaterializeError> {
+    let remove = |folder: &Path, unwanted: &dyn Fn(&str) -> bool| {
+        remove_files(folder, unwanted, is_exclusive).map_err(MaterializeError::io(folder))
+    };
+    for shard in range.start / names::SHARD_SIZE..=range.end / names::SHARD_SIZE {
+        let name = names::shard_name(shard * names::SHARD_SIZE);
+        remove(&plan.folder.join(name), &|name| {
+            let number = name.get(1..7).and_then(|digits| digits.parse::<u32>().ok());
+            number.is_some_and(|number| {
+                range.contains(&number) && is_left_over(name, &format!("{number:06}.jpg"))
+            })
+        })?;
+    }
+    remove(&plan.folder, &|name| is_left_over(name, names::INDEX_NAME))
+}
+
+/// Removes the temporary files that a killed run left among the records in `folder`. Only for a run of
+/// the whole tree: shares write there at the same time.
+pub(super) fn remove_left_over_records(folder: &PrivateFolder) -> Result<(), MaterializeError> {
+    remove_files(
+        &folder.handle_path(),
+        &|name| target_of(name).is_some(),
+        true,
+    )
+    .map_err(MaterializeError::io(folder.path()))
+}
+
+fn remove_files(
+    folder: &Path,
+    unwanted: &dyn Fn(&str) -> bool,
+    is_exclusive: bool,
+) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(unwanted) {
+            continue;
+        }
+        // Not through a link, and gone if another run was faster.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if metadata.is_file() && (is_exclusive || is_old(metadata.modified()?)) {
+            remove_if_there(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_old(modified: SystemTime) -> bool {
+    // A time to come, by the clock of another node, is not old.
+    SystemTime::now()
+        .duration_since(modified)
+        .is_ok_and(|age| age > OLD)
+}
+
+/// Removes images that machex made beyond the end of the present catalog (one with laterals, say,
+/// where only frontals are wanted now), so that the tree is what a fresh run would write.
+pub(super) fn remove_beyond_end(plan: &DatasetPlan) -> Result<(), MaterializeError> {
+    let beyond = plan.finished.records().from(plan.catalog.len());
+    let mut beyond = beyond
+        .filter(|record| plan.finished.holds(record))
+        .peekable();
+    if beyond.peek().is_some() {
+        // A run that is killed here must not leave an index that names what is gone.
+        remove_index(plan)?;
+    }
+    for record in beyond {
+        let path = plan.image_path(record.image);
+        remove_if_there(&path).map_err(MaterializeError::io(&path))?;
+    }
+    for shard in names::shard_count(plan.catalog.len())..=names::MAX_IMAGES / names::SHARD_SIZE {
+        // Fails unless empty, which is what is wanted of folders with files that are not ours.
+        let _ = fs::remove_dir(
+            plan.folder
+                .join(names::shard_name(shard * names::SHARD_SIZE)),
+        );
+    }
+    Ok(())
+}
+
+/// Removes the image of a record, if the file that has its name is the one that was recorded, as
+/// far as its size tells.
+pub(super) fn remove_finished(plan: &DatasetPlan, record: &Record) -> Result<(), MaterializeError> {
+    if !plan.finished.holds(record) {
+        return Ok(());
+    }
+    let path = plan.image_path(record.image);
+    remove_if_there(&path).map_err(MaterializeError::io(&path))
+}
+
+/// Removes the index of a dataset, if it is a file.
+pub(super) fn remove_index(plan: &DatasetPlan) -> Result<(), MaterializeError> {
+    let path = index_path(&plan.folder);
+    if !fs::symlink_metadata(&path).is_ok_and(|index| index.is_file()) {
+        return Ok(());
+    }
+    remove_if_there(&path).map_err(MaterializeError::io(&path))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn where_others_may_be_at_work_only_old_temporaries_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        for (name, time) in [
+            ("young", now),
+            ("old", now - 2 * OLD),
+            ("ahead", now + 2 * OLD),
+        ] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        let left = || {
+            let names = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        remove_files(folder.path(), &|_| true, false).unwrap();
+        assert_eq!(left(), ["ahead", "young"]);
+        remove_files(folder.path(), &|name| name == "young", true).unwrap();
+        assert_eq!(left(), ["ahead"]);
+        remove_files(&folder.path().join("missing"), &|_| true, true).unwrap();
+    }
+}

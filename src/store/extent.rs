@@ -1,0 +1,62 @@
+//! How many images the sources of a dataset held when `materialize` last took them.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Durability, PrivateFolder, Temporary, foreign};
+
+const NAME: &str = "extent.json";
+
+/// Kept beside the records, so that a folder or list that has lost images is noticed before what was
+/// made of them is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Root of the raw dataset.
+    pub root: PathBuf,
+    /// Images of all views that the folder or the lists held, whatever the settings took of them.
+    pub images: u32,
+}
+
+impl Extent {
+    /// Reads the extent in a folder of records. Trees that were made before there were extents have
+    /// none, and one that is damaged counts as none.
+    pub(super) fn read(folder: impl AsFd) -> Option<Self> {
+        let mut text = Vec::new();
+        let file = foreign::open_file(folder, Path::new(NAME)).ok()?;
+        file.take(1 << 16).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Puts this into the folder of records of its dataset.
+    pub fn write(&self, folder: &PrivateFolder, durability: Durability) -> io::Result<()> {
+        let mut temporary = Temporary::create(&folder.handle_path().join(NAME))?;
+        let text = serde_json::to_vec(self)?;
+        temporary.file().write_all(&text)?;
+        temporary.commit(durability)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Trust;
+    use std::fs;
+
+    #[test]
+    fn an_extent_is_read_back_and_a_damaged_one_is_none() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = PrivateFolder::open(base.path(), Trust::Group).unwrap();
+        assert_eq!(Extent::read(&folder), None);
+        let extent = Extent {
+            root: PathBuf::from("/data/openi"),
+            images: 7470,
+        };
+        extent.write(&folder, Durability::Accepted).unwrap();
+        assert_eq!(Extent::read(&folder), Some(extent));
+        fs::write(base.path().join(NAME), r#"{"root":"/data/op"#).unwrap();
+        assert_eq!(Extent::read(&folder), None);
+    }
+}

@@ -3,6 +3,7 @@
 mod keys;
 mod path;
 mod places;
+mod real_path;
 mod size;
 mod values;
 
@@ -16,7 +17,7 @@ use serde_yaml::{Mapping, Value};
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
 use keys::Key;
-pub use places::real as real_path;
+pub use real_path::real_path;
 pub use size::parse as parse_size;
 use values::Reader;
 

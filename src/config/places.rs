@@ -1,9 +1,9 @@
 //! Which folders must not lie in which.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::keys::Key;
+use super::real_path::real_path as real;
 use super::values::Reader;
 use crate::datasets::RawTree;
 
@@ -34,14 +34,5 @@ pub(super) fn keep_apart(
             cache_path.display(),
             Key::MACHEX_PATH
         ));
-    }
-}
-
-/// A path without links, as far as it exists.
-pub fn real(path: &Path) -> PathBuf {
-    match (fs::canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(path), _, _) => path,
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
-        (Err(_), _, _) => path.to_owned(),
     }
 }

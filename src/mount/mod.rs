@@ -4,8 +4,10 @@
 //! check the mount point ─► read lists, open cache ─► mount ─► ready ─► serve ─► unmount ─► stop
 //! ```
 
+mod ask;
 mod background;
 mod error;
+mod fusermount;
 mod holders;
 mod options;
 mod point;
@@ -15,6 +17,7 @@ mod session;
 mod table;
 mod unmount;
 
+pub use ask::{Answer, ask_status, is_folder};
 pub use background::{Started, start_in_background};
 pub use error::MountError;
 pub use options::{MountOptions, OptionError};
@@ -22,5 +25,5 @@ pub use point::{MountPoint, is_disconnected, prepare};
 pub use process::Process;
 pub use ready::say_ready;
 pub use session::Mount;
-pub use table::{MountEntry, mounted_at};
-pub use unmount::{UnmountError, UnmountHow, unmount};
+pub use table::{MountEntry, machex_mount_of, machex_mountpoints, mounted_at};
+pub use unmount::{Remark, UnmountError, UnmountHow, unmount};

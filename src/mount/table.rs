@@ -12,6 +12,8 @@ const FILESYSTEM_TYPE: &str = "fuse.machex";
 /// One line of /proc/self/mountinfo (proc(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountEntry {
+    /// Tells it from other mounts of the same file system.
+    pub id: u64,
     pub mountpoint: PathBuf,
     /// Major and minor number, such as `0:52`: no two mounts that live at a time have the same.
     pub device: String,
@@ -29,6 +31,7 @@ impl MountEntry {
         // Optional fields end with a dash.
         let dash = fields.iter().position(|field| *field == b"-")?;
         Some(Self {
+            id: text(fields.first()?).parse().ok()?,
             mountpoint: PathBuf::from(OsString::from_vec(unescape(fields.get(4)?))),
             device: text(fields.get(2)?),
             filesystem: text(fields.get(dash + 1)?),
@@ -38,11 +41,34 @@ impl MountEntry {
 
 /// What is mounted at just this path; the topmost if there are several.
 pub fn mounted_at(path: &Path) -> io::Result<Option<MountEntry>> {
-    let table = fs::read("/proc/self/mountinfo")?;
+    let mut table = mounts_of("self")?;
     Ok(table
-        .split(|byte| *byte == b'\n')
-        .filter_map(MountEntry::parse)
-        .rfind(|entry| entry.mountpoint == path))
+        .iter()
+        .rposition(|entry| entry.mountpoint == path)
+        .map(|at| table.swap_remove(at)))
+}
+
+/// The machex mount at which, or below which, a path without links is.
+pub fn machex_mount_of(path: &Path) -> io::Result<Option<MountEntry>> {
+    let innermost = mounts_of("self")?
+        .into_iter()
+        .filter(|entry| path.starts_with(&entry.mountpoint))
+        .max_by_key(|entry| entry.mountpoint.components().count());
+    Ok(innermost.filter(MountEntry::is_machex))
+}
+
+/// What a process (a number, or `self`) has mounted in its namespace. To look never waits for a mount.
+pub(super) fn mounts_of(process: &str) -> io::Result<Vec<MountEntry>> {
+    let table = fs::read(format!("/proc/{process}/mountinfo"))?;
+    let lines = table.split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(MountEntry::parse).collect())
+}
+
+/// The folders at which a machex is mounted; none if that cannot be told.
+pub fn machex_mountpoints() -> Vec<PathBuf> {
+    let table = mounts_of("self").unwrap_or_default();
+    let ours = table.into_iter().filter(MountEntry::is_machex);
+    ours.map(|entry| entry.mountpoint).collect()
 }
 
 /// Blanks and the like are written as a backslash and three octal digits.
@@ -78,7 +104,7 @@ mod tests {
         let line = br"36 35 0:52 / /mnt/my\040tree\134x rw,nosuid shared:7 master:1 - fuse.machex /c.yml ro,user_id=0";
         let entry = MountEntry::parse(line).unwrap();
         assert_eq!(entry.mountpoint, Path::new(r"/mnt/my tree\x"));
-        assert_eq!(entry.device, "0:52");
+        assert_eq!((entry.id, entry.device.as_str()), (36, "0:52"));
         assert!(entry.is_machex());
         assert_eq!(MountEntry::parse(b"36 35"), None);
         assert_eq!(MountEntry::parse(b""), None);

@@ -336,7 +336,9 @@ fn mount_and_fstab_know_the_file_system() {
         symlink(env!("CARGO_BIN_EXE_machex"), HELPER).unwrap();
     }
     let config = place.0.path("config.yml");
-    let options = "noauto,nofail,x-systemd.automount,allow_other,cache_size=50MiB,threads=1";
+    let options = "noauto,nofail,x-systemd.automount,lazytime,strictatime,nosymfollow,nonempty,\
+                   context=\"system_u:object_r:tmp_t:s0:c1,c2\",\
+                   allow_other,cache_size=50MiB,threads=1";
     let mounted = Command::new("mount")
         .args(["-t", "fuse.machex", "-o", options])
         .arg(&config)

@@ -93,6 +93,7 @@ impl Arguments {
             log_file: self.log_file.clone(),
             passthrough: self.passthrough,
             warm: self.warm,
+            labels: Vec::new(),
         };
         for list in &self.options {
             options.add_list(list)?;
@@ -211,14 +212,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let options = ServeOptions {
         warm: request.options.warm,
     };
-    let mount = Mount::start(
-        config,
-        &point,
-        request.options.allow_other,
-        request.options.passthrough,
-        options,
-        (stop, events),
-    )?;
+    let mount = Mount::start(config, &point, &request.options, options, (stop, events))?;
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
     if let Err(error) = told {

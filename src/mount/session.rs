@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fuser::{BackingId, MountOption, Session, SessionACL};
 
 use super::unmount::unmount_own;
-use super::{MountEntry, MountError, MountPoint, mounted_at};
+use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
 use crate::config::Config;
 use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
 use crate::serve::{ServeOptions, Server};
@@ -39,15 +39,15 @@ impl Mount {
     pub fn start(
         config: &Config,
         point: &MountPoint,
-        allow_other: bool,
-        passthrough: Passthrough,
+        chosen: &MountOptions,
         options: ServeOptions,
         (stop, events): (mpsc::Sender<Stop>, mpsc::Receiver<Stop>),
     ) -> Result<Self, MountError> {
+        let passthrough = chosen.passthrough;
         let server = Server::start(config, &point.path, options)?;
         let tree = Tree::new(Arc::clone(&server), config);
         let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop.clone());
-        let session = Session::new(filesystem, &point.path, &settings(config, allow_other))
+        let session = Session::new(filesystem, &point.path, &settings(config, chosen))
             .map_err(|error| MountError::fuse(&point.path, &error))?;
         let passed = match passthrough {
             Passthrough::Off => false,
@@ -156,7 +156,7 @@ fn leave(own: Option<&MountEntry>) {
     }
 }
 
-fn settings(config: &Config, allow_other: bool) -> fuser::Config {
+fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
     let mut settings = fuser::Config::default();
     settings.mount_options = vec![
         MountOption::RO,
@@ -170,7 +170,11 @@ fn settings(config: &Config, allow_other: bool) -> fuser::Config {
         MountOption::CUSTOM("subtype=machex".to_owned()),
         MountOption::FSName(source_name(&config.file)),
     ];
-    settings.acl = match allow_other {
+    let labels = chosen.labels.iter().cloned();
+    settings
+        .mount_options
+        .extend(labels.map(MountOption::CUSTOM));
+    settings.acl = match chosen.allow_other {
         true => SessionACL::All,
         false => SessionACL::Owner,
     };

@@ -8,6 +8,7 @@ mod ask;
 mod background;
 mod error;
 mod fusermount;
+mod guard;
 mod holders;
 mod options;
 mod point;

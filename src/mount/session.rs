@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use fuser::{BackingId, MountOption, Session, SessionACL};
 
+use super::guard::{SpareDescriptors, UnmountGuard};
 use super::unmount::unmount_own;
 use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
 use crate::config::Config;
@@ -29,6 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Mount {
     server: Arc<Server>,
     own: Option<MountEntry>,
+    spare: SpareDescriptors,
     stop: mpsc::Sender<Stop>,
     events: mpsc::Receiver<Stop>,
 }
@@ -45,10 +47,12 @@ impl Mount {
     ) -> Result<Self, MountError> {
         let passthrough = chosen.passthrough;
         let server = Server::start(config, &point.path, options)?;
+        let mut guard = UnmountGuard::new(&point.path)?;
         let tree = Tree::new(Arc::clone(&server), config);
         let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop.clone());
         let session = Session::new(filesystem, &point.path, &settings(config, chosen))
             .map_err(|error| MountError::fuse(&point.path, &error))?;
+        guard.is_ours = true;
         let passed = match passthrough {
             Passthrough::Off => false,
             _ => match probe_passthrough(&session, &server) {
@@ -73,24 +77,23 @@ impl Mount {
         let _session = ManuallyDrop::new(session);
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
         // The first request: from now on others are answered as well.
-        if let Err(error) = std::fs::metadata(&point.path) {
-            leave(own.as_ref());
-            return Err(MountError::Ended(error.to_string()));
-        }
+        std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
         if let Some(own) = &own {
             widen_readahead(&own.device);
         }
         Ok(Self {
             server,
             own,
+            spare: guard.disarm(),
             stop,
             events,
         })
     }
 
     /// Serves until the end, and leaves everything in order.
-    pub fn serve(self) {
+    pub fn serve(mut self) {
         let asked = self.events.recv();
+        self.spare.release();
         // Also when the kernel has said that it is over: a connection that was aborted leaves its
         // mount behind.
         leave(self.own.as_ref());

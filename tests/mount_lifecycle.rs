@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -36,7 +37,8 @@ impl Place {
     }
 
     fn is_empty(&self) -> bool {
-        fs::read_dir(self.0.path("mnt")).unwrap().next().is_none()
+        let listed = fs::read_dir(self.0.path("mnt"));
+        listed.is_ok_and(|mut entries| entries.next().is_none())
     }
 }
 
@@ -322,6 +324,70 @@ fn a_place_that_cannot_be_mounted_on_is_explained() {
     );
 }
 
+/// Wherever the start fails for want of descriptors, and wherever the end does.
+#[test]
+fn a_lack_of_descriptors_leaves_no_mount_behind() {
+    if skips_fuse("limits on descriptors") {
+        return;
+    }
+    let place = Place::new(1, "");
+    let (mut failed, mut served) = (0, 0);
+    for limit in 10..70 {
+        let mut command = place
+            .0
+            .command(&["mount", "-c", "config.yml", "mnt", "--foreground"]);
+        // SAFETY: one system call, between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = rustix::process::Rlimit {
+                    current: Some(limit),
+                    maximum: Some(limit),
+                };
+                rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+                Ok(())
+            })
+        };
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        loop {
+            if child.try_wait().unwrap().is_some() {
+                failed += 1;
+                break;
+            }
+            if !place.is_empty() {
+                served += 1;
+                let pid = rustix::process::Pid::from_child(&child);
+                rustix::process::kill_process(pid, Signal::TERM).unwrap();
+                child.wait().unwrap();
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mnt = place.0.path("mnt");
+        assert!(
+            !table.contains(mnt.to_str().unwrap()),
+            "of {limit} descriptors: a mount is left"
+        );
+    }
+    assert!(failed > 0 && served > 0, "{failed} failed, {served} served");
+}
+
+#[test]
+fn a_mount_point_that_is_not_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new(1, "");
+    let folder = place.0.path("").join(std::ffi::OsStr::from_bytes(b"m\xff"));
+    fs::create_dir(&folder).unwrap();
+    let ran = place
+        .0
+        .command(&["mount", "-c", "config.yml"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("UTF-8"), "{said}");
+}
+
 /// The link that docs/operations.md tells an administrator to make.
 const HELPER: &str = "/sbin/mount.fuse.machex";
 
@@ -336,7 +402,9 @@ fn mount_and_fstab_know_the_file_system() {
         symlink(env!("CARGO_BIN_EXE_machex"), HELPER).unwrap();
     }
     let config = place.0.path("config.yml");
-    let options = "noauto,nofail,x-systemd.automount,allow_other,cache_size=50MiB,threads=1";
+    let options = "noauto,nofail,x-systemd.automount,lazytime,strictatime,nosymfollow,nonempty,\
+                   context=\"system_u:object_r:tmp_t:s0:c1,c2\",\
+                   allow_other,cache_size=50MiB,threads=1";
     let mounted = Command::new("mount")
         .args(["-t", "fuse.machex", "-o", options])
         .arg(&config)

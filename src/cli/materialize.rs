@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+use super::signals::{self, Asked};
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
@@ -96,16 +97,16 @@ fn render(job: &Job) -> CliResult {
 fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::Relaxed) {
+    signals::on_end(move |asked| {
+        if asked == Asked::Again {
             std::process::exit(130);
         }
+        seen.store(true, Ordering::Relaxed);
         let _ = writeln!(
             io::stderr(),
             "\nmachex: finishing the images at hand (again to end at once)"
         );
-    })
-    .context("catching Ctrl-C")?;
+    })?;
     Ok(stop)
 }
 

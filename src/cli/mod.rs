@@ -12,6 +12,7 @@ mod place;
 mod preview;
 mod report;
 mod sample;
+mod signals;
 mod status;
 mod table;
 mod units;
@@ -97,7 +98,11 @@ pub fn main() -> std::process::ExitCode {
     if let Err(error) = log::start(arguments.verbose, &target) {
         let _ = writeln!(
             io::stderr(),
-            "machex: the log cannot be written: {target:?}: {error}"
+            "machex: --log-file: {error}{}",
+            match &target {
+                log::Target::File(path) => format!(" ({})", path.display()),
+                _ => String::new(),
+            }
         );
         return Exit::Failure.into();
     }
@@ -111,6 +116,8 @@ pub fn main() -> std::process::ExitCode {
         Command::Report(arguments) => report::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
     };
+    // Before the last word.
+    log::flush();
     exit::report(result).into()
 }
 

@@ -2,22 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, bail};
 
 use super::log::Target;
+use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, place};
 use crate::config::{Config, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::ServeOptions;
-
-/// Name of the log of a mount in the background, in CACHE_PATH.
-const LOG_NAME: &str = "mount.log";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -96,6 +93,7 @@ impl Arguments {
             log_file: self.log_file.clone(),
             passthrough: self.passthrough,
             warm: self.warm,
+            labels: Vec::new(),
         };
         for list in &self.options {
             options.add_list(list)?;
@@ -145,20 +143,11 @@ impl Arguments {
         };
         match request.options.log_file {
             Some(path) if self.foreground || self.ready => Target::File(path),
-            None if self.ready && is_writable(&request.config.cache_path) => {
-                Target::File(request.config.cache_path.join(LOG_NAME))
-            }
+            None if self.ready => Target::Cache(request.config.cache_path),
+            _ if self.foreground => Target::ErrorOutputOfMount,
             _ => Target::ErrorOutput,
         }
     }
-}
-
-/// Whether a log can be kept there; without one, a mount works all the same.
-fn is_writable(folder: &Path) -> bool {
-    use std::os::unix::fs::DirBuilderExt;
-    let mut private = std::fs::DirBuilder::new();
-    private.recursive(true).mode(0o700).create(folder).is_ok()
-        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {
@@ -190,13 +179,13 @@ fn start(request: &Request) -> CliResult {
     match mount::start_in_background(&arguments).context("starting in the background")? {
         None => Ok(Exit::Failure),
         Some(started) => {
-            let mut out = io::stdout().lock();
-            writeln!(
-                out,
+            // The mount is there, whether or not this can be said.
+            let _ = writeln!(
+                io::stdout(),
                 "{} is mounted (process {})",
                 request.mountpoint.display(),
                 started.pid
-            )?;
+            );
             Ok(Exit::Success)
         }
     }
@@ -223,14 +212,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let options = ServeOptions {
         warm: request.options.warm,
     };
-    let mount = Mount::start(
-        config,
-        &point,
-        request.options.allow_other,
-        request.options.passthrough,
-        options,
-        (stop, events),
-    )?;
+    let mount = Mount::start(config, &point, &request.options, options, (stop, events))?;
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
     if let Err(error) = told {
@@ -246,16 +228,14 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
 
 /// The first signal ends the mount in order, a second one at once.
 fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
-    let seen = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        let what = match seen.swap(true, Ordering::Relaxed) {
-            false => Stop::Asked,
-            true => Stop::AtOnce,
+    signals::on_end(move |asked| {
+        let what = match asked {
+            Asked::Once => Stop::Asked,
+            Asked::Again => Stop::AtOnce,
         };
         // The receiver is gone only when the process ends anyway.
         let _ = stop.send(what);
     })
-    .context("catching signals")
 }
 
 /// The end of the process ends the mount in order.

@@ -1,5 +1,6 @@
 //! What is looked at: the raw datasets of a config file, or a finished tree.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -118,10 +119,10 @@ impl Place {
     }
 }
 
-/// Whether a path is a folder, be it a mount whose process has gone: no config file is.
+/// Whether a path is a folder, be it a mount whose process has gone or is silent: no config file is.
 pub fn is_folder(path: &Path) -> bool {
-    match path.metadata() {
-        Ok(metadata) => metadata.is_dir(),
-        Err(error) => is_disconnected(&error),
+    match crate::mount::is_folder(path) {
+        Ok(is_folder) => is_folder,
+        Err(error) => is_disconnected(&error) || error.kind() == io::ErrorKind::TimedOut,
     }
 }

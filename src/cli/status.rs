@@ -1,6 +1,5 @@
 //! `machex status`.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
-use crate::mount::is_disconnected;
+use crate::mount::{Answer, ask_status};
 use crate::serve::status::{Latency, Status};
 
 /// How often `--watch` looks.
@@ -54,17 +53,18 @@ pub fn run(arguments: &Arguments) -> CliResult {
 }
 
 fn read(mountpoint: &Path) -> anyhow::Result<String> {
-    let path = mountpoint.join(".machex/status.json");
     let shown = mountpoint.display();
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if is_disconnected(&error) => bail!(
+    match ask_status(mountpoint) {
+        Answer::Status(text) => String::from_utf8(text).context("the status is not text"),
+        Answer::Gone => bail!(
             "{shown}: its process has gone; mount again with --replace, or: machex unmount {shown}"
         ),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("{shown} is not a machex mount")
-        }
-        Err(error) => Err(error).with_context(|| path.display().to_string()),
+        Answer::Silent => bail!(
+            "{shown} does not answer: its process is stopped, or waits for a server; mount again with \
+             --replace, or: machex unmount --lazy {shown}"
+        ),
+        Answer::NotMachex => bail!("{shown} is not a machex mount"),
+        Answer::Failed(error) => Err(error).with_context(|| shown.to_string()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `machex unmount`.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub fn run(arguments: &Arguments) -> CliResult {
         true => UnmountHow::Lazy,
         false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),
     };
-    unmount(&real_path(&path), how)?;
+    // Where nobody reads what is said, the mount is taken away all the same.
+    let mut say = |remark| drop(writeln!(io::stderr(), "machex: {remark}"));
+    unmount(&real_path(&path), how, &mut say)?;
     Ok(Exit::Success)
 }

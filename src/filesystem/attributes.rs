@@ -13,8 +13,8 @@ pub(super) const NEVER: Duration = Duration::ZERO;
 /// `st_blksize`: Python reads in this unit.
 const BLOCK_SIZE: u32 = 256 << 10;
 
-/// Makes attributes: everything is readable for who may look into the mount, and belongs to who
-/// mounted it.
+/// Makes attributes: everything belongs to the user who mounted it, and is readable by all who may look
+/// into the mount, unless it is [`private`].
 #[derive(Debug)]
 pub(super) struct Attributes {
     uid: u32,
@@ -38,6 +38,11 @@ impl Attributes {
     pub(super) fn folder(&self, inode: u64, folders: u32, modified: (i64, u32)) -> FileAttr {
         let links = folders.saturating_add(2);
         self.of(inode, 4096, modified, FileType::Directory, 0o555, links)
+    }
+
+    /// Whether a user owns the mount, or is root.
+    pub(super) fn is_owner(&self, uid: u32) -> bool {
+        uid == self.uid || uid == 0
     }
 
     fn of(
@@ -68,6 +73,12 @@ impl Attributes {
             flags: 0,
         }
     }
+}
+
+/// The attributes of what only the owner may read.
+pub(super) fn private(attributes: FileAttr) -> FileAttr {
+    let perm = attributes.perm & 0o500;
+    FileAttr { perm, ..attributes }
 }
 
 /// Times before 1970 or beyond what a clock can tell become 1970.

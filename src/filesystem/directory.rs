@@ -6,7 +6,7 @@ use fuser::FileType;
 
 use super::inode::Node;
 use crate::catalog::names;
-use crate::serve::{Item, ServedDataset, Server};
+use crate::serve::{Item, ServedDataset, Server, What};
 
 /// The folder that serves operators: found by name, never listed, since consumers take every entry
 /// of the root for a dataset.
@@ -22,18 +22,35 @@ impl Node {
         }
     }
 
-    /// The folder that this folder is in.
+    /// The folder that this is in.
     fn parent(self) -> Node {
         match self {
             Node::Shard(dataset, _) => Node::Dataset(dataset),
-            _ => Node::Root,
+            Node::Status | Node::Metrics => Node::Hidden,
+            Node::Item(Item { dataset, what }) => match what {
+                What::Index => Node::Dataset(dataset),
+                What::Image(number) => Node::Shard(dataset, number / names::SHARD_SIZE),
+            },
+            Node::Root | Node::Hidden | Node::Dataset(_) => Node::Root,
         }
+    }
+
+    /// Whether it serves operators: for the owner of the mount alone, since paths are in it.
+    pub(super) fn is_private(self) -> bool {
+        matches!(self, Node::Hidden | Node::Status | Node::Metrics)
     }
 }
 
-/// The node `name` in the folder `parent`.
+/// The node `name` in the folder `parent`. Of a node by whose number a file was remembered, be it none
+/// of this mount, `.` is itself, and `..` its folder.
 pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> {
     let name = name.to_str()?;
+    match (name, parent) {
+        ("." | "..", node) if !exists(server, node) => return None,
+        (".", node) => return Some(node),
+        ("..", node) => return Some(node.parent()),
+        _ => {}
+    }
     match parent {
         Node::Root if name == HIDDEN => Some(Node::Hidden),
         Node::Root => {
@@ -107,6 +124,19 @@ pub(super) fn entry(server: &Server, folder: Node, position: u64) -> Option<(Nod
             })
         }
         Node::Status | Node::Metrics | Node::Item(_) => None,
+    }
+}
+
+/// Whether there is such a node in this mount.
+fn exists(server: &Server, node: Node) -> bool {
+    match node {
+        Node::Root | Node::Hidden | Node::Status | Node::Metrics => true,
+        Node::Dataset(dataset) => usize::from(dataset) < server.datasets().len(),
+        Node::Shard(dataset, shard) => shard < shard_count(server, dataset),
+        Node::Item(Item { dataset, what }) => match what {
+            What::Index => usize::from(dataset) < server.datasets().len(),
+            What::Image(number) => number < image_count(server, dataset),
+        },
     }
 }
 

@@ -25,6 +25,15 @@ pub(super) enum Caching {
     Never,
 }
 
+/// How a file is to be opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub caching: Caching,
+    /// By O_DIRECT: the disk of the cache would want reads that are aligned, which those of other file
+    /// systems by FUSE need not be. So these are read through us.
+    pub is_direct: bool,
+}
+
 /// One open file.
 struct Handle {
     inode: u64,
@@ -63,16 +72,10 @@ impl Handles {
     }
 
     /// Opens a file with these bytes and answers the request.
-    pub(super) fn open(
-        &self,
-        inode: u64,
-        body: Body,
-        revision: u32,
-        caching: Caching,
-        reply: ReplyOpen,
-    ) {
+    pub(super) fn open(&self, inode: u64, body: Body, revision: u32, how: How, reply: ReplyOpen) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (caching, backing) = match self.choose_mode(inode, &body, revision, caching, &reply) {
+        let chosen = self.choose_mode(inode, &body, revision, how.caching, &reply);
+        let (caching, backing) = match chosen {
             Ok(chosen) => chosen,
             Err(error) => return reply.error(error),
         };
@@ -86,7 +89,11 @@ impl Handles {
         let number = FileHandle(number);
         match backing {
             Some(backing) => {
-                reply.opened_passthrough(number, FopenFlags::FOPEN_NOFLUSH, &backing);
+                let direct = match how.is_direct {
+                    true => FopenFlags::FOPEN_DIRECT_IO,
+                    false => FopenFlags::empty(),
+                };
+                reply.opened_passthrough(number, FopenFlags::FOPEN_NOFLUSH | direct, &backing);
             }
             None => {
                 let flags = match caching {

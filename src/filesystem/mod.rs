@@ -29,9 +29,9 @@ use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server};
 use crate::store::cache::Body;
 use crate::sync::held;
-use attributes::{Attributes, FOREVER, NEVER};
+use attributes::{Attributes, FOREVER, NEVER, private};
 use callers::ListingPrograms;
-use handles::{Caching, Handles};
+use handles::{Caching, Handles, How};
 use inode::{Inodes, Node};
 use linger::{After, Linger};
 
@@ -143,8 +143,24 @@ impl Tree {
             }
         };
         let folders = directory::folder_count(&self.server, node);
-        self.attributes
-            .folder(self.inodes.number(node), folders, modified)
+        let attributes = self
+            .attributes
+            .folder(self.inodes.number(node), folders, modified);
+        match node.is_private() {
+            true => private(attributes),
+            false => attributes,
+        }
+    }
+
+    /// Whether a user owns the mount, or is root.
+    fn is_owner(&self, uid: u32) -> bool {
+        self.attributes.is_owner(uid)
+    }
+
+    /// Whether a user may know of a node. The kernel compares no modes: for that it would have to ask for
+    /// attributes before it opens a file.
+    fn may_see(&self, uid: u32, node: Node) -> bool {
+        !node.is_private() || self.is_owner(uid)
     }
 
     fn known_file(&self, item: Item, known: &Known) -> FileAttr {
@@ -166,7 +182,7 @@ impl Tree {
         let size = self
             .operators_file(node)
             .map_or(0, |text| text.len() as u64);
-        self.attributes.file(self.inodes.number(node), size, (0, 0))
+        private(self.attributes.file(self.inodes.number(node), size, (0, 0)))
     }
 
     fn lookup(&self, node: Node, reply: ReplyEntry) {
@@ -179,7 +195,12 @@ impl Tree {
             Node::Status | Node::Metrics => (self.operators_attributes(node), NEVER),
             folder => (self.folder(folder), FOREVER),
         };
-        reply.entry_with_ttls(&lifetime, &FOREVER, &attributes, generation);
+        // Who looks a private node up is to be seen every time.
+        let entry_lifetime = match node.is_private() {
+            true => NEVER,
+            false => FOREVER,
+        };
+        reply.entry_with_ttls(&lifetime, &entry_lifetime, &attributes, generation);
     }
 
     fn getattr(self: &Arc<Self>, node: Node, pid: u32, reply: ReplyAttr) {
@@ -205,25 +226,30 @@ impl Tree {
         });
     }
 
-    fn open(self: &Arc<Self>, node: Node, reply: ReplyOpen) {
+    /// `is_direct`: the reader wants its bytes past the page cache (O_DIRECT).
+    fn open(self: &Arc<Self>, node: Node, is_direct: bool, reply: ReplyOpen) {
         let started = Instant::now();
         let inode = self.inodes.number(node);
         let Node::Item(item) = node else {
             return match self.operators_file(node) {
                 Some(text) => {
                     let body = Body::Memory(text.into());
-                    self.handles.open(inode, body, 0, Caching::Never, reply);
+                    let how = How {
+                        caching: Caching::Never,
+                        is_direct,
+                    };
+                    self.handles.open(inode, body, 0, how, reply);
                 }
                 None => reply.error(Errno::EISDIR),
             };
         };
         self.server.note_read(item);
         if let Some((known, body)) = self.server.open_at_hand(item) {
-            return self.answer_open(inode, started, known, body, reply);
+            return self.answer_open(inode, started, known, body, is_direct, reply);
         }
         let tree = Arc::clone(self);
         self.server.open(item, move |result| match result {
-            Ok((known, body)) => tree.answer_open(inode, started, known, body, reply),
+            Ok((known, body)) => tree.answer_open(inode, started, known, body, is_direct, reply),
             Err(_) => reply.error(tree.error()),
         });
     }
@@ -234,11 +260,12 @@ impl Tree {
         started: Instant,
         known: Known,
         body: Body,
+        is_direct: bool,
         reply: ReplyOpen,
     ) {
         let caching = self.caching(inode, known.revision);
-        self.handles
-            .open(inode, body, known.revision, caching, reply);
+        let how = How { caching, is_direct };
+        self.handles.open(inode, body, known.revision, how, reply);
         self.server.stats().open_latency.record(started.elapsed());
     }
 

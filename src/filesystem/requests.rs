@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
-    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents,
+    PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite,
+    ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::inode::Node;
@@ -58,8 +59,14 @@ thread_local! {
 impl Filesystem for MachexFilesystem {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
         // Added one by one, since all are refused when one is not known.
-        if let Err(missing) = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS) {
-            tracing::debug!("this kernel does not have {missing:?}");
+        for wanted in [
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            // Handles of files outlive what the kernel remembers of them, as NFS servers need it.
+            InitFlags::FUSE_EXPORT_SUPPORT,
+        ] {
+            if let Err(missing) = config.add_capabilities(wanted) {
+                tracing::debug!("this kernel does not have {missing:?}");
+            }
         }
         if self.passthrough != Passthrough::Off
             && config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
@@ -81,11 +88,12 @@ impl Filesystem for MachexFilesystem {
         let _ = self.end.send(Stop::Unmounted);
     }
 
-    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let node = self
             .node(parent)
             .and_then(|parent| directory::find(&self.tree.server, parent, name));
         match node {
+            Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
             Some(node) => self.tree.lookup(node, reply),
             None => reply.error(Errno::ENOENT),
         }
@@ -100,16 +108,20 @@ impl Filesystem for MachexFilesystem {
         reply: ReplyAttr,
     ) {
         match self.node(inode) {
+            Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
             Some(node) => self.tree.getattr(node, request.pid(), reply),
             None => reply.error(Errno::ENOENT),
         }
         self.tree.linger(After::Getattr);
     }
 
-    fn open(&self, _request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let is_direct = flags.0 & libc::O_DIRECT != 0;
         match self.node(inode) {
             _ if flags.acc_mode() != OpenAccMode::O_RDONLY => reply.error(Errno::EROFS),
-            Some(node) => self.tree.open(node, reply),
+            // The kernel may know the file since somebody else looked it up.
+            Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
+            Some(node) => self.tree.open(node, is_direct, reply),
             None => reply.error(Errno::ENOENT),
         }
         self.tree.linger(After::Open);
@@ -179,8 +191,9 @@ impl Filesystem for MachexFilesystem {
         reply.ok();
     }
 
-    fn opendir(&self, _request: &Request, inode: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+    fn opendir(&self, request: &Request, inode: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         match self.node(inode) {
+            Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
             // What is in a folder does not change in a mount.
             Some(_) => reply.opened(
                 FileHandle(0),
@@ -226,12 +239,14 @@ impl Filesystem for MachexFilesystem {
             })
             .sum();
         let blocks = bytes.div_ceil(u64::from(BLOCK));
-        reply.statfs(blocks, 0, 0, files, 0, BLOCK, 255, BLOCK);
+        // All free, since nothing is used up: monitors warn of a disk that is full.
+        reply.statfs(blocks, blocks, blocks, files, files, BLOCK, 255, BLOCK);
     }
 
-    fn access(&self, _request: &Request, inode: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+    fn access(&self, request: &Request, inode: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
         match self.node(inode) {
             None => reply.error(Errno::ENOENT),
+            Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
             Some(_) if mask.contains(AccessFlags::W_OK) => reply.error(Errno::EROFS),
             Some(node)
                 if mask.contains(AccessFlags::X_OK)
@@ -245,12 +260,15 @@ impl Filesystem for MachexFilesystem {
 
     fn getxattr(
         &self,
-        _request: &Request,
+        request: &Request,
         inode: INodeNo,
         name: &OsStr,
         size: u32,
         reply: ReplyXattr,
     ) {
+        if xattr::is_private(name) && !self.tree.is_owner(request.uid()) {
+            return reply.error(Errno::EACCES);
+        }
         let value = match self.node(inode) {
             Some(Node::Item(item)) => xattr::value(&self.tree.server, item, name),
             _ => None,
@@ -261,9 +279,9 @@ impl Filesystem for MachexFilesystem {
         }
     }
 
-    fn listxattr(&self, _request: &Request, inode: INodeNo, size: u32, reply: ReplyXattr) {
+    fn listxattr(&self, request: &Request, inode: INodeNo, size: u32, reply: ReplyXattr) {
         let names = match self.node(inode) {
-            Some(Node::Item(item)) => xattr::names(item),
+            Some(Node::Item(item)) => xattr::names(item, self.tree.is_owner(request.uid())),
             _ => Vec::new(),
         };
         reply_xattr(&names, size, reply);
@@ -283,6 +301,56 @@ impl Filesystem for MachexFilesystem {
         // Python asks every file that it opens whether it is a terminal.
         reply.error(Errno::ENOTTY);
         self.tree.linger(After::Ioctl);
+    }
+
+    /// There are no holes: the kernel seeks by itself once it has been told so.
+    fn lseek(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _offset: i64,
+        _whence: i32,
+        reply: ReplyLseek,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    /// Files are always ready, as the kernel takes it once it has been told so.
+    fn poll(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _notifier: PollNotifier,
+        _events: PollEvents,
+        _flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    /// Nothing is ever to be written.
+    fn fsync(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        _request: &Request,
+        _inode: INodeNo,
+        _handle: FileHandle,
+        _data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.ok();
     }
 
     fn setattr(

@@ -9,11 +9,17 @@ const KEY: &str = "user.machex.key";
 const SOURCE: &str = "user.machex.source";
 const DATASET: &str = "user.machex.dataset";
 
+/// Whether only the owner of the mount may read an attribute: it may hold a patient's number.
+pub(super) fn is_private(name: &OsStr) -> bool {
+    name == KEY || name == SOURCE
+}
+
 /// The names, as listxattr has them.
-pub(super) fn names(item: Item) -> Vec<u8> {
+pub(super) fn names(item: Item, is_owner: bool) -> Vec<u8> {
     match item.what {
         What::Index => Vec::new(),
-        What::Image(_) => format!("{KEY}\0{SOURCE}\0{DATASET}\0").into_bytes(),
+        What::Image(_) if is_owner => format!("{KEY}\0{SOURCE}\0{DATASET}\0").into_bytes(),
+        What::Image(_) => format!("{DATASET}\0").into_bytes(),
     }
 }
 

@@ -21,6 +21,14 @@ pub enum MountError {
     )]
     Stale(PathBuf),
     #[error(
+        "{path} is a machex mount that does not answer: its process is stopped, or waits for a server; \
+         mount with --replace, or take it away with: machex unmount --lazy {path}",
+        path = .0.display()
+    )]
+    Silent(PathBuf),
+    #[error("{path:?} is not UTF-8, which the paths in index.json have to be; take another mount point", path = .0)]
+    NotUtf8(PathBuf),
+    #[error(
         "{path} is a machex mount already; mount with --replace, or end it with: machex unmount {path}",
         path = .0.display()
     )]

@@ -1,65 +1,152 @@
-//! Who holds files of a mount.
+//! Who holds a mount.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A process that keeps a mount busy.
+use super::MountEntry;
+use super::process::numbers;
+use super::table::mounts_of;
+
+/// What keeps a mount busy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    pub pid: u32,
-    pub name: String,
-    /// What it has open, or stands in.
-    pub path: PathBuf,
+pub enum Holder {
+    /// A process that has something of it open or mapped, or stands in it.
+    Process {
+        pid: u32,
+        name: String,
+        path: PathBuf,
+    },
+    /// A process that waits for an answer of a FUSE file system, probably this one: it has opened
+    /// nothing yet.
+    Waiting { pid: u32, name: String },
+    /// Something that is mounted below it.
+    Mount(PathBuf),
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, name, path } = self;
-        write!(f, "{name} (process {pid}): {}", path.display())
+        match self {
+            Self::Process { pid, name, path } => {
+                write!(f, "{name} (process {pid}): {}", path.display())
+            }
+            Self::Waiting { pid, name } => {
+                write!(f, "{name} (process {pid}): waits for a file to be rendered")
+            }
+            Self::Mount(path) => write!(f, "another mount is below it: {}", path.display()),
+        }
     }
 }
 
-/// The processes that have something below `mountpoint` open or mapped, or stand in it; one line
-/// each. Those of other users are seen by root only.
-pub fn holders(mountpoint: &Path) -> Vec<Holder> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let mut found: Vec<Holder> = processes
-        .filter_map(|process| {
-            let pid: u32 = process.ok()?.file_name().to_str()?.parse().ok()?;
-            let folder = PathBuf::from(format!("/proc/{pid}"));
-            let path = held_path(&folder, mountpoint)?;
+/// All that can be seen to hold a mount, one line a process. What those of other users have open is
+/// seen by root only. Nothing is asked of the mount.
+pub fn holders(mount: &MountEntry) -> Vec<Holder> {
+    let mut numbers = numbers();
+    numbers.sort_unstable();
+    let mounts = mounts_of("self").unwrap_or_default();
+    let below = mounts
+        .into_iter()
+        .filter(|other| other.id != mount.id && other.mountpoint.starts_with(&mount.mountpoint))
+        // One that is mounted over it does not hold it.
+        .filter(|other| other.mountpoint != mount.mountpoint)
+        .map(|other| Holder::Mount(other.mountpoint));
+    let processes = numbers.into_iter().filter_map(|pid| {
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let name = || {
             let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
-            Some(Holder {
-                pid,
-                name: name.trim_end().to_owned(),
-                path,
-            })
-        })
-        .collect();
-    found.sort_by_key(|holder| holder.pid);
-    found
+            name.trim_end().to_owned()
+        };
+        if let Some(path) = held_path(&folder, mount) {
+            let name = name();
+            return Some(Holder::Process { pid, name, path });
+        }
+        waits_for_fuse(&folder).then(|| Holder::Waiting { pid, name: name() })
+    });
+    below.chain(processes).collect()
 }
 
-fn held_path(process: &Path, mountpoint: &Path) -> Option<PathBuf> {
-    let is_below = |path: &PathBuf| path.starts_with(mountpoint);
+/// By the number of the mount where that is told: a path may be another in a namespace or a chroot.
+fn held_path(process: &Path, mount: &MountEntry) -> Option<PathBuf> {
+    let is_below = |path: &PathBuf| path.starts_with(&mount.mountpoint);
     let link = |name: &str| fs::read_link(process.join(name)).ok().filter(is_below);
-    if let Some(path) = link("cwd").or_else(|| link("root")) {
+    if let Some(path) = link("cwd").or_else(|| link("root")).or_else(|| link("exe")) {
         return Some(path);
     }
-    let open = fs::read_dir(process.join("fd")).ok().and_then(|files| {
-        files
-            .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
-            .find(is_below)
+    let files = fs::read_dir(process.join("fd")).ok();
+    let open = files.and_then(|mut files| {
+        files.find_map(|file| {
+            let file = file.ok()?;
+            let info = fs::read_to_string(process.join("fdinfo").join(file.file_name())).ok()?;
+            let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+            let is_ours = id.trim().parse() == Ok(mount.id);
+            is_ours.then(|| fs::read_link(file.path()).unwrap_or_default())
+        })
     });
-    open.or_else(|| {
-        let maps = fs::read_to_string(process.join("maps")).ok()?;
-        maps.lines()
-            .filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])))
-            .find(is_below)
+    open.or_else(|| mapped_path(process, mount))
+}
+
+/// `maps` as in proc_pid_maps(5): the device, in hexadecimal, is the fourth field.
+fn mapped_path(process: &Path, mount: &MountEntry) -> Option<PathBuf> {
+    let (major, minor) = mount.device.split_once(':')?;
+    let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+    let device = format!("{major:02x}:{minor:02x}");
+    let maps = fs::read_to_string(process.join("maps")).ok()?;
+    let line = maps
+        .lines()
+        .find(|line| line.split_ascii_whitespace().nth(3) == Some(&device))?;
+    Some(PathBuf::from(line.get(line.find('/')?..)?))
+}
+
+fn waits_for_fuse(process: &Path) -> bool {
+    let Ok(threads) = fs::read_dir(process.join("task")) else {
+        return false;
+    };
+    threads.flatten().any(|thread| {
+        fs::read_to_string(thread.path().join("wchan"))
+            .is_ok_and(|place| place == "request_wait_answer" || place.starts_with("fuse_simple"))
     })
+}
+
+/// A process that sees a mount in a namespace of its own, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    pub pid: u32,
+    pub name: String,
+    pub path: PathBuf,
+}
+
+impl fmt::Display for Copy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, name, path } = self;
+        let path = path.display();
+        write!(f, "{name} (process {pid}) still has it mounted at {path}")
+    }
+}
+
+/// Where else a file system with this device number is mounted, with one process for each namespace.
+pub fn copies(device: &str) -> Vec<Copy> {
+    let mut namespaces = BTreeMap::new();
+    let mut numbers = numbers();
+    numbers.sort_unstable();
+    for pid in numbers {
+        if let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/mnt")) {
+            namespaces.entry(namespace).or_insert(pid);
+        }
+    }
+    let of_process = |pid: u32| {
+        let mounts = mounts_of(&pid.to_string()).ok()?;
+        let mount = mounts.into_iter().find(|mount| mount.device == device)?;
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Some(Copy {
+            pid,
+            name: name.trim_end().to_owned(),
+            path: mount.mountpoint,
+        })
+    };
+    let mut found: Vec<Copy> = namespaces.into_values().filter_map(of_process).collect();
+    found.sort_by_key(|copy| copy.pid);
+    found
 }
 
 #[cfg(test)]
@@ -70,12 +157,22 @@ mod tests {
     fn who_has_a_file_open_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
-        assert_eq!(holders(&folder), []);
+        let outer = mounts_of("self").unwrap();
+        let outer = outer
+            .into_iter()
+            .filter(|mount| folder.starts_with(&mount.mountpoint))
+            .max_by_key(|mount| mount.mountpoint.components().count())
+            .unwrap();
+        // As if the folder were a mount of its own.
+        let mount = MountEntry {
+            mountpoint: folder.clone(),
+            device: "0:0".to_owned(),
+            ..outer
+        };
         let path = folder.join("x");
         let file = fs::File::create(&path).unwrap();
-        let found = holders(&folder);
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].pid, &found[0].path), (std::process::id(), &path));
+        let mine = |holder: &Holder| matches!(holder, Holder::Process { pid, .. } if *pid == std::process::id());
+        assert!(holders(&mount).iter().any(mine));
         drop(file);
     }
 }

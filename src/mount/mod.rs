@@ -4,8 +4,11 @@
 //! check the mount point ─► read lists, open cache ─► mount ─► ready ─► serve ─► unmount ─► stop
 //! ```
 
+mod ask;
 mod background;
 mod error;
+mod fusermount;
+mod guard;
 mod holders;
 mod options;
 mod point;
@@ -15,6 +18,7 @@ mod session;
 mod table;
 mod unmount;
 
+pub use ask::{Answer, ask_status, is_folder};
 pub use background::{Started, start_in_background};
 pub use error::MountError;
 pub use options::{MountOptions, OptionError};
@@ -23,4 +27,4 @@ pub use process::Process;
 pub use ready::say_ready;
 pub use session::Mount;
 pub use table::{MountEntry, machex_mount_of, machex_mountpoints, mounted_at};
-pub use unmount::{UnmountError, UnmountHow, unmount};
+pub use unmount::{Remark, UnmountError, UnmountHow, unmount};

@@ -1,6 +1,6 @@
 //! What a user chooses about a mount, and the `-o` form of it that mount(8) and fstab have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -19,6 +19,8 @@ pub struct MountOptions {
     pub log_file: Option<PathBuf>,
     pub passthrough: Passthrough,
     pub warm: bool,
+    /// Options of SELinux, such as `context=…`, for the kernel.
+    pub labels: Vec<String>,
 }
 
 /// Why an `-o` list cannot be used.
@@ -46,8 +48,11 @@ const IGNORED: &[&str] = &[
     "user",
     "nouser",
     "users",
+    "nousers",
     "owner",
+    "noowner",
     "group",
+    "nogroup",
     "_netdev",
     "nofail",
     "ro",
@@ -64,6 +69,17 @@ const IGNORED: &[&str] = &[
     "diratime",
     "relatime",
     "norelatime",
+    "strictatime",
+    "nostrictatime",
+    "lazytime",
+    "nolazytime",
+    "iversion",
+    "noiversion",
+    "mand",
+    "nomand",
+    "symfollow",
+    "nosymfollow",
+    "nonempty",
     "async",
     "sync",
     "dirsync",
@@ -74,15 +90,28 @@ const IGNORED: &[&str] = &[
 
 /// Such options with values.
 const IGNORED_PREFIXES: &[&str] = &[
-    "x-", "comment=", "fsname=", "subtype=", "X-", "uhelper=", "helper=",
+    "x-", "comment=", "fsname=", "subtype=", "X-", "uhelper=", "helper=", "user=", "nouser=",
 ];
+
+/// Suffixes that libmount 2.39 and later has for flags: where they are meant to hold.
+const FLAG_SUFFIXES: &[&str] = &["=recursive", "=vfs", "=fs"];
+
+/// What SELinux calls its options.
+const LABELS: &[&str] = &["context", "fscontext", "defcontext", "rootcontext"];
+
+/// There where the kernel knows of [`LABELS`].
+const SELINUX: &str = "/sys/fs/selinux";
 
 impl MountOptions {
     /// Adds what an `-o` list says, such as `allow_other,cache_size=50GiB`.
     pub fn add_list(&mut self, list: &str) -> Result<(), OptionError> {
-        for option in list.split(',').map(str::trim) {
+        for option in split(list).into_iter().map(str::trim) {
+            let flag = FLAG_SUFFIXES
+                .iter()
+                .find_map(|suffix| option.strip_suffix(suffix))
+                .unwrap_or(option);
             let is_ignored = option.is_empty()
-                || IGNORED.contains(&option)
+                || IGNORED.contains(&flag)
                 || IGNORED_PREFIXES
                     .iter()
                     .any(|prefix| option.starts_with(prefix));
@@ -95,7 +124,7 @@ impl MountOptions {
 
     fn add(&mut self, option: &str) -> Result<(), OptionError> {
         let (name, value) = match option.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
+            Some((name, value)) => (name, Some(unquoted(value))),
             None => (option, None),
         };
         let wrong = |value: &str, wanted| OptionError::Value {
@@ -107,6 +136,12 @@ impl MountOptions {
             ("allow_other", None) => self.allow_other = true,
             ("replace", None) => self.replace = true,
             ("warm", None) => self.warm = true,
+            (label, Some(_)) if LABELS.contains(&label) => {
+                // Without SELinux the kernel would refuse them.
+                if Path::new(SELINUX).exists() {
+                    self.labels.push(option.to_owned());
+                }
+            }
             ("cache_path", Some(path)) => self.cache_path = Some(PathBuf::from(path)),
             ("log_file", Some(path)) => self.log_file = Some(PathBuf::from(path)),
             ("cache_size", Some(size)) => {
@@ -128,6 +163,23 @@ impl MountOptions {
         }
         Ok(())
     }
+}
+
+/// The options of a list. As mount(8) has it, a comma in double quotes ends none.
+fn split(list: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    list.split(|letter| {
+        is_quoted ^= letter == '"';
+        letter == ',' && !is_quoted
+    })
+    .collect()
+}
+
+fn unquoted(value: &str) -> &str {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -156,6 +208,25 @@ mod tests {
             ..MountOptions::default()
         };
         assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn whatever_mount_passes_on_is_taken() {
+        let mut options = MountOptions::default();
+        options
+            .add_list(
+                "rw,user=ann,lazytime,strictatime,nosymfollow,nonempty,ro=recursive,\
+                 context=\"system_u:object_r:tmp_t:s0:c1,c2\",rootcontext=x,cache_path=\"/a,b\",warm",
+            )
+            .unwrap();
+        let (label, has_selinux) = (options.labels.first(), Path::new(SELINUX).exists());
+        let expected = "context=\"system_u:object_r:tmp_t:s0:c1,c2\"";
+        assert_eq!(label.map(String::as_str), has_selinux.then_some(expected));
+        assert_eq!(options.cache_path, Some("/a,b".into()));
+        assert!(options.warm);
+        for wrong in ["remount", "context", "warm=recursive"] {
+            MountOptions::default().add_list(wrong).unwrap_err();
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Where to mount, and whether that can be.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ask::{Answer, ask_status, is_folder};
+use super::unmount::evict;
 use super::{MountError, UnmountHow, mounted_at, unmount};
 use crate::config::{Config, real_path};
 use crate::store::StateFolder;
@@ -20,13 +21,19 @@ pub struct MountPoint {
 pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
     let path = std::path::absolute(path).map_err(MountError::io(path))?;
     let path = real_path(&path);
+    if path.to_str().is_none() {
+        return Err(MountError::NotUtf8(path));
+    }
+    let mut say = |remark| tracing::warn!("{remark}");
     match state(&path)? {
         State::Free => {}
         State::Missing => return Err(MountError::NoMountPoint(path)),
         State::NotAFolder => return Err(MountError::NotAFolder(path)),
-        State::Stale if replace => unmount(&path, UnmountHow::Lazy)?,
-        State::Mounted if replace => unmount(&path, UnmountHow::REPLACE)?,
+        State::Stale if replace => unmount(&path, UnmountHow::Lazy, &mut say)?,
+        State::Mounted if replace => unmount(&path, UnmountHow::REPLACE, &mut say)?,
+        State::Silent if replace => evict(&path, &mut say)?,
         State::Stale => return Err(MountError::Stale(path)),
+        State::Silent => return Err(MountError::Silent(path)),
         State::Mounted => return Err(MountError::Mounted(path)),
     }
     keep_uncovered(&path, config)?;
@@ -39,18 +46,28 @@ enum State {
     NotAFolder,
     /// A FUSE mount without a process.
     Stale,
+    /// A machex mount whose process does not answer.
+    Silent,
     Mounted,
 }
 
 fn state(path: &Path) -> Result<State, MountError> {
-    // The kernel may still have the attributes of the root of a mount whose process has gone.
-    let answer = rustix::fs::statvfs(path).map_err(io::Error::from);
-    match answer.and_then(|_| fs::metadata(path)) {
-        Ok(metadata) if !metadata.is_dir() => Ok(State::NotAFolder),
-        Ok(_) => match mounted_at(path).map_err(MountError::io(path))? {
-            Some(entry) if entry.is_machex() => Ok(State::Mounted),
-            _ => Ok(State::Free),
-        },
+    let mounted = mounted_at(path).map_err(MountError::io(path))?;
+    if mounted.is_some_and(|entry| entry.is_machex()) {
+        return match ask_status(path) {
+            Answer::Status(_) => Ok(State::Mounted),
+            Answer::Silent => Ok(State::Silent),
+            Answer::Gone => Ok(State::Stale),
+            // It was taken away meanwhile.
+            Answer::NotMachex => Ok(State::Free),
+            // One of another version, or of another user.
+            Answer::Failed(_) => Ok(State::Mounted),
+        };
+    }
+    match is_folder(path) {
+        Ok(true) => Ok(State::Free),
+        Ok(false) => Ok(State::NotAFolder),
+        // A FUSE mount of another kind.
         Err(error) if is_disconnected(&error) => Ok(State::Stale),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
         Err(error) => Err(MountError::io(path)(error)),

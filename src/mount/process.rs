@@ -56,12 +56,71 @@ impl Process {
         })
     }
 
+    /// The process that serves the mount with this device number, where the kernel tells; else the only
+    /// machex that serves any. Nothing is asked of the mount.
+    pub(super) fn of_mount(device: &str) -> Option<Self> {
+        let connection = device.strip_prefix("0:")?;
+        let (mut told, mut servers) = (None, Vec::new());
+        for number in numbers() {
+            let connections = fuse_connections(number);
+            if connections.is_empty() {
+                continue;
+            }
+            let Ok(Some(process)) = Self::find(number) else {
+                continue;
+            };
+            if !process.name.contains("mach") {
+                continue;
+            }
+            if connections.iter().any(|found| found == connection) {
+                told = Some(process);
+            } else if connections.iter().all(String::is_empty) {
+                servers.push(process);
+            }
+        }
+        match (told, servers.len()) {
+            (Some(process), _) => Some(process),
+            (None, 1) => servers.pop(),
+            _ => None,
+        }
+    }
+
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// As the kernel keeps it: 15 bytes at most.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    fn has_ended(&self) -> bool {
+    /// What keeps it from answering, if anything can be seen.
+    pub(super) fn hindrance(&self) -> Option<Hindrance> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.number)).ok()?;
+        let states = threads.flatten().filter_map(|thread| {
+            let stat = fs::read(thread.path().join("stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat).into_owned();
+            stat.rsplit_once(") ")?.1.chars().next()
+        });
+        let states: Vec<char> = states.collect();
+        if states.iter().any(|state| matches!(state, 'T' | 't')) {
+            return Some(Hindrance::Stopped);
+        }
+        states.contains(&'D').then_some(Hindrance::DiskSleep)
+    }
+
+    /// Asks it to end.
+    pub(super) fn terminate(&self) -> io::Result<()> {
+        let number = i32::try_from(self.number).map_err(io::Error::other)?;
+        let number = rustix::process::Pid::from_raw(number).ok_or(ErrorKind::NotFound)?;
+        if self.has_ended() {
+            return Ok(());
+        }
+        rustix::process::kill_process(number, rustix::process::Signal::TERM)?;
+        Ok(())
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
         // A name can change while a process runs, by `exec` for one. And that this process has no
         // file descriptor to look with says nothing about the other.
         Self::find(self.number).is_ok_and(|now| now.is_none_or(|now| now.start != self.start))
@@ -74,14 +133,56 @@ impl Process {
         }
     }
 
-    /// [`Process::wait`], for so long at most.
-    pub(super) fn wait_for(&self, limit: Duration) {
+    /// [`Process::wait`], for so long at most. Returns whether it has ended.
+    pub(super) fn wait_for(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
-        while !self.has_ended() && Instant::now() < deadline {
+        while !self.has_ended() {
+            if Instant::now() >= deadline {
+                return false;
+            }
             // Somebody waits for this.
             thread::sleep(INTERVAL / 10);
         }
+        true
     }
+}
+
+/// Why a process does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hindrance {
+    /// By a signal such as SIGSTOP.
+    Stopped,
+    /// At least one of its threads waits for a disk or a server.
+    DiskSleep,
+}
+
+/// All processes that this one can see.
+pub(super) fn numbers() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.collect()
+}
+
+/// The FUSE connections that a process serves, by number; those are empty before Linux 6.17.
+fn fuse_connections(process: u32) -> Vec<String> {
+    let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else {
+        return Vec::new();
+    };
+    let of_file = |file: fs::DirEntry| {
+        let target = fs::read_link(file.path()).ok()?;
+        if target != std::path::Path::new("/dev/fuse") {
+            return None;
+        }
+        let number = file.file_name().into_string().ok()?;
+        let text = fs::read_to_string(format!("/proc/{process}/fdinfo/{number}")).ok()?;
+        let told = text
+            .lines()
+            .find_map(|line| line.strip_prefix("fuse_connection:"));
+        Some(told.unwrap_or_default().trim().to_owned())
+    };
+    files.flatten().filter_map(of_file).collect()
 }
 
 /// It ended while its file was open.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use fuser::{BackingId, MountOption, Session, SessionACL};
 
+use super::guard::{SpareDescriptors, UnmountGuard};
 use super::unmount::unmount_own;
-use super::{MountEntry, MountError, MountPoint, mounted_at};
+use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
 use crate::config::Config;
 use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
 use crate::serve::{ServeOptions, Server};
@@ -29,6 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Mount {
     server: Arc<Server>,
     own: Option<MountEntry>,
+    spare: SpareDescriptors,
     stop: mpsc::Sender<Stop>,
     events: mpsc::Receiver<Stop>,
 }
@@ -39,16 +41,18 @@ impl Mount {
     pub fn start(
         config: &Config,
         point: &MountPoint,
-        allow_other: bool,
-        passthrough: Passthrough,
+        chosen: &MountOptions,
         options: ServeOptions,
         (stop, events): (mpsc::Sender<Stop>, mpsc::Receiver<Stop>),
     ) -> Result<Self, MountError> {
+        let passthrough = chosen.passthrough;
         let server = Server::start(config, &point.path, options)?;
+        let mut guard = UnmountGuard::new(&point.path)?;
         let tree = Tree::new(Arc::clone(&server), config);
         let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop.clone());
-        let session = Session::new(filesystem, &point.path, &settings(config, allow_other))
+        let session = Session::new(filesystem, &point.path, &settings(config, chosen))
             .map_err(|error| MountError::fuse(&point.path, &error))?;
+        guard.is_ours = true;
         let passed = match passthrough {
             Passthrough::Off => false,
             _ => match probe_passthrough(&session, &server) {
@@ -73,24 +77,23 @@ impl Mount {
         let _session = ManuallyDrop::new(session);
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
         // The first request: from now on others are answered as well.
-        if let Err(error) = std::fs::metadata(&point.path) {
-            leave(own.as_ref());
-            return Err(MountError::Ended(error.to_string()));
-        }
+        std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
         if let Some(own) = &own {
             widen_readahead(&own.device);
         }
         Ok(Self {
             server,
             own,
+            spare: guard.disarm(),
             stop,
             events,
         })
     }
 
     /// Serves until the end, and leaves everything in order.
-    pub fn serve(self) {
+    pub fn serve(mut self) {
         let asked = self.events.recv();
+        self.spare.release();
         // Also when the kernel has said that it is over: a connection that was aborted leaves its
         // mount behind.
         leave(self.own.as_ref());
@@ -156,7 +159,7 @@ fn leave(own: Option<&MountEntry>) {
     }
 }
 
-fn settings(config: &Config, allow_other: bool) -> fuser::Config {
+fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
     let mut settings = fuser::Config::default();
     settings.mount_options = vec![
         MountOption::RO,
@@ -170,7 +173,11 @@ fn settings(config: &Config, allow_other: bool) -> fuser::Config {
         MountOption::CUSTOM("subtype=machex".to_owned()),
         MountOption::FSName(source_name(&config.file)),
     ];
-    settings.acl = match allow_other {
+    let labels = chosen.labels.iter().cloned();
+    settings
+        .mount_options
+        .extend(labels.map(MountOption::CUSTOM));
+    settings.acl = match chosen.allow_other {
         true => SessionACL::All,
         false => SessionACL::Owner,
     };

@@ -1,23 +1,33 @@
-//! Ending a mount from outside.
+//! Ending a mount from outside. Nothing here waits for the mount itself: its process may be stopped, or
+//! hang.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::mount::UnmountFlags;
 
-use super::holders::{Holder, holders};
-use super::process::Process;
-use super::{MountEntry, is_disconnected, mounted_at};
+use super::ask::{Answer, ask_status};
+use super::fusermount;
+use super::holders::{Copy, Holder, copies, holders};
+use super::process::{Hindrance, Process};
+use super::{MountEntry, mounted_at};
 use crate::serve::status::Status;
 
 /// How often a busy mount is tried.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a process may take to end once its mount is gone: an image at hand is finished.
+/// How long a process usually takes to end once its mount is gone. After that it is looked for what
+/// keeps it.
+const USUAL: Duration = Duration::from_secs(2);
+
+/// How long it may take at most: an image at hand is finished.
 const ENDING: Duration = Duration::from_secs(30);
+
+/// How long it may wait for a disk, of that.
+const DISK_SLEEP: Duration = Duration::from_secs(5);
 
 /// Holders that are named in an error.
 const NAMED: usize = 10;
@@ -53,7 +63,11 @@ pub enum UnmountError {
 
 fn named(holders: &[Holder]) -> String {
     if holders.is_empty() {
-        return " (by processes of other users)".to_owned();
+        let whose = match rustix::process::geteuid().is_root() {
+            true => "by the kernel, or by a process that has closed it meanwhile",
+            false => "by processes of other users, which only root can see",
+        };
+        return format!(" ({whose})");
     }
     let mut text: String = holders
         .iter()
@@ -66,13 +80,71 @@ fn named(holders: &[Holder]) -> String {
     text.replacen('\n', ":\n", 1)
 }
 
-/// Unmounts the machex mount at `path`, which is absolute and without links.
-pub fn unmount(path: &Path, how: UnmountHow) -> Result<(), UnmountError> {
+/// What a user should know of a mount that was taken away.
+#[derive(Debug)]
+pub enum Remark {
+    /// Its process is stopped.
+    Stopped(Process),
+    /// A thread of its process waits for a disk or a server.
+    DiskSleep(Process),
+    /// Another namespace still has it.
+    Copied(Copy),
+    /// Its process was asked to end, since it serves nobody but copies.
+    Asked(Process),
+    NotAllowedToAsk(Process, io::Error),
+    Ended(Process),
+    /// It has not ended in time.
+    StillThere(Process),
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped(process) => {
+                let number = process.number();
+                write!(
+                    f,
+                    "{process} served the mount and is stopped; it keeps its cache until it goes on \
+                     and ends (kill -CONT {number}) or is killed (kill -KILL {number})"
+                )
+            }
+            Self::DiskSleep(process) => write!(
+                f,
+                "{process} served the mount and waits for a disk or a server that does not answer; it \
+                 keeps its cache until that answers or the process is killed (kill -KILL {})",
+                process.number()
+            ),
+            Self::Copied(copy) => write!(f, "{copy}, in a mount namespace of its own"),
+            Self::Asked(process) => {
+                write!(f, "{process} is asked to end; readers of these get errors")
+            }
+            Self::NotAllowedToAsk(process, error) => {
+                write!(
+                    f,
+                    "{process} still serves these and cannot be ended: {error}"
+                )
+            }
+            Self::Ended(process) => write!(f, "{process} has ended"),
+            Self::StillThere(process) => write!(
+                f,
+                "{process} served the mount and has not ended yet; it keeps its cache until then"
+            ),
+        }
+    }
+}
+
+/// Unmounts the machex mount at `path`, which is absolute and without links. `say` is called with what
+/// is found meanwhile.
+pub fn unmount(
+    path: &Path,
+    how: UnmountHow,
+    say: &mut dyn FnMut(Remark),
+) -> Result<(), UnmountError> {
     let entry = mounted_at(path).map_err(|source| UnmountError::Io {
         path: path.to_owned(),
         source,
     })?;
-    match entry {
+    let entry = match entry {
         None => return Err(UnmountError::NotMounted(path.to_owned())),
         Some(entry) if !entry.is_machex() => {
             return Err(UnmountError::Foreign {
@@ -80,39 +152,120 @@ pub fn unmount(path: &Path, how: UnmountHow) -> Result<(), UnmountError> {
                 filesystem: entry.filesystem,
             });
         }
-        Some(_) => {}
-    }
-    // Of a mount whose process has gone nothing can be read any more, whoever has it open.
-    let is_stale = rustix::fs::statvfs(path).is_err_and(|error| is_disconnected(&error.into()));
-    let limit = match how {
-        UnmountHow::Wait(limit) if !is_stale => limit,
-        _ => return detach(path),
+        Some(entry) => entry,
     };
-    let process = process_of(path);
-    let deadline = Instant::now() + limit;
-    loop {
-        match take_away(path, false) {
-            Err(Refusal::Busy) if Instant::now() < deadline => thread::sleep(INTERVAL),
-            Err(Refusal::Busy) => {
-                return Err(UnmountError::Busy {
-                    path: path.to_owned(),
-                    holders: holders(path),
-                });
+    // Before it is gone.
+    let process = Process::of_mount(&entry.device);
+    match how {
+        UnmountHow::Lazy => {
+            detach(&entry)?;
+            if let Some(process) = process {
+                match process.hindrance() {
+                    Some(Hindrance::Stopped) => say(Remark::Stopped(process)),
+                    Some(Hindrance::DiskSleep) => say(Remark::DiskSleep(process)),
+                    None => {}
+                }
             }
-            Err(Refusal::Other(error)) => return Err(error),
-            Ok(()) => break,
         }
-    }
-    if let Some(process) = process {
-        // Until it has written down what it knows and let go of its cache.
-        process.wait_for(ENDING);
+        UnmountHow::Wait(limit) => {
+            // On a kernel that does not tell whose it is.
+            let process = process.or_else(|| process_by_status(path));
+            take_away_within(limit, &entry)?;
+            if let Some(process) = process {
+                see_to_end(process, &entry, say);
+            }
+        }
     }
     Ok(())
 }
 
+/// Forces a mount that does not answer out of its place: whoever waits for it gets an error.
+pub(super) fn evict(path: &Path, say: &mut dyn FnMut(Remark)) -> Result<(), UnmountError> {
+    if let Ok(Some(entry)) = mounted_at(path)
+        && let Some(number) = entry.device.strip_prefix("0:")
+    {
+        // Not everywhere is there such a file, nor may everybody write it; then only detaching is left.
+        let file = format!("/sys/fs/fuse/connections/{number}/abort");
+        if let Err(error) = std::fs::write(&file, "1") {
+            tracing::debug!("{file}: {error}");
+        }
+    }
+    unmount(path, UnmountHow::Lazy, say)
+}
+
+fn take_away_within(limit: Duration, entry: &MountEntry) -> Result<(), UnmountError> {
+    let deadline = Instant::now() + limit;
+    let mut is_first = true;
+    loop {
+        match take_away(&entry.mountpoint, false) {
+            // Of a mount whose process has gone nothing can be read any more, whoever has it open.
+            Err(Refusal::Busy)
+                if std::mem::take(&mut is_first)
+                    && matches!(ask_status(&entry.mountpoint), Answer::Gone) =>
+            {
+                return detach(entry);
+            }
+            Err(Refusal::Busy) if Instant::now() < deadline => thread::sleep(INTERVAL),
+            Err(Refusal::Busy) => return Err(busy(entry)),
+            Err(Refusal::Other(error)) => return Err(error),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+fn busy(entry: &MountEntry) -> UnmountError {
+    UnmountError::Busy {
+        path: entry.mountpoint.clone(),
+        holders: holders(entry),
+    }
+}
+
+/// Waits until the process of a mount that is gone has written down what it knows and let go of its cache,
+/// and says what keeps it from that.
+fn see_to_end(process: Process, entry: &MountEntry, say: &mut dyn FnMut(Remark)) {
+    if process.hindrance() == Some(Hindrance::Stopped) {
+        return say(Remark::Stopped(process));
+    }
+    if process.wait_for(USUAL) {
+        return;
+    }
+    let copies = copies(&entry.device);
+    let is_copied = !copies.is_empty();
+    for copy in copies {
+        say(Remark::Copied(copy));
+    }
+    if is_copied {
+        match process.terminate() {
+            Ok(()) => say(Remark::Asked(process.clone())),
+            Err(error) => return say(Remark::NotAllowedToAsk(process, error)),
+        }
+    }
+    let deadline = Instant::now() + ENDING;
+    let mut asleep = Duration::ZERO;
+    while Instant::now() < deadline {
+        if process.wait_for(INTERVAL) {
+            if is_copied {
+                say(Remark::Ended(process));
+            }
+            return;
+        }
+        match process.hindrance() {
+            Some(Hindrance::Stopped) => return say(Remark::Stopped(process)),
+            Some(Hindrance::DiskSleep) => asleep += INTERVAL,
+            None => asleep = Duration::ZERO,
+        }
+        if asleep >= DISK_SLEEP {
+            return say(Remark::DiskSleep(process));
+        }
+    }
+    say(Remark::StillThere(process));
+}
+
 /// The process that serves a mount, if it answers.
-fn process_of(path: &Path) -> Option<Process> {
-    let text = std::fs::read(path.join(".machex/status.json")).ok()?;
+fn process_by_status(path: &Path) -> Option<Process> {
+    let Answer::Status(text) = ask_status(path) else {
+        return None;
+    };
     let status: Status = serde_json::from_slice(&text).ok()?;
     // In another container the number may be somebody else's.
     Process::find(status.pid)
@@ -133,24 +286,21 @@ pub(super) fn unmount_own(own: &MountEntry) -> Result<Vec<Holder>, UnmountError>
         Ok(()) => Ok(Vec::new()),
         Err(Refusal::Other(error)) => Err(error),
         Err(Refusal::Busy) => {
-            let holders = holders(path);
-            detach(path)?;
+            let holders = holders(own);
+            detach(own)?;
             Ok(holders)
         }
     }
 }
 
-fn detach(path: &Path) -> Result<(), UnmountError> {
-    take_away(path, true).map_err(|refusal| match refusal {
+pub(super) fn detach(entry: &MountEntry) -> Result<(), UnmountError> {
+    take_away(&entry.mountpoint, true).map_err(|refusal| match refusal {
         Refusal::Other(error) => error,
-        Refusal::Busy => UnmountError::Busy {
-            path: path.to_owned(),
-            holders: holders(path),
-        },
+        Refusal::Busy => busy(entry),
     })
 }
 
-enum Refusal {
+pub(super) enum Refusal {
     Busy,
     Other(UnmountError),
 }
@@ -165,42 +315,10 @@ fn take_away(path: &Path, lazily: bool) -> Result<(), Refusal> {
     match rustix::mount::unmount(path, flags) {
         Ok(()) => Ok(()),
         Err(Errno::BUSY) => Err(Refusal::Busy),
-        Err(Errno::PERM) => by_fusermount(path, lazily),
+        Err(Errno::PERM) => fusermount::unmount(path, lazily),
         Err(error) => Err(Refusal::Other(UnmountError::Io {
             path: path.to_owned(),
             source: error.into(),
         })),
     }
-}
-
-fn by_fusermount(path: &Path, lazily: bool) -> Result<(), Refusal> {
-    let fault = |text: String| {
-        Refusal::Other(UnmountError::Fusermount {
-            path: path.to_owned(),
-            text,
-        })
-    };
-    for program in ["fusermount3", "fusermount"] {
-        let mut command = Command::new(program);
-        command
-            .arg("-u")
-            .args(lazily.then_some("-z"))
-            .arg("--")
-            .arg(path);
-        match command.output() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(fault(format!("{program}: {error}"))),
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                return Err(match text.contains("busy") {
-                    true => Refusal::Busy,
-                    false => fault(text),
-                });
-            }
-        }
-    }
-    Err(fault(
-        "without root, unmounting needs fusermount3: install the package fuse3".to_owned(),
-    ))
 }

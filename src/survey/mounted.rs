@@ -1,15 +1,17 @@
 //! What a mount says of itself.
 
-use std::fs;
 use std::path::Path;
 
 use super::{Developed, Gallery};
+use crate::mount::{Answer, ask_status};
 use crate::serve::status::{FailureNote, Status};
 
 /// The status of the mount `root`; `None` if there is no mount, or one of another version.
 pub(super) fn status(root: &Path) -> Option<Status> {
-    let text = fs::read_to_string(root.join(".machex/status.json")).ok()?;
-    serde_json::from_str(&text).ok()
+    match ask_status(root) {
+        Answer::Status(text) => serde_json::from_slice(&text).ok(),
+        _ => None,
+    }
 }
 
 /// Puts the causes that the mount knows in the place of the bare errors that its readers get.

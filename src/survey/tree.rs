@@ -12,7 +12,7 @@ use super::pick::Place;
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
 use crate::catalog::{self, Views, names};
 use crate::config::{Config, real_path};
-use crate::mount::is_disconnected;
+use crate::mount::{self, is_disconnected};
 use crate::spread;
 
 /// A finished tree: its root is a folder in which datasets are folders.
@@ -31,6 +31,12 @@ pub enum TreeError {
         root = .0.display()
     )]
     Stale(PathBuf),
+    #[error(
+        "{root} is a mount that does not answer: its process is stopped, or waits for a server; mount \
+         again with --replace, or: machex unmount --lazy {root}",
+        root = .0.display()
+    )]
+    Silent(PathBuf),
     #[error("{path}: {source}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{root} is no MaCheX tree: none of its folders has an index.json", root = .0.display())]
@@ -53,6 +59,8 @@ impl Tree {
     pub fn open(root: &Path) -> Result<Self, TreeError> {
         let root = std::path::absolute(root).map_err(|error| TreeError::of(root, error))?;
         let failed = |error| TreeError::of(&root, error);
+        // Before anything waits for it.
+        mount::is_folder(&root).map_err(failed)?;
         let mut folders = Vec::new();
         for entry in fs::read_dir(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -131,9 +139,10 @@ impl Tree {
 impl TreeError {
     fn of(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match is_disconnected(&source) {
-            true => Self::Stale(path),
-            false => Self::Io { path, source },
+        match source.kind() {
+            io::ErrorKind::TimedOut => Self::Silent(path),
+            _ if is_disconnected(&source) => Self::Stale(path),
+            _ => Self::Io { path, source },
         }
     }
 }

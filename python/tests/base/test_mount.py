@@ -149,6 +149,27 @@ def test_the_end_by_a_signal_ends_it(mountable: Path, end: str) -> None:
         assert os.path.ismount(root)
 
 
+def test_the_end_of_the_interpreter_does_not_wait_for_a_mount_that_is_silent(
+    mountable: Path,
+) -> None:
+    program = (
+        "import machex, os, signal\n"
+        f"mount = machex.mount({str(mountable)!r})\n"
+        "daemon = mount.status()['pid']\n"
+        "os.kill(daemon, signal.SIGSTOP)\n"
+        "print(mount.root, daemon)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    root, daemon = ended.stdout.split()
+    try:
+        assert root not in Path("/proc/self/mountinfo").read_text()
+        assert not Path(root).exists()
+    finally:
+        os.kill(int(daemon), signal.SIGCONT)
+
+
 def test_the_end_of_a_child_that_mounted_ends_it(mountable: Path) -> None:
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)

@@ -1,0 +1,212 @@
+//! A log file: private, of a limited size, and never somebody else's.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::store::{NotOurs, open_own_file};
+
+/// A file above this size is set aside, so that there are never more than two of it.
+const LARGE: u64 = 16 << 20;
+
+/// Name of the log of a mount in the background, in CACHE_PATH.
+const DEFAULT_NAME: &str = "mount.log";
+
+/// An open log.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    file: File,
+    /// `None` for a device, which has no size.
+    place: Option<Place>,
+    length: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    /// Keeps the folder that `path` leads through open, where it does so by its handle.
+    _folder: Option<File>,
+}
+
+impl LogFile {
+    /// The file that a user names. Its folder is made if need be.
+    ///
+    /// # Errors
+    /// If it is neither a regular file of this user nor a device.
+    pub(super) fn named(path: &Path) -> io::Result<Self> {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_char_device()) {
+            let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
+            return Ok(Self::of_device(file.into()));
+        }
+        if let Some(folder) = path.parent() {
+            make_private(folder)?;
+        }
+        Self::open(Place {
+            path: path.to_owned(),
+            _folder: None,
+        })
+    }
+
+    /// The log in CACHE_PATH. Others must not be able to put anything in its place, so that the folder
+    /// has to be of this user.
+    pub(super) fn in_cache(cache_path: &Path) -> io::Result<Self> {
+        make_private(cache_path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = File::from(rustix::fs::open(
+            cache_path,
+            flags,
+            rustix::fs::Mode::empty(),
+        )?);
+        let found = folder.metadata()?;
+        let user = rustix::process::geteuid().as_raw();
+        if found.uid() != user {
+            let owner = found.uid();
+            return Err(NotOurs::Owner { owner, user }.into());
+        }
+        let is_open_to_all = found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0;
+        if is_open_to_all {
+            return Err(NotOurs::Writable(found.mode()).into());
+        }
+        // Whatever has the folder's name by the time that a file is set aside.
+        let handle = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        Self::open(Place {
+            path: handle.join(DEFAULT_NAME),
+            _folder: Some(folder),
+        })
+    }
+
+    pub(super) fn of_device(file: File) -> Self {
+        Self {
+            file,
+            place: None,
+            length: 0,
+        }
+    }
+
+    fn open(place: Place) -> io::Result<Self> {
+        let file = place.open()?;
+        let length = file.metadata()?.len();
+        Ok(Self {
+            file,
+            place: Some(place),
+            length,
+        })
+    }
+
+    /// Appends a line. One that cannot be written is lost.
+    pub(super) fn write(&mut self, line: &[u8]) {
+        if self.length > 0 && self.length + line.len() as u64 > LARGE {
+            self.set_aside();
+        }
+        if self.file.write_all(line).is_ok() && self.place.is_some() {
+            self.length += line.len() as u64;
+        }
+    }
+
+    fn set_aside(&mut self) {
+        let Some(place) = &self.place else { return };
+        if let Ok(file) = place.renew(&self.file) {
+            self.file = file;
+        }
+        // Without another file it goes on in this one, and tries again when that has grown as much.
+        self.length = 0;
+    }
+}
+
+impl Place {
+    fn open(&self) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+        let file = open_own_file(&self.path, flags)?;
+        // Keys and paths are in it.
+        if file.metadata()?.mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+
+    /// Renames the file to `.old` and opens a new one; empties it where another's file has that name.
+    fn renew(&self, file: &File) -> io::Result<File> {
+        let mut aside = self.path.as_os_str().to_owned();
+        aside.push(".old");
+        let is_ours_or_free = match open_own_file(Path::new(&aside), OFlags::RDONLY) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if !is_ours_or_free {
+            file.set_len(0)?;
+            return file.try_clone();
+        }
+        fs::rename(&self.path, aside)?;
+        self.open()
+    }
+}
+
+/// Makes a folder that only this user can look into. One that is there is left as it is.
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_log_is_private_and_a_large_one_is_set_aside_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/machex.log");
+        let mut log = LogFile::named(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let line = vec![b'x'; 1 << 20];
+        for _ in 0..40 {
+            log.write(&line);
+        }
+        let aside = folder.path().join("new/machex.log.old");
+        let length = |path: &Path| fs::metadata(path).unwrap().len();
+        assert_eq!((length(&path), length(&aside)), (8 << 20, 16 << 20));
+        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 2);
+        // Also of a file that was there.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        LogFile::named(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_neither_written_nor_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("precious"), "x").unwrap();
+        symlink("precious", path("mount.log")).unwrap();
+        assert!(LogFile::in_cache(folder.path()).is_err());
+        assert!(LogFile::named(&path("mount.log")).is_err());
+        fs::remove_file(path("mount.log")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path("mount.log"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        assert!(LogFile::in_cache(folder.path()).is_err());
+        fs::remove_file(path("mount.log")).unwrap();
+        // A folder in which others can put another file in its place.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(LogFile::in_cache(folder.path()).is_err());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        symlink("precious", path("mount.log.old")).unwrap();
+        let mut log = LogFile::in_cache(folder.path()).unwrap();
+        for _ in 0..20 {
+            log.write(&vec![b'x'; 1 << 20]);
+        }
+        assert_eq!(fs::metadata(path("mount.log")).unwrap().len(), 4 << 20);
+        assert_eq!(fs::read(path("precious")).unwrap(), b"x");
+        assert!(path("mount.log.old").is_symlink());
+        LogFile::named(Path::new("/dev/null")).unwrap().write(b"x");
+    }
+}

@@ -1,0 +1,56 @@
+//! Signals: those that ask for the end, and those that must not end a process that others rely on.
+
+use std::thread;
+
+use anyhow::Context;
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXCPU, SIGXFSZ,
+};
+use signal_hook::iterator::Signals;
+
+/// Ask for the end.
+const ENDING: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
+
+/// Would end the process, though hardly anybody sends them for that. Of a write beyond the limit on
+/// file sizes, the error (EFBIG) is what counts.
+const IGNORED: [i32; 7] = [
+    SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM, SIGXFSZ,
+];
+
+/// Power, and a coprocessor that no machine has: only Linux has them.
+const IGNORED_ON_LINUX: [i32; 2] = [libc::SIGPWR, libc::SIGSTKFLT];
+
+/// How often the end was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// For an end in order.
+    Once,
+    /// Again: at once.
+    Again,
+}
+
+/// Calls `end` on a thread of its own for each signal that asks for the end, and ignores all others that
+/// would end the process.
+pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()> {
+    let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    let ignored = IGNORED.into_iter().chain(IGNORED_ON_LINUX).chain(real_time);
+    let mut signals =
+        Signals::new(ENDING.into_iter().chain(ignored)).context("catching signals")?;
+    let listen = move || {
+        let mut asked = Asked::Once;
+        for signal in signals.forever() {
+            if !ENDING.contains(&signal) {
+                tracing::debug!("signal {signal} is ignored");
+                continue;
+            }
+            end(asked);
+            asked = Asked::Again;
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen)
+        .context("catching signals")?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What is mounted is taken away again, also when something fails before it is served, and also when
+//! this process has no descriptors left to do so.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::ask::{Answer, ask_status};
+use super::unmount::detach;
+use super::{MountError, mounted_at};
+
+/// Enough to read the table of mounts, to ask one, and to run fusermount3.
+const SPARE: usize = 16;
+
+/// Descriptors that are kept for the end of a mount.
+#[derive(Debug)]
+pub(super) struct SpareDescriptors(Vec<File>);
+
+impl SpareDescriptors {
+    fn reserve() -> std::io::Result<Self> {
+        let files = (0..SPARE).map(|_| File::open("/dev/null"));
+        Ok(Self(files.collect::<Result<_, _>>()?))
+    }
+
+    /// From now on they can be used.
+    pub(super) fn release(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Detaches a mount when it is dropped, unless it has come about.
+#[derive(Debug)]
+pub(super) struct UnmountGuard {
+    path: PathBuf,
+    spare: Option<SpareDescriptors>,
+    /// Whether this process has mounted. If not, fusermount3 may have, without being able to hand it
+    /// over: then it is a mount without a process.
+    pub(super) is_ours: bool,
+}
+
+impl UnmountGuard {
+    pub(super) fn new(path: &Path) -> Result<Self, MountError> {
+        let spare = SpareDescriptors::reserve().map_err(MountError::io(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            spare: Some(spare),
+            is_ours: false,
+        })
+    }
+
+    /// The mount has come about: who ends it will need the descriptors.
+    pub(super) fn disarm(mut self) -> SpareDescriptors {
+        self.spare.take().unwrap_or(SpareDescriptors(Vec::new()))
+    }
+}
+
+impl Drop for UnmountGuard {
+    fn drop(&mut self) {
+        let Some(mut spare) = self.spare.take() else {
+            return;
+        };
+        spare.release();
+        let Ok(Some(entry)) = mounted_at(&self.path) else {
+            return;
+        };
+        let is_dead = || matches!(ask_status(&self.path), Answer::Gone);
+        if entry.is_machex()
+            && (self.is_ours || is_dead())
+            && let Err(error) = detach(&entry)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+}

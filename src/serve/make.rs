@@ -8,6 +8,7 @@ use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
 use super::{Errand, Fault, Item, Job, Server, What, index};
+use crate::render::RenderError;
 use crate::source::{DevelopError, Developer, Source};
 use crate::store::ContentKey;
 use crate::store::cache::{Body, Kept};
@@ -116,7 +117,10 @@ impl Server {
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
         let developed = developer.develop(&path).map_err(|error| match error {
-            DevelopError::Read(_) => Fault::new(error.to_string()),
+            // A lack of memory passes, whatever the bytes.
+            DevelopError::Read(_) | DevelopError::Render(RenderError::NoMemory { .. }) => {
+                Fault::new(error.to_string())
+            }
             DevelopError::Render(_) => match Source::look(&entry, self.params) {
                 Ok(source) => Fault::of_bytes(source.key, error.to_string()),
                 Err(_) => Fault::new(error.to_string()),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,14 +116,27 @@ impl Server {
             held(&self.threads).push(thread);
             Ok::<(), io::Error>(())
         };
-        for number in 0..ERRAND_THREADS {
-            start(format!("errand-{number}"), Server::errand_thread)?;
-        }
-        for number in 0..self.workers {
-            start(format!("worker-{number}"), Server::work_thread)?;
-            if self.warm.is_some() {
-                start(format!("warm-{number}"), Server::warm_thread)?;
+        // One of each kind must be there. Where the system gives no more (RLIMIT_NPROC, a control
+        // group), those that could be started serve, if slower.
+        let start_some = |kind: &str, numbers: Range<usize>, run: fn(&Server)| {
+            for number in numbers.clone() {
+                match start(format!("{kind}-{number}"), run) {
+                    Err(error) if number == 0 => return Err(error),
+                    Err(error) => {
+                        let wanted = numbers.end;
+                        tracing::warn!("{number} of {wanted} {kind} threads started: {error}");
+                        break;
+                    }
+                    Ok(()) => {}
+                }
             }
+            Ok(())
+        };
+        start_some("worker", 0..1, Server::work_thread)?;
+        start_some("errand", 0..ERRAND_THREADS, Server::errand_thread)?;
+        start_some("worker", 1..self.workers, Server::work_thread)?;
+        if self.warm.is_some() {
+            start_some("warm", 0..self.workers, Server::warm_thread)?;
         }
         Ok(())
     }

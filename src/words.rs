@@ -19,6 +19,24 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {what}", grouped(number))
 }
 
+/// Bytes in binary units with three figures or so: `981 B`, `12.3 MiB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = UNITS[0];
+    for next in &UNITS[1..] {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +49,14 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(counted(1, "image", "images"), "1 image");
         assert_eq!(counted(0, "image", "images"), "0 images");
+    }
+
+    #[test]
+    fn bytes_take_the_unit_that_fits() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1024), "1.0 KiB");
+        assert_eq!(bytes(300 << 30), "300.0 GiB");
+        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::check::{self, Options, TreeReport};
+use crate::config::check_memory;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,6 +21,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let config = job::load_config(&arguments.config)?;
+    check_memory(config.render_params(), config.workers)?;
     let options = Options { all: arguments.all };
     let reports: Vec<TreeReport> = config
         .trees

@@ -1,15 +1,61 @@
 //! From arguments to a job.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, mpsc};
+use std::thread;
 
 use anyhow::{Context, bail};
+use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
+use crate::sync::held;
 
 /// Reads the config file.
 pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
     let path = argument.path();
     Config::load(&path).with_context(|| format!("config file {}", path.display()))
+}
+
+/// Starts rayon's pool and returns how many workers to use: as many as are asked for, unless the
+/// system does not give so many threads. Where it gives hardly any, this thread does the pool's work.
+pub fn start_threads(wanted: usize) -> anyhow::Result<usize> {
+    let available = startable(wanted);
+    let (workers, pool) = if available < wanted {
+        // The rest is for others: a mount has more threads than workers, and where it is memory that
+        // threads are short of, workers need some too.
+        let workers = (available / 4).max(1);
+        tracing::warn!("the system starts only {available} threads: {workers} of {wanted} workers");
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        (workers, cores.min(available / 4))
+    } else {
+        (wanted, wanted)
+    };
+    let builder = match pool {
+        0 => ThreadPoolBuilder::new().num_threads(1).use_current_thread(),
+        _ => ThreadPoolBuilder::new().num_threads(pool),
+    };
+    builder.build_global().context("starting worker threads")?;
+    Ok(workers)
+}
+
+/// How many threads can be started at the moment, up to `most`. Tried out, since rayon's pool
+/// starts either whole or not at all, and a failed start cannot be repeated.
+fn startable(most: usize) -> usize {
+    let (end, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    thread::scope(|scope| {
+        let mut count = 0;
+        while count < most {
+            // Waits for the lock, or in it, until the sender is dropped.
+            let wait = || held(&gate).recv().is_ok();
+            if thread::Builder::new().spawn_scoped(scope, wait).is_err() {
+                break;
+            }
+            count += 1;
+        }
+        drop(end);
+        count
+    })
 }
 
 /// Checks that every name is the folder name of a dataset that the config has.
@@ -32,4 +78,15 @@ pub fn select<'a>(
         );
     }
     Ok(names.iter().cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_threads_can_be_started_and_are_gone_afterwards() {
+        assert_eq!(startable(0), 0);
+        assert_eq!(startable(5), 5);
+    }
 }

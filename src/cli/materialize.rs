@@ -10,6 +10,7 @@ use super::signals::{self, Asked};
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
+use crate::config::check_memory;
 use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
 use crate::store::{Failure, free_space, read_failure_log};
 
@@ -48,18 +49,18 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let config = job::load_config(&arguments.config)?;
-    let job = Job {
+    let mut job = Job {
         datasets: job::select_datasets(&config, &arguments.dataset)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
         share: share(arguments.part.as_deref())?,
         allow_removal: arguments.allow_removal,
         config,
     };
+    if !arguments.finish {
+        check_memory(job.config.render_params(), job.workers)?;
+    }
     // Reports are read on rayon's pool: as many threads as workers.
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(job.workers)
-        .build_global()
-        .context("starting worker threads")?;
+    job.workers = job::start_threads(job.workers)?;
     match (arguments.dry_run, arguments.finish) {
         (true, _) => dry_run(&job),
         (_, true) => finish(&job),

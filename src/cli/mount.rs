@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 
 use super::log::Target;
 use super::signals::{self, Asked};
-use super::{CliResult, DEFAULT_CONFIG, Exit, helper, place};
-use crate::config::{Config, parse_size, real_path};
+use super::{CliResult, DEFAULT_CONFIG, Exit, helper, job, place};
+use crate::config::{Config, check_memory, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::ServeOptions;
@@ -152,6 +152,7 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let request = arguments.request()?;
+    check_memory(request.config.render_params(), request.config.workers)?;
     if arguments.fake {
         return Ok(Exit::Success);
     }
@@ -193,11 +194,10 @@ fn start(request: &Request) -> CliResult {
 
 /// Mounts and serves in this process.
 fn serve(request: &Request, in_background: bool) -> CliResult {
-    let config = &request.config;
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(config.workers)
-        .build_global()
-        .context("starting worker threads")?;
+    let config = &Config {
+        workers: job::start_threads(request.config.workers)?,
+        ..request.config.clone()
+    };
     if in_background {
         // The terminal's signals are not ours any more.
         rustix::process::setsid().context("leaving the terminal")?;

@@ -108,10 +108,7 @@ impl Place {
     pub fn survey(&self) -> anyhow::Result<Survey> {
         match &self.kind {
             Kind::Config(config) => {
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(config.workers)
-                    .build_global()
-                    .context("starting worker threads")?;
+                job::start_threads(config.workers)?;
                 Ok(survey::of_config(config, &self.options))
             }
             Kind::Tree(tree) => Ok(tree.survey(&self.options)),

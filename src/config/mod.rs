@@ -1,6 +1,7 @@
 //! `config.yml`, checked once: keys, types and roots, with every problem reported at once.
 
 mod keys;
+mod memory;
 mod path;
 mod places;
 mod real_path;
@@ -17,6 +18,7 @@ use serde_yaml::{Mapping, Value};
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
 use keys::Key;
+pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
 pub use real_path::real_path;
 pub use size::parse as parse_size;
 use values::Reader;

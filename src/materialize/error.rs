@@ -46,6 +46,8 @@ pub enum MaterializeError {
         path = path.display()
     )]
     DiskFull { path: PathBuf },
+    #[error("a worker thread crashed outside of any image; please report it")]
+    Crashed,
 }
 
 impl From<CatalogError> for MaterializeError {

@@ -1,7 +1,8 @@
 //! Many workers on one dataset.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread;
 
@@ -36,25 +37,68 @@ impl Workers<'_> {
         let tally = Mutex::new(Tally::default());
         let broken = AtomicBool::new(false);
         let first_error = Mutex::new(None);
+        let break_off = |error: MaterializeError| {
+            broken.store(true, Ordering::Relaxed);
+            held(&first_error).get_or_insert(error);
+        };
         let index_removed = Once::new();
-        thread::scope(|scope| {
-            for _ in 0..count.min(range.len().max(1)) {
-                scope.spawn(|| {
-                    let mut worker = ImageWorker::new(self.plan, self.journal);
-                    while !self.stop.load(Ordering::Relaxed) && !broken.load(Ordering::Relaxed) {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(entry) = self.entry_in(number, range.end) else {
-                            break;
-                        };
-                        let done = worker
-                            .process(&entry, || remove_index_once(self.plan, &index_removed))
-                            .and_then(|outcome| self.record(&entry, outcome, &tally));
-                        if let Err(error) = done {
-                            broken.store(true, Ordering::Relaxed);
-                            held(&first_error).get_or_insert(error);
-                        }
+        // Lowered where the system starts no more threads.
+        let allowed = AtomicUsize::new(count);
+        let is_wanted = |thread: usize| {
+            thread < allowed.load(Ordering::Relaxed)
+                && !self.stop.load(Ordering::Relaxed)
+                && !broken.load(Ordering::Relaxed)
+        };
+        let work = |thread: usize| {
+            let mut worker = ImageWorker::new(self.plan, self.journal);
+            while is_wanted(thread) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(entry) = self.entry_in(number, range.end) else {
+                    break;
+                };
+                let removes = || remove_index_once(self.plan, &index_removed);
+                let done = match survived(|| worker.process(&entry, removes)) {
+                    Some(done) => done,
+                    None => {
+                        // What it had in hand is not trusted any more.
+                        worker = ImageWorker::new(self.plan, self.journal);
+                        Ok(crashed())
                     }
-                });
+                }
+                .and_then(|outcome| self.record(&entry, outcome, &tally));
+                if let Err(error) = done {
+                    break_off(error);
+                }
+            }
+        };
+        let wanted = count.min(range.len().max(1));
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for number in 0..wanted {
+                let (thread, work) = (thread::Builder::new(), &work);
+                let thread = thread.name(format!("worker-{number}"));
+                match thread.spawn_scoped(scope, move || work(number)) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        // Half of them go on: where there is no room for a stack, there is little for
+                        // the work of the others.
+                        let kept = (number / 2).max(1);
+                        allowed.store(kept, Ordering::Relaxed);
+                        summary.warnings.push(format!(
+                            "{kept} of {wanted} workers were at work, since the system starts no \
+                             more threads: {error}"
+                        ));
+                        break;
+                    }
+                }
+            }
+            if threads.is_empty() {
+                work(0);
+            }
+            for thread in threads {
+                if thread.join().is_err() {
+                    break_off(MaterializeError::Crashed);
+                }
             }
         });
         let tally = tally
@@ -108,6 +152,19 @@ impl Workers<'_> {
     }
 }
 
+/// Runs the work on one image; `None` when it panicked, which must cost this image only.
+fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// What became of an image at which machex panicked.
+fn crashed() -> Outcome {
+    Outcome::Failed {
+        cause: "machex crashed on this image; please report it".to_owned(),
+        content: None,
+    }
+}
+
 /// The line of `failures.jsonl` for an entry.
 pub(super) fn failure(
     plan: &DatasetPlan,
@@ -138,4 +195,16 @@ struct Tally {
     new: u32,
     skipped: u32,
     failed: Vec<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_of_one_image() {
+        assert_eq!(survived(|| 7), Some(7));
+        assert_eq!(survived::<u32>(|| panic!("for the test")), None);
+        assert!(matches!(crashed(), Outcome::Failed { cause, .. } if cause.contains("crashed")));
+    }
 }

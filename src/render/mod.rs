@@ -15,6 +15,7 @@ mod encode;
 mod error;
 mod geometry;
 mod jpeg;
+mod memory;
 mod png;
 mod resize;
 mod source;

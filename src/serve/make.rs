@@ -12,6 +12,7 @@ use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
 use super::{Fault, Item, Server, What, index};
+use crate::render::RenderError;
 use crate::source::{Developer, Fetched, fetch};
 use crate::store::ContentKey;
 use crate::store::cache::Kept;
@@ -167,7 +168,11 @@ impl Server {
         let rendered = developer.render(&bytes);
         self.buffers.give(bytes);
         drop(share);
-        let jpeg = rendered.map_err(|error| Fault::of_bytes(source.key, error.to_string()))?;
+        let jpeg = rendered.map_err(|error| match error {
+            // A lack of memory passes, whatever the bytes.
+            RenderError::NoMemory { .. } => Fault::new(error.to_string()),
+            _ => Fault::of_bytes(source.key, error.to_string()),
+        })?;
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let kept = self
             .cache

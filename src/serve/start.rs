@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,11 +132,25 @@ impl Server {
             held(&self.threads).push(thread);
             Ok::<(), io::Error>(())
         };
-        for number in 0..self.workers {
-            start(format!("worker-{number}"), Server::render_thread)?;
-            if self.warm.is_some() {
-                start(format!("warm-{number}"), Server::warm_thread)?;
+        // One of each kind must be there. Where the system gives no more (RLIMIT_NPROC, a control
+        // group), those that could be started serve, if slower.
+        let start_some = |kind: &str, numbers: Range<usize>, run: fn(&Server)| {
+            for number in numbers.clone() {
+                match start(format!("{kind}-{number}"), run) {
+                    Err(error) if number == 0 => return Err(error),
+                    Err(error) => {
+                        let wanted = numbers.end;
+                        tracing::warn!("{number} of {wanted} {kind} threads started: {error}");
+                        break;
+                    }
+                    Ok(()) => {}
+                }
             }
+            Ok(())
+        };
+        start_some("worker", 0..self.workers, Server::render_thread)?;
+        if self.warm.is_some() {
+            start_some("warm", 0..self.workers, Server::warm_thread)?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ impl Bench {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        Ran(self.command(arguments).output().unwrap())
+        Ran::of(&mut self.command(arguments))
     }
 }
 
@@ -139,6 +139,11 @@ pub fn write_png(path: &Path, width: u32, height: u32, shade: u8) {
 pub struct Ran(Output);
 
 impl Ran {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        Self(command.output().unwrap())
+    }
+
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.0.stdout).into_owned()
     }

@@ -191,7 +191,12 @@ impl Ran {
 
 /// The files of a bench's cache that are there now; they may be gone the next moment.
 pub fn cached_files(bench: &Bench) -> Vec<PathBuf> {
-    let Ok(shards) = fs::read_dir(bench.path("cache/mount/files")) else {
+    cached_files_in(&bench.path("cache"))
+}
+
+/// The files of the cache in this `CACHE_PATH`.
+pub fn cached_files_in(cache_path: &Path) -> Vec<PathBuf> {
+    let Ok(shards) = fs::read_dir(cache_path.join("mount/files")) else {
         return Vec::new();
     };
     let files = |shard: fs::DirEntry| fs::read_dir(shard.path()).into_iter().flatten();

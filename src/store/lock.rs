@@ -150,7 +150,7 @@ fn lock(
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
             tracing::warn!(path = %path().display(), "this file system has no locks; make sure that only one machex works on this {what}");
             return Ok(Lock {
-                file: file,
+                file,
                 is_held: false,
             });
         }
@@ -167,7 +167,7 @@ fn lock(
         .and_then(|()| file.write_all(holder.as_bytes()))
         .map_err(io_error)?;
     Ok(Lock {
-        file: file,
+        file,
         is_held: true,
     })
 }

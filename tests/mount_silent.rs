@@ -133,7 +133,7 @@ fn a_silent_mount_is_replaced_or_the_process_in_the_way_is_named() {
     assert!(ran.stderr().contains(&killing), "{}", ran.stderr());
     assert!(!stopped.is_mounted());
 
-    let stopped = Stopped::new();
+    let mut stopped = Stopped::new();
     let other = [
         "mount",
         "config.yml",
@@ -143,6 +143,11 @@ fn a_silent_mount_is_replaced_or_the_process_in_the_way_is_named() {
         "c2",
     ];
     stopped.run(&other).expect_status(0);
+    stopped.run(&["status", "mnt"]).expect_status(0);
+    // It ends when it goes on, and takes nothing of the other with it: the kernel gives the numbers of
+    // a mount to the next one.
+    stopped.signal(Signal::CONT);
+    assert_eq!(stopped.mounted.wait(), Some(0));
     stopped.run(&["status", "mnt"]).expect_status(0);
     stopped.run(&["unmount", "mnt"]).expect_status(0);
 }

@@ -54,6 +54,32 @@ fn a_copy_in_another_namespace_is_named_and_the_process_ends() {
 }
 
 #[test]
+fn a_copy_that_the_user_made_goes_on() {
+    if skips_fuse("bind mounts") || !is_root("bind mounts") {
+        return;
+    }
+    let bench = Bench::small(2, "IMAGE_SIZE: 64\n");
+    let mut mounted = Mounted::new(&bench, &[]);
+    let copy = bench.path("copy");
+    fs::create_dir(&copy).unwrap();
+    let bind = Command::new("mount")
+        .arg("--bind")
+        .args([&mounted.root, &copy])
+        .status();
+    assert!(bind.unwrap().success());
+    let ran = bench.run(&["unmount", "mnt"]).expect_status(0);
+    let read = fs::read(copy.join("chex-ray14/00/000000.jpg"));
+    bench.run(&["unmount", "copy"]).expect_status(0);
+    assert!(
+        ran.stderr().contains(copy.to_str().unwrap()),
+        "{}",
+        ran.stderr()
+    );
+    assert!(read.unwrap() == bench.expected(&bench.small_source(0), 64));
+    assert_eq!(mounted.wait(), Some(0));
+}
+
+#[test]
 fn what_keeps_a_mount_busy_is_named_though_it_has_nothing_open_by_this_path() {
     if skips_fuse("busy mounts") || !is_root("mounts on mounts") {
         return;

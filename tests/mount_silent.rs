@@ -133,7 +133,7 @@ fn a_silent_mount_is_replaced_or_the_process_in_the_way_is_named() {
     assert!(ran.stderr().contains(&killing), "{}", ran.stderr());
     assert!(!stopped.is_mounted());
 
-    let stopped = Stopped::new();
+    let mut stopped = Stopped::new();
     let other = [
         "mount",
         "config.yml",
@@ -144,7 +144,33 @@ fn a_silent_mount_is_replaced_or_the_process_in_the_way_is_named() {
     ];
     stopped.run(&other).expect_status(0);
     stopped.run(&["status", "mnt"]).expect_status(0);
+    // It ends when it goes on, and takes nothing of the other with it: the kernel gives the numbers of
+    // a mount to the next one.
+    stopped.signal(Signal::CONT);
+    assert_eq!(stopped.mounted.wait(), Some(0));
+    stopped.run(&["status", "mnt"]).expect_status(0);
     stopped.run(&["unmount", "mnt"]).expect_status(0);
+}
+
+/// The materialized tree of a mount elsewhere may be a mount itself.
+#[test]
+fn a_silent_mount_in_the_place_of_the_tree_is_said() {
+    if skips_fuse("silent mounts") {
+        return;
+    }
+    let bench = Bench::small(2, "IMAGE_SIZE: 64\n");
+    fs::create_dir(bench.path("out")).unwrap();
+    std::os::unix::fs::symlink("out", bench.path("mnt")).unwrap();
+    fs::create_dir(bench.path("other")).unwrap();
+    let mut mounted = Mounted::new(&bench, &[]);
+    mounted.root = bench.path("out");
+    let stopped = Stopped { mounted, bench };
+    stopped.signal(Signal::STOP);
+    let ran = stopped.run(&["mount", "config.yml", "other", "--cache-path", "c2"]);
+    assert!(ran.stderr().contains("does not answer"), "{}", ran.stderr());
+    // Also by a path with links in it.
+    stopped.run(&["unmount", "mnt"]).expect_status(0);
+    assert!(!stopped.is_mounted());
 }
 
 /// What hangs on a mount must not keep the caller's output open.

@@ -48,8 +48,8 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
             Ok(None)
         }
         Err(_) => {
+            // Not waited for: it may hang in the kernel.
             child.kill()?;
-            child.wait()?;
             let seconds = LIMIT.as_secs();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,

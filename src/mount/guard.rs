@@ -71,3 +71,47 @@ impl Drop for UnmountGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::mount::MountFlags;
+    use std::ffi::CString;
+    use std::os::fd::AsRawFd;
+
+    /// A mount whose process has gone, as fusermount3 leaves one that cannot hand it over.
+    fn mount_dead(path: &Path) {
+        let device = File::options().read(true).write(true).open("/dev/fuse");
+        let device = device.unwrap();
+        let number = device.as_raw_fd();
+        let data = format!("fd={number},rootmode=40000,user_id=0,group_id=0");
+        let data = CString::new(data).unwrap();
+        let flags = MountFlags::RDONLY | MountFlags::NODEV;
+        rustix::mount::mount("test", path, "fuse.machex", flags, Some(data.as_c_str())).unwrap();
+    }
+
+    #[test]
+    fn what_was_mounted_and_not_served_is_taken_away() {
+        let skips = std::env::var_os("MACHEX_SKIP_FUSE").is_some_and(|value| value == "1");
+        if skips || !rustix::process::geteuid().is_root() {
+            return eprintln!("NOT TESTED, since only root can: mounts that do not come about");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        let is_mounted = || mounted_at(&path).unwrap().is_some();
+        for is_ours in [false, true] {
+            let mut guard = UnmountGuard::new(&path).unwrap();
+            mount_dead(&path);
+            guard.is_ours = is_ours;
+            drop(guard);
+            assert!(!is_mounted(), "is_ours: {is_ours}");
+        }
+        let guard = UnmountGuard::new(&path).unwrap();
+        mount_dead(&path);
+        let mut spare = guard.disarm();
+        assert_eq!(spare.0.len(), SPARE);
+        assert!(is_mounted());
+        spare.release();
+        detach(&mounted_at(&path).unwrap().unwrap()).unwrap();
+    }
+}

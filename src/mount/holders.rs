@@ -108,19 +108,27 @@ fn waits_for_fuse(process: &Path) -> bool {
     })
 }
 
-/// A process that sees a mount in a namespace of its own, and where.
+/// A process that sees a mount at another path or in another namespace, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {
     pub pid: u32,
     pub name: String,
     pub path: PathBuf,
+    /// Whether that is in the namespace of this process, as `mount --bind` makes it.
+    pub is_here: bool,
 }
 
 impl fmt::Display for Copy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, name, path } = self;
-        let path = path.display();
-        write!(f, "{name} (process {pid}) still has it mounted at {path}")
+        let path = self.path.display();
+        if self.is_here {
+            return write!(f, "it is also mounted at {path}");
+        }
+        let Self { pid, name, .. } = self;
+        write!(
+            f,
+            "{name} (process {pid}) has a mount namespace of its own, where it is still mounted at {path}"
+        )
     }
 }
 
@@ -134,7 +142,8 @@ pub fn copies(device: &str) -> Vec<Copy> {
             namespaces.entry(namespace).or_insert(pid);
         }
     }
-    let of_process = |pid: u32| {
+    let own_namespace = fs::read_link("/proc/self/ns/mnt").ok();
+    let of_process = |(namespace, pid): (PathBuf, u32)| {
         let mounts = mounts_of(&pid.to_string()).ok()?;
         let mount = mounts.into_iter().find(|mount| mount.device == device)?;
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -142,9 +151,10 @@ pub fn copies(device: &str) -> Vec<Copy> {
             pid,
             name: name.trim_end().to_owned(),
             path: mount.mountpoint,
+            is_here: Some(namespace) == own_namespace,
         })
     };
-    let mut found: Vec<Copy> = namespaces.into_values().filter_map(of_process).collect();
+    let mut found: Vec<Copy> = namespaces.into_iter().filter_map(of_process).collect();
     found.sort_by_key(|copy| copy.pid);
     found
 }

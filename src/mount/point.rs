@@ -37,6 +37,12 @@ pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint
         State::Mounted => return Err(MountError::Mounted(path)),
     }
     keep_uncovered(&path, config)?;
+    // Images are looked for in the materialized tree, which may be somebody's mount.
+    if let Err(error) = is_folder(&config.machex_path)
+        && error.kind() == io::ErrorKind::TimedOut
+    {
+        return Err(MountError::Silent(config.machex_path.clone()));
+    }
     Ok(MountPoint { path })
 }
 

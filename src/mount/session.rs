@@ -2,14 +2,16 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fuser::{BackingId, MountOption, Session, SessionACL};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::ask::{Answer, ask_status};
 use super::guard::{SpareDescriptors, UnmountGuard};
 use super::unmount::unmount_own;
 use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
@@ -30,6 +32,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Mount {
     server: Arc<Server>,
     own: Option<MountEntry>,
+    /// Where requests come from.
+    device: OwnedFd,
     spare: SpareDescriptors,
     stop: mpsc::Sender<Stop>,
     events: mpsc::Receiver<Stop>,
@@ -66,11 +70,10 @@ impl Mount {
                 }
             },
         };
-        let device = session
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(MountError::io(&point.path))?;
-        tree.begin(session.notifier(), device, passed);
+        let clone = || session.as_fd().try_clone_to_owned();
+        let device = clone().map_err(MountError::io(&point.path))?;
+        let lingering = clone().map_err(MountError::io(&point.path))?;
+        tree.begin(session.notifier(), lingering, passed);
         let session = session.spawn().map_err(MountError::io(&point.path))?;
         // Never dropped: fuser would unmount whatever is mounted at the path by then, even if it is
         // not ours. The end is told by the file system.
@@ -84,6 +87,7 @@ impl Mount {
         Ok(Self {
             server,
             own,
+            device,
             spare: guard.disarm(),
             stop,
             events,
@@ -96,7 +100,7 @@ impl Mount {
         self.spare.release();
         // Also when the kernel has said that it is over: a connection that was aborted leaves its
         // mount behind.
-        leave(self.own.as_ref());
+        self.leave();
         let is_over = match asked {
             Ok(Stop::Asked) => self.is_unmounted_within(GRACE),
             Ok(Stop::AtOnce) => false,
@@ -107,6 +111,25 @@ impl Mount {
         }
         self.stop_threads();
         tracing::info!("ended");
+    }
+
+    /// Unmounts, if the mount is still ours.
+    fn leave(&self) {
+        let Some(own) = &self.own else { return };
+        // The kernel gives the numbers of a mount that is gone to the next one. If ours is over, what
+        // has its numbers now is either a dead mount, which nobody misses, or somebody else's.
+        let is_dead = || matches!(ask_status(&own.mountpoint), Answer::Gone);
+        if !is_connected(&self.device) && !is_dead() {
+            return;
+        }
+        match unmount_own(own) {
+            Ok(holders) => {
+                for holder in holders {
+                    tracing::warn!("still open while the mount ends: {holder}");
+                }
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
     }
 
     /// Waits for the last reader, however often the end is asked for in order.
@@ -146,17 +169,15 @@ impl Mount {
     }
 }
 
-/// Unmounts, if the mount is still ours.
-fn leave(own: Option<&MountEntry>) {
-    let Some(own) = own else { return };
-    match unmount_own(own) {
-        Ok(holders) => {
-            for holder in holders {
-                tracing::warn!("still open while the mount ends: {holder}");
-            }
-        }
-        Err(error) => tracing::warn!("{error}"),
-    }
+/// Whether requests may still come: the mount is there, though perhaps at no path any more.
+fn is_connected(device: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(device, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // An error of the device is its end; one of `poll` says nothing.
+    poll(&mut polled, Some(&now)).is_err() || !polled[0].revents().contains(PollFlags::ERR)
 }
 
 fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {

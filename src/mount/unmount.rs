@@ -87,8 +87,10 @@ pub enum Remark {
     Stopped(Process),
     /// A thread of its process waits for a disk or a server.
     DiskSleep(Process),
-    /// Another namespace still has it.
+    /// It is mounted elsewhere too.
     Copied(Copy),
+    /// Its process goes on, for the sake of a copy that its user made.
+    Serving(Process),
     /// Its process was asked to end, since it serves nobody but copies.
     Asked(Process),
     NotAllowedToAsk(Process, io::Error),
@@ -114,7 +116,11 @@ impl fmt::Display for Remark {
                  keeps its cache until that answers or the process is killed (kill -KILL {})",
                 process.number()
             ),
-            Self::Copied(copy) => write!(f, "{copy}, in a mount namespace of its own"),
+            Self::Copied(copy) => copy.fmt(f),
+            Self::Serving(process) => write!(
+                f,
+                "{process} goes on serving that, and keeps its cache; unmount it as well to end the process"
+            ),
             Self::Asked(process) => {
                 write!(f, "{process} is asked to end; readers of these get errors")
             }
@@ -230,9 +236,12 @@ fn see_to_end(process: Process, entry: &MountEntry, say: &mut dyn FnMut(Remark))
         return;
     }
     let copies = copies(&entry.device);
-    let is_copied = !copies.is_empty();
+    let (is_copied, is_here) = (!copies.is_empty(), copies.iter().any(|copy| copy.is_here));
     for copy in copies {
         say(Remark::Copied(copy));
+    }
+    if is_here {
+        return say(Remark::Serving(process));
     }
     if is_copied {
         match process.terminate() {

@@ -18,6 +18,7 @@
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
 //! * [`source`]: source files, from the disk into the renderer.
 //! * [`store`]: where finished images live, and what is remembered of them.
+//! * [`removal`]: whether sources have gone of which finished images were made.
 //! * [`materialize`]: every image of every dataset, in parallel, resumable.
 //! * [`serve`]: images and indexes on demand: each made once, when it is first needed.
 //! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
@@ -38,6 +39,7 @@ pub mod lists;
 pub mod materialize;
 pub mod mount;
 pub mod preview;
+pub mod removal;
 pub mod render;
 pub mod report;
 pub mod sample;

@@ -15,7 +15,7 @@ use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::lists::Report;
-use crate::materialize::judge_removal;
+use crate::removal;
 use crate::render::{self, Renderer};
 use crate::source::read_source;
 use crate::spread;
@@ -173,7 +173,7 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
             let faults = finished.faults().iter().map(ToString::to_string);
             report.warnings.extend(faults);
             report.removal =
-                judge_removal(tree, catalog, &finished).map(|removal| removal.to_string());
+                removal::judge(tree, catalog, &finished).map(|removal| removal.to_string());
         }
         Err(error) => report
             .warnings

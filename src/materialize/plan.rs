@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Job, MaterializeError, removal};
+use super::{Job, MaterializeError};
+use crate::removal;
 use crate::catalog::{self, Catalog, Entry, names};
 use crate::config::real_path;
 use crate::datasets::RawTree;

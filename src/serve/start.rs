@@ -20,6 +20,7 @@ use super::{
 };
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
+use crate::removal;
 use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
 use crate::sync::held;
@@ -226,9 +227,7 @@ fn load(
                         path: state.dataset(tree.dataset.folder()),
                         source,
                     })?;
-                for warning in dataset.catalog.warnings() {
-                    tracing::warn!(dataset = dataset.name(), "{warning}");
-                }
+                log_warnings(&dataset);
                 datasets.push(dataset);
             }
         }
@@ -236,6 +235,20 @@ fn load(
     match faults.is_empty() {
         true => Ok(datasets),
         false => Err(ServeError::Catalogs(faults)),
+    }
+}
+
+/// What a person should know of a dataset before it is served.
+fn log_warnings(dataset: &ServedDataset) {
+    let (name, finished) = (dataset.name(), &dataset.finished);
+    for warning in dataset.catalog.warnings() {
+        tracing::warn!(dataset = name, "{warning}");
+    }
+    for fault in finished.faults() {
+        tracing::warn!(dataset = name, "{fault}");
+    }
+    if let Some(removal) = removal::judge(&dataset.tree, &dataset.catalog, finished) {
+        tracing::warn!(dataset = name, "{removal}");
     }
 }
 

@@ -100,7 +100,7 @@ pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Opti
 }
 
 /// What is to be recorded of a dataset that is accepted as it is.
-pub(super) fn extent(tree: &RawTree, catalog: &Catalog) -> Extent {
+pub fn extent(tree: &RawTree, catalog: &Catalog) -> Extent {
     Extent {
         root: tree.root.clone(),
         images: images(catalog),

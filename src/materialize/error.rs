@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::Removal;
 use crate::catalog::CatalogError;
+use crate::removal::Removal;
 use crate::store::{LockError, RecordsFault, is_disk_full, is_not_ours};
 
 /// A fault that concerns the run and not one image.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
-use crate::removal;
 use crate::catalog::{self, Catalog, Entry, names};
 use crate::config::real_path;
 use crate::datasets::RawTree;
 use crate::mount::machex_mount_of;
+use crate::removal;
 use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{

@@ -26,7 +26,7 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub use plan::{DatasetPlan, Forecast, ImageState, plan};
+pub use plan::{DatasetPlan, Forecast, ImageState, NO_IMAGES, plan};
 pub use progress::Progress;
 pub use removal::{Gone, Removal, judge as judge_removal};
 pub use run::run;

@@ -178,7 +178,7 @@ fn holder_in(file: &mut File) -> String {
     let _ = file.take(200).read_to_string(&mut holder);
     match holder.trim() {
         "" => "its process is not known".to_owned(),
-        holder => holder.to_owned(),
+        holder => format!("{holder}{}", state_of(holder)),
     }
 }
 
@@ -208,6 +208,33 @@ pub(super) fn lock_within(
     what: &'static str,
 ) -> Result<File, LockError> {
     take_within(limit, folder, name, what).map(|lock| lock.file)
+}
+
+/// What keeps the holder from ending, if it is a process of this machine: it is stopped, or waits for a
+/// disk.
+fn state_of(holder: &str) -> String {
+    let mut words = holder.split_ascii_whitespace();
+    let (Some("process"), Some(number), Some("on"), host) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return String::new();
+    };
+    let this_host = rustix::system::uname();
+    let is_here = host.is_some_and(|host| this_host.nodename().to_string_lossy() == host);
+    // proc_pid_stat(5): the state follows the name, which is in parentheses.
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    match state {
+        Some('T' | 't') if is_here => format!(
+            ", which is stopped: kill -CONT {number} lets it go on, kill -KILL {number} ends it"
+        ),
+        Some('D') if is_here => {
+            format!(", which waits for a disk or a server; kill -KILL {number} ends it")
+        }
+        _ => String::new(),
+    }
 }
 
 /// "Not supported", or NFS without a lock daemon.

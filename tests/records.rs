@@ -170,6 +170,15 @@ fn a_file_that_machex_did_not_make_is_not_removed() {
     for name in left {
         fs::write(bench.path("out.state").join(name), "left over").unwrap();
     }
+    // What a killed run left of a shard that there is no more, and of a shard that there is.
+    let beyond = bench.out().join(DATASET).join("01");
+    fs::create_dir(&beyond).unwrap();
+    fs::write(beyond.join(".010000.jpg.0123.tmp"), "left over").unwrap();
+    let within = bench.out().join(DATASET).join("00/.000001.jpg.0456.tmp");
+    fs::write(&within, "left over").unwrap();
+    bench.run(&["materialize", "--finish"]).expect_status(0);
+    assert!(!beyond.exists() && !within.exists());
+
     // A folder and a link with the name of a temporary file.
     let shard = bench.out().join(DATASET).join("00");
     fs::create_dir(shard.join(".000000.jpg.0123.tmp")).unwrap();

@@ -103,6 +103,17 @@ fn a_folder_that_is_not_mounted_empties_nothing() {
 }
 
 #[test]
+fn a_first_run_over_an_empty_folder_says_so() {
+    let bench = folder(0, "");
+    let ran = bench.run(&["materialize"]).expect_status(0);
+    assert!(
+        ran.stdout().contains("there are no images"),
+        "{}",
+        ran.stdout()
+    );
+}
+
+#[test]
 fn a_folder_that_lost_one_image_is_renumbered_only_when_told_to() {
     let bench = folder(3, "");
     bench.run(&["materialize"]).expect_status(0);

@@ -15,6 +15,7 @@ use crate::catalog::{self, Catalog, Entry, Views};
 use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::lists::Report;
+use crate::materialize::NO_IMAGES;
 use crate::removal;
 use crate::render::{self, Renderer};
 use crate::source::read_source;
@@ -151,9 +152,7 @@ fn look_through(
         .map(|(entry, _)| entry);
     report.warnings.extend(no_reports(tree, found));
     if views == Views::default() {
-        report
-            .warnings
-            .push("there are no images; is this the right folder?".to_owned());
+        report.warnings.push(NO_IMAGES.to_owned());
     }
     look_at_finished(config, tree, catalog, &mut report);
     report.proof = looked

@@ -148,6 +148,15 @@ impl Handles {
         handles.get(&handle.0).map(|handle| handle.body.clone())
     }
 
+    /// Has an open file be read from other bytes, which are the same.
+    pub(super) fn replace_body(&self, handle: FileHandle, body: &Body) {
+        let old = held(&self.handles)
+            .get_mut(&handle.0)
+            .map(|handle| std::mem::replace(&mut handle.body, body.clone()));
+        // Closed without the lock.
+        drop(old);
+    }
+
     /// Takes an open file away, and returns its bytes.
     pub(super) fn release(&self, handle: FileHandle) -> Option<Body> {
         let handle = held(&self.handles).remove(&handle.0)?;

@@ -22,11 +22,13 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use fuser::{Errno, FileAttr, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen};
+use fuser::{
+    Errno, FileAttr, FileHandle, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen,
+};
 
 use crate::config::Config;
 use crate::serve::status::Status;
-use crate::serve::{Item, Known, Server};
+use crate::serve::{Item, Known, Server, What};
 use crate::store::cache::Body;
 use crate::sync::held;
 use attributes::{Attributes, FOREVER, NEVER, private};
@@ -269,15 +271,39 @@ impl Tree {
         self.server.stats().open_latency.record(started.elapsed());
     }
 
-    /// Reads from an open file, waiting for the disk.
-    fn read(&self, body: &Body, offset: u64, size: usize, buffer: &mut Vec<u8>, reply: ReplyData) {
-        match body.read_at(offset, size, buffer) {
-            Ok(()) => reply.data(buffer),
-            Err(error) => {
-                tracing::warn!("an open file of the cache cannot be read: {error}");
-                reply.error(self.error());
+    /// Reads from an open file, waiting for the disk. One that cannot be read any more is rendered
+    /// again, for as long as its handle is open.
+    fn read(
+        self: Arc<Self>,
+        (handle, item): (FileHandle, Item),
+        body: &Body,
+        (offset, size): (u64, usize),
+        buffer: &mut Vec<u8>,
+        reply: ReplyData,
+    ) {
+        let error = match body.read_at(offset, size, buffer) {
+            Ok(()) => return reply.data(buffer),
+            Err(error) => error,
+        };
+        tracing::warn!("an open file of the cache or of the tree cannot be read: {error}");
+        self.server.cache().drop_unreadable(body);
+        let (Some(key), What::Image(_)) = (body.key(), item.what) else {
+            return reply.error(self.error());
+        };
+        let length = body.size();
+        let server = Arc::clone(&self.server);
+        server.rescue(item, key, move |rendered| match rendered {
+            Ok(bytes) if bytes.len() as u64 == length => {
+                let body = Body::Memory(bytes);
+                self.handles.replace_body(handle, &body);
+                let mut buffer = Vec::new();
+                match body.read_at(offset, size, &mut buffer) {
+                    Ok(()) => reply.data(&buffer),
+                    Err(_) => reply.error(self.error()),
+                }
             }
-        }
+            _ => reply.error(self.error()),
+        });
     }
 
     /// Whether what the kernel has of a file is still true. Of one that has changed, every opening

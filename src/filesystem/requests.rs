@@ -130,7 +130,7 @@ impl Filesystem for MachexFilesystem {
     fn read(
         &self,
         _request: &Request,
-        _inode: INodeNo,
+        inode: INodeNo,
         handle: FileHandle,
         offset: u64,
         size: u32,
@@ -150,10 +150,14 @@ impl Filesystem for MachexFilesystem {
         READ_BUFFER.with_borrow_mut(|buffer| match body.read_now(offset, size, buffer) {
             Ok(ReadNow::Done) => reply.data(buffer),
             _ => {
+                let Some(Node::Item(item)) = self.node(inode) else {
+                    return reply.error(Errno::EBADF);
+                };
                 let tree = Arc::clone(&self.tree);
                 self.tree.server.aside(body.is_of_tree(), move || {
-                    READ_BUFFER
-                        .with_borrow_mut(|buffer| tree.read(&body, offset, size, buffer, reply));
+                    READ_BUFFER.with_borrow_mut(|buffer| {
+                        tree.read((handle, item), &body, (offset, size), buffer, reply);
+                    });
                 });
             }
         });

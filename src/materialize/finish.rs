@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
-use super::tidy::remove_beyond_end;
+use super::tidy::{remove_beyond_end, remove_left_overs};
 use super::workers::failure;
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::store::{Durability, Failure, RunLock, failures_in, merge_failures};
@@ -22,7 +22,7 @@ pub type Missing = BTreeMap<&'static str, Vec<u32>>;
 /// is rendered.
 pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeError> {
     let state = open_state(job)?;
-    let _lock = RunLock::acquire(&state, "")?;
+    let lock = RunLock::acquire(&state, "")?;
     let known = failures_in(&state).map_err(MaterializeError::io(state.path()))?;
     let mut failures: Vec<Failure> = known
         .iter()
@@ -39,7 +39,8 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         let outcome = look_over(&plan, &known);
         plan.write_extent(&plan.open_records(&state)?)?;
         plan.create_folders()?;
-        remove_beyond_end(&plan)?;
+        remove_left_overs(&plan, &(0..plan.catalog.len()), lock.is_exclusive())?;
+        remove_beyond_end(&plan, lock.is_exclusive())?;
         let include = |number: u32| outcome.finished[number as usize];
         let finished = outcome
             .finished
@@ -52,7 +53,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             new: 0,
             skipped: finished as u32,
             failed: outcome.failures.len() as u32,
-            warnings: plan.catalog.warnings().to_vec(),
+            warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
         write_index(job, &plan, &include, &mut dataset)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
-use crate::catalog::{self, Catalog, Entry, names};
+use crate::catalog::{self, Catalog, Entry, Views, names};
 use crate::config::real_path;
 use crate::datasets::RawTree;
 use crate::mount::machex_mount_of;
@@ -17,6 +17,9 @@ use crate::source::Source;
 use crate::store::{
     ContentKey, Durability, FinishedTree, PrivateFolder, Record, StateFolder, Trust,
 };
+
+/// Said of a dataset without a single image, of whatever view.
+pub const NO_IMAGES: &str = "there are no images; is this the right folder?";
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -118,6 +121,15 @@ impl DatasetPlan {
             finished,
             params: job.config.render_params(),
         })
+    }
+
+    /// What a person should know of the lists.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.catalog.warnings().to_vec();
+        if self.catalog.views() == Views::default() {
+            warnings.push(NO_IMAGES.to_owned());
+        }
+        warnings
     }
 
     /// Where the image `number` is, or will be.

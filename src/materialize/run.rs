@@ -60,7 +60,7 @@ pub fn run(
         let mut dataset = DatasetSummary {
             dataset: name,
             images: range.len() as u32,
-            warnings: plan.catalog.warnings().to_vec(),
+            warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
         let started = Instant::now();
@@ -129,7 +129,7 @@ impl Run<'_> {
             .confirm()
             .map_err(MaterializeError::io(self.failures.path()))?;
         if self.job.share.is_whole() && !self.stop.load(Ordering::Relaxed) {
-            remove_beyond_end(plan)?;
+            remove_beyond_end(plan, self.lock.is_exclusive())?;
             let include = |number: u32| failed.binary_search(&number).is_err();
             write_index(self.job, plan, &include, summary)?;
         }

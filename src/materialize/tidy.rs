@@ -55,7 +55,14 @@ fn remove_files(
 ) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(());
+        }
         Err(error) => return Err(error),
     };
     for entry in entries {
@@ -83,7 +90,10 @@ fn is_old(modified: SystemTime) -> bool {
 
 /// Removes images that machex made beyond the end of the present catalog (one with laterals, say,
 /// where only frontals are wanted now), so that the tree is what a fresh run would write.
-pub(super) fn remove_beyond_end(plan: &DatasetPlan) -> Result<(), MaterializeError> {
+pub(super) fn remove_beyond_end(
+    plan: &DatasetPlan,
+    is_exclusive: bool,
+) -> Result<(), MaterializeError> {
     let beyond = plan.finished.records().from(plan.catalog.len());
     let mut beyond = beyond
         .filter(|record| plan.finished.holds(record))
@@ -97,11 +107,14 @@ pub(super) fn remove_beyond_end(plan: &DatasetPlan) -> Result<(), MaterializeErr
         remove_if_there(&path).map_err(MaterializeError::io(&path))?;
     }
     for shard in names::shard_count(plan.catalog.len())..=names::MAX_IMAGES / names::SHARD_SIZE {
+        let folder = plan
+            .folder
+            .join(names::shard_name(shard * names::SHARD_SIZE));
+        let is_left_over = |name: &str| target_of(name).is_some_and(|name| name.ends_with(".jpg"));
+        remove_files(&folder, &is_left_over, is_exclusive)
+            .map_err(MaterializeError::io(&folder))?;
         // Fails unless empty, which is what is wanted of folders with files that are not ours.
-        let _ = fs::remove_dir(
-            plan.folder
-                .join(names::shard_name(shard * names::SHARD_SIZE)),
-        );
+        let _ = fs::remove_dir(folder);
     }
     Ok(())
 }

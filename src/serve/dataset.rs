@@ -10,6 +10,7 @@ use super::budget::ByteBudget;
 use super::index::{self, Prefix};
 use super::io_pool::IoPool;
 use super::known::{Known, KnownImages};
+use super::make::FetchTask;
 use super::start::modified;
 use super::stats::Counter;
 use super::{Fault, Item, What};
@@ -46,7 +47,7 @@ pub struct ServedDataset {
     index_places: Mutex<Option<Arc<Places>>>,
     /// What waits for the disk or server of the root.
     pub(super) locating: IoPool<Item>,
-    pub(super) fetching: IoPool<Item>,
+    pub(super) fetching: IoPool<FetchTask>,
     pub(super) budget: Arc<ByteBudget>,
     /// When it was last said that the root does not answer.
     complained: Mutex<Option<Instant>>,

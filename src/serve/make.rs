@@ -4,6 +4,7 @@
 //! rendering and keeping are done by the workers, which never read a source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::budget::Share;
@@ -13,7 +14,7 @@ use super::known::{Known, Place};
 use super::queue::Priority;
 use super::{Fault, Item, Server, What, index};
 use crate::render::RenderError;
-use crate::source::{Developer, Fetched, fetch};
+use crate::source::{Developer, Fetched, Source, fetch};
 use crate::store::ContentKey;
 use crate::store::cache::Kept;
 
@@ -23,6 +24,23 @@ pub(super) struct RenderJob {
     fetched: Fetched,
     /// Its bytes count until it is rendered.
     share: Share,
+    /// Who gets the image, if it is not to be kept.
+    rescue: Option<Rescue>,
+}
+
+/// What is done on a thread that reads sources.
+pub(super) enum FetchTask {
+    /// An image that is nowhere.
+    Make(Item),
+    /// The bytes of an open file that cannot be read any more.
+    Rescue(Item, Rescue),
+}
+
+/// The reader of an open file that cannot be read any more.
+pub(super) struct Rescue {
+    /// What the file's bytes followed from.
+    key: ContentKey,
+    reply: Box<dyn FnOnce(Result<Arc<[u8]>, Fault>) + Send>,
 }
 
 impl Server {
@@ -56,7 +74,8 @@ impl Server {
             }
             Found::Nowhere | Found::WouldWait => match (item.what, self.dataset(item)) {
                 (What::Image(_), Some(dataset)) => {
-                    dataset.fetching.push(item, self.priority(item));
+                    let task = FetchTask::Make(item);
+                    dataset.fetching.push(task, self.priority(item));
                 }
                 _ => {
                     let outcome = self.make_index(item);
@@ -67,18 +86,56 @@ impl Server {
     }
 
     /// Reads a source, on a thread of its dataset's root.
-    pub(super) fn fetch(&self, item: Item) {
-        self.guarded(item, || match self.fetched(item) {
-            Ok(job) => drop(self.renders.push(job, self.priority(item))),
-            Err(fault) => self.land(item, Err(fault)),
-        });
+    pub(super) fn fetch(&self, task: FetchTask) {
+        match task {
+            FetchTask::Make(item) => self.guarded(item, || match self.fetched(item) {
+                Ok(job) => drop(self.renders.push(job, self.priority(item))),
+                Err(fault) => self.land(item, Err(fault)),
+            }),
+            FetchTask::Rescue(item, rescue) => match self.fetched(item) {
+                Ok(job) if job.fetched.source.key == rescue.key => {
+                    let rescue = Some(rescue);
+                    self.renders
+                        .push(RenderJob { rescue, ..job }, Priority::Demand);
+                }
+                Ok(_) => (rescue.reply)(Err(Fault::new("the source has changed meanwhile"))),
+                Err(fault) => (rescue.reply)(Err(fault)),
+            },
+        }
+    }
+
+    /// Renders an image for the reader of an open file of it that cannot be read any more, which was
+    /// made of what `key` stands for. Nothing is kept: the disk has just shown what it is worth.
+    pub fn rescue(
+        &self,
+        item: Item,
+        key: ContentKey,
+        reply: impl FnOnce(Result<Arc<[u8]>, Fault>) + Send + 'static,
+    ) {
+        let reply = Box::new(reply);
+        match self.dataset(item) {
+            Some(dataset) => {
+                let task = FetchTask::Rescue(item, Rescue { key, reply });
+                dataset.fetching.push(task, Priority::Demand);
+            }
+            None => reply(Err(Fault::new("no such dataset"))),
+        }
     }
 
     /// What a worker does.
     pub(super) fn render_thread(&self) {
         let mut developer = Developer::new(self.params);
-        while let Some((job, priority)) = self.renders.next(None) {
+        while let Some((mut job, priority)) = self.renders.next(None) {
             let item = job.item;
+            if let Some(rescue) = job.rescue.take() {
+                // Who waits gets an error when the closure is dropped.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    let rendered = self.rendered(job, &mut developer);
+                    (rescue.reply)(rendered.map(|(jpeg, _)| jpeg.into()));
+                }));
+                self.renders.done();
+                continue;
+            }
             self.guarded(item, || {
                 let outcome = self.render(job, &mut developer);
                 self.land_made(item, priority, outcome);
@@ -154,25 +211,14 @@ impl Server {
             item,
             fetched,
             share,
+            rescue: None,
         })
     }
 
     /// Renders an image and keeps it.
     pub(super) fn render(&self, job: RenderJob, developer: &mut Developer) -> Outcome {
-        let started = Instant::now();
-        let RenderJob {
-            item,
-            fetched: Fetched { bytes, source },
-            share,
-        } = job;
-        let rendered = developer.render(&bytes);
-        self.buffers.give(bytes);
-        drop(share);
-        let jpeg = rendered.map_err(|error| match error {
-            // A lack of memory passes, whatever the bytes.
-            RenderError::NoMemory { .. } => Fault::new(error.to_string()),
-            _ => Fault::of_bytes(source.key, error.to_string()),
-        })?;
+        let (started, item) = (Instant::now(), job.item);
+        let (jpeg, source) = self.rendered(job, developer)?;
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let kept = self
             .cache
@@ -185,6 +231,23 @@ impl Server {
         dataset.rendered.add_one();
         self.stats.rendered(started.elapsed());
         Ok((known, Some(kept.body)))
+    }
+
+    fn rendered(
+        &self,
+        job: RenderJob,
+        developer: &mut Developer,
+    ) -> Result<(Vec<u8>, Source), Fault> {
+        let Fetched { bytes, source } = job.fetched;
+        let rendered = developer.render(&bytes);
+        self.buffers.give(bytes);
+        drop(job.share);
+        match rendered {
+            Ok(jpeg) => Ok((jpeg, source)),
+            // A lack of memory passes, whatever the bytes.
+            Err(error @ RenderError::NoMemory { .. }) => Err(Fault::new(error.to_string())),
+            Err(error) => Err(Fault::of_bytes(source.key, error.to_string())),
+        }
     }
 
     /// Writes an index, on a thread of its dataset's root: its reports are there.

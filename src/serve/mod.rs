@@ -59,7 +59,7 @@ use fault::Failing;
 use find::Patience;
 use flights::{Flights, Waiter, Want};
 use io_pool::IoPool;
-use make::RenderJob;
+use make::{FetchTask, RenderJob};
 use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
@@ -184,7 +184,9 @@ impl Server {
         };
         if !self.flights.join(item, waiter) {
             dataset.locating.promote(|waiting| *waiting == item);
-            dataset.fetching.promote(|waiting| *waiting == item);
+            dataset
+                .fetching
+                .promote(|waiting| matches!(waiting, FetchTask::Make(making) if *making == item));
             self.renders.promote(|job| job.item == item);
             return;
         }

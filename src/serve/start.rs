@@ -115,9 +115,9 @@ impl Server {
                 }
             })?;
             let server = Arc::downgrade(self);
-            dataset.fetching.start(move |item, _| {
+            dataset.fetching.start(move |task, _| {
                 if let Some(server) = server.upgrade() {
-                    server.fetch(item);
+                    server.fetch(task);
                 }
             })?;
         }

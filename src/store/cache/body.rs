@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::pin::Pin;
 use super::spliced::Spliced;
 use super::stored_file::StoredFile;
+use crate::store::ContentKey;
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -43,6 +44,27 @@ impl Body {
             Body::File { stored, .. } => stored.is_remote(),
             Body::Memory(_) => false,
             Body::Spliced(spliced) => spliced.kept().is_remote(),
+        }
+    }
+
+    /// What the bytes of a file follow from; `None` of what is in memory.
+    pub fn key(&self) -> Option<ContentKey> {
+        match self {
+            Body::File { stored, .. } => Some(stored.key),
+            Body::Memory(_) => None,
+            Body::Spliced(spliced) => spliced.kept().key(),
+        }
+    }
+
+    /// The file of the cache that it is read from, if it is.
+    pub(super) fn cache_file(&self) -> Option<&StoredFile> {
+        match self {
+            Body::File {
+                stored,
+                pin: Some(_),
+            } => Some(stored),
+            Body::Spliced(spliced) => spliced.kept().cache_file(),
+            _ => None,
         }
     }
 
@@ -117,7 +139,6 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::ContentKey;
     use crate::store::cache::RecentFiles;
     use std::fs;
 

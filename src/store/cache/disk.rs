@@ -237,7 +237,7 @@ impl DiskCache {
     }
 
     /// Removes a file that was found damaged, unless another has taken its place meanwhile.
-    fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
+    pub(super) fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
         let locked = self.files.lock(key);
         self.recent.remove(key);
         let found = std::fs::symlink_metadata(self.folder.file(key));

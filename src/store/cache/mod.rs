@@ -271,6 +271,13 @@ impl Cache {
         })
     }
 
+    /// Removes a file that cannot be read any more, so that it is made again.
+    pub fn drop_unreadable(&self, body: &Body) {
+        if let (Some(disk), Some(file)) = (self.disk(), body.cache_file()) {
+            disk.drop_damaged(file.key, file.fingerprint);
+        }
+    }
+
     /// Has the next process make a file again, of which something was missing when it was made.
     pub fn forget(&self, key: ContentKey) {
         if let Some(disk) = self.disk() {

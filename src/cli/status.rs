@@ -64,6 +64,9 @@ fn read(mountpoint: &Path) -> anyhow::Result<String> {
              --replace, or: machex unmount --lazy {shown}"
         ),
         Answer::NotMachex => bail!("{shown} is not a machex mount"),
+        Answer::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            bail!("{shown}: only the user who mounted it, and root, can see its status")
+        }
         Answer::Failed(error) => Err(error).with_context(|| shown.to_string()),
     }
 }

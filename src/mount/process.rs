@@ -69,12 +69,9 @@ impl Process {
             let Ok(Some(process)) = Self::find(number) else {
                 continue;
             };
-            if !process.name.contains("mach") {
-                continue;
-            }
             if connections.iter().any(|found| found == connection) {
                 told = Some(process);
-            } else if connections.iter().all(String::is_empty) {
+            } else if connections.iter().all(String::is_empty) && process.name.contains("mach") {
                 servers.push(process);
             }
         }

@@ -167,6 +167,8 @@ fn everything_in_the_cache_is_for_its_owner_alone() {
     for path in files.iter().chain([
         &bench.path("cache/mount/machex-cache"),
         &bench.path("cache/mount/lock"),
+        &bench.path("cache/mount/book.sqlite"),
+        &bench.path("cache/mount/book.sqlite-wal"),
     ]) {
         let mode = fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());

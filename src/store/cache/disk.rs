@@ -86,6 +86,7 @@ impl DiskCache {
             Err(error) if is_damage(&error) => {
                 tracing::warn!("{}: {error}; the cache begins anew", path.display());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
+                folder.look_at_book().map_err(io_error)?;
                 open_book()
             }
             opened => opened,

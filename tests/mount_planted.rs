@@ -77,6 +77,9 @@ fn a_shared_folder_of_somebody_else_is_refused_and_stays_as_it_is() {
     }
 }
 
+/// Prepares a cache folder, given a folder of secrets.
+type Plant = fn(&Path, &Path);
+
 #[test]
 fn folders_and_links_of_another_user_are_refused() {
     if skips_fuse("a planted CACHE_PATH") || !is_root("a planted CACHE_PATH") {
@@ -88,7 +91,7 @@ fn folders_and_links_of_another_user_are_refused() {
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("key"), "root only").unwrap();
     let untouched = picture(&secret);
-    let plants: [(&str, fn(&Path, &Path)); 4] = [
+    let plants: [(&str, Plant); 4] = [
         ("symbolic link", |cache, secret| {
             symlink(secret, cache.join("mount")).unwrap();
             lchown(cache.join("mount"), Some(OTHER), None).unwrap();

@@ -138,9 +138,7 @@ impl PrivateFolder {
                     parents.recursive(true).mode(0o700).create(parent)?;
                 }
                 match std::fs::DirBuilder::new().mode(mode).create(path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(error);
-                    }
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
                     _ => Self::open(path, trust),
                 }
             }

@@ -106,8 +106,14 @@ impl Bench {
 
     /// The program with these arguments, run in the folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_machex"));
-        command.args(arguments).current_dir(self.folder.path());
+        self.command_below(&[], arguments)
+    }
+
+    /// The same, started by another program with its own arguments.
+    pub fn command_below(&self, program: &[&str], arguments: &[&str]) -> Command {
+        let all = [program, &[env!("CARGO_BIN_EXE_machex")], arguments].concat();
+        let mut command = Command::new(all[0]);
+        command.args(&all[1..]).current_dir(self.folder.path());
         command
             .env_remove("RUST_LOG")
             .env("XDG_CACHE_HOME", self.path("xdg"));

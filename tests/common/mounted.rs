@@ -46,6 +46,11 @@ pub struct Mounted {
 impl Mounted {
     /// Mounts the bench's `config.yml` on its folder `mnt`.
     pub fn new(bench: &Bench, options: &[&str]) -> Self {
+        Self::below(bench, &[], options)
+    }
+
+    /// The same, started by another program, such as `prlimit --nofile=256`.
+    pub fn below(bench: &Bench, program: &[&str], options: &[&str]) -> Self {
         let root = bench.path("mnt");
         fs::create_dir_all(&root).unwrap_or(());
         Self::on(bench, &root, options)
@@ -58,7 +63,7 @@ impl Mounted {
         let mut arguments = vec!["mount", "-c", "config.yml", mountpoint, "--foreground"];
         arguments.extend(options);
         let child = bench
-            .command(&arguments)
+            .command_below(program, &arguments)
             .stdout(Stdio::null())
             .stderr(fs::File::create(bench.path("mount.err")).unwrap())
             .spawn()

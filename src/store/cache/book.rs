@@ -159,6 +159,12 @@ impl Book {
         transaction.commit()
     }
 
+    /// Gives the room of the log back to the disk.
+    pub(super) fn shrink(&self) -> Result<()> {
+        let connection = held(&self.connection);
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
     /// Size and last use of all files whose key's first byte is `first`, by key.
     pub(super) fn list(&self, first: u8) -> Result<Vec<(ContentKey, u64, u64)>> {
         let connection = held(&self.connection);
@@ -250,6 +256,9 @@ mod tests {
             .unwrap()
             .len();
         assert!((1..size / 20).contains(&log), "{log}");
+        book.shrink().unwrap();
+        let log = std::fs::metadata(folder.path().join("book-wal")).unwrap();
+        assert_eq!(log.len(), 0);
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl DiskCache {
             Err(error) if is_damage(&error) => {
                 tracing::warn!("{}: {error}; the cache begins anew", path.display());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
+                folder.look_at_book().map_err(io_error)?;
                 open_book()
             }
             opened => opened,
@@ -263,15 +264,26 @@ impl DiskCache {
             attempts += 1;
             match self.try_put(key, &offered, write) {
                 Err(PutError::Disk(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    let size = offered.get();
-                    let remove = |key| self.remove(key);
-                    if !self.evictor.free_for(size, since, &self.files, &remove) {
+                    if !self.make_room(offered.get(), since) && attempts > 1 {
                         return Err(PutError::Disk(error));
                     }
                 }
                 result => return result,
             }
         }
+    }
+
+    /// Makes room on a disk that did not take a file of `size` bytes at `since`. False when no file can
+    /// go.
+    fn make_room(&self, size: u64, since: Instant) -> bool {
+        let remove = |key| self.remove(key);
+        let is_freed = self.evictor.free_for(size, since, &self.files, &remove);
+        // Afterwards, since the database may have to grow for it. Best effort: if the disk is full for
+        // this too, the file itself will find that out.
+        if let Err(error) = self.book.shrink() {
+            tracing::debug!("{}: {error}", self.folder.book().display());
+        }
+        is_freed
     }
 
     fn try_put(

@@ -113,7 +113,9 @@ impl Evictor {
             return true;
         }
         let limit = files.bytes().saturating_sub(wanted);
-        self.evict_to(&mut freed, files, limit, remove) > 0
+        self.evict_to(&mut freed, files, limit, remove);
+        // Be it by others, who left nothing.
+        freed.since(since) > 0
     }
 
     /// Bytes that are missing to the minimum, where `coming` are free but not shown as such.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What machex puts directly into `CACHE_PATH`, besides the folder of the cache.
 const BESIDE: [&str; 3] = ["mount.log", "mount.log.old", "catalogs"];
@@ -12,17 +13,23 @@ const BESIDE: [&str; 3] = ["mount.log", "mount.log.old", "catalogs"];
 #[derive(Debug, Default)]
 pub(super) struct Overhead {
     shards: u64,
+    /// When the last of them was made.
+    made: Option<SystemTime>,
     rounds: u32,
 }
 
-/// The folders of the files are measured once in so many rounds.
+/// The folders of the files, which grow slowly, are measured once in so many rounds, and when there is
+/// another.
 const ROUNDS: u32 = 12;
 
 impl Overhead {
     /// Bytes that are taken now; `folder` is the folder of the cache in `cache_path`.
     pub(super) fn measure(&mut self, cache_path: &Path, folder: &Path) -> u64 {
-        if self.rounds.is_multiple_of(ROUNDS) {
-            self.shards = entries(&folder.join("files"));
+        let files = folder.join("files");
+        let made = fs::metadata(&files).and_then(|files| files.modified()).ok();
+        if self.rounds.is_multiple_of(ROUNDS) || made != self.made {
+            self.shards = entries(&files);
+            self.made = made;
         }
         self.rounds = self.rounds.wrapping_add(1);
         let beside = BESIDE.map(|name| with_entries(&cache_path.join(name)));
@@ -65,7 +72,9 @@ mod tests {
         ] {
             fs::write(base.path().join(name), vec![7; size]).unwrap();
         }
+        fs::create_dir(folder.join("files/cd")).unwrap();
+        let shard = room(&folder.join("files/cd"));
         let full = overhead.measure(base.path(), &folder);
-        assert_eq!(full - empty, 8192 + 20_480 + 4096);
+        assert_eq!(full - empty, 8192 + 20_480 + 4096 + shard);
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         let (mut high, mut low) = (Vec::new(), Vec::new());
         for pair in segments.chunks_exact(2) {
             // The more significant byte comes first.
-            (high.clear(), low.clear());
+            high.clear();
+            low.clear();
             unpack(pair[0], plane, &mut high)?;
             unpack(pair[1], plane, &mut low)?;
             reserve(&mut values, plane)?;

@@ -53,12 +53,15 @@ impl Mounted {
     pub fn below(bench: &Bench, program: &[&str], options: &[&str]) -> Self {
         let root = bench.path("mnt");
         fs::create_dir_all(&root).unwrap_or(());
-        Self::on(bench, &root, options)
+        Self::start(bench, root, program, options)
     }
 
     /// Mounts the bench's `config.yml` on a folder that is there.
     pub fn on(bench: &Bench, root: &Path, options: &[&str]) -> Self {
-        let root = root.to_owned();
+        Self::start(bench, root.to_owned(), &[], options)
+    }
+
+    fn start(bench: &Bench, root: PathBuf, program: &[&str], options: &[&str]) -> Self {
         let mountpoint = root.to_str().unwrap();
         let mut arguments = vec!["mount", "-c", "config.yml", mountpoint, "--foreground"];
         arguments.extend(options);

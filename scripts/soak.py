@@ -5,9 +5,9 @@
 
 The script first materializes a sample of all ten datasets, for the bytes that must be read. Then it
 mounts the sample with a cache that is smaller than what is read, on a small disk (a tmpfs, which
-needs root) that fills and empties. Sixteen processes read in random order. Meanwhile the script stops
-and continues the daemon, takes folders of sources away and back, and drops pages. In the second
-quarter it also kills the daemon and mounts again now and then.
+needs root) that fills and empties. Sixteen processes read in random order. Meanwhile the script
+stops and continues the daemon, takes folders of sources away and back, and drops pages. In the
+second quarter it also kills the daemon and mounts again now and then.
 
 An error is allowed to readers only while the sources of their dataset are away or the daemon is.
 The exit status is 1 after any wrong byte, any other error, or if memory or descriptors grow.

@@ -108,6 +108,13 @@ impl Flights {
         true
     }
 
+    /// Forgets all files, at the end: who still waits gets an error as its closure is dropped.
+    pub(super) fn abandon(&self) {
+        let flights = std::mem::take(&mut *held(&self.flights));
+        // Without the lock.
+        drop(flights);
+    }
+
     /// How many files are being made.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

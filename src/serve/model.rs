@@ -100,9 +100,10 @@ impl Model {
                 told.give();
             })),
         };
-        match self.flights.join(item, waiter) {
-            true => drop(self.queue.push(item, Priority::Demand)),
-            false => self.queue.promote(|waiting| *waiting == item),
+        if self.flights.join(item, waiter) {
+            self.queue.push(item, Priority::Demand);
+        } else {
+            self.queue.promote(|waiting| *waiting == item);
         }
         answer.wait();
         // Told once, and never again: who told is a closure that can be called once only.
@@ -201,7 +202,7 @@ fn no_item_of_a_queue_is_lost_or_taken_twice() {
                 thread::spawn(move || {
                     queue.push(first, priority);
                     queue.push(first + 1, priority);
-                    queue.promote(|waiting| *waiting == 10);
+                    queue.promote(|item| *item == 10);
                 })
             })
             .collect();
@@ -246,6 +247,6 @@ fn every_thread_ends_when_a_queue_is_closed() {
         for thread in takers.into_iter().chain([giver]) {
             thread.join().unwrap();
         }
-        assert_eq!((queue.next(None), queue.load().1), (None, 0));
+        assert_eq!((queue.next(None), queue.load()), (None, (0, 0)));
     });
 }

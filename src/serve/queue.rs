@@ -62,6 +62,11 @@ impl<T> Queue<T> {
     /// Adds an item. True if more items wait now than threads: another thread would be of use.
     pub(super) fn push(&self, item: T, priority: Priority) -> bool {
         let mut state = held(&self.state);
+        if state.closed {
+            // Dropped without the lock: what waits for it is answered then.
+            drop(state);
+            return false;
+        }
         match priority {
             Priority::Demand => state.demand.push_back(item),
             Priority::Ahead => state.ahead.push_back(item),

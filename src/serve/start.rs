@@ -176,6 +176,7 @@ impl Server {
             let _ = thread.join();
         }
         self.wait_for_io();
+        self.flights.abandon();
         self.cache.close();
     }
 

@@ -1,18 +1,19 @@
-//! Model checking of eviction beside readers: shuttle runs each test under many orders in which its
-//! threads can meet.
+//! Model checking of eviction beside readers and writers: shuttle runs each test under many orders in
+//! which its threads can meet.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use shuttle::thread;
 
-use super::order::{OlderFiles, Order};
-use super::pin::Pin;
+use super::order::OlderFiles;
+use super::resident::ResidentFiles;
 use crate::store::ContentKey;
 use crate::sync::{Mutex, held};
 
 /// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
 /// the worst moments are enough to fail.
-const SCHEDULES: usize = 3000;
+const SCHEDULES: usize = 1500;
 const CHANGES_OF_THREAD: usize = 3;
 
 const BLOCK: u64 = 4096;
@@ -26,74 +27,120 @@ fn key(number: u8) -> ContentKey {
     ContentKey::from_bytes([number; 16])
 }
 
-/// Opens a file as the cache does: pinned first, then counted.
-fn open(order: &Arc<Mutex<Order>>, key: ContentKey) -> Pin {
-    let pin = Pin::new(order, key);
-    held(order).insert(key, 1);
-    pin
+/// A cache whose disk is a set of keys.
+struct Model {
+    files: ResidentFiles,
+    disk: Mutex<HashSet<ContentKey>>,
+}
+
+impl Model {
+    fn new() -> Arc<Self> {
+        let model = Self {
+            files: ResidentFiles::new(),
+            disk: Mutex::new(HashSet::new()),
+        };
+        model.files.complete(OlderFiles::new(std::iter::empty()));
+        Arc::new(model)
+    }
+
+    fn remove(&self, key: ContentKey) -> std::io::Result<()> {
+        assert!(
+            held(&self.disk).remove(&key),
+            "{key} is counted, but not there"
+        );
+        Ok(())
+    }
+
+    fn evict_to(&self, limit: u64) {
+        self.files.evict_to(limit, |key| self.remove(key));
+    }
+
+    /// Makes a file and uses it for a while.
+    fn put(&self, number: u8) {
+        let key = key(number);
+        let reserved = self.files.reserve(1);
+        self.evict_to(2 * BLOCK);
+        let locked = self.files.lock(key);
+        let pin = locked.pin();
+        held(&self.disk).insert(key);
+        locked.insert(1);
+        drop((locked, reserved));
+        thread::yield_now();
+        assert!(
+            held(&self.disk).contains(&key),
+            "{key} was removed while it is open"
+        );
+        drop(pin);
+    }
+
+    /// Opens a file that is known to be there.
+    fn open(&self, number: u8) {
+        if let Some(_pin) = self.files.pin_present(key(number)) {
+            assert!(
+                held(&self.disk).contains(&key(number)),
+                "pinned, but not there"
+            );
+            thread::yield_now();
+            assert!(
+                held(&self.disk).contains(&key(number)),
+                "removed while it is open"
+            );
+        }
+    }
+
+    /// What is on the disk is what is counted.
+    fn check(&self) {
+        assert_eq!(held(&self.disk).len(), self.files.len());
+        assert_eq!(self.files.bytes(), self.files.len() as u64 * BLOCK);
+        self.evict_to(0);
+        assert!(held(&self.disk).is_empty(), "a pin was left behind");
+        assert_eq!(self.files.bytes(), 0);
+    }
+}
+
+fn run(model: &Arc<Model>, works: Vec<Box<dyn FnOnce(&Model) + Send>>) {
+    let threads: Vec<_> = works
+        .into_iter()
+        .map(|work| {
+            let model = Arc::clone(model);
+            thread::spawn(move || work(&model))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 #[test]
-fn an_open_file_is_never_evicted_and_bytes_are_the_sum() {
+fn what_is_on_the_disk_is_counted_and_what_is_open_stays() {
     check(|| {
-        let order = Arc::new(Mutex::new(Order::new()));
-        held(&order).complete(OlderFiles::new(std::iter::empty()));
-        let readers = [[1, 2], [2, 1], [1, 3]].map(|numbers| {
-            let order = Arc::clone(&order);
-            thread::spawn(move || {
-                for number in numbers {
-                    let pin = open(&order, key(number));
-                    thread::yield_now();
-                    assert!(held(&order).contains(key(number)), "evicted while open");
-                    drop(pin);
-                }
-            })
-        });
-        let evictor = {
-            let order = Arc::clone(&order);
-            thread::spawn(move || {
-                for limit in [BLOCK, 0] {
-                    held(&order).evict(limit);
-                }
-            })
-        };
-        for thread in readers.into_iter().chain([evictor]) {
-            thread.join().unwrap();
-        }
-        let mut order = held(&order);
-        assert_eq!(order.bytes(), order.len() as u64 * BLOCK);
-        // No pin is left behind.
-        order.evict(0);
-        assert_eq!((order.bytes(), order.len()), (0, 0));
+        let model = Model::new();
+        run(
+            &model,
+            vec![
+                Box::new(|model| [1, 2, 1].into_iter().for_each(|number| model.put(number))),
+                Box::new(|model| [2, 3, 1].into_iter().for_each(|number| model.put(number))),
+                Box::new(|model| [1, 2, 3].into_iter().for_each(|number| model.open(number))),
+                Box::new(|model| model.evict_to(0)),
+            ],
+        );
+        model.check();
     });
 }
 
 #[test]
-fn what_is_opened_while_stock_is_taken_stays_known() {
+fn a_new_file_is_not_removed_in_the_place_of_an_evicted_one() {
     check(|| {
-        let order = Arc::new(Mutex::new(Order::new()));
-        let stock = {
-            let order = Arc::clone(&order);
-            thread::spawn(move || {
-                let older = [1, 2].map(|number| (key(number), 1));
-                held(&order).complete(OlderFiles::new(older.into_iter()));
-                held(&order).evict(BLOCK);
-            })
-        };
-        let reader = {
-            let order = Arc::clone(&order);
-            thread::spawn(move || {
-                let _old = open(&order, key(1));
-                let _new = open(&order, key(3));
-                thread::yield_now();
-                let order = held(&order);
-                assert!(order.contains(key(1)) && order.contains(key(3)));
-            })
-        };
-        stock.join().unwrap();
-        reader.join().unwrap();
-        let order = held(&order);
-        assert_eq!(order.bytes(), order.len() as u64 * BLOCK);
-        assert!(order.is_complete());
+        let model = Model::new();
+        model.put(1);
+        run(
+            &model,
+            vec![
+                Box::new(|model| model.evict_to(0)),
+                Box::new(|model| model.put(1)),
+                Box::new(|model| model.evict_to(BLOCK)),
+            ],
+        );
+        model.check();
     });
 }

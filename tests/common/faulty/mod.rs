@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Once};
 
+// Each test binary uses its own part of these.
 #[allow(unused_imports)]
 pub use faults::{ActiveFault, Fault, Faults, Op};
 #[allow(unused_imports)]

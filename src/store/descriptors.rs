@@ -1,6 +1,7 @@
 //! A lack of file descriptors is our own affair: files that are open for speed only are closed, and
 //! opening is tried again, before a reader gets an error.
 
+use std::fs::File;
 use std::io;
 use std::sync::{Mutex, Weak};
 use std::thread;
@@ -15,6 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often is tried meanwhile.
 const INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often in a row opening may fail while this process has descriptors: another thread may have
+/// given one back just then.
+const OTHERS: u32 = 3;
 
 /// Something that keeps files open for speed only.
 pub(super) trait SpareFiles: Send + Sync {
@@ -44,11 +49,17 @@ pub(super) fn at_once<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut deadline = None;
+    let mut others = 0;
     loop {
         let opened = open();
         match &opened {
             Err(error) if is_lack(error) => {}
             _ => return opened,
+        }
+        // A file server can lack descriptors, too: waiting for it is not our affair.
+        others = if has_descriptors() { others + 1 } else { 0 };
+        if others > OTHERS {
+            return opened;
         }
         let now = Instant::now();
         match deadline {
@@ -66,6 +77,11 @@ fn is_lack(error: &io::Error) -> bool {
     error
         .raw_os_error()
         .is_some_and(|code| lacks.contains(&code))
+}
+
+/// Whether this process can open something.
+fn has_descriptors() -> bool {
+    File::open("/dev/null").is_ok()
 }
 
 fn close_some() {

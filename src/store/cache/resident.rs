@@ -5,12 +5,12 @@
 //! old one, an open file is never removed, and what is on the disk is counted.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use super::order::{OlderFiles, Order};
 use super::pin::Pin;
 use crate::store::ContentKey;
-use crate::sync::held;
+use crate::sync::{Mutex, MutexGuard, held};
 
 /// Locks of keys: enough that two keys seldom share one.
 const LOCKS: usize = 64;

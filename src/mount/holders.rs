@@ -18,8 +18,8 @@ pub enum Holder {
         name: String,
         path: PathBuf,
     },
-    /// A process that waits for an answer of a FUSE file system, probably this one: it has opened
-    /// nothing yet.
+    /// A process that waits for an answer of a FUSE file system, perhaps this one: it has opened nothing
+    /// yet. Looked for where nothing else is found.
     Waiting { pid: u32, name: String },
     /// Something that is mounted below it.
     Mount(PathBuf),
@@ -32,7 +32,10 @@ impl fmt::Display for Holder {
                 write!(f, "{name} (process {pid}): {}", path.display())
             }
             Self::Waiting { pid, name } => {
-                write!(f, "{name} (process {pid}): waits for a file to be rendered")
+                write!(
+                    f,
+                    "perhaps {name} (process {pid}), which waits for an answer of a FUSE mount"
+                )
             }
             Self::Mount(path) => write!(f, "another mount is below it: {}", path.display()),
         }
@@ -51,19 +54,34 @@ pub fn holders(mount: &MountEntry) -> Vec<Holder> {
         // One that is mounted over it does not hold it.
         .filter(|other| other.mountpoint != mount.mountpoint)
         .map(|other| Holder::Mount(other.mountpoint));
-    let processes = numbers.into_iter().filter_map(|pid| {
-        let folder = PathBuf::from(format!("/proc/{pid}"));
-        let name = || {
-            let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
-            name.trim_end().to_owned()
-        };
-        if let Some(path) = held_path(&folder, mount) {
-            let name = name();
-            return Some(Holder::Process { pid, name, path });
-        }
-        waits_for_fuse(&folder).then(|| Holder::Waiting { pid, name: name() })
+    let processes = numbers.iter().filter_map(|&pid| {
+        let path = held_path(&folder_of(pid), mount)?;
+        let name = name_of(pid);
+        Some(Holder::Process { pid, name, path })
     });
-    below.chain(processes).collect()
+    let found: Vec<Holder> = below.chain(processes).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let waiting = numbers
+        .into_iter()
+        .filter(|pid| waits_for_fuse(&folder_of(*pid)));
+    waiting
+        .map(|pid| Holder::Waiting {
+            pid,
+            name: name_of(pid),
+        })
+        .collect()
+}
+
+fn folder_of(pid: u32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}
+
+/// As the kernel keeps it.
+fn name_of(pid: u32) -> String {
+    let name = fs::read_to_string(folder_of(pid).join("comm")).unwrap_or_default();
+    name.trim_end().to_owned()
 }
 
 /// By the number of the mount where that is told: a path may be another in a namespace or a chroot.
@@ -146,10 +164,9 @@ pub fn copies(device: &str) -> Vec<Copy> {
     let of_process = |(namespace, pid): (PathBuf, u32)| {
         let mounts = mounts_of(&pid.to_string()).ok()?;
         let mount = mounts.into_iter().find(|mount| mount.device == device)?;
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         Some(Copy {
             pid,
-            name: name.trim_end().to_owned(),
+            name: name_of(pid),
             path: mount.mountpoint,
             is_here: Some(namespace) == own_namespace,
         })

@@ -206,7 +206,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
     if let Some(companion) = request.companion.clone() {
-        stop_with(companion, stop.clone());
+        stop_with(companion, stop.clone()).context("watching the process of --while")?;
     }
     let end = stop.clone();
     let options = ServeOptions {
@@ -239,13 +239,14 @@ fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
 }
 
 /// The end of the process ends the mount in order.
-fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) {
-    thread::spawn(move || {
+fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) -> io::Result<()> {
+    let watching = thread::Builder::new().spawn(move || {
         companion.wait();
         tracing::info!("{companion} has ended, and the mount with it");
         // The receiver is gone only when the process ends anyway.
         let _ = stop.send(Stop::Asked);
     });
+    watching.map(drop)
 }
 
 /// The outputs go nowhere from now on, and no folder is kept busy.

@@ -2,9 +2,9 @@
 //! pipe when the mount answers. Starting it anew and not forking keeps threads and locks out of it.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use super::ready::READY;
 
 /// How long a mount may take to come about: lists may lie on a slow network file system.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// After how long it is said that the mount has not come about yet.
+const NEWS: Duration = Duration::from_secs(15);
 
 /// A mount that answers.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +34,7 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
     let pid = child.id();
     let (sender, receiver) = mpsc::channel();
     let output = child.stdout.take();
-    thread::spawn(move || {
+    let waiting = thread::Builder::new().spawn(move || {
         let is_ready = output.is_some_and(|output| {
             BufReader::new(output)
                 .lines()
@@ -41,7 +44,21 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
         // The receiver may have given up.
         let _ = sender.send(is_ready);
     });
-    match receiver.recv_timeout(LIMIT) {
+    if let Err(error) = waiting {
+        // Nobody would hear that it is ready.
+        child.kill()?;
+        return Err(error);
+    }
+    let mut answer = receiver.recv_timeout(NEWS);
+    if matches!(answer, Err(RecvTimeoutError::Timeout)) {
+        // Best effort: this is for a person who wonders.
+        let _ = writeln!(
+            io::stderr(),
+            "machex: still waiting for the lists, the cache or a raw root; --foreground -v shows more"
+        );
+        answer = receiver.recv_timeout(LIMIT);
+    }
+    match answer {
         Ok(true) => Ok(Some(Started { pid })),
         Ok(false) => {
             child.wait()?;

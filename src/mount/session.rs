@@ -25,6 +25,9 @@ const READAHEAD_KIB: u32 = 1024;
 /// How long an image that is being made may take when the mount ends.
 const STOPPING: Duration = Duration::from_secs(30);
 
+/// How long the first request may take to be answered.
+const ANSWERING: Duration = Duration::from_secs(30);
+
 /// How long readers of a mount that ends may take to close their files.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -79,8 +82,7 @@ impl Mount {
         // not ours. The end is told by the file system.
         let _session = ManuallyDrop::new(session);
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
-        // The first request: from now on others are answered as well.
-        std::fs::metadata(&point.path).map_err(|error| MountError::Ended(error.to_string()))?;
+        wait_until_answering(&point.path)?;
         if let Some(own) = &own {
             widen_readahead(&own.device);
         }
@@ -149,11 +151,15 @@ impl Mount {
     /// comes.
     fn stop_threads(&self) {
         let (server, stop) = (Arc::clone(&self.server), self.stop.clone());
-        thread::spawn(move || {
+        let stopping = thread::Builder::new().spawn(move || {
             server.stop();
             // The receiver has gone if it did not want to wait.
             let _ = stop.send(Stop::Stopped);
         });
+        if let Err(error) = stopping {
+            tracing::warn!("not waiting for what is still being made: {error}");
+            return self.server.cache().close();
+        }
         let deadline = Instant::now() + STOPPING;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -164,6 +170,25 @@ impl Mount {
                     tracing::warn!("not waiting for what is still being made");
                     return self.server.cache().close();
                 }
+            }
+        }
+    }
+}
+
+/// Waits for the answer to the first request; from then on others are answered as well. By a process
+/// that can be left behind: where the system gives no thread to answer, nobody ever does.
+fn wait_until_answering(mountpoint: &Path) -> Result<(), MountError> {
+    let deadline = Instant::now() + ANSWERING;
+    loop {
+        match ask_status(mountpoint) {
+            Answer::Status(_) => return Ok(()),
+            Answer::Silent if Instant::now() < deadline => {}
+            Answer::Silent => {
+                return Err(MountError::Ended("it does not answer".to_owned()));
+            }
+            Answer::Failed(error) => return Err(MountError::Ended(error.to_string())),
+            Answer::Gone | Answer::NotMachex => {
+                return Err(MountError::Ended("it was unmounted".to_owned()));
             }
         }
     }

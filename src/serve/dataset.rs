@@ -26,7 +26,7 @@ const LOCATING: usize = 16;
 
 /// Threads that read sources, and bytes of sources that are in memory, for each thread that renders.
 const FETCHING: usize = 2;
-const FETCHED_BYTES: u64 = 32 << 20;
+const FETCHED_BYTES: u64 = 16 << 20;
 
 /// Bytes that an entry of an index has at least, for an estimate.
 const INDEX_ENTRY: u64 = 160;

@@ -22,7 +22,7 @@ use crate::store::cache::Kept;
 pub(super) struct RenderJob {
     pub item: Item,
     fetched: Fetched,
-    /// Its bytes count until it is rendered.
+    /// Its bytes count until a worker has it.
     share: Share,
     /// Who gets the image, if it is not to be kept.
     rescue: Option<Rescue>,
@@ -40,8 +40,10 @@ pub(super) enum FetchTask {
 pub(super) struct Rescue {
     /// What the file's bytes followed from.
     key: ContentKey,
-    reply: Box<dyn FnOnce(Result<Arc<[u8]>, Fault>) + Send>,
+    reply: OnBytes,
 }
+
+type OnBytes = Box<dyn FnOnce(Result<Arc<[u8]>, Fault>) + Send>;
 
 impl Server {
     /// Finds out where a file is, on a thread of its dataset's root.
@@ -238,10 +240,11 @@ impl Server {
         job: RenderJob,
         developer: &mut Developer,
     ) -> Result<(Vec<u8>, Source), Fault> {
+        // No more than one for each worker is past this.
+        drop(job.share);
         let Fetched { bytes, source } = job.fetched;
         let rendered = developer.render(&bytes);
         self.buffers.give(bytes);
-        drop(job.share);
         match rendered {
             Ok(jpeg) => Ok((jpeg, source)),
             // A lack of memory passes, whatever the bytes.

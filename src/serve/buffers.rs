@@ -4,15 +4,19 @@ use std::sync::Mutex;
 
 use crate::sync::held;
 
-/// Buffers above this size are given back after use.
-const KEEP_CAPACITY: usize = 64 << 20;
-
-/// Empty buffers.
+/// Empty buffers. They are filled by one thread and emptied by another: were each freed, the allocator
+/// would keep its memory for every thread that ever had one.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    empty: Mutex<Vec<Vec<u8>>>,
-    /// How many are kept.
+    empty: Mutex<Empty>,
+    /// Bytes that are kept.
     most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Empty {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl Buffers {
@@ -24,14 +28,18 @@ impl Buffers {
     }
 
     pub(super) fn take(&self) -> Vec<u8> {
-        held(&self.empty).pop().unwrap_or_default()
+        let mut empty = held(&self.empty);
+        let buffer = empty.buffers.pop().unwrap_or_default();
+        empty.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(super) fn give(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut empty = held(&self.empty);
-        if buffer.capacity() <= KEEP_CAPACITY && empty.len() < self.most {
-            empty.push(buffer);
+        if empty.bytes.saturating_add(buffer.capacity()) <= self.most {
+            empty.bytes += buffer.capacity();
+            empty.buffers.push(buffer);
         }
     }
 }
@@ -41,13 +49,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_buffers_of_usual_size_are_kept() {
-        let buffers = Buffers::new(1);
+    fn buffers_are_kept_up_to_a_number_of_bytes() {
+        let buffers = Buffers::new(300);
         buffers.give(vec![1; 100]);
         buffers.give(vec![2; 200]);
+        buffers.give(vec![3; 1]);
+        assert_eq!(held(&buffers.empty).bytes, 300);
+        assert_eq!(buffers.take().capacity(), 200);
         assert_eq!(buffers.take().capacity(), 100);
         assert_eq!(buffers.take().capacity(), 0);
-        buffers.give(Vec::with_capacity(KEEP_CAPACITY + 1));
+        buffers.give(Vec::with_capacity(301));
         assert_eq!(buffers.take().capacity(), 0);
     }
 }

@@ -28,9 +28,8 @@ use crate::sync::held;
 /// Threads that read open files of the cache, or of the tree, which are not in memory.
 const READING: usize = 16;
 
-/// Pieces of memory above this size are mapped one by one.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED: libc::c_int = 256 << 10;
+/// Bytes of memory for sources that are kept for each thread that renders.
+const BUFFERS: usize = 16 << 20;
 
 /// How long threads that wait for a disk or a server are waited for when the mount ends.
 const ENDING: Duration = Duration::from_secs(2);
@@ -81,7 +80,6 @@ impl Server {
         let tree = TreeRoot::open(&config.machex_path);
         let datasets = load(config, tree.as_ref(), mountpoint)?;
         let params = config.render_params();
-        give_memory_back();
         let server = Arc::new(Self {
             warm: options
                 .warm
@@ -97,7 +95,7 @@ impl Server {
             cache_io: IoPool::new("read cache", READING),
             tree_io: IoPool::new("read tree", READING),
             renders: Queue::new(),
-            buffers: Buffers::new(config.workers),
+            buffers: Buffers::new(config.workers.saturating_mul(BUFFERS)),
             readahead: Mutex::new(Readahead::new(config.workers)),
             failing: Failing::default(),
             stats: Stats::new(),
@@ -241,17 +239,6 @@ fn load(
     match faults.is_empty() {
         true => Ok(datasets),
         false => Err(ServeError::Catalogs(faults)),
-    }
-}
-
-/// Has large pieces of memory go back to the system when they are freed. Sources are read by one
-/// thread and let go by another; by default glibc raises the size above which it maps pieces one by one
-/// as they come, and keeps what was freed in an arena for each thread.
-fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: sets a number of the allocator, which may be done at any time.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED);
     }
 }
 

@@ -1,14 +1,16 @@
-//! How many bytes of sources may be in memory at a time.
+//! How many bytes of sources may wait in memory for a worker.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::sync::held;
 
-/// Gives out a number of bytes.
+/// Bytes that all roots share. Each of them may always use some: one that does not answer must not
+/// stop the others, whatever it has in hand.
 #[derive(Debug)]
 pub(super) struct ByteBudget {
     limit: u64,
-    used: Mutex<u64>,
+    /// Bytes in use, by root.
+    used: Mutex<Vec<u64>>,
     freed: Condvar,
 }
 
@@ -16,30 +18,44 @@ pub(super) struct ByteBudget {
 #[derive(Debug)]
 pub(super) struct Share {
     budget: Arc<ByteBudget>,
+    root: usize,
     bytes: u64,
 }
 
 impl ByteBudget {
-    pub(super) fn new(limit: u64) -> Self {
+    pub(super) fn new(limit: u64, roots: usize) -> Self {
         Self {
             limit,
-            used: Mutex::new(0),
+            used: Mutex::new(vec![0; roots]),
             freed: Condvar::new(),
         }
     }
 
-    /// Waits until `bytes` may be used. More than there are at all may be used alone.
-    pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Share {
+    /// Waits until `bytes` may be used for `root`: until there are so many left of all, or the root uses
+    /// none.
+    pub(super) fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
         let mut used = held(&self.used);
-        while *used > 0 && used.saturating_add(bytes) > self.limit {
+        loop {
+            let all = used
+                .iter()
+                .fold(bytes, |sum, used| sum.saturating_add(*used));
+            let of_root = used.get(root).copied().unwrap_or(0);
+            if of_root == 0 || all <= self.limit {
+                break;
+            }
             used = self
                 .freed
                 .wait(used)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        *used = used.saturating_add(bytes);
+        // An empty source counts as well.
+        let bytes = bytes.max(1);
+        if let Some(used) = used.get_mut(root) {
+            *used = used.saturating_add(bytes);
+        }
         Share {
             budget: Arc::clone(self),
+            root,
             bytes,
         }
     }
@@ -47,9 +63,9 @@ impl ByteBudget {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut used = held(&self.budget.used);
-        *used = used.saturating_sub(self.bytes);
-        drop(used);
+        if let Some(used) = held(&self.budget.used).get_mut(self.root) {
+            *used = used.saturating_sub(self.bytes);
+        }
         self.budget.freed.notify_all();
     }
 }
@@ -58,21 +74,24 @@ impl Drop for Share {
 mod tests {
     use super::*;
     use std::thread;
+    use std::time::Duration;
 
     #[test]
-    fn one_always_fits_and_more_only_within_the_limit() {
-        let budget = Arc::new(ByteBudget::new(10));
-        let large = budget.take(1000);
+    fn a_root_may_always_use_some_and_more_only_within_the_limit() {
+        let budget = Arc::new(ByteBudget::new(10, 2));
+        let large = budget.take(0, 1000);
+        // Another root has its own.
+        drop(budget.take(1, 5));
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| drop(budget.take(1)));
-            thread::sleep(std::time::Duration::from_millis(20));
+            let waiting = scope.spawn(|| drop(budget.take(0, 1)));
+            thread::sleep(Duration::from_millis(20));
             assert!(!waiting.is_finished());
             drop(large);
             waiting.join().unwrap();
         });
-        let both = (budget.take(4), budget.take(6));
-        assert_eq!(*held(&budget.used), 10);
-        drop(both);
-        assert_eq!(*held(&budget.used), 0);
+        let all = (budget.take(0, 4), budget.take(1, 4), budget.take(0, 2));
+        assert_eq!(*held(&budget.used), [6, 4]);
+        drop(all);
+        assert_eq!(*held(&budget.used), [0, 0]);
     }
 }

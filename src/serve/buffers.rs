@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
+use crate::source::SourceBuffer;
 use crate::sync::held;
 
-/// Empty buffers. They are filled by one thread and emptied by another: were each freed, the allocator
-/// would keep its memory for every thread that ever had one.
+/// Buffers that are not in use.
 #[derive(Debug)]
 pub(super) struct Buffers {
     empty: Mutex<Empty>,
@@ -15,7 +15,7 @@ pub(super) struct Buffers {
 
 #[derive(Debug, Default)]
 struct Empty {
-    buffers: Vec<Vec<u8>>,
+    buffers: Vec<SourceBuffer>,
     bytes: usize,
 }
 
@@ -27,15 +27,14 @@ impl Buffers {
         }
     }
 
-    pub(super) fn take(&self) -> Vec<u8> {
+    pub(super) fn take(&self) -> SourceBuffer {
         let mut empty = held(&self.empty);
         let buffer = empty.buffers.pop().unwrap_or_default();
         empty.bytes -= buffer.capacity();
         buffer
     }
 
-    pub(super) fn give(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    pub(super) fn give(&self, buffer: SourceBuffer) {
         let mut empty = held(&self.empty);
         if empty.bytes.saturating_add(buffer.capacity()) <= self.most {
             empty.bytes += buffer.capacity();
@@ -50,15 +49,23 @@ mod tests {
 
     #[test]
     fn buffers_are_kept_up_to_a_number_of_bytes() {
-        let buffers = Buffers::new(300);
-        buffers.give(vec![1; 100]);
-        buffers.give(vec![2; 200]);
-        buffers.give(vec![3; 1]);
-        assert_eq!(held(&buffers.empty).bytes, 300);
-        assert_eq!(buffers.take().capacity(), 200);
-        assert_eq!(buffers.take().capacity(), 100);
-        assert_eq!(buffers.take().capacity(), 0);
-        buffers.give(Vec::with_capacity(301));
-        assert_eq!(buffers.take().capacity(), 0);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, "12345").unwrap();
+        let filled = || {
+            let params = crate::render::RenderParams::default();
+            let fetched =
+                crate::source::fetch(path.clone(), params, SourceBuffer::default(), |_| ());
+            fetched.unwrap().0.bytes
+        };
+        let size = filled().capacity();
+        let buffers = Buffers::new(2 * size);
+        for _ in 0..3 {
+            buffers.give(filled());
+        }
+        assert_eq!(held(&buffers.empty).bytes, 2 * size);
+        let capacities = [(); 3].map(|()| buffers.take().capacity());
+        assert_eq!(capacities, [size, size, 0]);
+        assert_eq!(held(&buffers.empty).bytes, 0);
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::budget::ByteBudget;
 use super::index::{self, Prefix};
 use super::io_pool::IoPool;
 use super::known::{Known, KnownImages};
@@ -24,9 +23,8 @@ use crate::sync::held;
 /// Threads that look where files are: they wait for disks and networks, not for processors.
 const LOCATING: usize = 16;
 
-/// Threads that read sources, and bytes of sources that are in memory, for each thread that renders.
+/// Threads that read sources, for each thread that renders.
 const FETCHING: usize = 2;
-const FETCHED_BYTES: u64 = 16 << 20;
 
 /// Bytes that an entry of an index has at least, for an estimate.
 const INDEX_ENTRY: u64 = 160;
@@ -48,7 +46,6 @@ pub struct ServedDataset {
     /// What waits for the disk or server of the root.
     pub(super) locating: IoPool<Item>,
     pub(super) fetching: IoPool<FetchTask>,
-    pub(super) budget: Arc<ByteBudget>,
     /// When it was last said that the root does not answer.
     complained: Mutex<Option<Instant>>,
     /// Images whose size is known, and the sum of these sizes.
@@ -102,7 +99,6 @@ impl ServedDataset {
                 workers.saturating_mul(FETCHING).min(LOCATING),
             ),
             complained: Mutex::new(None),
-            budget: Arc::new(ByteBudget::new(workers as u64 * FETCHED_BYTES)),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
             rendered: Counter::default(),

@@ -206,7 +206,7 @@ impl Server {
             .map_err(|fault| Fault::new(fault.to_string()))?;
         let buffer = self.buffers.take();
         let (fetched, share) = fetch(path, self.params, buffer, |bytes| {
-            dataset.budget.take(bytes)
+            self.budget.take(usize::from(item.dataset), bytes)
         })
         .map_err(|error| Fault::new(error.to_string()))?;
         Ok(RenderJob {

@@ -54,6 +54,7 @@ pub use stats::Stats;
 use crate::render::RenderParams;
 use crate::store::cache::{Body, Cache};
 use crate::sync::held;
+use budget::ByteBudget;
 use buffers::Buffers;
 use fault::Failing;
 use find::Patience;
@@ -87,6 +88,8 @@ pub struct Server {
     tree_io: IoPool<Work>,
     /// Sources that wait to be rendered.
     renders: Queue<RenderJob>,
+    /// Sources in memory that wait to be rendered.
+    budget: Arc<ByteBudget>,
     buffers: Buffers,
     readahead: Mutex<Readahead>,
     failing: Failing,

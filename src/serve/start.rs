@@ -15,8 +15,8 @@ use rayon::prelude::*;
 use super::dataset::Locations;
 use super::warm::Warm;
 use super::{
-    Buffers, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server, Stats,
-    TreeRoot, Work,
+    Buffers, ByteBudget, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server,
+    Stats, TreeRoot, Work,
 };
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
@@ -27,6 +27,9 @@ use crate::sync::held;
 
 /// Threads that read open files of the cache, or of the tree, which are not in memory.
 const READING: usize = 16;
+
+/// Bytes of sources that wait in memory, for each thread that renders.
+const FETCHED_BYTES: u64 = 16 << 20;
 
 /// Bytes of memory for sources that are kept for each thread that renders.
 const BUFFERS: usize = 16 << 20;
@@ -95,6 +98,10 @@ impl Server {
             cache_io: IoPool::new("read cache", READING),
             tree_io: IoPool::new("read tree", READING),
             renders: Queue::new(),
+            budget: Arc::new(ByteBudget::new(
+                config.workers as u64 * FETCHED_BYTES,
+                config.trees.len(),
+            )),
             buffers: Buffers::new(config.workers.saturating_mul(BUFFERS)),
             readahead: Mutex::new(Readahead::new(config.workers)),
             failing: Failing::default(),

@@ -5,8 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::Source;
+use super::buffer::changed;
 use super::look::words;
+use super::{Source, SourceBuffer};
 use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
 use crate::store::{Stamp, patiently};
 
@@ -115,9 +116,19 @@ impl OpenSource {
         buffer.clear();
         buffer.try_reserve_exact(usize::try_from(self.stamp.size).unwrap_or(usize::MAX))?;
         Read::take(&mut self.file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
-        if Stamp::of(&self.file.metadata()?) != self.stamp {
-            return Err(io::Error::other("it was changed while it was read"));
+        self.check_unchanged()
+    }
+
+    /// The same into memory of its own.
+    pub(super) fn read_into(mut self, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
+        buffer.fill(&mut self.file, self.stamp.size)?;
+        self.check_unchanged()
+    }
+
+    fn check_unchanged(&self) -> io::Result<Stamp> {
+        match Stamp::of(&self.file.metadata()?) == self.stamp {
+            true => Ok(self.stamp),
+            false => Err(changed()),
         }
-        Ok(self.stamp)
     }
 }

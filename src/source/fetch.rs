@@ -4,13 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use super::look::words;
-use super::{OpenSource, Source};
+use super::{OpenSource, Source, SourceBuffer};
 use crate::render::RenderParams;
 
 /// The bytes of a source, not rendered yet.
 #[derive(Debug)]
 pub struct Fetched {
-    pub bytes: Vec<u8>,
+    pub bytes: SourceBuffer,
     /// The source as it was when it was read.
     pub source: Source,
 }
@@ -25,12 +25,12 @@ pub struct FetchError(#[from] io::Error);
 pub fn fetch<T>(
     path: PathBuf,
     params: RenderParams,
-    mut buffer: Vec<u8>,
+    mut buffer: SourceBuffer,
     admit: impl FnOnce(u64) -> T,
 ) -> Result<(Fetched, T), FetchError> {
     let opened = OpenSource::open(&path)?;
     let admitted = admit(opened.stamp().size);
-    let stamp = opened.read(&mut buffer)?;
+    let stamp = opened.read_into(&mut buffer)?;
     let fetched = Fetched {
         bytes: buffer,
         source: Source::of(path, stamp, params),

@@ -1,0 +1,93 @@
+//! Memory for the bytes of one source.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::ops::Deref;
+
+use memmap2::MmapMut;
+
+/// Memory is taken in multiples of this.
+const STEP: usize = 1 << 20;
+
+/// Bytes of a source. They are mapped by themselves: a source is read by one thread and rendered by
+/// another, and an allocator would keep the memory of each for every thread that ever had one.
+#[derive(Debug, Default)]
+pub struct SourceBuffer {
+    map: Option<MmapMut>,
+    len: usize,
+}
+
+impl SourceBuffer {
+    /// Bytes that it takes, used or not.
+    pub fn capacity(&self) -> usize {
+        self.map.as_ref().map_or(0, |map| map.len())
+    }
+
+    /// Reads the `size` bytes that `file` has.
+    ///
+    /// # Errors
+    /// Also when there is no memory for them, or the file has more or fewer.
+    pub(super) fn fill(&mut self, file: &mut File, size: u64) -> io::Result<()> {
+        self.len = 0;
+        let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
+        if self.capacity() < size {
+            self.map = None;
+            let room = size.checked_next_multiple_of(STEP).unwrap_or(size);
+            self.map = Some(MmapMut::map_anon(room)?);
+        }
+        let bytes = match &mut self.map {
+            Some(map) => &mut map[..size],
+            None => &mut [],
+        };
+        file.read_exact(bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => changed(),
+            _ => error,
+        })?;
+        let is_longer = file.read(&mut [0])? > 0;
+        if is_longer {
+            return Err(changed());
+        }
+        self.len = size;
+        Ok(())
+    }
+}
+
+impl Deref for SourceBuffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.map.as_ref().map_or(&[], |map| &map[..self.len])
+    }
+}
+
+/// A source that is written while it is read.
+pub(super) fn changed() -> io::Error {
+    io::Error::other("it was changed while it was read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut buffer = SourceBuffer::default();
+        for size in [0, 5, STEP, STEP + 1, 3] {
+            let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            let open = || File::open(&path).unwrap();
+            buffer.fill(&mut open(), size as u64).unwrap();
+            assert!(buffer[..] == bytes);
+            for other in [size + 1, size.saturating_sub(1)] {
+                let filled = buffer.fill(&mut open(), other as u64);
+                assert!(other == size || filled.is_err() && buffer.is_empty());
+            }
+        }
+        assert_eq!(buffer.capacity(), 2 * STEP);
+        let mut file = File::open(&path).unwrap();
+        assert!(buffer.fill(&mut file, u64::MAX).is_err());
+    }
+}

@@ -13,6 +13,8 @@ use serde_json::Value;
 fn limited(bench: &Bench, limits: &[&str], arguments: &[&str]) -> Ran {
     let program = bench.command(arguments);
     let mut command = Command::new("prlimit");
+    // Otherwise every thread reserves address space for memory that it never uses.
+    command.env("MALLOC_ARENA_MAX", "1");
     command.args(limits).arg(program.get_program());
     command.args(program.get_args());
     if let Some(folder) = program.get_current_dir() {

@@ -32,6 +32,19 @@ impl Stopped {
         let pid = Pid::from_raw(self.mounted.pid().cast_signed()).unwrap();
         // It may have ended, at the end of a test.
         let _ = kill_process(pid, signal);
+        // A request that a thread takes while it stops is waited for in the kernel without end.
+        while signal == Signal::STOP && !self.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.mounted.pid())).unwrap();
+        threads.flatten().all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ")
+                .is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
     }
 
     /// Runs the program, which must end soon.

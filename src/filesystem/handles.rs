@@ -188,9 +188,8 @@ fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
     if let Some(known) = known.and_then(|known| known.downcast::<BackingId>().ok()) {
         return Some(known);
     }
-    let registered: io::Result<BackingId> = stored
-        .open_at_once()
-        .and_then(|file| reply.open_backing(&*file));
+    // One that was closed is not opened for this: others wait for the lock that the caller holds.
+    let registered: io::Result<BackingId> = reply.open_backing(&*stored.opened()?);
     match registered {
         Ok(backing) => {
             let backing = Arc::new(backing);

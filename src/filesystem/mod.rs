@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
 use crate::store::cache::Body;
+use crate::store::is_lack_of_descriptors;
 use crate::sync::held;
 use attributes::{Attributes, FOREVER, NEVER, private};
 use callers::ListingPrograms;
@@ -286,14 +287,25 @@ impl Tree {
             Err(error) => error,
         };
         tracing::warn!("an open file of the cache or of the tree cannot be read: {error}");
-        self.server.cache().drop_unreadable(body);
+        if !is_lack_of_descriptors(&error) {
+            self.server.cache().drop_unreadable(body);
+        }
         let (Some(key), What::Image(_)) = (body.key(), item.what) else {
             return reply.error(self.error());
         };
+        // Another request, or another reader of the image, may have met the same disk before.
+        if let Some(rescued) = self.server.cache().in_memory(key) {
+            self.handles.replace_body(handle, &rescued);
+            return match rescued.read_at(offset, size, buffer) {
+                Ok(()) => reply.data(buffer),
+                Err(_) => reply.error(self.error()),
+            };
+        }
         let length = body.size();
         let server = Arc::clone(&self.server);
         server.rescue(item, key, move |rendered| match rendered {
             Ok(bytes) if bytes.len() as u64 == length => {
+                self.server.cache().keep_in_memory(key, &bytes);
                 let body = Body::Memory(bytes);
                 self.handles.replace_body(handle, &body);
                 let mut buffer = Vec::new();

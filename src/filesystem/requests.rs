@@ -154,7 +154,7 @@ impl Filesystem for MachexFilesystem {
                     return reply.error(Errno::EBADF);
                 };
                 let tree = Arc::clone(&self.tree);
-                self.tree.server.aside(body.is_of_tree(), move || {
+                self.tree.server.aside(item, body.is_of_tree(), move || {
                     READ_BUFFER.with_borrow_mut(|buffer| {
                         tree.read((handle, item), &body, (offset, size), buffer, reply);
                     });
@@ -167,7 +167,7 @@ impl Filesystem for MachexFilesystem {
     fn release(
         &self,
         _request: &Request,
-        _inode: INodeNo,
+        inode: INodeNo,
         handle: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
@@ -176,10 +176,10 @@ impl Filesystem for MachexFilesystem {
     ) {
         reply.ok();
         // Closing the last handle of a file may wait for another machine.
-        if let Some(body) = self.tree.handles.release(handle).filter(Body::is_remote) {
-            self.tree
-                .server
-                .aside(body.is_of_tree(), move || drop(body));
+        let body = self.tree.handles.release(handle).filter(Body::is_remote);
+        if let (Some(body), Some(Node::Item(item))) = (body, self.node(inode)) {
+            let of_tree = body.is_of_tree();
+            self.tree.server.aside(item, of_tree, move || drop(body));
         }
         self.tree.linger(After::Release);
     }

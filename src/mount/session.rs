@@ -25,6 +25,9 @@ const READAHEAD_KIB: u32 = 1024;
 /// How long an image that is being made may take when the mount ends.
 const STOPPING: Duration = Duration::from_secs(30);
 
+/// How long the cache may take to be closed while something hangs.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// How long the first request may take to be answered.
 const ANSWERING: Duration = Duration::from_secs(30);
 
@@ -158,7 +161,7 @@ impl Mount {
         });
         if let Err(error) = stopping {
             tracing::warn!("not waiting for what is still being made: {error}");
-            return self.server.cache().close();
+            return self.close_cache();
         }
         let deadline = Instant::now() + STOPPING;
         loop {
@@ -168,9 +171,24 @@ impl Mount {
                 Ok(Stop::Asked | Stop::Unmounted) => {}
                 Ok(Stop::AtOnce) | Err(_) => {
                     tracing::warn!("not waiting for what is still being made");
-                    return self.server.cache().close();
+                    return self.close_cache();
                 }
             }
+        }
+    }
+}
+
+impl Mount {
+    /// Writes the order of use down, unless the disk of the cache does not answer.
+    fn close_cache(&self) {
+        let (server, (done, closed)) = (Arc::clone(&self.server), mpsc::channel());
+        let closing = thread::Builder::new().spawn(move || {
+            server.cache().close();
+            // The receiver has gone if it did not want to wait.
+            let _ = done.send(());
+        });
+        if closing.is_ok() {
+            let _ = closed.recv_timeout(CLOSING);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::sync::held;
 
-/// Bytes that all roots share. Each of them may always use some: one that does not answer must not
-/// stop the others, whatever it has in hand.
+/// Bytes that all roots share. Each of them may always use its part, and one source whatever its size:
+/// a root that does not answer must not stop the others, whatever it has in hand.
 #[derive(Debug)]
 pub(super) struct ByteBudget {
     limit: u64,
@@ -31,8 +31,8 @@ impl ByteBudget {
         }
     }
 
-    /// Waits until `bytes` may be used for `root`: until there are so many left of all, or the root uses
-    /// none.
+    /// Waits until `bytes` may be used for `root`: until so many are left of all, or of its own part, or
+    /// until it uses none.
     pub(super) fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
         let mut used = held(&self.used);
         loop {
@@ -40,7 +40,8 @@ impl ByteBudget {
                 .iter()
                 .fold(bytes, |sum, used| sum.saturating_add(*used));
             let of_root = used.get(root).copied().unwrap_or(0);
-            if of_root == 0 || all <= self.limit {
+            let own = self.limit / used.len().max(1) as u64;
+            if of_root == 0 || all <= self.limit || of_root.saturating_add(bytes) <= own {
                 break;
             }
             used = self

@@ -5,6 +5,9 @@ use std::sync::Mutex;
 use crate::source::SourceBuffer;
 use crate::sync::held;
 
+/// Sources below this size share buffers.
+const SMALL: u64 = 1 << 20;
+
 /// Buffers that are not in use.
 #[derive(Debug)]
 pub(super) struct Buffers {
@@ -27,18 +30,32 @@ impl Buffers {
         }
     }
 
-    pub(super) fn take(&self) -> SourceBuffer {
+    /// A buffer for `size` bytes: one that was used before and is not several times as large, or else
+    /// an empty one.
+    pub(super) fn take(&self, size: u64) -> SourceBuffer {
         let mut empty = held(&self.empty);
-        let buffer = empty.buffers.pop().unwrap_or_default();
-        empty.bytes -= buffer.capacity();
-        buffer
+        let fits = |buffer: &SourceBuffer| {
+            let capacity = buffer.capacity() as u64;
+            capacity >= size && capacity / 4 <= size.max(SMALL)
+        };
+        match empty.buffers.iter().rposition(fits) {
+            Some(at) => {
+                let buffer = empty.buffers.swap_remove(at);
+                empty.bytes -= buffer.capacity();
+                buffer
+            }
+            None => SourceBuffer::default(),
+        }
     }
 
+    /// Takes a buffer back. The one that has been unused for longest goes where there are too many.
     pub(super) fn give(&self, buffer: SourceBuffer) {
         let mut empty = held(&self.empty);
-        if empty.bytes.saturating_add(buffer.capacity()) <= self.most {
-            empty.bytes += buffer.capacity();
-            empty.buffers.push(buffer);
+        empty.bytes += buffer.capacity();
+        empty.buffers.push(buffer);
+        while empty.bytes > self.most && !empty.buffers.is_empty() {
+            let old = empty.buffers.remove(0);
+            empty.bytes -= old.capacity();
         }
     }
 }
@@ -55,7 +72,7 @@ mod tests {
         let filled = || {
             let params = crate::render::RenderParams::default();
             let fetched =
-                crate::source::fetch(path.clone(), params, SourceBuffer::default(), |_| ());
+                crate::source::fetch(path.clone(), params, |_| (SourceBuffer::default(), ()));
             fetched.unwrap().0.bytes
         };
         let size = filled().capacity();
@@ -64,7 +81,8 @@ mod tests {
             buffers.give(filled());
         }
         assert_eq!(held(&buffers.empty).bytes, 2 * size);
-        let capacities = [(); 3].map(|()| buffers.take().capacity());
+        assert_eq!(buffers.take(size as u64 + 1).capacity(), 0, "too small");
+        let capacities = [(); 3].map(|()| buffers.take(5).capacity());
         assert_eq!(capacities, [size, size, 0]);
         assert_eq!(held(&buffers.empty).bytes, 0);
     }

@@ -12,7 +12,7 @@ use super::known::{Known, KnownImages};
 use super::make::FetchTask;
 use super::start::modified;
 use super::stats::Counter;
-use super::{Fault, Item, What};
+use super::{Fault, Item, What, Work};
 use crate::catalog::{Catalog, Entry, names};
 use crate::datasets::RawTree;
 use crate::render::RenderParams;
@@ -42,10 +42,12 @@ pub struct ServedDataset {
     index_key: OnceLock<ContentKey>,
     index_prefix: Prefix,
     /// Where the mount point is put into the index, once that has been opened.
-    index_places: Mutex<Option<Arc<Places>>>,
+    index_places: Mutex<Option<IndexPlaces>>,
     /// What waits for the disk or server of the root.
     pub(super) locating: IoPool<Item>,
     pub(super) fetching: IoPool<FetchTask>,
+    /// Open files of the materialized tree, which may hold links to anywhere.
+    pub(super) reading: IoPool<Work>,
     /// When it was last said that the root does not answer.
     complained: Mutex<Option<Instant>>,
     /// Images whose size is known, and the sum of these sizes.
@@ -55,8 +57,14 @@ pub struct ServedDataset {
 }
 
 /// A root that has not answered for so long is said to be silent, and how often that is said.
-const SILENT: Duration = Duration::from_secs(10);
+const SILENT: Duration = Duration::from_secs(30);
 const COMPLAINT: Duration = Duration::from_secs(60);
+
+/// Where the mount point is put into the index whose kept bytes have this sum.
+struct IndexPlaces {
+    sum: u64,
+    places: Arc<Places>,
+}
 
 /// Where things are that all datasets share.
 #[derive(Clone, Copy)]
@@ -93,6 +101,7 @@ impl ServedDataset {
             index_key: OnceLock::new(),
             index_prefix: Prefix::new(mountpoint, paths),
             index_places: Mutex::new(None),
+            reading: IoPool::new(format!("read tree {name}"), LOCATING),
             locating: IoPool::new(format!("find {name}"), LOCATING),
             fetching: IoPool::new(
                 format!("read {name}"),
@@ -191,27 +200,37 @@ impl ServedDataset {
     }
 
     /// The index as it is read, out of the one that is kept. Reads all of that.
-    pub(super) fn spliced_index(&self, kept: Body) -> Result<Body, Fault> {
+    pub(super) fn spliced_index(&self, kept: Body, sum: u64) -> Result<Body, Fault> {
         let places = Arc::new(self.index_prefix.places(&kept)?);
-        *held(&self.index_places) = Some(Arc::clone(&places));
-        Ok(self.index_prefix.put_into(kept, &places))
+        let spliced = self.index_prefix.put_into(kept, &places);
+        *held(&self.index_places) = Some(IndexPlaces { sum, places });
+        Ok(spliced)
     }
 
     /// The same without reading it; `None` where it was not opened before in this mount.
-    pub(super) fn spliced_again(&self, kept: Body) -> Option<Body> {
-        let places = held(&self.index_places).clone()?;
+    pub(super) fn spliced_again(&self, kept: Body, sum: u64) -> Option<Body> {
+        let places = {
+            let known = held(&self.index_places);
+            let known = known.as_ref().filter(|known| known.sum == sum)?;
+            Arc::clone(&known.places)
+        };
         Some(self.index_prefix.put_into(kept, &places))
     }
 
     /// Items that wait for the root, and threads that are at work there.
     pub(super) fn load(&self) -> (usize, usize) {
-        let (locating, fetching) = (self.locating.load(), self.fetching.load());
-        (locating.0 + fetching.0, locating.1 + fetching.1)
+        let loads = [
+            self.locating.load(),
+            self.fetching.load(),
+            self.reading.load(),
+        ];
+        let waiting = loads.iter().map(|load| load.0).sum();
+        (waiting, loads.iter().map(|load| load.1).sum())
     }
 
-    /// For how long the slowest thread has been waiting for the root.
+    /// For how long the slowest thread has been looking for a file of the root.
     pub(super) fn longest_wait(&self) -> Duration {
-        self.locating.longest().max(self.fetching.longest())
+        self.locating.longest()
     }
 
     /// Says in the log that the root does not answer, once a minute while a reader waits for it.

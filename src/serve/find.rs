@@ -5,7 +5,7 @@ use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::Body;
+use crate::store::cache::{Body, Fingerprint};
 
 /// What was found of a file.
 pub(super) enum Found {
@@ -48,6 +48,10 @@ impl Server {
                 }
             }
         }
+        // To compare an index means to read hundreds of megabytes, and to write one every report.
+        if patience == Patience::None && item.what == What::Index {
+            return Found::WouldWait;
+        }
         let origin = match self.origin(dataset, item, known, patience) {
             Ok(Some(origin)) => origin,
             Ok(None) => return Found::WouldWait,
@@ -59,7 +63,7 @@ impl Server {
         if patience == Patience::None && !self.is_near(dataset, item.what, origin.key) {
             return Found::WouldWait;
         }
-        if let Some(found) = self.in_tree(dataset, item, &origin, want) {
+        if let Some(found) = self.in_tree(dataset, item, &origin, want, patience) {
             return found;
         }
         self.in_cache(dataset, item, &origin, want, patience)
@@ -81,13 +85,10 @@ impl Server {
             }));
         }
         let What::Image(number) = item.what else {
-            return match patience {
-                Patience::None => Ok(None),
-                Patience::Some => Ok(Some(Origin {
-                    key: dataset.index_key()?,
-                    modified: dataset.modified(),
-                })),
-            };
+            return Ok(Some(Origin {
+                key: dataset.index_key()?,
+                modified: dataset.modified(),
+            }));
         };
         let entry = dataset
             .entry(number)
@@ -126,6 +127,7 @@ impl Server {
         item: Item,
         origin: &Origin,
         want: Want,
+        patience: Patience,
     ) -> Option<Found> {
         let What::Image(number) = item.what else {
             return None;
@@ -134,7 +136,10 @@ impl Server {
         let known = origin.known(size, Place::Tree);
         let body = match want {
             Want::Size => None,
-            Want::Body => Some(self.open_in_tree(dataset, number, origin.key, size)?),
+            Want::Body => {
+                let may_wait = patience == Patience::Some;
+                Some(self.open_in_tree(dataset, number, (origin.key, size), may_wait)?)
+            }
         };
         let known = dataset.learn(item.what, known);
         Some(Found::Outcome(Ok((known, body))))
@@ -171,7 +176,7 @@ impl Server {
                 };
                 let body = match item.what {
                     What::Image(_) => body,
-                    What::Index => match dataset.spliced_index(body) {
+                    What::Index => match dataset.spliced_index(body, record.sum) {
                         Ok(body) => body,
                         Err(fault) => return Some(Found::Outcome(Err(fault))),
                     },
@@ -200,20 +205,35 @@ impl Server {
                     return Some(body);
                 }
                 (may_wait || tree.is_near(dataset.name(), number)).then_some(())?;
-                self.open_in_tree(dataset, number, known.key, known.size)
+                self.open_in_tree(dataset, number, (known.key, known.size), may_wait)
             }
             (Place::Compared(trusted), what) => {
                 (may_wait || !self.cache.is_remote()).then_some(())?;
                 match what {
-                    What::Image(_) => self.cache.get_trusted(known.key, known.size, trusted),
+                    What::Image(_) => self.trusted(known.key, known.size, trusted, may_wait),
                     What::Index => {
                         let kept = known.size.checked_sub(dataset.index_added())?;
-                        let body = self.cache.get_trusted(known.key, kept, trusted)?;
-                        dataset.spliced_again(body)
+                        let body = self.trusted(known.key, kept, trusted, may_wait)?;
+                        (body.size() == kept).then_some(())?;
+                        dataset.spliced_again(body, known.sum?)
                     }
                 }
             }
             (Place::Tree | Place::Cache, _) => None,
+        }
+    }
+
+    /// A file of the cache that nobody changed since it was compared.
+    fn trusted(
+        &self,
+        key: ContentKey,
+        size: u64,
+        trusted: Option<Fingerprint>,
+        may_wait: bool,
+    ) -> Option<Body> {
+        match may_wait {
+            true => self.cache.get_trusted(key, size, trusted),
+            false => self.cache.get_trusted_at_once(key, size, trusted),
         }
     }
 
@@ -222,11 +242,11 @@ impl Server {
         &self,
         dataset: &ServedDataset,
         number: u32,
-        key: ContentKey,
-        size: u64,
+        (key, size): (ContentKey, u64),
+        may_wait: bool,
     ) -> Option<Body> {
         let path = dataset.finished.image_path(number);
-        self.tree.as_ref()?.open_file(key, path, size)
+        self.tree.as_ref()?.open_file(key, path, size, may_wait)
     }
 }
 

@@ -93,8 +93,10 @@ impl Prefix {
         let mountpoint = mountpoint.to_string_lossy();
         // The root's own slash is that of the path.
         let json = serde_json::Value::from(mountpoint.trim_end_matches('/')).to_string();
+        // Without the quotes around it.
+        let text = json.get(1..json.len() - 1).unwrap_or_default();
         Self {
-            text: json.trim_matches('"').as_bytes().into(),
+            text: text.as_bytes().into(),
             paths,
         }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -17,17 +18,17 @@ use crate::sync::held;
 /// For how long a thread that is not the first waits for work.
 const IDLE: Duration = Duration::from_secs(20);
 
-type Run<T> = Box<dyn Fn(T, Priority) + Send + Sync>;
+type Run<T> = Box<dyn Fn(T) + Send + Sync>;
 
 /// A queue and the threads that work it off.
 pub(super) struct IoPool<T> {
     shared: Arc<Shared<T>>,
-    /// How many threads there may be.
-    most: usize,
 }
 
 struct Shared<T> {
     name: String,
+    /// How many threads there may be.
+    most: usize,
     queue: Queue<T>,
     run: OnceLock<Run<T>>,
     /// When what is being done now was begun.
@@ -43,6 +44,7 @@ impl<T: Send + 'static> IoPool<T> {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
+                most,
                 queue: Queue::new(),
                 run: OnceLock::new(),
                 begun: Mutex::default(),
@@ -50,65 +52,24 @@ impl<T: Send + 'static> IoPool<T> {
                 threads: Mutex::new(0),
                 ended: Condvar::new(),
             }),
-            most,
         }
     }
 
-    /// Starts the first thread. `run` does one item, and must not panic.
+    /// Starts the first thread. `run` does one item; what it has in hand when it panics is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(
-        &self,
-        run: impl Fn(T, Priority) + Send + Sync + 'static,
-    ) -> io::Result<()> {
+    pub(super) fn start(&self, run: impl Fn(T) + Send + Sync + 'static) -> io::Result<()> {
         // A second call changes nothing.
         let _ = self.shared.run.set(Box::new(run));
         *held(&self.shared.threads) += 1;
-        self.spawn(None)
+        self.shared.spawn(None)
     }
 
     pub(super) fn push(&self, item: T, priority: Priority) {
-        if !self.shared.queue.push(item, priority) {
-            return;
+        if self.shared.queue.push(item, priority) {
+            self.shared.add_thread();
         }
-        {
-            let mut threads = held(&self.shared.threads);
-            if *threads >= self.most {
-                return;
-            }
-            *threads += 1;
-        }
-        if let Err(error) = self.spawn(Some(IDLE)) {
-            // Those that there are will do it.
-            tracing::debug!("no further thread {}: {error}", self.shared.name);
-        }
-    }
-
-    /// Starts a thread that has been counted.
-    fn spawn(&self, idle: Option<Duration>) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let started = thread::Builder::new()
-            .name(self.shared.name.clone())
-            .spawn(move || {
-                if let Some(run) = shared.run.get() {
-                    while let Some((item, priority)) = shared.queue.next(idle) {
-                        let begun = (
-                            Instant::now(),
-                            shared.numbers.fetch_add(1, Ordering::Relaxed),
-                        );
-                        held(&shared.begun).insert(begun);
-                        run(item, priority);
-                        held(&shared.begun).remove(&begun);
-                        shared.queue.done();
-                    }
-                }
-                shared.leave();
-            });
-        if started.is_err() {
-            self.shared.leave();
-        }
-        started.map(drop)
     }
 
     /// A reader waits now for what was only [`Priority::Ahead`].
@@ -149,7 +110,54 @@ impl<T: Send + 'static> IoPool<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T: Send + 'static> Shared<T> {
+    /// Starts another thread if there may be one.
+    fn add_thread(self: &Arc<Self>) {
+        {
+            let mut threads = held(&self.threads);
+            if *threads >= self.most {
+                return;
+            }
+            *threads += 1;
+        }
+        if let Err(error) = self.spawn(Some(IDLE)) {
+            // Those that there are will do it.
+            tracing::debug!("no further thread {}: {error}", self.name);
+        }
+    }
+
+    /// Starts a thread that has been counted.
+    fn spawn(self: &Arc<Self>, idle: Option<Duration>) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        let started = thread::Builder::new()
+            .name(self.name.clone())
+            .spawn(move || {
+                while let Some((item, _)) = shared.queue.next(idle) {
+                    shared.run(item);
+                    shared.queue.done();
+                }
+                shared.leave();
+                // What was pushed before this one was gone found too many threads.
+                if shared.queue.load().0 > 0 {
+                    shared.add_thread();
+                }
+            });
+        if started.is_err() {
+            self.leave();
+        }
+        started.map(drop)
+    }
+
+    fn run(&self, item: T) {
+        let Some(run) = self.run.get() else { return };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let begun = (Instant::now(), number);
+        held(&self.begun).insert(begun);
+        // A panic has been logged; who waits for the item gets an error when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| run(item)));
+        held(&self.begun).remove(&begun);
+    }
+
     fn leave(&self) {
         *held(&self.threads) -= 1;
         self.ended.notify_all();
@@ -168,7 +176,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         // All three have to be there at a time.
         let barrier = Arc::new(Barrier::new(3));
-        pool.start(move |number: u32, _| {
+        pool.start(move |number: u32| {
             if number < 3 {
                 barrier.wait();
             }
@@ -191,7 +199,7 @@ mod tests {
         let pool = IoPool::new("test", 1);
         let (release, hangs) = mpsc::channel::<()>();
         let hangs = Mutex::new(hangs);
-        pool.start(move |(), _| {
+        pool.start(move |()| {
             let _ = held(&hangs).recv();
         })
         .unwrap();

@@ -1,7 +1,8 @@
 //! Files that are nowhere are made: locate, fetch, render, keep.
 //!
-//! Locating and fetching wait for the disk or server of the dataset's root, on threads of its own;
-//! rendering and keeping are done by the workers, which never read a source.
+//! Locating and fetching wait for the disk or server of the dataset's root, on threads of its own. So
+//! does the writing of an index, for which reports are read. Rendering and keeping are done by the
+//! workers, which never read a source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::find::{Found, Patience};
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
-use super::{Fault, Item, Server, What, index};
+use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::render::RenderError;
 use crate::source::{Developer, Fetched, Source, fetch};
 use crate::store::ContentKey;
@@ -30,7 +31,7 @@ pub(super) struct RenderJob {
 
 /// What is done on a thread that reads sources.
 pub(super) enum FetchTask {
-    /// An image that is nowhere.
+    /// An image or an index that is nowhere.
     Make(Item),
     /// The bytes of an open file that cannot be read any more.
     Rescue(Item, Rescue),
@@ -74,24 +75,42 @@ impl Server {
                 }
                 self.land(item, outcome);
             }
-            Found::Nowhere | Found::WouldWait => match (item.what, self.dataset(item)) {
-                (What::Image(_), Some(dataset)) => {
+            Found::Nowhere | Found::WouldWait => {
+                if let Some(dataset) = self.dataset(item) {
                     let task = FetchTask::Make(item);
                     dataset.fetching.push(task, self.priority(item));
+                    // A reader may have come meanwhile, and found nothing to promote.
+                    self.promote(dataset, item);
                 }
-                _ => {
-                    let outcome = self.make_index(item);
-                    self.land_made(item, self.priority(item), outcome);
-                }
-            },
+            }
         }
+    }
+
+    /// Has what a reader waits for be done before what may be asked for next.
+    pub(super) fn promote(&self, dataset: &ServedDataset, item: Item) {
+        if !self.flights.is_awaited(item) {
+            return;
+        }
+        let is_it = |task: &FetchTask| matches!(task, FetchTask::Make(making) if *making == item);
+        dataset.locating.promote(|waiting| *waiting == item);
+        dataset.fetching.promote(is_it);
+        self.renders.promote(|job| job.item == item);
     }
 
     /// Reads a source, on a thread of its dataset's root.
     pub(super) fn fetch(&self, task: FetchTask) {
         match task {
+            FetchTask::Make(item) if item.what == What::Index => self.guarded(item, || {
+                let outcome = self.make_index(item);
+                self.land_made(item, self.priority(item), outcome);
+            }),
             FetchTask::Make(item) => self.guarded(item, || match self.fetched(item) {
-                Ok(job) => drop(self.renders.push(job, self.priority(item))),
+                Ok(job) => {
+                    self.renders.push(job, self.priority(item));
+                    if let Some(dataset) = self.dataset(item) {
+                        self.promote(dataset, item);
+                    }
+                }
                 Err(fault) => self.land(item, Err(fault)),
             }),
             FetchTask::Rescue(item, rescue) => match self.fetched(item) {
@@ -204,9 +223,9 @@ impl Server {
         let path = entry
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
-        let buffer = self.buffers.take();
-        let (fetched, share) = fetch(path, self.params, buffer, |bytes| {
-            self.budget.take(usize::from(item.dataset), bytes)
+        let (fetched, share) = fetch(path, self.params, |bytes| {
+            let share = self.budget.take(usize::from(item.dataset), bytes);
+            (self.buffers.take(bytes), share)
         })
         .map_err(|error| Fault::new(error.to_string()))?;
         Ok(RenderJob {
@@ -224,7 +243,7 @@ impl Server {
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let kept = self
             .cache
-            .put(source.key, |out| out.write_all(&jpeg))
+            .put(source.key, jpeg.len() as u64, |out| out.write_all(&jpeg))
             .map_err(|error| Fault::new(error.to_string()))?;
         let dataset = self
             .dataset(item)
@@ -263,7 +282,7 @@ impl Server {
         let mut is_whole = true;
         let kept = self
             .cache
-            .put(key, |out| {
+            .put(key, dataset.estimate(What::Index), |out| {
                 is_whole = index::write(out, dataset, &readers)?;
                 Ok(())
             })
@@ -275,7 +294,7 @@ impl Server {
         let added = dataset.index_added();
         let mut made = made(key, dataset.modified(), &kept);
         made.size += added;
-        let body = dataset.spliced_index(kept.body)?;
+        let body = dataset.spliced_index(kept.body, kept.sum)?;
         Ok((dataset.learn(item.what, made), Some(body)))
     }
 }

@@ -60,7 +60,7 @@ use fault::Failing;
 use find::Patience;
 use flights::{Flights, Waiter, Want};
 use io_pool::IoPool;
-use make::{FetchTask, RenderJob};
+use make::RenderJob;
 use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
@@ -69,6 +69,8 @@ use warm::Warm;
 
 /// What is done by threads that may wait, besides finding and making files.
 type Work = Box<dyn FnOnce() + Send>;
+
+type Threads = Mutex<Vec<JoinHandle<()>>>;
 
 /// Everything that a mount serves, and the threads that make it.
 pub struct Server {
@@ -83,12 +85,11 @@ pub struct Server {
     flights: Flights,
     /// Whether it is found out where a file is on the thread that asks.
     pace: Pace,
-    /// What may wait for the disk of the cache, or of the tree.
+    /// What may wait for the disk of the cache.
     cache_io: IoPool<Work>,
-    tree_io: IoPool<Work>,
-    /// Sources that wait to be rendered.
+    /// Sources in memory that wait for a worker.
     renders: Queue<RenderJob>,
-    /// Sources in memory that wait to be rendered.
+    /// How many bytes these may have.
     budget: Arc<ByteBudget>,
     buffers: Buffers,
     readahead: Mutex<Readahead>,
@@ -96,7 +97,9 @@ pub struct Server {
     stats: Stats,
     warm: Option<Warm>,
     stop: AtomicBool,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Threads,
+    /// Those that make what nobody has asked for.
+    warming: Threads,
     config_file: PathBuf,
     cache_path: PathBuf,
     cache_size: u64,
@@ -161,10 +164,10 @@ impl Server {
 
     /// Does something with an open file that may wait for a disk, on another thread; `of_tree`: with a
     /// file of the materialized tree.
-    pub fn aside(&self, of_tree: bool, work: impl FnOnce() + Send + 'static) {
-        let pool = match of_tree {
-            true => &self.tree_io,
-            false => &self.cache_io,
+    pub fn aside(&self, item: Item, of_tree: bool, work: impl FnOnce() + Send + 'static) {
+        let pool = match self.dataset(item) {
+            Some(dataset) if of_tree => &dataset.reading,
+            _ => &self.cache_io,
         };
         pool.push(Box::new(work), Priority::Demand);
     }
@@ -186,12 +189,7 @@ impl Server {
             return;
         };
         if !self.flights.join(item, waiter) {
-            dataset.locating.promote(|waiting| *waiting == item);
-            dataset
-                .fetching
-                .promote(|waiting| matches!(waiting, FetchTask::Make(making) if *making == item));
-            self.renders.promote(|job| job.item == item);
-            return;
+            return self.promote(dataset, item);
         }
         let mut is_settled = false;
         if self.pace.is_fast() {

@@ -40,7 +40,7 @@ impl Server {
         let usage = self.cache.usage();
         let (waiting_renders, rendering) = self.renders.load();
         let pools = self.datasets.iter().map(ServedDataset::load);
-        let pools = pools.chain([self.cache_io.load(), self.tree_io.load()]);
+        let pools = pools.chain([self.cache_io.load()]);
         let (waiting_io, doing_io) =
             pools.fold((0, 0), |sum, load| (sum.0 + load.0, sum.1 + load.1));
         let render_latency = self.stats.render_latency.summary();

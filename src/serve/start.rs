@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +14,7 @@ use super::dataset::Locations;
 use super::warm::Warm;
 use super::{
     Buffers, ByteBudget, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server,
-    Stats, TreeRoot, Work,
+    Stats, Threads, TreeRoot, Work,
 };
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
@@ -25,7 +23,7 @@ use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
 use crate::sync::held;
 
-/// Threads that read open files of the cache, or of the tree, which are not in memory.
+/// Threads that read open files of the cache which are not in memory.
 const READING: usize = 16;
 
 /// Bytes of sources that wait in memory, for each thread that renders.
@@ -96,7 +94,6 @@ impl Server {
             tree,
             pace: Pace::new(),
             cache_io: IoPool::new("read cache", READING),
-            tree_io: IoPool::new("read tree", READING),
             renders: Queue::new(),
             budget: Arc::new(ByteBudget::new(
                 config.workers as u64 * FETCHED_BYTES,
@@ -107,7 +104,8 @@ impl Server {
             failing: Failing::default(),
             stats: Stats::new(),
             stop: AtomicBool::new(false),
-            threads: Mutex::default(),
+            threads: Threads::default(),
+            warming: Threads::default(),
             config_file: config.file.clone(),
             cache_path: config.cache_path.clone(),
             cache_size: config.cache_size,
@@ -119,49 +117,47 @@ impl Server {
     fn start_threads(self: &Arc<Self>) -> io::Result<()> {
         for number in 0..self.datasets.len() {
             let (server, dataset) = (Arc::downgrade(self), &self.datasets[number]);
-            dataset.locating.start(move |item, _| {
+            dataset.locating.start(move |item| {
                 if let Some(server) = server.upgrade() {
                     server.locate(item);
                 }
             })?;
             let server = Arc::downgrade(self);
-            dataset.fetching.start(move |task, _| {
+            dataset.fetching.start(move |task| {
                 if let Some(server) = server.upgrade() {
                     server.fetch(task);
                 }
             })?;
         }
-        for pool in [&self.cache_io, &self.tree_io] {
-            // Who asked is answered with an error when the closure is dropped.
-            pool.start(|work: Work, _| drop(catch_unwind(AssertUnwindSafe(work))))?;
+        let pools = self.datasets.iter().map(|dataset| &dataset.reading);
+        for pool in pools.chain([&self.cache_io]) {
+            pool.start(|work: Work| work())?;
         }
         let start = |name: String, run: fn(&Server)| {
             let server = Arc::clone(self);
-            let thread = thread::Builder::new()
+            thread::Builder::new()
                 .name(name)
-                .spawn(move || run(&server))?;
-            held(&self.threads).push(thread);
-            Ok::<(), io::Error>(())
+                .spawn(move || run(&server))
         };
         // One of each kind must be there. Where the system gives no more (RLIMIT_NPROC, a control
         // group), those that could be started serve, if slower.
-        let start_some = |kind: &str, numbers: Range<usize>, run: fn(&Server)| {
-            for number in numbers.clone() {
+        let start_some = |kind: &str, run: fn(&Server), threads: &Threads| {
+            for number in 0..self.workers {
                 match start(format!("{kind}-{number}"), run) {
                     Err(error) if number == 0 => return Err(error),
                     Err(error) => {
-                        let wanted = numbers.end;
+                        let wanted = self.workers;
                         tracing::warn!("{number} of {wanted} {kind} threads started: {error}");
                         break;
                     }
-                    Ok(()) => {}
+                    Ok(thread) => held(threads).push(thread),
                 }
             }
             Ok(())
         };
-        start_some("worker", 0..self.workers, Server::render_thread)?;
+        start_some("worker", Server::render_thread, &self.threads)?;
         if self.warm.is_some() {
-            start_some("warm", 0..self.workers, Server::warm_thread)?;
+            start_some("warm", Server::warm_thread, &self.warming)?;
         }
         Ok(())
     }
@@ -176,33 +172,44 @@ impl Server {
         for dataset in &self.datasets {
             dataset.locating.close();
             dataset.fetching.close();
+            dataset.reading.close();
         }
         self.cache_io.close();
-        self.tree_io.close();
         self.renders.close();
         let threads = std::mem::take(&mut *held(&self.threads));
         for thread in threads {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        self.wait_for_warming();
         self.wait_for_io();
         self.flights.abandon();
         self.cache.close();
+    }
+
+    /// Threads that warm read sources, too, for which nobody waits.
+    fn wait_for_warming(&self) {
+        let deadline = Instant::now() + ENDING;
+        let threads = std::mem::take(&mut *held(&self.warming));
+        while !threads.iter().all(|thread| thread.is_finished()) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Gives threads that wait for a disk or a server a moment: there is nothing for them to lose.
     fn wait_for_io(&self) {
         let deadline = Instant::now() + ENDING;
         for dataset in &self.datasets {
-            let has_ended =
-                dataset.locating.wait_until(deadline) && dataset.fetching.wait_until(deadline);
+            let has_ended = dataset.locating.wait_until(deadline)
+                && dataset.fetching.wait_until(deadline)
+                && dataset.reading.wait_until(deadline);
             if !has_ended {
                 let root = dataset.tree.root.display();
                 tracing::warn!(dataset = dataset.name(), "{root} does not answer");
             }
         }
-        if !self.cache_io.wait_until(deadline) || !self.tree_io.wait_until(deadline) {
-            tracing::warn!("the disk of the cache or of the tree does not answer");
+        if !self.cache_io.wait_until(deadline) {
+            tracing::warn!("the disk of the cache does not answer");
         }
     }
 }

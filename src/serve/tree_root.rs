@@ -57,16 +57,26 @@ impl TreeRoot {
     /// An image that was opened before and has not changed in size since, if it is on a disk of this
     /// machine.
     pub(super) fn opened_before(&self, key: ContentKey, size: u64) -> Option<Body> {
-        Body::of_tree(self.near.get(key)?, size)
+        let stored = self.near.get(key)?;
+        // One that was closed has to be opened again, for which its disk may have to be waited for.
+        stored.opened()?;
+        Body::of_tree(stored, size)
     }
 
-    /// Opens the image `path` if it still has its size. May wait unless [`Self::is_near`].
-    pub(super) fn open_file(&self, key: ContentKey, path: PathBuf, size: u64) -> Option<Body> {
+    /// Opens the image `path` if it still has its size. Waits for its disk unless [`Self::is_near`], and
+    /// with `may_wait` for a descriptor.
+    pub(super) fn open_file(
+        &self,
+        key: ContentKey,
+        path: PathBuf,
+        size: u64,
+        may_wait: bool,
+    ) -> Option<Body> {
         let device = fs::symlink_metadata(&path).ok()?.dev();
         let files = match !self.is_remote && device == self.device {
             true => &self.near,
             false => &self.far,
         };
-        Body::of_tree(files.open(key, path, size).ok()?, size)
+        Body::of_tree(files.open(key, path, size, may_wait).ok()?, size)
     }
 }

@@ -20,16 +20,15 @@ pub struct Fetched {
 #[error("{}", words(.0))]
 pub struct FetchError(#[from] io::Error);
 
-/// Reads the source `path` into `buffer`. Before memory is taken for it, `admit` is told how many bytes
-/// it has, and may wait; what it returns comes back with the bytes.
+/// Reads the source `path`. `admit` is told how many bytes it has, and gives memory for them, for which
+/// it may wait; what else it returns comes back with the bytes.
 pub fn fetch<T>(
     path: PathBuf,
     params: RenderParams,
-    mut buffer: SourceBuffer,
-    admit: impl FnOnce(u64) -> T,
+    admit: impl FnOnce(u64) -> (SourceBuffer, T),
 ) -> Result<(Fetched, T), FetchError> {
     let opened = OpenSource::open(&path)?;
-    let admitted = admit(opened.stamp().size);
+    let (mut buffer, admitted) = admit(opened.stamp().size);
     let stamp = opened.read_into(&mut buffer)?;
     let fetched = Fetched {
         bytes: buffer,

@@ -53,7 +53,7 @@ fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Re
     loop {
         let opened = open();
         match &opened {
-            Err(error) if is_lack(error) => {}
+            Err(error) if is_lack_of_descriptors(error) => {}
             _ => return opened,
         }
         // A file server can lack descriptors, too: waiting for it is not our affair.
@@ -72,7 +72,7 @@ fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Re
 }
 
 /// Whether the process or the machine has no descriptor left.
-fn is_lack(error: &io::Error) -> bool {
+pub fn is_lack_of_descriptors(error: &io::Error) -> bool {
     let lacks = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
     error
         .raw_os_error()
@@ -124,7 +124,7 @@ mod tests {
             tries += 1;
             Err(lack())
         });
-        assert!(is_lack(&failed.unwrap_err()) && tries == 2);
+        assert!(is_lack_of_descriptors(&failed.unwrap_err()) && tries == 2);
 
         let mut tries = 0;
         let failed = patiently::<()>(|| {

@@ -37,7 +37,7 @@ pub use atomic::{
     Durability, Temporary, is_being_written, is_left_over, target_of, write_atomically,
 };
 pub use content_key::{ContentKey, Stamp};
-pub use descriptors::patiently;
+pub use descriptors::{is_lack_of_descriptors, patiently};
 pub use disk::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};
 pub use extent::Extent;
 pub use failures::{

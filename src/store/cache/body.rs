@@ -150,9 +150,9 @@ mod tests {
         fs::write(&path, &bytes).unwrap();
         let recent = RecentFiles::new(false);
         let key = ContentKey::from_bytes([1; 16]);
-        let stored = recent.open(key, path.clone(), 256).unwrap();
+        let stored = recent.open(key, path.clone(), 256, false).unwrap();
         let file = Body::of_tree(stored, 256).unwrap();
-        assert!(recent.open(key, path.clone(), 255).is_err());
+        assert!(recent.open(key, path.clone(), 255, false).is_err());
         let memory = Body::Memory(bytes.clone().into());
         let mut buffer = Vec::new();
         for (offset, size) in [(0, 256), (0, 1000), (250, 10), (256, 1), (9000, 5), (3, 0)] {

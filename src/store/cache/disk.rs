@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::body::Body;
 use super::book::{Book, FileRecord, is_damage, is_full};
 use super::evict::{Evictor, FreeSpaceProbe};
-use super::fingerprint::{Fingerprint, checksum};
+use super::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use super::folder::CacheFolder;
 use super::order::OlderFiles;
 use super::overhead::Overhead;
@@ -195,23 +195,25 @@ impl DiskCache {
     }
 
     /// Opens a file if it is there and has the recorded checksum; one that is damaged is removed.
-    /// `may_wait`: for a descriptor, where there is none.
     pub(super) fn get(
         &self,
         key: ContentKey,
         record: FileRecord,
-        may_wait: bool,
+    ) -> io::Result<Option<(Body, Fingerprint)>> {
+        patiently(|| self.try_get(key, record))
+    }
+
+    fn try_get(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
     ) -> io::Result<Option<(Body, Fingerprint)>> {
         let path = self.folder.file(key);
         let (pin, file, metadata) = {
             let locked = self.files.lock(key);
             let pin = locked.pin();
             let opened = self.folder.check_shard(key);
-            let open = || match may_wait {
-                true => patiently(|| open(&path)),
-                false => at_once(|| open(&path)),
-            };
-            let file = match opened.and_then(|()| open()) {
+            let file = match opened.and_then(|()| open(&path)) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     locked.remove();
@@ -237,6 +239,59 @@ impl DiskCache {
         Ok(Some((body(stored, pin), fingerprint)))
     }
 
+    /// [`Self::get`] by what the kernel has in memory: nobody is waited for.
+    ///
+    /// # Errors
+    /// Whenever that does not tell.
+    pub(super) fn get_at_once(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+    ) -> io::Result<(Body, Fingerprint)> {
+        let would_wait = || io::Error::from(io::ErrorKind::WouldBlock);
+        let locked = self.files.try_lock(key).ok_or_else(would_wait)?;
+        let pin = locked.pin();
+        let file = self.folder.open_remembered(key)?;
+        let metadata = file.metadata()?;
+        let is_whole = metadata.is_file()
+            && metadata.len() == record.size
+            && checksum_at_once(&file, record.size)? == record.sum;
+        if !is_whole {
+            return Err(would_wait());
+        }
+        locked.insert(record.size);
+        drop(locked);
+        let fingerprint = Fingerprint::of(&metadata);
+        let path = self.folder.file(key);
+        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
+        self.touch(key);
+        Ok((body(stored, pin), fingerprint))
+    }
+
+    /// [`Self::get_trusted`] by what the kernel has in memory: nobody is waited for.
+    pub(super) fn get_trusted_at_once(
+        &self,
+        key: ContentKey,
+        size: u64,
+        trusted: Fingerprint,
+    ) -> Option<Body> {
+        let pin = self.files.pin_present(key)?;
+        let stored = match self.recent.get(key) {
+            Some(stored) => stored,
+            None => {
+                let file = self.folder.open_remembered(key).ok()?;
+                let present = Fingerprint::of(&file.metadata().ok()?);
+                let path = self.folder.file(key);
+                self.keep_open(key, path, file, (size, present))
+            }
+        };
+        let present = Fingerprint::of(&stored.opened()?.metadata().ok()?);
+        (present == trusted).then(|| {
+            self.touch(key);
+            body(stored, pin)
+        })
+    }
+
     /// Removes a file that was found damaged, unless another has taken its place meanwhile.
     pub(super) fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
         let locked = self.files.lock(key);
@@ -256,6 +311,7 @@ impl DiskCache {
     pub(super) fn put(
         &self,
         key: ContentKey,
+        expected: u64,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
         let mut attempts = 0;
@@ -264,7 +320,7 @@ impl DiskCache {
             attempts += 1;
             match self.try_put(key, &offered, write) {
                 Err(PutError::Disk(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    if !self.make_room(offered.get(), since) && attempts > 1 {
+                    if !self.make_room(offered.get().max(expected), since) && attempts > 1 {
                         return Err(PutError::Disk(error));
                     }
                 }

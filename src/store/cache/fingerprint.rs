@@ -46,3 +46,19 @@ pub(super) fn checksum(file: &File) -> io::Result<u64> {
         }
     }
 }
+
+/// The same of a file of `size` bytes that the kernel has in memory.
+///
+/// # Errors
+/// When a disk would have to be waited for.
+pub(super) fn checksum_at_once(file: &File, size: u64) -> io::Result<u64> {
+    let would_wait = || io::Error::from(io::ErrorKind::WouldBlock);
+    let mut bytes = vec![0; usize::try_from(size).map_err(|_| would_wait())?];
+    let mut buffers = [io::IoSliceMut::new(&mut bytes)];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    let read = rustix::io::preadv2(file, &mut buffers, 0, flags)?;
+    match read as u64 == size {
+        true => Ok(xxh3_64(&bytes)),
+        false => Err(would_wait()),
+    }
+}

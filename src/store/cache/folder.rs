@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::CacheError;
@@ -71,8 +71,10 @@ impl CacheFolder {
         let folder = PrivateFolder::open_or_create(&path, Trust::Nobody, 0o700)
             .map_err(CacheError::io(&path))?;
         let base = folder.handle_path();
-        let found = read_marker(&folder, &base)?;
+        read_marker(&folder, &base)?;
         let _lock = lock_within(ENDING, &folder, LOCK, "cache")?;
+        // Again: the process that had the lock may have made the cache.
+        let found = read_marker(&folder, &base)?;
         folder.set_mode(0o700).map_err(CacheError::io(&path))?;
         let folder = Self {
             folder,
@@ -194,6 +196,15 @@ impl CacheFolder {
         })?;
         checked.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Opens the file of a key if the kernel has its place in memory: no disk is waited for, and no link
+    /// followed.
+    pub(super) fn open_remembered(&self, key: ContentKey) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let how = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let file = rustix::fs::openat2(&self.folder, relative(key), flags, Mode::empty(), how)?;
+        Ok(File::from(file))
     }
 
     /// The keys of all files whose first byte is `first`. Removes the temporary files that a killed

@@ -179,16 +179,29 @@ impl Cache {
         })
     }
 
-    /// The same for threads that must not wait.
+    /// The same by what the kernel has in memory, for threads that must not wait.
     ///
     /// # Errors
-    /// When it cannot be told at once whether the file is there and whole.
+    /// When that does not tell whether the file is there and whole.
     pub fn get_at_once(
         &self,
         key: ContentKey,
         record: FileRecord,
     ) -> io::Result<Option<(Body, Option<Fingerprint>)>> {
         self.get_by(key, record, false)
+    }
+
+    /// [`Self::get_trusted`] by what the kernel has in memory, for threads that must not wait.
+    pub fn get_trusted_at_once(
+        &self,
+        key: ContentKey,
+        size: u64,
+        trusted: Option<Fingerprint>,
+    ) -> Option<Body> {
+        match trusted {
+            None => self.state.memory.get(key).map(Body::Memory),
+            Some(trusted) => self.disk()?.get_trusted_at_once(key, size, trusted),
+        }
     }
 
     fn get_by(
@@ -203,7 +216,10 @@ impl Cache {
         let Some(disk) = self.disk() else {
             return Ok(None);
         };
-        let found = disk.get(key, record, may_wait)?;
+        let found = match may_wait {
+            true => disk.get(key, record)?,
+            false => Some(disk.get_at_once(key, record)?),
+        };
         Ok(found.map(|(body, fingerprint)| (body, Some(fingerprint))))
     }
 
@@ -235,17 +251,18 @@ impl Cache {
         self.disk().and_then(|disk| disk.probe_file().ok())
     }
 
-    /// Keeps what `write` writes: on the disk, or in memory where the disk cannot take it.
+    /// Keeps what `write` writes, which has about `expected` bytes: on the disk, or in memory where the disk cannot take it.
     ///
     /// # Errors
     /// Those of `write` itself.
     pub fn put(
         &self,
         key: ContentKey,
+        expected: u64,
         mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Kept> {
         if let Some(disk) = self.disk() {
-            match disk.put(key, &mut write) {
+            match disk.put(key, expected, &mut write) {
                 Ok((body, fingerprint, sum)) => {
                     self.state.refusals.accepted();
                     return Ok(Kept {
@@ -269,6 +286,16 @@ impl Cache {
             fingerprint: None,
             sum,
         })
+    }
+
+    /// A file that is kept in memory.
+    pub fn in_memory(&self, key: ContentKey) -> Option<Body> {
+        self.state.memory.get(key).map(Body::Memory)
+    }
+
+    /// Keeps a file in memory only, since no disk could be read.
+    pub fn keep_in_memory(&self, key: ContentKey, bytes: &Arc<[u8]>) {
+        self.state.memory.put(key, Arc::clone(bytes));
     }
 
     /// Removes a file that cannot be read any more, so that it is made again.

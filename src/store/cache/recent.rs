@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::fingerprint::Fingerprint;
 use super::stored_file::{StoredFile, open};
 use crate::store::ContentKey;
-use crate::store::descriptors::{SpareFiles, at_once, register};
+use crate::store::descriptors::{SpareFiles, at_once, patiently, register};
 use crate::sync::held;
 
 /// Files that stay open at most, if the process may open several times as many.
@@ -82,12 +82,21 @@ impl RecentFiles {
         held(&self.pool.files).open.contains(&key)
     }
 
-    /// Opens a file of `size` bytes that is nobody else's to remove. Does not wait for a descriptor.
+    /// Opens a file of `size` bytes that is nobody else's to remove. `may_wait`: for a descriptor.
     ///
     /// # Errors
     /// Also if it has another size.
-    pub fn open(&self, key: ContentKey, path: PathBuf, size: u64) -> io::Result<Arc<StoredFile>> {
-        let file = at_once(|| open(&path))?;
+    pub fn open(
+        &self,
+        key: ContentKey,
+        path: PathBuf,
+        size: u64,
+        may_wait: bool,
+    ) -> io::Result<Arc<StoredFile>> {
+        let file = match may_wait {
+            true => patiently(|| open(&path))?,
+            false => at_once(|| open(&path))?,
+        };
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.len() != size {
             return Err(io::Error::other("not a file of this size"));
@@ -216,7 +225,7 @@ mod tests {
         let open = |number: u8| {
             let path = folder.join(number.to_string());
             fs::write(&path, [number; 10]).unwrap();
-            recent.open(key(number), path, 10).unwrap()
+            recent.open(key(number), path, 10, false).unwrap()
         };
         (0..count).map(open).collect()
     }
@@ -246,7 +255,7 @@ mod tests {
         for (number, stored) in held.iter().enumerate() {
             assert!(Arc::ptr_eq(&recent.get(key(number as u8)).unwrap(), stored));
             let path = folder.path().join(number.to_string());
-            let again = recent.open(key(number as u8), path, 10).unwrap();
+            let again = recent.open(key(number as u8), path, 10, true).unwrap();
             assert!(Arc::ptr_eq(&again, stored));
         }
         assert_eq!(open_count(&held), 4);
@@ -284,7 +293,7 @@ mod tests {
         replace(0);
         assert!(read(&held[0]).is_err());
         // One that is open is kept by its readers; those who come later get the new one.
-        let new = recent.open(key(1), replace(1), 10).unwrap();
+        let new = recent.open(key(1), replace(1), 10, false).unwrap();
         assert_eq!(read(&held[1]).unwrap(), [1; 10]);
         assert_eq!(read(&new).unwrap(), [99; 10]);
     }

@@ -5,7 +5,7 @@
 //! old one, an open file is never removed, and what is on the disk is counted.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError};
 
 use super::order::{OlderFiles, Order};
 use super::pin::Pin;
@@ -47,6 +47,21 @@ impl ResidentFiles {
             key,
             _guard: held(&self.keys[lock]),
         }
+    }
+
+    /// [`Self::lock`], if nobody has to be waited for.
+    pub(super) fn try_lock(&self, key: ContentKey) -> Option<LockedKey<'_>> {
+        let lock = usize::from(key.to_bytes()[15]) % LOCKS;
+        let guard = match self.keys[lock].try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(LockedKey {
+            files: self,
+            key,
+            _guard: guard,
+        })
     }
 
     /// Keeps a file from being evicted that is known to be there. Without the lock of its key: what is

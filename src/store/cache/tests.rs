@@ -18,7 +18,9 @@ fn key(number: u8) -> ContentKey {
 
 fn put(cache: &Cache, number: u8, size: usize) -> Kept {
     let bytes = vec![number; size];
-    cache.put(key(number), |out| out.write_all(&bytes)).unwrap()
+    cache
+        .put(key(number), size as u64, |out| out.write_all(&bytes))
+        .unwrap()
 }
 
 fn bytes(body: &Body) -> Vec<u8> {
@@ -110,7 +112,7 @@ fn order_of_use_outlives_the_process() {
 fn what_fails_to_be_made_leaves_nothing_and_is_not_blamed_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let cache = open(folder.path(), LIMITS);
-    let failed = cache.put(key(1), |out| {
+    let failed = cache.put(key(1), 100, |out| {
         out.write_all(b"half of it")?;
         Err(io::Error::other("a report cannot be read"))
     });

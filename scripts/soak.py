@@ -296,15 +296,17 @@ class Disruptor:
         space = os.statvfs(self.disk)
         size = filler.stat().st_size if filler.exists() else 0
         room = size + space.f_bavail * space.f_frsize
-        with filler.open("ab") as file:
-            wanted = int(room * self.random.choice([0, 0.3, 0.7, 1]))
-            file.truncate(min(size, wanted))
-            try:
+        wanted = int(room * self.random.choice([0, 0.3, 0.7, 1]))
+        try:
+            # Unbuffered: closing a file with something left to be written could fail.
+            with filler.open("ab", buffering=0) as file:
+                file.truncate(min(size, wanted))
                 while file.tell() < wanted:
                     file.write(bytes(min(1 << 20, wanted - file.tell())))
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+        except OSError as error:
+            # Even a new file may find no room.
+            if error.errno != errno.ENOSPC:
+                raise
 
     def kill(self) -> None:
         self.daemon.restart(kill=True)

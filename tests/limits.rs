@@ -83,7 +83,7 @@ fn an_image_without_memory_fails_alone_and_is_made_when_there_is_some() {
         .unwrap();
 
     let arguments = ["materialize", "--workers", "1"];
-    let ran = limited(&bench, &["--as=300000000"], &arguments).expect_status(1);
+    let ran = limited(&bench, &["--as=170000000"], &arguments).expect_status(1);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 0, 1]);
     let causes = causes(&bench);
     assert!(causes[0].starts_with("no memory for "), "{causes:?}");

@@ -11,9 +11,10 @@
 //! ```
 //!
 //! Requests never wait in here: who asks hands over a closure that is called with the outcome, on
-//! another thread if need be. What may wait for a disk or a network is done by threads of the root
+//! another thread if need be. An index is written where its reports are read. What may wait for a disk or a network is done by threads of the root
 //! that it belongs to ([`io_pool`]), so that a server that is down keeps nobody else waiting. Sources
-//! are looked at once in a mount and taken as unchanging; what was found is in [`Known`].
+//! are looked at once in a mount and taken as unchanging; what was found is in [`Known`]. Threads that
+//! warm do all steps by themselves, for which nobody waits ([`warm`]).
 
 mod budget;
 mod buffers;
@@ -202,7 +203,7 @@ impl Server {
         }
     }
 
-    /// Whether nothing is being made.
+    /// Whether nothing is being rendered.
     pub fn is_resting(&self) -> bool {
         self.renders.load() == (0, 0)
     }

@@ -63,7 +63,7 @@ impl<T> Queue<T> {
     pub(super) fn push(&self, item: T, priority: Priority) -> bool {
         let mut state = held(&self.state);
         if state.closed {
-            // Dropped without the lock: what waits for it is answered then.
+            // Dropped without the lock: if it is a closure, who waits for it gets an error.
             drop(state);
             return false;
         }

@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -357,9 +356,6 @@ impl DiskCache {
             }
             created => created?,
         };
-        temporary
-            .file()
-            .set_permissions(Permissions::from_mode(0o600))?;
         let record = write_summed(temporary.file(), offered, write)?;
         let limit = self.evictor.files_limit();
         if record.size > limit {
@@ -387,7 +383,7 @@ impl DiskCache {
 
     fn create(&self, key: ContentKey, path: &Path) -> io::Result<Temporary> {
         self.folder.check_shard(key)?;
-        patiently(|| Temporary::create(path))
+        patiently(|| Temporary::create_private(path))
     }
 
     fn keep_free(&self) -> io::Result<()> {

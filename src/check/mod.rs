@@ -18,7 +18,7 @@ use crate::lists::Report;
 use crate::materialize::NO_IMAGES;
 use crate::removal;
 use crate::render::{self, Renderer};
-use crate::source::read_source;
+use crate::source::{SourceBuffer, read_source};
 use crate::spread;
 use crate::store::{FinishedTree, StateFolder};
 
@@ -210,7 +210,7 @@ fn prove(config: &Config, source: &Path) -> Proof {
         milliseconds: 0,
         error: None,
     };
-    let mut bytes = Vec::new();
+    let mut bytes = SourceBuffer::default();
     match read_source(source, &mut bytes) {
         Ok(_) => {
             if let Ok(description) = render::describe(&bytes) {

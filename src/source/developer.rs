@@ -1,7 +1,7 @@
 //! From a source file to the bytes of its JPEG.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const KEEP_CAPACITY: usize = 64 << 20;
 pub struct Developer {
     params: RenderParams,
     renderer: Renderer,
-    buffer: Vec<u8>,
+    buffer: SourceBuffer,
 }
 
 /// A finished JPEG.
@@ -49,7 +49,7 @@ impl Developer {
         Self {
             params,
             renderer: Renderer::new(params),
-            buffer: Vec::new(),
+            buffer: SourceBuffer::default(),
         }
     }
 
@@ -58,7 +58,7 @@ impl Developer {
         let stamp = read_source(path, &mut self.buffer)?;
         let jpeg = self.renderer.render(&self.buffer);
         if self.buffer.capacity() > KEEP_CAPACITY {
-            self.buffer = Vec::new();
+            self.buffer = SourceBuffer::default();
         }
         Ok(Developed {
             jpeg: jpeg?,
@@ -74,9 +74,9 @@ impl Developer {
 
 /// Reads a whole source file into `buffer`, whose memory is used again from image to image.
 /// Returns what the file system said of it when it was opened.
-pub fn read_source(path: &Path, buffer: &mut Vec<u8>) -> io::Result<Stamp> {
+pub fn read_source(path: &Path, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
     let opened = OpenSource::open(path)?;
-    opened.read(buffer)
+    opened.read_into(buffer)
 }
 
 /// A source file that is open and not read yet.
@@ -112,14 +112,6 @@ impl OpenSource {
     ///
     /// # Errors
     /// Also when it was changed while it was read.
-    pub fn read(mut self, buffer: &mut Vec<u8>) -> io::Result<Stamp> {
-        buffer.clear();
-        buffer.try_reserve_exact(usize::try_from(self.stamp.size).unwrap_or(usize::MAX))?;
-        Read::take(&mut self.file, MAX_SOURCE_BYTES).read_to_end(buffer)?;
-        self.check_unchanged()
-    }
-
-    /// The same into memory of its own.
     pub(super) fn read_into(mut self, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
         buffer.fill(&mut self.file, self.stamp.size)?;
         self.check_unchanged()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::findings;
 use crate::catalog::{ClassLabel, Entry, names};
 use crate::render::RenderParams;
-use crate::source::{Developer, read_source};
+use crate::source::{Developer, SourceBuffer, read_source};
 
 /// An image that was picked.
 #[derive(Debug, Clone)]
@@ -57,7 +57,8 @@ impl Pick {
 /// Gets the bytes of picks, one after another. One for each thread.
 pub(super) struct Reader {
     developer: Developer,
-    buffer: Vec<u8>,
+    rendered: Vec<u8>,
+    finished: SourceBuffer,
 }
 
 impl Reader {
@@ -65,7 +66,8 @@ impl Reader {
     pub(super) fn new(params: RenderParams) -> Self {
         Self {
             developer: Developer::new(params),
-            buffer: Vec::new(),
+            rendered: Vec::new(),
+            finished: SourceBuffer::default(),
         }
     }
 
@@ -74,17 +76,20 @@ impl Reader {
         match &pick.place {
             Place::Source(Ok(path)) => {
                 let developed = self.developer.develop(path);
-                self.buffer = developed.map_err(|error| error.to_string())?.jpeg;
+                self.rendered = developed.map_err(|error| error.to_string())?.jpeg;
+                Ok(&self.rendered)
             }
-            Place::Source(Err(fault)) => return Err(fault.clone()),
-            Place::Finished(files) => read_first(files, &mut self.buffer).map_err(words)?,
+            Place::Source(Err(fault)) => Err(fault.clone()),
+            Place::Finished(files) => {
+                read_first(files, &mut self.finished).map_err(words)?;
+                Ok(&self.finished)
+            }
         }
-        Ok(&self.buffer)
     }
 }
 
 /// Reads the first of `files` that is there.
-fn read_first(files: &[PathBuf], buffer: &mut Vec<u8>) -> io::Result<()> {
+fn read_first(files: &[PathBuf], buffer: &mut SourceBuffer) -> io::Result<()> {
     for path in files {
         match fs::metadata(path) {
             Ok(file) if file.is_file() => return read_source(path, buffer).map(drop),

@@ -5,13 +5,14 @@
 //! tell what was there.
 
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::datasets::{Numbering, RawTree};
+use crate::lists::{ReportStamp, report_stamp};
+use crate::source::OpenSource;
 use crate::spread;
 use crate::store::{Extent, FinishedTree};
 
@@ -45,6 +46,10 @@ pub enum Gone {
     },
     /// The lists are there, and of the finished images looked for not one has its source.
     Sources { looked_for: u32, example: PathBuf },
+    /// Most of the images had labels, and now fewer than half as many have.
+    Labels { before: u32, now: u32 },
+    /// Images had reports, and of those looked for not one has its report.
+    Reports { before: u32, looked_for: u32 },
 }
 
 impl fmt::Display for Removal {
@@ -75,8 +80,17 @@ impl fmt::Display for Removal {
             } => write!(
                 f,
                 "of {looked_for} finished images that were looked for, not one has its source any \
-                 more (such as {})",
+                 more that could be read (such as {})",
                 example.display()
+            )?,
+            Gone::Labels { before, now } => write!(
+                f,
+                "{before} images had labels before, and {now} have some now ({root})"
+            )?,
+            Gone::Reports { before, looked_for } => write!(
+                f,
+                "{before} images had a report before, and of {looked_for} that were looked for not one \
+                 has one now ({root}, or where the reports are)"
             )?,
         }
         f.write_str(
@@ -90,7 +104,10 @@ impl fmt::Display for Removal {
 /// tree. Looks for a few sources; nothing is changed. `None` if nothing is finished.
 pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Removal> {
     finished.records().images().next()?;
-    let what = fewer(tree, catalog, finished).or_else(|| sources_gone(catalog, finished))?;
+    let what = fewer(tree, catalog, finished)
+        .or_else(|| labels_gone(catalog, finished))
+        .or_else(|| sources_gone(catalog, finished))
+        .or_else(|| reports_gone(tree, catalog, finished))?;
     Some(Removal {
         dataset: tree.dataset.folder(),
         config_key: tree.dataset.root_key(),
@@ -104,7 +121,47 @@ pub fn extent(tree: &RawTree, catalog: &Catalog) -> Extent {
     Extent {
         root: tree.root.clone(),
         images: images(catalog),
+        entries: catalog.len(),
+        labelled: labelled(catalog),
+        // Known when an index is written.
+        reports: 0,
     }
+}
+
+fn labelled(catalog: &Catalog) -> u32 {
+    let entries = (0..catalog.len()).filter_map(|number| catalog.get(number));
+    entries
+        .filter(|entry| entry.class_label().is_some())
+        .count() as u32
+}
+
+/// By their part of all images, of which another `FRONTAL_ONLY` takes more or fewer.
+fn labels_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+    let extent = finished.extent()?;
+    let (before, now) = (extent.labelled, labelled(catalog));
+    let part = |labelled: u32, of: u32| u64::from(labelled) * u64::from(of);
+    (part(now, extent.entries) * 2 < part(before, catalog.len()))
+        .then_some(Gone::Labels { before, now })
+}
+
+fn reports_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+    let extent = finished.extent()?;
+    let before = extent.reports;
+    // Where only a few had one, a sample may miss them.
+    if !tree.dataset.has_reports() || before == 0 || before < extent.entries / 10 {
+        return None;
+    }
+    let sample = spread::evenly(catalog.len(), SAMPLE);
+    let is_absent = |number: &u32| {
+        let files = catalog
+            .get(*number)
+            .and_then(|entry| tree.dataset.report_files(tree, entry.key()));
+        files.is_none_or(|files| report_stamp(&files) == ReportStamp::Absent)
+    };
+    sample.par_iter().all(is_absent).then_some(Gone::Reports {
+        before,
+        looked_for: sample.len() as u32,
+    })
 }
 
 /// Images of all views, so that `FRONTAL_ONLY` makes no difference.
@@ -147,8 +204,10 @@ fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
         .into_iter()
         .filter_map(|at| catalog.get(images[at as usize])?.source().ok())
         .collect();
-    let is_gone = |source: &PathBuf| fs::metadata(source).is_err();
-    (!sources.is_empty() && sources.par_iter().all(is_gone)).then(|| Gone::Sources {
+    // One that cannot be read, or has nothing in it, is as good as gone.
+    let is_there =
+        |source: &PathBuf| OpenSource::open(source).is_ok_and(|source| source.stamp().size > 0);
+    (!sources.is_empty() && !sources.par_iter().any(is_there)).then(|| Gone::Sources {
         looked_for: sources.len() as u32,
         example: sources.into_iter().next().unwrap_or_default(),
     })

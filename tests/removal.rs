@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 
-use common::{Bench, files_below, write_png};
+use common::{Bench, copy_tree, files_below, golden, write_png};
 
 const REFUSED: &str = "--allow-removal";
 
@@ -202,4 +202,63 @@ fn lists_without_their_images_take_nothing_out_of_the_index() {
             "CHEXRAY14_ROOT",
         ],
     );
+}
+
+/// Cut downloads, placeholders of a cloud, a disk whose permissions changed.
+#[test]
+fn sources_that_are_there_and_cannot_be_read_take_nothing_away() {
+    let bench = folder(4, "");
+    bench.run(&["materialize"]).expect_status(0);
+    let before = tree(&bench);
+    let sources: Vec<Vec<u8>> = (0..4)
+        .map(|number| fs::read(bench.path(&format!("raw/{number}.png"))).unwrap())
+        .collect();
+    for number in 0..4 {
+        fs::write(bench.path(&format!("raw/{number}.png")), "").unwrap();
+    }
+    expect_refused(&bench, &["openi", "not one has its source"]);
+    assert_eq!(tree(&bench), before);
+
+    for (number, source) in sources.iter().enumerate() {
+        fs::write(bench.path(&format!("raw/{number}.png")), source).unwrap();
+    }
+    bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(tree(&bench), before);
+}
+
+#[test]
+fn reports_and_labels_that_have_gone_empty_no_index() {
+    let bench = Bench::new();
+    copy_tree(
+        &golden().join("raw/mimic-cxr-jpg-2.0.0"),
+        &bench.path("raw"),
+    );
+    bench.write_config("FRONTAL_ONLY: false\nIMAGE_SIZE: 32\nMIMIC_ROOT: raw");
+    bench.run(&["materialize"]).expect_status(0);
+    let before = tree(&bench);
+
+    let reports: Vec<String> = files_below(&bench.path("raw"))
+        .into_iter()
+        .filter(|name| name.ends_with(".txt"))
+        .collect();
+    let rename = |from: &str, to: &str| {
+        for name in &reports {
+            let to = bench.path(to).join(name);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::rename(bench.path(from).join(name), to).unwrap();
+        }
+    };
+    rename("raw", "aside");
+    expect_refused(&bench, &["mimic", "had a report before"]);
+    assert_eq!(tree(&bench), before);
+    rename("aside", "raw");
+
+    let list = bench.path("raw/mimic-cxr-2.0.0-chexpert.csv");
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, text.lines().next().unwrap()).unwrap();
+    expect_refused(&bench, &["mimic", "had labels before"]);
+    assert_eq!(tree(&bench), before);
+    fs::write(&list, text).unwrap();
+    bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(tree(&bench), before);
 }

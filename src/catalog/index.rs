@@ -21,6 +21,8 @@ pub struct ReportNotes {
     pub warnings: Vec<String>,
     /// Reports that are there and cannot be read: their entries have an empty one.
     pub unreadable: u32,
+    /// Entries that have a report with a text.
+    pub found: u32,
 }
 
 /// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
@@ -71,6 +73,11 @@ pub fn write(
 
 impl ReportNotes {
     fn add(&mut self, report: Option<Report>) {
+        self.found += u32::from(
+            report
+                .as_ref()
+                .is_some_and(|report| !report.text.is_empty()),
+        );
         let Some(Report {
             warning: Some(warning),
             is_unreadable,

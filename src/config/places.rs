@@ -1,11 +1,13 @@
 //! Which folders must not lie in which.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::keys::Key;
 use super::real_path::real_path as real;
 use super::values::Reader;
 use crate::datasets::{Numbering, OptionValue, RawTree};
+use crate::mount::machex_mount_of;
 use crate::store::StateFolder;
 
 /// Complains where the tree would be written among raw data or over it, or where the cache lies in
@@ -28,13 +30,13 @@ pub(super) fn keep_apart(
         for (key, folder) in folders(raw) {
             let raw_folder = real(folder);
             let is_over = |output: &PathBuf| raw_folder.starts_with(output);
-            if tree.starts_with(&raw_folder) || outputs.iter().any(is_over) {
+            if is_in(&tree, &raw_folder) || outputs.iter().any(is_over) {
                 let path = machex_path.display();
                 reader.complain(format!(
                     "{}: in {path}, images would be written where {key} is; give another folder",
                     Key::MACHEX_PATH,
                 ));
-            } else if state.starts_with(&raw_folder) {
+            } else if is_in(&state, &raw_folder) {
                 reader.complain(format!(
                     "{}: what machex remembers of the tree, {}, would lie where {key} is; give \
                      another folder",
@@ -44,7 +46,7 @@ pub(super) fn keep_apart(
             }
         }
         let images = listed_images(raw);
-        if images.is_some_and(|images| cache.starts_with(real(&images))) {
+        if images.is_some_and(|images| is_in(&cache, &real(&images))) {
             reader.complain(format!(
                 "{}: {} lies among the images of {}, which are numbered as they are listed; give \
                  another folder",
@@ -54,14 +56,43 @@ pub(super) fn keep_apart(
             ));
         }
     }
-    if cache.starts_with(&tree) {
+    if is_in(&cache, &tree) {
         reader.complain(format!(
             "{}: {} lies in {}, where everything is taken for a dataset",
             Key::CACHE_PATH,
             cache_path.display(),
             Key::MACHEX_PATH
         ));
+    } else if is_in(&cache, &state) {
+        reader.complain(format!(
+            "{}: {} lies where machex remembers what is in {}; give another folder",
+            Key::CACHE_PATH,
+            cache_path.display(),
+            Key::MACHEX_PATH
+        ));
     }
+}
+
+/// Whether `path` is `folder` or lies in it, also by another mount of the same disk (`mount --bind`).
+/// Both are without links.
+fn is_in(path: &Path, folder: &Path) -> bool {
+    if path.starts_with(folder) {
+        return true;
+    }
+    // A machex mount may not answer, and shares no folder with another disk.
+    let in_a_mount = |path: &Path| !machex_mount_of(path).is_ok_and(|mount| mount.is_none());
+    if in_a_mount(path) || in_a_mount(folder) {
+        return false;
+    }
+    let identity = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    let wanted = identity(folder);
+    wanted.is_some()
+        && path
+            .ancestors()
+            .any(|ancestor| identity(ancestor) == wanted)
 }
 
 /// The folders of a raw dataset, each with the key that gives it.

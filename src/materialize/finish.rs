@@ -37,7 +37,8 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         let name = plan.tree.dataset.folder();
         let started = Instant::now();
         let outcome = look_over(&plan, &known);
-        plan.write_extent(&plan.open_records(&state)?)?;
+        let records = plan.open_records(&state)?;
+        plan.write_extent(&records, None)?;
         plan.create_folders()?;
         remove_left_overs(&plan, &(0..plan.catalog.len()), lock.is_exclusive())?;
         remove_beyond_end(&plan, lock.is_exclusive())?;
@@ -56,7 +57,8 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
-        write_index(job, &plan, &include, &mut dataset)?;
+        let reports = write_index(job, &plan, &include, &mut dataset)?;
+        plan.write_extent(&records, Some(reports))?;
         dataset.elapsed = started.elapsed();
         summary.datasets.push(dataset);
         failures.extend(outcome.failures);

@@ -6,7 +6,8 @@ use super::MaterializeError;
 use super::plan::{DatasetPlan, ImageState};
 use super::tidy::remove_finished;
 use crate::catalog::Entry;
-use crate::source::Developer;
+use crate::render::RenderError;
+use crate::source::{DevelopError, Developer};
 use crate::store::{ContentKey, Journal, write_atomically};
 
 /// What became of an image.
@@ -70,7 +71,9 @@ impl<'a> ImageWorker<'a> {
             }
             Err(error) => {
                 let cause = error.to_string();
-                self.remove_stale(entry.number())?;
+                if tells_of_other_bytes(&error) {
+                    self.remove_stale(entry.number())?;
+                }
                 Ok(Outcome::Failed {
                     cause,
                     content: Some(key),
@@ -96,4 +99,13 @@ impl<'a> ImageWorker<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether an error says that the source is another one than before. A disk that cannot be read and a
+/// lack of memory pass, and nothing finished is given up for them.
+fn tells_of_other_bytes(error: &DevelopError) -> bool {
+    !matches!(
+        error,
+        DevelopError::Read(_) | DevelopError::Render(RenderError::NoMemory { .. })
+    )
 }

@@ -15,7 +15,7 @@ use crate::removal;
 use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{
-    ContentKey, Durability, FinishedTree, PrivateFolder, Record, StateFolder, Trust,
+    ContentKey, Durability, Extent, FinishedTree, PrivateFolder, Record, StateFolder, Trust,
 };
 
 /// Said of a dataset without a single image, of whatever view.
@@ -193,8 +193,18 @@ impl DatasetPlan {
     }
 
     /// Records what the sources hold, now that this is accepted.
-    pub(super) fn write_extent(&self, records: &PrivateFolder) -> Result<(), MaterializeError> {
-        let extent = removal::extent(&self.tree, &self.catalog);
+    /// Records what the sources hold. `reports`: how many were found for the index that has just been
+    /// written; those of the index before stay recorded until then.
+    pub(super) fn write_extent(
+        &self,
+        records: &PrivateFolder,
+        reports: Option<u32>,
+    ) -> Result<(), MaterializeError> {
+        let before = self.finished.extent().map_or(0, |extent| extent.reports);
+        let extent = Extent {
+            reports: reports.unwrap_or(before),
+            ..removal::extent(&self.tree, &self.catalog)
+        };
         if self.finished.extent() == Some(&extent) {
             return Ok(());
         }

@@ -103,7 +103,7 @@ impl Run<'_> {
         summary: &mut DatasetSummary,
     ) -> Result<(), MaterializeError> {
         let records = plan.open_records(self.state)?;
-        plan.write_extent(&records)?;
+        plan.write_extent(&records, None)?;
         plan.create_folders()?;
         remove_left_overs(plan, &range, self.lock.is_exclusive())?;
         if self.job.share.is_whole() && self.lock.is_exclusive() {
@@ -131,20 +131,21 @@ impl Run<'_> {
         if self.job.share.is_whole() && !self.stop.load(Ordering::Relaxed) {
             remove_beyond_end(plan, self.lock.is_exclusive())?;
             let include = |number: u32| failed.binary_search(&number).is_err();
-            write_index(self.job, plan, &include, summary)?;
+            let reports = write_index(self.job, plan, &include, summary)?;
+            plan.write_extent(&records, Some(reports))?;
         }
         Ok(())
     }
 }
 
 /// Writes `index.json` of one dataset, with the images for which `include` is true, and notes in
-/// `summary` what a person should know of its reports.
+/// `summary` what a person should know of its reports. Returns how many entries have one.
 pub(super) fn write_index(
     job: &Job,
     plan: &DatasetPlan,
     include: &(dyn Fn(u32) -> bool + Sync),
     summary: &mut DatasetSummary,
-) -> Result<(), MaterializeError> {
+) -> Result<u32, MaterializeError> {
     let path = index_path(&plan.folder);
     let mut notes = ReportNotes::default();
     write_atomically(&path, plan.durability, |file: &mut File| {
@@ -163,5 +164,5 @@ pub(super) fn write_index(
     .map_err(MaterializeError::io(&path))?;
     summary.warnings.extend(notes.warnings);
     summary.unreadable_reports = notes.unreadable;
-    Ok(())
+    Ok(notes.found)
 }

@@ -18,6 +18,14 @@ pub struct Extent {
     pub root: PathBuf,
     /// Images of all views that the folder or the lists held, whatever the settings took of them.
     pub images: u32,
+    /// Images that were taken, and how many of them had labels.
+    #[serde(default)]
+    pub entries: u32,
+    #[serde(default)]
+    pub labelled: u32,
+    /// How many of them had a report when the index was last written.
+    #[serde(default)]
+    pub reports: u32,
 }
 
 impl Extent {
@@ -53,6 +61,9 @@ mod tests {
         let extent = Extent {
             root: PathBuf::from("/data/openi"),
             images: 7470,
+            entries: 7000,
+            labelled: 6000,
+            reports: 5000,
         };
         extent.write(&folder, Durability::Accepted).unwrap();
         assert_eq!(Extent::read(&folder), Some(extent));

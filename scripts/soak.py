@@ -121,7 +121,7 @@ class Reader:
                 got = os.pread(handle, length, start)
                 self.count("preads")
                 if got != must[start : start + length]:
-                    self.wrong(path, f"pread of {length} at {start}")
+                    self.wrong(path, differs(got, must, start, length))
         finally:
             os.close(handle)
 
@@ -152,6 +152,17 @@ class Reader:
         got = got.replace(str(self.world.mountpoint), str(self.world.expected))
         if got != must and not self.world.unsure[at]:
             self.wrong(Path(dataset) / "index.json", f"{len(got)} bytes")
+
+
+def differs(got: bytes, whole: bytes, start: int, length: int) -> str:
+    """Says how what one read gave differs from this part of the whole."""
+    must = whole[start : start + length]
+    first = next((at for at, pair in enumerate(zip(got, must, strict=False)) if pair[0] != pair[1]), None)
+    zeros = len(got) - len(got.rstrip(b"\0"))
+    return (
+        f"pread of {length} at {start} gave {len(got)} of {len(must)} bytes, of which the first "
+        f"that is wrong is {first} and the last {zeros} are zeros; the file has {len(whole)}"
+    )
 
 
 class Daemon:

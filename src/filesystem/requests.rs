@@ -63,6 +63,10 @@ impl Filesystem for MachexFilesystem {
             InitFlags::FUSE_PARALLEL_DIROPS,
             // Handles of files outlive what the kernel remembers of them, as NFS servers need it.
             InitFlags::FUSE_EXPORT_SUPPORT,
+            // The first read asks for the size where that is an estimate. Without this, two reads at
+            // once that both pass the end may leave the kernel with a size that is too large, and
+            // readers with zeros after the last byte.
+            InitFlags::FUSE_AUTO_INVAL_DATA,
         ] {
             if let Err(missing) = config.add_capabilities(wanted) {
                 tracing::debug!("this kernel does not have {missing:?}");

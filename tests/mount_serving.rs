@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Barrier};
@@ -431,4 +432,30 @@ fn a_list_that_is_missing_keeps_the_mount_from_starting() {
     }
     let is_empty = |path: &Path| fs::read_dir(path).map(|mut entries| entries.next().is_none());
     assert!(is_empty(&bench.path("mnt")).unwrap_or_else(|error: io::Error| panic!("{error}")));
+}
+
+/// What the kernel takes for the size of an open file, without asking for it.
+fn size_in_kernel(file: &fs::File) -> u64 {
+    rustix::io::ioctl_fionread(file).unwrap()
+}
+
+/// Two reads at once that pass the end of a file would leave the kernel with a size that is too
+/// large, and readers with zeros after the last byte, if the size were still an estimate.
+#[test]
+fn the_kernel_knows_the_size_of_a_file_before_its_first_read() {
+    if skips_fuse("the size at the first read") {
+        return;
+    }
+    let bench = Bench::small(0, "");
+    write_png(&bench.path("raw/images/big.png"), 3000, 3000, 7);
+    fs::write(bench.path("raw/train_val_list.txt"), "big.png\n").unwrap();
+    let expected = bench.expected(&bench.path("raw/images/big.png"), 1024);
+    let mounted = Mounted::new(&bench, &["--passthrough", "off"]);
+    // Unlike Python, this asks for no attributes.
+    let file = fs::File::open(mounted.path(&image(0))).unwrap();
+    assert_ne!(size_in_kernel(&file), expected.len() as u64, "the estimate");
+    let mut start = [0; 10];
+    file.read_exact_at(&mut start, 0).unwrap();
+    assert_eq!(size_in_kernel(&file), expected.len() as u64);
+    assert!(expected.starts_with(&start));
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::small_disk::SmallDisk;
 use common::{Bench, copy_tree, files_below, golden, write_png};
 use serde_json::Value;
 
@@ -461,31 +462,6 @@ fn a_killed_run_leaves_whole_files_only() {
     }
 }
 
-/// A small file system of its own. Needs root, as in a container; says so where it is missing.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: PathBuf, size: &str) -> Self {
-        fs::create_dir_all(&at).unwrap();
-        let options = format!("size={size}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(&at)
-            .status();
-        assert!(
-            mounted.unwrap().success(),
-            "this test mounts a small tmpfs, which needs root; MACHEX_SKIP_MOUNT=1 leaves it out"
-        );
-        Self(at)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_stops_the_run_and_loses_nothing() {
     if std::env::var_os("MACHEX_SKIP_MOUNT").is_some_and(|value| value == "1") {
@@ -493,7 +469,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
         return;
     }
     let bench = Bench::small(40, "");
-    let disk = SmallDisk::mount(bench.path("disk"), "3m");
+    let disk = SmallDisk::new(bench.path("disk"), "size=3m");
     fs::write(
         bench.path("config.yml"),
         "MACHEX_PATH: disk/out\nFRONTAL_ONLY: true\nCACHE_PATH: cache\nCHEXRAY14_ROOT: raw\n",

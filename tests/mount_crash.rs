@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::mounted::{Mounted, detach, is_root, skips_fuse};
+use common::mounted::{Mounted, is_root, skips_fuse};
+use common::small_disk::SmallDisk;
 use common::{Bench, cached_files};
 use rustix::process::Signal;
 
@@ -253,37 +254,6 @@ fn a_book_that_is_lost_or_damaged_is_begun_anew() {
         let mounted = Mounted::new(&bench, &[]);
         check_all(&mounted, &expected);
         assert_eq!(mounted.figure("errors"), 0);
-    }
-}
-
-/// A small file system that is taken away at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn new(path: PathBuf, options: &str) -> Self {
-        fs::create_dir_all(&path).unwrap();
-        let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&path)
-            .status();
-        assert!(done.unwrap().success());
-        Self(path)
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount")
-            .args(["-o", &options])
-            .arg(&self.0)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{done:?}");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        detach(&self.0);
     }
 }
 

@@ -4,12 +4,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::mounted::{Mounted, detach, is_root, skips_fuse};
+use common::mounted::{Mounted, is_root, skips_fuse};
+use common::small_disk::SmallDisk;
 use common::{Bench, cached_files};
 
 const IMAGES: u32 = 60;
@@ -34,40 +34,6 @@ fn check_all(mounted: &Mounted, expected: &[Vec<u8>]) {
             mounted.read(&image(number as u32)) == *expected,
             "image {number}"
         );
-    }
-}
-
-/// A small disk in memory.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn new(path: PathBuf, options: &str) -> Self {
-        fs::create_dir_all(&path).unwrap();
-        let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&path)
-            .status();
-        assert!(done.unwrap().success());
-        Self(path)
-    }
-
-    fn free(&self) -> u64 {
-        let space = rustix::fs::statvfs(&self.0).unwrap();
-        space.f_bavail * space.f_frsize
-    }
-
-    /// Another user's file that leaves so much.
-    fn fill(&self, leaves: u64) -> PathBuf {
-        let path = self.0.join("fill");
-        let size = self.free().saturating_sub(leaves) as usize;
-        fs::write(&path, vec![0; size]).unwrap();
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        detach(&self.0);
     }
 }
 

@@ -141,19 +141,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::serve::Place;
-
-    fn known() -> Known {
-        Known {
-            key: "ab".parse().unwrap(),
-            size: 1,
-            modified: (0, 0),
-            place: Place::Tree,
-            sum: None,
-            revision: 0,
-            is_fresh: false,
-        }
-    }
 
     #[test]
     fn one_makes_it_and_all_get_it() {
@@ -163,14 +150,14 @@ mod tests {
         let waiter = || {
             let told = Arc::clone(&told);
             Waiter::Size(Box::new(move |result| {
-                assert_eq!(result.unwrap(), known());
+                assert_eq!(result.unwrap(), Known::example());
                 told.fetch_add(1, Ordering::Relaxed);
             }))
         };
         let begun = (0..5).filter(|_| flights.join(item, waiter())).count();
         assert_eq!(begun, 1);
         assert!(!flights.begin(item, Want::Body));
-        assert!(flights.land(item, &Ok((known(), None))));
+        assert!(flights.land(item, &Ok((Known::example(), None))));
         assert_eq!((told.load(Ordering::Relaxed), flights.len()), (5, 0));
         assert!(flights.begin(item, Want::Size));
     }
@@ -195,10 +182,10 @@ mod tests {
             })),
         );
         assert_eq!(flights.want(item), Want::Body);
-        assert!(!flights.land(item, &Ok((known(), None))));
+        assert!(!flights.land(item, &Ok((Known::example(), None))));
         assert_eq!(told.load(Ordering::Relaxed), 1);
         let body = Body::Memory(vec![1, 2, 3].into());
-        assert!(flights.land(item, &Ok((known(), Some(body)))));
+        assert!(flights.land(item, &Ok((Known::example(), Some(body)))));
         assert_eq!(told.load(Ordering::Relaxed), 11);
     }
 }

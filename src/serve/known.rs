@@ -57,6 +57,22 @@ impl Known {
     }
 }
 
+#[cfg(test)]
+impl Known {
+    /// Any file, for tests to which it does not matter which.
+    pub(super) fn example() -> Self {
+        Self {
+            key: ContentKey::from_bytes([0xab; 16]),
+            size: 1,
+            modified: (0, 0),
+            place: Place::Tree,
+            sum: None,
+            revision: 0,
+            is_fresh: false,
+        }
+    }
+}
+
 /// What is known of the images of one dataset. Memory is taken a shard at a time.
 pub(super) struct KnownImages {
     shards: Vec<Mutex<Option<Shard>>>,
@@ -127,15 +143,7 @@ mod tests {
     #[test]
     fn images_are_known_one_by_one() {
         let images = KnownImages::new(SHARD_SIZE + 1);
-        let known = Known {
-            key: "ab".parse().unwrap(),
-            size: 5,
-            modified: (1, 2),
-            place: Place::Tree,
-            sum: None,
-            revision: 0,
-            is_fresh: false,
-        };
+        let known = Known::example();
         images.update(SHARD_SIZE, |slot| *slot = Some(known));
         images.update(9 * SHARD_SIZE, |slot| *slot = Some(known));
         assert_eq!(images.get(SHARD_SIZE), Some(known));

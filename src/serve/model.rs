@@ -8,7 +8,7 @@ use shuttle::thread;
 
 use super::flights::{Flights, Outcome, Waiter, Want};
 use super::queue::{Priority, Queue};
-use super::{Item, Known, Place};
+use super::{Item, Known};
 use crate::store::cache::Body;
 use crate::sync::{Condvar, Mutex, held};
 
@@ -20,18 +20,6 @@ const CHANGES_OF_THREAD: usize = 3;
 fn check(model: impl Fn() + Send + Sync + Copy + 'static) {
     shuttle::check_random(model, SCHEDULES);
     shuttle::check_pct(model, SCHEDULES, CHANGES_OF_THREAD);
-}
-
-fn known() -> Known {
-    Known {
-        key: "ab".parse().unwrap(),
-        size: 1,
-        modified: (0, 0),
-        place: Place::Tree,
-        sum: None,
-        revision: 0,
-        is_fresh: false,
-    }
 }
 
 /// What a reader waits for.
@@ -75,8 +63,8 @@ impl Model {
     fn work(&self) {
         while let Some((item, _)) = self.queue.next(None) {
             let outcome: Outcome = match self.flights.want(item) {
-                Want::Size => Ok((known(), None)),
-                Want::Body => Ok((known(), Some(Body::Memory(vec![1].into())))),
+                Want::Size => Ok((Known::example(), None)),
+                Want::Body => Ok((Known::example(), Some(Body::Memory(vec![1].into())))),
             };
             self.made.fetch_add(1, Ordering::Relaxed);
             if !self.flights.land(item, &outcome) {

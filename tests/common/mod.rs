@@ -5,6 +5,7 @@
 
 pub mod faulty;
 pub mod mounted;
+pub mod small_disk;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustix::io::Errno;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::body::Body;
 use super::book::{Book, FileRecord, is_damage, is_full};
@@ -23,6 +22,7 @@ use super::pin::Pin;
 use super::recent::RecentFiles;
 use super::resident::ResidentFiles;
 use super::stored_file::{StoredFile, open};
+use super::write::{PutError, write_summed};
 use super::{CacheError, Limits, now};
 use crate::store::descriptors::at_once;
 use crate::store::{ContentKey, Durability, Temporary, free_space_at, is_remote, patiently};
@@ -414,6 +414,12 @@ impl DiskCache {
         self.flush();
         self.measure();
         self.trim();
+        let settled = self
+            .evictor
+            .settle(|| Ok(rustix::fs::syncfs(self.folder.handle())?));
+        if let Err(error) = settled {
+            tracing::debug!("{}: {error}", self.folder.path().display());
+        }
         // What is lacking when nothing is left to be evicted is said when a file is refused.
         let _ = self.keep_free();
     }
@@ -560,78 +566,5 @@ fn book_error(error: rusqlite::Error) -> io::Error {
     match is_full(&error) {
         true => Errno::NOSPC.into(),
         false => io::Error::other(error),
-    }
-}
-
-/// Why a file was not made.
-#[derive(Debug)]
-pub(super) enum PutError {
-    /// The disk does not take it.
-    Disk(io::Error),
-    /// It would not fit into an empty cache.
-    TooLarge(io::Error),
-    /// There is nothing to be written: its maker failed.
-    Maker(io::Error),
-}
-
-impl From<io::Error> for PutError {
-    fn from(error: io::Error) -> Self {
-        Self::Disk(error)
-    }
-}
-
-/// Writes a file and sums it up on the way.
-fn write_summed(
-    file: &mut File,
-    offered: &Cell<u64>,
-    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-) -> Result<FileRecord, PutError> {
-    let mut out = Summed {
-        out: file,
-        size: 0,
-        sum: Xxh3::new(),
-        offered,
-        failed: None,
-    };
-    // An image comes in one piece and passes through; an index in many small ones.
-    let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
-    let written = write(&mut buffered).and_then(|()| buffered.flush());
-    // What is left in the buffer of a file that failed is not written.
-    drop(buffered.into_parts());
-    written.map_err(|error| match out.failed {
-        Some(code) => PutError::Disk(io::Error::from_raw_os_error(code)),
-        None => PutError::Maker(error),
-    })?;
-    Ok(FileRecord {
-        size: out.size,
-        sum: out.sum.digest(),
-    })
-}
-
-struct Summed<'a> {
-    out: &'a mut File,
-    size: u64,
-    sum: Xxh3,
-    /// How much of the file is known, be it written or not.
-    offered: &'a Cell<u64>,
-    /// What the disk failed with, if it did.
-    failed: Option<i32>,
-}
-
-impl Write for Summed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.offered.set(self.size + bytes.len() as u64);
-        let written = self.out.write(bytes);
-        if let Err(error) = &written {
-            self.failed = error.raw_os_error();
-        }
-        let count = written?;
-        self.sum.update(&bytes[..count]);
-        self.size += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

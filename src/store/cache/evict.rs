@@ -15,8 +15,12 @@ use super::resident::ResidentFiles;
 use crate::store::{ContentKey, FreeSpace};
 use crate::sync::held;
 
-/// How long freed space may take to show.
-const LATE: Duration = Duration::from_secs(30);
+/// How long freed space may take to show before the file system is asked for it. Btrfs shows it
+/// after 30 s by itself, ZFS after 5.
+const OVERDUE: Duration = Duration::from_secs(10);
+
+/// How long freed space may take to show at all.
+const LATE: Duration = Duration::from_secs(90);
 
 /// What is freed at least when the disk is full.
 const LEAST: u64 = 16 << 20;
@@ -97,6 +101,19 @@ impl Evictor {
         }
     }
 
+    /// Has space that was freed a while ago show, by `commit`, which may take as long as the disk needs for
+    /// all that waits to be written. Nobody waits for this meanwhile.
+    pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let begin = Instant::now();
+        if !held(&self.freed).is_overdue(begin) {
+            return Ok(());
+        }
+        commit()?;
+        let space = (self.free_space)()?;
+        held(&self.freed).forget(begin, space.bytes);
+        Ok(())
+    }
+
     /// Makes room on a disk, or in a quota, that did not take a file of `size` bytes at `since`.
     /// False when there is nothing to be freed.
     pub(super) fn free_for(
@@ -172,6 +189,24 @@ impl FreedLately {
             shown -= part;
         }
         self.freed.iter().map(|(.., missing)| missing).sum()
+    }
+
+    /// Whether something that was freed a while ago does not show yet.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let is_overdue = |(then, _, missing): &(Instant, u64, u64)| {
+            *missing > 0 && now.duration_since(*then) > OVERDUE
+        };
+        self.freed.iter().any(is_overdue)
+    }
+
+    /// What was freed before `then` shows, now that so much is `free`.
+    fn forget(&mut self, then: Instant, free: u64) {
+        for (when, _, missing) in &mut self.freed {
+            if *when <= then {
+                *missing = 0;
+            }
+        }
+        self.last_free = free;
     }
 
     /// Bytes that were freed after `then`, whether or not they show.
@@ -283,7 +318,24 @@ mod tests {
         assert_eq!(freed.not_shown(1000, start + LATE / 2), 100);
         assert_eq!(freed.not_shown(1030, start + LATE / 2), 70);
         assert_eq!(freed.not_shown(900, start + LATE / 2), 70, "others write");
+        assert!(freed.is_overdue(start + OVERDUE * 2) && !freed.is_overdue(start));
         assert_eq!(freed.not_shown(900, start + LATE * 2), 0);
+    }
+
+    #[test]
+    fn what_shows_after_a_commit_is_not_expected_any_more() {
+        let mut freed = FreedLately::default();
+        let start = Instant::now();
+        freed.not_shown(1000, start);
+        freed.add(100, start);
+        let commit = start + OVERDUE * 2;
+        freed.add(30, commit + OVERDUE);
+        // Others have written as much in the meantime.
+        freed.forget(commit, 1000);
+        assert!(!freed.is_overdue(commit + OVERDUE));
+        assert_eq!(freed.not_shown(1000, commit + OVERDUE), 30);
+        assert_eq!(freed.not_shown(1030, commit + OVERDUE), 0);
+        assert_eq!(freed.since(start), 30, "what was freed stays known");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod spliced;
 mod stored_file;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,8 +48,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::ContentKey;
 use crate::sync::held;
-use disk::{DiskCache, PutError};
+use disk::DiskCache;
 use memory::MemoryCache;
+use write::PutError;
 
 /// How often the order of use is written down.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,82 @@
+//! Writing one file of the cache, with its checksum on the way.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::book::FileRecord;
+
+/// Why a file was not made.
+#[derive(Debug)]
+pub(super) enum PutError {
+    /// The disk does not take it.
+    Disk(io::Error),
+    /// It would not fit into an empty cache.
+    TooLarge(io::Error),
+    /// There is nothing to be written: its maker failed.
+    Maker(io::Error),
+}
+
+impl From<io::Error> for PutError {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Writes a file and sums it up on the way.
+pub(super) fn write_summed(
+    file: &mut File,
+    offered: &Cell<u64>,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<FileRecord, PutError> {
+    let mut out = Summed {
+        out: file,
+        size: 0,
+        sum: Xxh3::new(),
+        offered,
+        failed: None,
+    };
+    // An image comes in one piece and passes through; an index in many small ones.
+    let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
+    let written = write(&mut buffered).and_then(|()| buffered.flush());
+    // What is left in the buffer of a file that failed is not written.
+    drop(buffered.into_parts());
+    written.map_err(|error| match out.failed {
+        Some(code) => PutError::Disk(io::Error::from_raw_os_error(code)),
+        None => PutError::Maker(error),
+    })?;
+    Ok(FileRecord {
+        size: out.size,
+        sum: out.sum.digest(),
+    })
+}
+
+struct Summed<'a> {
+    out: &'a mut File,
+    size: u64,
+    sum: Xxh3,
+    /// How much of the file is known, be it written or not.
+    offered: &'a Cell<u64>,
+    /// What the disk failed with, if it did.
+    failed: Option<i32>,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.offered.set(self.size + bytes.len() as u64);
+        let written = self.out.write(bytes);
+        if let Err(error) = &written {
+            self.failed = error.raw_os_error();
+        }
+        let count = written?;
+        self.sum.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

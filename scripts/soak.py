@@ -157,7 +157,9 @@ class Reader:
 def differs(got: bytes, whole: bytes, start: int, length: int) -> str:
     """Says how what one read gave differs from this part of the whole."""
     must = whole[start : start + length]
-    first = next((at for at, pair in enumerate(zip(got, must, strict=False)) if pair[0] != pair[1]), None)
+    first = next(
+        (at for at, pair in enumerate(zip(got, must, strict=False)) if pair[0] != pair[1]), None
+    )
     zeros = len(got) - len(got.rstrip(b"\0"))
     return (
         f"pread of {length} at {start} gave {len(got)} of {len(must)} bytes, of which the first "

@@ -134,6 +134,35 @@ fn folders_and_links_of_another_user_are_refused() {
 }
 
 #[test]
+fn a_link_of_another_user_on_the_way_is_refused_before_anything_is_made() {
+    if skips_fuse("a planted link") || !is_root("a planted link") {
+        return;
+    }
+    let bench = bench();
+    let (secret, link) = (bench.path("secret"), bench.path("theirs/link"));
+    fs::create_dir(&secret).unwrap();
+    fs::create_dir(bench.path("theirs")).unwrap();
+    symlink(&secret, &link).unwrap();
+    lchown(&link, Some(OTHER), None).unwrap();
+    let (cache, mountpoint) = (link.join("cache"), bench.path("mnt"));
+    let untouched = picture(&secret);
+    // In the background there is a log in CACHE_PATH, too.
+    for option in [&[][..], &["--foreground"]] {
+        let ran = bench
+            .command(&["mount", "-c", "config.yml"])
+            .args([&mountpoint, Path::new("--cache-path"), &cache])
+            .args(option)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        let reason = "theirs/link on the way to it is a symbolic link of user 65534";
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(picture(&secret), untouched);
+    }
+}
+
+#[test]
 fn catalogs_that_somebody_planted_are_not_used() {
     if skips_fuse("planted catalogs") || !is_root("planted catalogs") {
         return;

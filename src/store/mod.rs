@@ -28,6 +28,7 @@ mod failures;
 mod foreign;
 mod journal;
 mod lock;
+mod parents;
 mod private;
 mod remembered;
 mod state;
@@ -45,7 +46,8 @@ pub use failures::{
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
-pub use private::{NotOurs, PrivateFolder, Trust, check_parent, is_not_ours, open_own_file};
+pub use parents::check_parent;
+pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
 pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
 pub use tree::{FinishedTree, RecordsFault};

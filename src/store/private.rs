@@ -47,6 +47,11 @@ pub enum NotOurs {
     Writable(u32),
     /// It has another name besides, so that another user's link may lead to it.
     HardLinked,
+    /// A link on the way to it belongs to another user.
+    LinkAbove {
+        link: PathBuf,
+        owner: u32,
+    },
 }
 
 impl fmt::Display for NotOurs {
@@ -69,6 +74,11 @@ impl fmt::Display for NotOurs {
                 mode & 0o7777
             ),
             NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
+            NotOurs::LinkAbove { link, owner } => write!(
+                f,
+                "{} on the way to it is a symbolic link of user {owner}, who can have it lead elsewhere",
+                link.display()
+            ),
         }
     }
 }
@@ -249,39 +259,6 @@ pub fn open_own_file(path: &Path, flags: OFlags) -> io::Result<File> {
     Ok(file)
 }
 
-/// Looks at the folder in which a folder of ours is, or will be: who owns it can put another in the
-/// place of ours, and so can everybody where all may write and no sticky bit is set. One that is
-/// not there yet is fine.
-///
-/// # Errors
-/// [`NotOurs`], see [`is_not_ours`].
-pub fn check_parent(path: &Path) -> io::Result<()> {
-    let user = rustix::process::geteuid().as_raw();
-    let check = |stat: &Stat| match stat.st_uid {
-        0 => Ok(()),
-        owner if owner == user => Ok(()),
-        owner => Err(NotOurs::Owner { owner, user }),
-    };
-    let found = match rustix::fs::lstat(path) {
-        Err(Errno::NOENT) => return Ok(()),
-        found => found?,
-    };
-    check(&found)?;
-    let folder = match rustix::fs::stat(path) {
-        // A link that leads nowhere: making the folder fails with a better reason.
-        Err(Errno::NOENT) => return Ok(()),
-        folder => folder?,
-    };
-    if FileType::from_raw_mode(folder.st_mode) != FileType::Directory {
-        return Err(NotOurs::NotAFolder.into());
-    }
-    check(&folder)?;
-    match folder.st_mode & 0o1002 {
-        0o0002 => Err(NotOurs::Writable(folder.st_mode).into()),
-        _ => Ok(()),
-    }
-}
-
 fn check_owner(stat: &Stat, trust: Trust) -> Result<(), NotOurs> {
     let user = rustix::process::geteuid().as_raw();
     if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
@@ -379,28 +356,6 @@ mod tests {
         assert!(folder.has("lock") && !folder.has("other"));
         folder.open_file("log", flags).unwrap();
         assert_eq!(mode(&path("folder/log")), 0o600);
-    }
-
-    #[test]
-    fn a_parent_is_refused_where_others_could_exchange_what_is_in_it() {
-        let base = tempfile::tempdir().unwrap();
-        let path = |name: &str| base.path().join(name);
-        check_parent(&path("missing")).unwrap();
-        fs::create_dir(path("folder")).unwrap();
-        symlink("folder", path("link")).unwrap();
-        for (loose, is_fine) in [(0o755, true), (0o777, false), (0o1777, true), (0o775, true)] {
-            chmod(&path("folder"), loose);
-            assert_eq!(check_parent(&path("folder")).is_ok(), is_fine, "{loose:o}");
-            assert_eq!(check_parent(&path("link")).is_ok(), is_fine, "{loose:o}");
-        }
-        fs::write(path("file"), "").unwrap();
-        assert!(check_parent(&path("file")).is_err());
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::lchown(path("link"), Some(65_534), None).unwrap();
-            assert!(check_parent(&path("folder")).is_ok() && check_parent(&path("link")).is_err());
-            std::os::unix::fs::chown(path("folder"), Some(65_534), None).unwrap();
-            assert!(check_parent(&path("folder")).is_err());
-        }
     }
 
     #[test]

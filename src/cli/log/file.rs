@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::store::{NotOurs, open_own_file};
+use crate::store::{NotOurs, check_parent, open_own_file};
 
 /// A file above this size is set aside, so that there are never more than two of it.
 const LARGE: u64 = 16 << 20;
@@ -55,6 +55,7 @@ impl LogFile {
     /// The log in CACHE_PATH. Others must not be able to put anything in its place, so that the folder
     /// has to be of this user.
     pub(super) fn in_cache(cache_path: &Path) -> io::Result<Self> {
+        check_parent(cache_path)?;
         make_private(cache_path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = File::from(rustix::fs::open(
@@ -67,10 +68,6 @@ impl LogFile {
         if found.uid() != user {
             let owner = found.uid();
             return Err(NotOurs::Owner { owner, user }.into());
-        }
-        let is_open_to_all = found.mode() & 0o002 != 0 && found.mode() & 0o1000 == 0;
-        if is_open_to_all {
-            return Err(NotOurs::Writable(found.mode()).into());
         }
         // Whatever has the folder's name by the time that a file is set aside.
         let handle = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));

@@ -44,6 +44,7 @@ pub mod render;
 pub mod report;
 pub mod sample;
 pub mod serve;
+mod slow;
 pub mod source;
 mod spread;
 pub mod store;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::catalog::Catalog;
 use crate::datasets::{Numbering, RawTree};
 use crate::lists::{ReportStamp, report_stamp};
+use crate::slow::announce_if_slow;
 use crate::source::OpenSource;
 use crate::spread;
 use crate::store::{Extent, FinishedTree};
@@ -104,10 +105,14 @@ impl fmt::Display for Removal {
 /// tree. Looks for a few sources; nothing is changed. `None` if nothing is finished.
 pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Removal> {
     finished.records().images().next()?;
-    let what = fewer(tree, catalog, finished)
-        .or_else(|| labels_gone(catalog, finished))
-        .or_else(|| sources_gone(catalog, finished))
-        .or_else(|| reports_gone(tree, catalog, finished))?;
+    let (key, root) = (tree.dataset.root_key(), tree.root.display());
+    let doing = format!("looking for the sources of finished images in {key}, {root}");
+    let what = announce_if_slow(doing, || {
+        fewer(tree, catalog, finished)
+            .or_else(|| labels_gone(catalog, finished))
+            .or_else(|| sources_gone(catalog, finished))
+            .or_else(|| reports_gone(tree, catalog, finished))
+    })?;
     Some(Removal {
         dataset: tree.dataset.folder(),
         config_key: tree.dataset.root_key(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::stored::Stored;
 use super::{Catalog, CatalogBuilder, CatalogError};
 use crate::datasets::RawTree;
+use crate::slow::announce_if_slow;
 
 /// Whether a folder that cannot be used has been logged: all datasets have the same.
 static COMPLAINED: AtomicBool = AtomicBool::new(false);
@@ -15,6 +16,12 @@ static COMPLAINED: AtomicBool = AtomicBool::new(false);
 /// while the list files and settings from which it follows are unchanged; a folder that cannot be
 /// written, or is somebody else's, costs a warning in the log and nothing else.
 pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
+    let (key, root) = (tree.dataset.root_key(), tree.root.display());
+    let doing = format!("reading the lists of {key}, {root}");
+    announce_if_slow(doing, || load_at_once(tree, cache))
+}
+
+fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
     let stored = cache.map(|cache| Stored::of(tree, cache));
     if let Some(stored) = &stored {
         match stored.read() {

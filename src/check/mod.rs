@@ -18,6 +18,7 @@ use crate::lists::Report;
 use crate::materialize::NO_IMAGES;
 use crate::removal;
 use crate::render::{self, Renderer};
+use crate::slow::announce_if_slow;
 use crate::source::{SourceBuffer, read_source};
 use crate::spread;
 use crate::store::{FinishedTree, StateFolder};
@@ -102,7 +103,13 @@ pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
         ..TreeReport::default()
     };
     match catalog::load(tree, Some(&config.cache_path)) {
-        Ok(catalog) => look_through(config, tree, &catalog, options, report),
+        Ok(catalog) => {
+            let (key, root) = (tree.dataset.root_key(), tree.root.display());
+            let doing = format!("looking for the images of {key}, {root}");
+            announce_if_slow(doing, || {
+                look_through(config, tree, &catalog, options, report)
+            })
+        }
         Err(error) => TreeReport {
             error: Some(error.to_string()),
             ..report

@@ -14,7 +14,7 @@ use super::{CliResult, DEFAULT_CONFIG, Exit, helper, job, place};
 use crate::config::{Config, check_memory, parse_size, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
-use crate::serve::ServeOptions;
+use crate::serve::{ServeOptions, Server};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -203,16 +203,19 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         rustix::process::setsid().context("leaving the terminal")?;
     }
     let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
+    let options = ServeOptions {
+        warm: request.options.warm,
+    };
+    // Until here a signal ends the process as usual: nothing is mounted yet, and a server that does
+    // not answer may hold this thread.
+    let server = Server::start(config, &point.path, options)?;
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
     if let Some(companion) = request.companion.clone() {
         stop_with(companion, stop.clone()).context("watching the process of --while")?;
     }
     let end = stop.clone();
-    let options = ServeOptions {
-        warm: request.options.warm,
-    };
-    let mount = Mount::start(config, &point, &request.options, options, (stop, events))?;
+    let mount = Mount::start(server, config, &point, &request.options, (stop, events))?;
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
     if let Err(error) = told {

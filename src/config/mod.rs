@@ -17,6 +17,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
+use crate::slow::announce_if_slow;
 use keys::Key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
 pub use real_path::real_path;
@@ -92,7 +93,8 @@ impl Config {
     /// With all problems of the file at once.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
-        let text = fs::read_to_string(&file)?;
+        let doing = format!("reading {}", file.display());
+        let text = announce_if_slow(doing, || fs::read_to_string(&file))?;
         let mapping = match serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))? {
             Value::Mapping(mapping) => mapping,
             Value::Null => Mapping::new(),

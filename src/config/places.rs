@@ -8,6 +8,7 @@ use super::real_path::real_path as real;
 use super::values::Reader;
 use crate::datasets::{Numbering, OptionValue, RawTree};
 use crate::mount::machex_mount_of;
+use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
 /// Complains where the tree would be written among raw data or over it, or where the cache lies in
@@ -19,9 +20,13 @@ pub(super) fn keep_apart(
     trees: &[RawTree],
     reader: &mut Reader<'_>,
 ) {
-    let tree = real(machex_path);
+    let look = |key: &str, path: &Path| {
+        let doing = format!("looking at {key}, {}", path.display());
+        announce_if_slow(doing, || real(path))
+    };
+    let tree = look(Key::MACHEX_PATH, machex_path);
     let state = real(StateFolder::of(machex_path).path());
-    let cache = real(cache_path);
+    let cache = look(Key::CACHE_PATH, cache_path);
     let outputs: Vec<PathBuf> = trees
         .iter()
         .map(|out| real(&tree.join(out.dataset.folder())))

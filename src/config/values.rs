@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{keys, path, size};
+use crate::slow::announce_if_slow;
 
 /// Reads values and remembers problems. Every getter returns `None` where the key is absent, null
 /// or wrong; a wrong one is a problem.
@@ -120,7 +121,8 @@ impl<'a> Reader<'a> {
     /// A folder that is there.
     pub(super) fn folder(&mut self, key: &str) -> Option<PathBuf> {
         let path = self.path(key)?;
-        let problem = match fs::metadata(&path) {
+        let doing = format!("looking at {key}, {}", path.display());
+        let problem = match announce_if_slow(doing, || fs::metadata(&path)) {
             Ok(metadata) if metadata.is_dir() => return Some(path),
             Ok(_) => "is not a folder".to_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),

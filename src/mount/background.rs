@@ -3,8 +3,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,9 +14,6 @@ use super::ready::READY;
 /// How long a mount may take to come about: lists may lie on a slow network file system.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// After how long it is said that the mount has not come about yet.
-const NEWS: Duration = Duration::from_secs(15);
-
 /// A mount that answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Started {
@@ -23,7 +21,8 @@ pub struct Started {
 }
 
 /// Starts this program with `arguments` in the background and waits until it says that it is ready.
-/// `None` if it ended before; it has told the user why, on the error output that it shares.
+/// `None` if it ended before; it has told the user why, on the error output that it shares. There it
+/// also says what it waits for, if that takes long.
 pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)
@@ -49,19 +48,13 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
         child.kill()?;
         return Err(error);
     }
-    let mut answer = receiver.recv_timeout(NEWS);
-    if matches!(answer, Err(RecvTimeoutError::Timeout)) {
-        // Best effort: this is for a person who wonders.
-        let _ = writeln!(
-            io::stderr(),
-            "machex: still waiting for the lists, the cache or a raw root; --foreground -v shows more"
-        );
-        answer = receiver.recv_timeout(LIMIT);
-    }
-    match answer {
+    match receiver.recv_timeout(LIMIT) {
         Ok(true) => Ok(Some(Started { pid })),
         Ok(false) => {
-            child.wait()?;
+            if let Some(signal) = child.wait()?.signal() {
+                // Best effort: the exit status says that there is no mount.
+                let _ = writeln!(io::stderr(), "machex: signal {signal} ended the mount");
+            }
             Ok(None)
         }
         Err(_) => {

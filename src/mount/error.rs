@@ -3,13 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::serve::ServeError;
-
 /// A fault that keeps a mount from coming about.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    #[error(transparent)]
-    Serve(#[from] ServeError),
     #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.display())]
     NoMountPoint(PathBuf),
     #[error("{path} is not a folder", path = .0.display())]

@@ -7,6 +7,7 @@ use super::ask::{Answer, ask_status, is_folder};
 use super::unmount::evict;
 use super::{MountError, UnmountHow, mounted_at, unmount};
 use crate::config::{Config, real_path};
+use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
 /// A folder that can be mounted on.
@@ -20,12 +21,17 @@ pub struct MountPoint {
 /// is taken away first.
 pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
     let path = std::path::absolute(path).map_err(MountError::io(path))?;
-    let path = real_path(&path);
+    let doing = format!("looking at the mount point, {}", path.display());
+    let (path, state) = announce_if_slow(doing, || {
+        let path = real_path(&path);
+        let state = state(&path);
+        (path, state)
+    });
     if path.to_str().is_none() {
         return Err(MountError::NotUtf8(path));
     }
     let mut say = |remark| tracing::warn!("{remark}");
-    match state(&path)? {
+    match state? {
         State::Free => {}
         State::Missing => return Err(MountError::NoMountPoint(path)),
         State::NotAFolder => return Err(MountError::NotAFolder(path)),

@@ -17,7 +17,7 @@ use super::unmount::unmount_own;
 use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
 use crate::config::Config;
 use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
-use crate::serve::{ServeOptions, Server};
+use crate::serve::Server;
 
 /// Readahead of the kernel in KiB, where this process may set it: a finished image in one request.
 const READAHEAD_KIB: u32 = 1024;
@@ -46,17 +46,16 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Reads the lists, mounts, and serves. `events` is the channel of `stop`, over which the caller
-    /// can ask for the end.
+    /// Mounts, and has `server` answer. `events` is the channel of `stop`, over which the caller can
+    /// ask for the end.
     pub fn start(
+        server: Arc<Server>,
         config: &Config,
         point: &MountPoint,
         chosen: &MountOptions,
-        options: ServeOptions,
         (stop, events): (mpsc::Sender<Stop>, mpsc::Receiver<Stop>),
     ) -> Result<Self, MountError> {
         let passthrough = chosen.passthrough;
-        let server = Server::start(config, &point.path, options)?;
         let mut guard = UnmountGuard::new(&point.path)?;
         let tree = Tree::new(Arc::clone(&server), config);
         let filesystem = MachexFilesystem::new(Arc::clone(&tree), passthrough, stop.clone());

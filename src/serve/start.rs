@@ -19,6 +19,7 @@ use super::{
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
 use crate::removal;
+use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
 use crate::sync::held;
@@ -77,8 +78,10 @@ impl Server {
             min_free_percent: config.cache_min_free,
         };
         // The lock comes first: no list need be read for a mount that cannot be.
-        let cache = Cache::open(&config.cache_path, limits)?;
-        let tree = TreeRoot::open(&config.machex_path);
+        let doing = format!("opening the cache in {}", config.cache_path.display());
+        let cache = announce_if_slow(doing, || Cache::open(&config.cache_path, limits))?;
+        let doing = format!("opening {}", config.machex_path.display());
+        let tree = announce_if_slow(doing, || TreeRoot::open(&config.machex_path));
         let datasets = load(config, tree.as_ref(), mountpoint)?;
         let params = config.render_params();
         let server = Arc::new(Self {

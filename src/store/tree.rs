@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ContentKey, Extent, Record, Records, foreign, is_not_ours};
 use crate::catalog::names;
+use crate::slow::announce_if_slow;
 
 /// The materialized images of one dataset and what is remembered of them.
 #[derive(Debug)]
@@ -42,6 +43,11 @@ impl FinishedTree {
     /// `folder`. Neither needs to be there. Both may belong to another user (an administrator), but
     /// no link is followed to the records.
     pub fn open(folder: &Path, state: &Path) -> io::Result<Self> {
+        let doing = format!("reading the records in {}", state.display());
+        announce_if_slow(doing, || Self::open_at_once(folder, state))
+    }
+
+    fn open_at_once(folder: &Path, state: &Path) -> io::Result<Self> {
         let mut tree = Self {
             folder: folder.to_owned(),
             records: Records::default(),

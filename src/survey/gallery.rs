@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::pick::Reader;
 use super::{DatasetSurvey, Origin, Pick, Survey, Thumbnail, mounted};
 use crate::render::RenderParams;
+use crate::slow::announce_if_slow;
 
 /// The picks of one dataset.
 #[derive(Debug)]
@@ -48,9 +49,10 @@ impl<'a> Gallery<'a> {
                 thumbnail: develop(reader, pick, side),
             },
         );
+        let doing = format!("reading images of {}", dataset.name);
         Self {
             dataset,
-            images: images.collect(),
+            images: announce_if_slow(doing, || images.collect()),
         }
     }
 }

@@ -18,6 +18,7 @@ use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::slow::announce_if_slow;
 use file::LogFile;
 use queue::{Limit, Output, Queue};
 
@@ -69,7 +70,12 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
         .max_level_hint()
         .is_none_or(|most| most >= LevelFilter::DEBUG);
     let limit = (!is_debugging && *target != Target::ErrorOutput).then_some(LIMIT);
-    let (output, warning) = open(target)?;
+    let doing = match target {
+        Target::ErrorOutput | Target::ErrorOutputOfMount => "opening the log".to_owned(),
+        Target::File(path) => format!("opening the log, {}", path.display()),
+        Target::Cache(folder) => format!("opening the log in CACHE_PATH, {}", folder.display()),
+    };
+    let (output, warning) = announce_if_slow(doing, || open(target))?;
     let style = match &output {
         Output::File(_) => Style::Timed,
         Output::ErrorOutput if std::env::var_os("JOURNAL_STREAM").is_some() => Style::Journald,

@@ -1,0 +1,80 @@
+//! Work that may wait for a disk or a server: where it takes long, somebody is told what it waits for.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// After how long it is said first; then after twice as long each time.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Does `work` on this thread. While that takes long, lines on the error output say so, with `doing`
+/// for what it does, such as `reading the lists of MIMIC_ROOT, /data/mimic`: a server that does not
+/// answer may hold this thread where no signal ends it, without an error ever.
+///
+/// Not by the log, which may not have been opened yet, or may be on a disk that does not answer.
+pub fn announce_if_slow<T>(doing: impl Display + Sync, work: impl FnOnce() -> T) -> T {
+    tell_if_longer(LONG, &doing, &say, work)
+}
+
+fn say(line: &str) {
+    // Best effort: this is for a person who wonders.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn tell_if_longer<T>(
+    first: Duration,
+    doing: &(impl Display + Sync),
+    tell: &(impl Fn(&str) + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    let (end, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let watch = move || {
+            let (begin, mut pause) = (Instant::now(), first);
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
+                let passed = begin.elapsed();
+                tell(&format!(
+                    "machex: still {doing}, for {} seconds now",
+                    passed.as_secs()
+                ));
+                pause = passed;
+            }
+        };
+        // Without a thread to be had, nobody is told.
+        let _ = thread::Builder::new()
+            .name("announce".to_owned())
+            .spawn_scoped(scope, watch);
+        let done = work();
+        drop(end);
+        done
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn told(work: Duration) -> Vec<String> {
+        let lines = Mutex::new(Vec::new());
+        let tell = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let first = Duration::from_millis(50);
+        let done = tell_if_longer(first, &"looking", &tell, || {
+            thread::sleep(work);
+            7
+        });
+        assert_eq!(done, 7);
+        lines.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_takes_long_is_told_again_and_again_and_ever_more_rarely() {
+        assert!(told(Duration::ZERO).is_empty());
+        let lines = told(Duration::from_millis(1000));
+        // At 50, 100, 200, 400 and 800 ms, or later on a busy machine.
+        assert!((1..=5).contains(&lines.len()), "{lines:?}");
+        assert_eq!(lines[0], "machex: still looking, for 0 seconds now");
+    }
+}

@@ -101,11 +101,18 @@ impl Evictor {
         }
     }
 
-    /// Has space that was freed a while ago show, by `commit`, which may take as long as the disk needs for
-    /// all that waits to be written. Nobody waits for this meanwhile.
+    /// Has space that was freed a while ago show, where the disk seems to have too little free, by
+    /// `commit`, which may take as long as the disk needs for all that waits to be written. Nobody waits
+    /// for this meanwhile.
     pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let begin = Instant::now();
-        if !held(&self.freed).is_overdue(begin) {
+        let space = (self.free_space)()?;
+        let is_overdue = || {
+            let mut freed = held(&self.freed);
+            freed.not_shown(space.bytes, begin);
+            freed.is_overdue(begin)
+        };
+        if self.lacking(space, 0) == 0 || !is_overdue() {
             return Ok(());
         }
         commit()?;
@@ -155,6 +162,10 @@ impl Evictor {
         let evicted = files.evict_to(limit, remove);
         self.evictions.fetch_add(evicted.files, Ordering::Relaxed);
         freed.add(evicted.bytes, Instant::now());
+        // Most file systems show it at once. Later, what others have written meanwhile would hide it.
+        if let Ok(space) = (self.free_space)() {
+            freed.not_shown(space.bytes, Instant::now());
+        }
         evicted.bytes
     }
 }
@@ -336,6 +347,40 @@ mod tests {
         assert_eq!(freed.not_shown(1000, commit + OVERDUE), 30);
         assert_eq!(freed.not_shown(1030, commit + OVERDUE), 0);
         assert_eq!(freed.since(start), 30, "what was freed stays known");
+    }
+
+    #[test]
+    fn a_commit_is_asked_for_only_where_space_is_lacking_and_was_freed_long_ago() {
+        for (shows, lacks, long_ago, is_asked) in [
+            (false, true, true, true),
+            (true, true, true, false),
+            (false, false, true, false),
+            (false, true, false, false),
+        ] {
+            let (disk, probe) = disk(40, shows);
+            let evictor = Evictor::new(limits(u64::MAX, 5), probe);
+            let files = full_of_files();
+            let remove = |_| {
+                disk.freed.fetch_add(FILE, Ordering::Relaxed);
+                Ok(())
+            };
+            evictor.keep_free(&files, &remove).unwrap();
+            if long_ago {
+                for (when, ..) in &mut held(&evictor.freed).freed {
+                    *when -= OVERDUE * 2;
+                }
+            }
+            disk.free
+                .store(if lacks { 30 } else { 60 } * FILE, Ordering::Relaxed);
+            let mut asked = false;
+            evictor
+                .settle(|| {
+                    asked = true;
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(asked, is_asked, "{shows} {lacks} {long_ago}");
+        }
     }
 
     #[test]

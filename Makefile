@@ -45,6 +45,7 @@ check: check-rust check-python
 check-rust: test-setup
 	cargo fmt --all -- --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --tests --features model-check -- -D warnings
 
 check-python: test-setup
 	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \

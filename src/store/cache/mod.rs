@@ -17,6 +17,8 @@ mod evict;
 mod fingerprint;
 mod folder;
 mod memory;
+#[cfg(all(test, feature = "model-check"))]
+mod model;
 mod order;
 mod overhead;
 mod pin;

@@ -98,7 +98,9 @@ impl Model {
     }
 }
 
-fn run(model: &Arc<Model>, works: Vec<Box<dyn FnOnce(&Model) + Send>>) {
+type Work = Box<dyn FnOnce(&Model) + Send>;
+
+fn run(model: &Arc<Model>, works: Vec<Work>) {
     let threads: Vec<_> = works
         .into_iter()
         .map(|work| {

@@ -1,6 +1,5 @@
 //! Work that may wait for a disk or a server: where it takes long, somebody is told what it waits for.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -14,8 +13,8 @@ const LONG: Duration = Duration::from_secs(10);
 /// answer may hold this thread where no signal ends it, without an error ever.
 ///
 /// Not by the log, which may not have been opened yet, or may be on a disk that does not answer.
-pub fn announce_if_slow<T>(doing: impl Display + Sync, work: impl FnOnce() -> T) -> T {
-    tell_if_longer(LONG, &doing, &say, work)
+pub fn announce_if_slow<T>(doing: impl Into<String>, work: impl FnOnce() -> T) -> T {
+    tell_if_longer(LONG, doing.into(), say, work)
 }
 
 fn say(line: &str) {
@@ -23,50 +22,61 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// The thread that tells is not waited for: its output may be a pipe that nobody reads.
 fn tell_if_longer<T>(
     first: Duration,
-    doing: &(impl Display + Sync),
-    tell: &(impl Fn(&str) + Sync),
+    doing: String,
+    tell: impl Fn(&str) + Send + 'static,
     work: impl FnOnce() -> T,
 ) -> T {
     let (end, ended) = mpsc::channel::<()>();
-    thread::scope(|scope| {
-        let watch = move || {
-            let (begin, mut pause) = (Instant::now(), first);
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
-                let passed = begin.elapsed();
-                tell(&format!(
-                    "machex: still {doing}, for {} seconds now",
-                    passed.as_secs()
-                ));
-                pause = passed;
-            }
-        };
-        // Without a thread to be had, nobody is told.
-        let _ = thread::Builder::new()
-            .name("announce".to_owned())
-            .spawn_scoped(scope, watch);
-        let done = work();
-        drop(end);
-        done
-    })
+    let watch = move || {
+        let (begin, mut pause) = (Instant::now(), first);
+        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
+            let passed = begin.elapsed();
+            let seconds = passed.as_secs();
+            tell(&format!("machex: still {doing}, for {seconds} seconds now"));
+            pause = passed;
+        }
+    };
+    // Without a thread to be had, nobody is told.
+    let _ = thread::Builder::new()
+        .name("announce".to_owned())
+        .spawn(watch);
+    let done = work();
+    drop(end);
+    done
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     fn told(work: Duration) -> Vec<String> {
-        let lines = Mutex::new(Vec::new());
-        let tell = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let told = Arc::clone(&lines);
+        let tell = move |line: &str| told.lock().unwrap().push(line.to_owned());
         let first = Duration::from_millis(50);
-        let done = tell_if_longer(first, &"looking", &tell, || {
+        let done = tell_if_longer(first, "looking".to_owned(), tell, || {
             thread::sleep(work);
             7
         });
         assert_eq!(done, 7);
-        lines.into_inner().unwrap()
+        lines.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_holds_nothing_up() {
+        let (release, hangs) = mpsc::channel::<()>();
+        let tell = move |_: &str| {
+            let _ = hangs.recv();
+        };
+        let first = Duration::from_millis(1);
+        tell_if_longer(first, "looking".to_owned(), tell, || {
+            thread::sleep(Duration::from_millis(50));
+        });
+        drop(release);
     }
 
     #[test]

@@ -73,12 +73,37 @@ fn limit_file_size(command: &mut Command) -> &mut Command {
 }
 
 #[test]
-fn a_limit_on_file_sizes_kills_no_run_of_materialize() {
+fn a_limit_on_file_sizes_ends_no_command_by_a_signal() {
     let bench = Bench::small(2, "IMAGE_SIZE: 64\n");
-    let mut command = bench.command(&["materialize"]);
-    let ended = limit_file_size(&mut command).output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    // Not by the signal.
-    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let said_by = |arguments: &[&str], status: i32| {
+        let mut command = bench.command(arguments);
+        let ended = limit_file_size(&mut command).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(status), "{arguments:?}: {said}");
+        said
+    };
+    let said = said_by(&["materialize"], 1);
     assert!(said.contains("File too large"), "{said}");
+    said_by(&["check"], 0);
+    said_by(&["sample", "elsewhere"], 1);
+    said_by(&["preview", "--output", "sheet.png"], 1);
+    bench.run(&["materialize"]).expect_status(0);
+    fs::remove_file(bench.path("out/chex-ray14/index.json")).unwrap();
+    let said = said_by(&["materialize", "--finish"], 1);
+    assert!(said.contains("File too large"), "{said}");
+}
+
+#[test]
+fn a_mount_under_a_limit_on_file_sizes_serves_from_memory() {
+    if skips_fuse("limits on file sizes") {
+        return;
+    }
+    let bench = Bench::small(2, "IMAGE_SIZE: 64\n");
+    // The files of the cache, the catalogs and the log are all beyond it.
+    for bytes in [1, 4096, 20_000] {
+        let limit = format!("--fsize={bytes}");
+        let mounted = Mounted::below(&bench, &["prlimit", &limit], &[]);
+        assert!(mounted.read(IMAGE) == bench.expected(&bench.small_source(0), 64));
+        assert_eq!(mounted.figure("errors"), 0, "{bytes}");
+    }
 }

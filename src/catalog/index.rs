@@ -25,16 +25,25 @@ pub struct ReportNotes {
     pub found: u32,
 }
 
+/// Who reads the reports of an index.
+#[derive(Clone, Copy)]
+pub struct Readers<'a> {
+    /// Their threads; rayon's current pool where there are none.
+    pub pool: Option<&'a ThreadPool>,
+    /// Called after each report.
+    pub answered: &'a (dyn Fn() + Sync),
+}
+
 /// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
-/// entries for which `include` is false are left out. Reports are read in parallel by `readers`
-/// (rayon's current pool where there are none); one that cannot be read costs its text, and a warning.
+/// entries for which `include` is false are left out. Reports are read in parallel by `readers`; one
+/// that cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
     tree: &RawTree,
     machex_path: &Path,
     include: &(dyn Fn(u32) -> bool + Sync),
-    readers: Option<&ThreadPool>,
+    readers: Readers<'_>,
 ) -> io::Result<ReportNotes> {
     let folder = machex_path.join(tree.dataset.folder());
     let mut notes = ReportNotes::default();
@@ -50,14 +59,15 @@ pub fn write(
                 .map(|entry| {
                     let files = tree.dataset.report_files(tree, entry.key());
                     let report = files.map(|files| Report::read(&files));
+                    (readers.answered)();
                     let mut text = Vec::new();
                     write_entry(&mut text, &entry, &folder, report.as_ref())?;
                     Ok((text, report))
                 })
                 .collect::<io::Result<Vec<_>>>()
         };
-        let objects = match readers {
-            Some(readers) => readers.install(objects),
+        let objects = match readers.pool {
+            Some(pool) => pool.install(objects),
             None => objects(),
         };
         for (object, report) in objects? {
@@ -96,7 +106,8 @@ impl ReportNotes {
 
 /// One number for what the disk says of all reports of a dataset: it changes when one comes, goes or
 /// changes. A metadata call for each study, in parallel on rayon's current pool; nothing is read.
-pub fn reports_digest(catalog: &Catalog, tree: &RawTree) -> u64 {
+/// `answered` is called after each.
+pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
     if !tree.dataset.has_reports() {
         return 0;
     }
@@ -114,6 +125,7 @@ pub fn reports_digest(catalog: &Catalog, tree: &RawTree) -> u64 {
                 // The images of a study share a report.
                 if files != last {
                     hash.update(&report_stamp(&files).to_bytes());
+                    answered();
                     last = files;
                 }
             }

@@ -91,6 +91,10 @@ pub fn main() -> std::process::ExitCode {
         Some(translated) => Arguments::parse_from(translated),
         None => Arguments::parse(),
     };
+    if let Err(error) = signals::survive_limits_on_file_sizes() {
+        // Nothing is lost by it as long as there is no limit.
+        let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");
+    }
     let target = match &arguments.command {
         Command::Mount(arguments) => arguments.log_target(),
         _ => log::Target::ErrorOutput,

@@ -199,7 +199,9 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         ..request.config.clone()
     };
     if in_background {
-        // The terminal's signals are not ours any more.
+        // The terminal's signals are not ours any more. Until the mount is there, the process that
+        // started this one passes their effect on.
+        end_with_parent(true);
         rustix::process::setsid().context("leaving the terminal")?;
     }
     let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
@@ -216,6 +218,9 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     }
     let end = stop.clone();
     let mount = Mount::start(server, config, &point, &request.options, (stop, events))?;
+    if in_background {
+        end_with_parent(false);
+    }
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
     if let Err(error) = told {
@@ -250,6 +255,15 @@ fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) -> io::Result<()> {
         let _ = stop.send(Stop::Asked);
     });
     watching.map(drop)
+}
+
+/// Has the end of the process that started this one send SIGTERM to this one, or not any more.
+fn end_with_parent(ends: bool) {
+    let signal = ends.then_some(rustix::process::Signal::TERM);
+    if let Err(error) = rustix::process::set_parent_process_death_signal(signal) {
+        // It still finds out when it says that it is ready.
+        tracing::debug!("watching the process that started this one: {error}");
+    }
 }
 
 /// The outputs go nowhere from now on, and no folder is kept busy.

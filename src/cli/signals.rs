@@ -1,5 +1,7 @@
 //! Signals: those that ask for the end, and those that must not end a process that others rely on.
 
+use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
@@ -12,14 +14,18 @@ use signal_hook::iterator::Signals;
 /// Ask for the end.
 const ENDING: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
 
-/// Would end the process, though hardly anybody sends them for that. Of a write beyond the limit on
-/// file sizes, the error (EFBIG) is what counts.
-const IGNORED: [i32; 7] = [
-    SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM, SIGXFSZ,
-];
+/// Would end the process, though hardly anybody sends them for that.
+const IGNORED: [i32; 6] = [SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM];
 
 /// Power, and a coprocessor that no machine has: only Linux has them.
 const IGNORED_ON_LINUX: [i32; 2] = [libc::SIGPWR, libc::SIGSTKFLT];
+
+/// Has a write beyond the limit on file sizes (`ulimit -f`) fail with EFBIG, as on a full disk, and not
+/// end the process. For every command, before it writes anything. Programs that are started are not
+/// concerned, as they would be if the signal were ignored.
+pub fn survive_limits_on_file_sizes() -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
 
 /// How often the end was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

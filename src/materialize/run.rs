@@ -11,7 +11,7 @@ use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
 use super::tidy::{remove_beyond_end, remove_left_over_records, remove_left_overs};
 use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
-use crate::catalog::index::{self, ReportNotes};
+use crate::catalog::index::{self, Readers, ReportNotes};
 use crate::store::{
     Durability, FailureLog, Journal, PrivateFolder, RunLock, StateFolder, write_atomically,
 };
@@ -156,7 +156,10 @@ pub(super) fn write_index(
             &plan.tree,
             &job.config.machex_path,
             include,
-            None,
+            Readers {
+                pool: None,
+                answered: &|| {},
+            },
         )?;
         out.flush()
     })

@@ -4,12 +4,12 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use super::index::{self, Prefix};
 use super::io_pool::IoPool;
 use super::known::{Known, KnownImages};
 use super::make::FetchTask;
+use super::silence::Waits;
 use super::start::modified;
 use super::stats::Counter;
 use super::{Fault, Item, What, Work};
@@ -48,17 +48,14 @@ pub struct ServedDataset {
     pub(super) fetching: IoPool<FetchTask>,
     /// Open files of the materialized tree, which may hold links to anywhere.
     pub(super) reading: IoPool<Work>,
-    /// When it was last said that the root does not answer.
-    complained: Mutex<Option<Instant>>,
+    /// Those who wait for the root, and for the materialized tree.
+    pub(super) root_waits: Arc<Waits>,
+    pub(super) tree_waits: Arc<Waits>,
     /// Images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
     pub(super) rendered: Counter,
 }
-
-/// A root that has not answered for so long is said to be silent, and how often that is said.
-const SILENT: Duration = Duration::from_secs(30);
-const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// Where the mount point is put into the index whose kept bytes have this sum.
 struct IndexPlaces {
@@ -107,7 +104,8 @@ impl ServedDataset {
                 format!("read {name}"),
                 workers.saturating_mul(FETCHING).min(LOCATING),
             ),
-            complained: Mutex::new(None),
+            root_waits: Waits::new(),
+            tree_waits: Waits::new(),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
             rendered: Counter::default(),
@@ -191,7 +189,9 @@ impl ServedDataset {
             return Ok(*key);
         }
         let readers = index::readers(self)?;
-        Ok(*self.index_key.get_or_init(|| index::key(self, &readers)))
+        let waiting = self.root_waits.begin();
+        let key = || index::key(self, &readers, &|| waiting.answered());
+        Ok(*self.index_key.get_or_init(key))
     }
 
     /// Bytes that the mount point adds to the index as it is kept.
@@ -226,28 +226,6 @@ impl ServedDataset {
         ];
         let waiting = loads.iter().map(|load| load.0).sum();
         (waiting, loads.iter().map(|load| load.1).sum())
-    }
-
-    /// For how long the slowest thread has been looking for a file of the root.
-    pub(super) fn longest_wait(&self) -> Duration {
-        self.locating.longest()
-    }
-
-    /// Says in the log that the root does not answer, once a minute while a reader waits for it.
-    pub(super) fn complain_if_silent(&self) {
-        let wait = self.longest_wait();
-        if wait < SILENT {
-            return;
-        }
-        let mut complained = held(&self.complained);
-        if complained.is_none_or(|time| time.elapsed() > COMPLAINT) {
-            *complained = Some(Instant::now());
-            let (root, seconds) = (self.tree.root.display(), wait.as_secs());
-            tracing::warn!(
-                dataset = self.name(),
-                "{root} has not answered for {seconds} s; its readers wait, others do not"
-            );
-        }
     }
 
     pub(super) fn entry(&self, number: u32) -> Option<Entry<'_>> {

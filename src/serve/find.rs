@@ -96,6 +96,7 @@ impl Server {
         let source = match patience {
             Patience::None => Source::look_without_waiting(&entry, self.params),
             Patience::Some => {
+                let _waiting = dataset.root_waits.begin();
                 let looked = Source::look(&entry, self.params);
                 Some(looked.map_err(|fault| Fault::new(fault.cause))?)
             }
@@ -153,6 +154,7 @@ impl Server {
         want: Want,
         patience: Patience,
     ) -> Option<Found> {
+        let _waiting = (patience == Patience::Some).then(|| self.cache_waits.begin());
         let record = match patience {
             Patience::Some => self.cache.record(origin.key)?,
             Patience::None => match self.cache.record_at_once(origin.key) {
@@ -232,7 +234,10 @@ impl Server {
         may_wait: bool,
     ) -> Option<Body> {
         match may_wait {
-            true => self.cache.get_trusted(key, size, trusted),
+            true => {
+                let _waiting = self.cache_waits.begin();
+                self.cache.get_trusted(key, size, trusted)
+            }
             false => self.cache.get_trusted_at_once(key, size, trusted),
         }
     }
@@ -246,6 +251,7 @@ impl Server {
         may_wait: bool,
     ) -> Option<Body> {
         let path = dataset.finished.image_path(number);
+        let _waiting = may_wait.then(|| dataset.tree_waits.begin());
         self.tree.as_ref()?.open_file(key, path, size, may_wait)
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use rayon::ThreadPool;
 
 use super::{Fault, ServedDataset};
-use crate::catalog::index;
+use crate::catalog::index::{self, Readers};
 use crate::store::ContentKey;
 use crate::store::cache::{Body, Places, Spliced};
 
@@ -40,10 +40,14 @@ pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
 }
 
 /// Key of a dataset's index: it follows from the catalog, and from what the disk says of every report.
-/// For a dataset with reports, that is a metadata call for each study.
-pub(super) fn key(dataset: &ServedDataset, readers: &ThreadPool) -> ContentKey {
+/// For a dataset with reports, that is a metadata call for each study; `answered` is called after each.
+pub(super) fn key(
+    dataset: &ServedDataset,
+    readers: &ThreadPool,
+    answered: &(dyn Fn() + Sync),
+) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
-    let reports = || index::reports_digest(&dataset.catalog, &dataset.tree);
+    let reports = || index::reports_digest(&dataset.catalog, &dataset.tree, answered);
     let reports = readers.install(reports).to_le_bytes();
     let folders: Vec<u8> = dataset
         .tree
@@ -60,16 +64,22 @@ pub(super) fn key(dataset: &ServedDataset, readers: &ThreadPool) -> ContentKey {
 }
 
 /// Writes the index without the mount point. Entries that can only fail are left out, as
-/// `materialize` leaves them out. Returns whether all reports that there are could be read.
+/// `materialize` leaves them out. `answered` is called after each report. Returns whether all reports
+/// that there are could be read.
 pub(super) fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
     readers: &ThreadPool,
+    answered: &(dyn Fn() + Sync),
 ) -> io::Result<bool> {
     let include = |number| !dataset.catalog.is_faulty(number);
     let root = Path::new("/");
     let (catalog, tree) = (&dataset.catalog, &dataset.tree);
-    let notes = index::write(out, catalog, tree, root, &include, Some(readers))?;
+    let readers = Readers {
+        pool: Some(readers),
+        answered,
+    };
+    let notes = index::write(out, catalog, tree, root, &include, readers)?;
     if let Some(first) = notes.warnings.first() {
         let more = match notes.warnings.len() - 1 {
             0 => String::new(),

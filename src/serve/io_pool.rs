@@ -4,10 +4,8 @@
 //! readers of what is on it. Threads are started as they are needed, up to a limit, and end when
 //! there has been nothing to do for a while; the first one stays.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,9 +29,6 @@ struct Shared<T> {
     most: usize,
     queue: Queue<T>,
     run: OnceLock<Run<T>>,
-    /// When what is being done now was begun.
-    begun: Mutex<BTreeSet<(Instant, u64)>>,
-    numbers: AtomicU64,
     threads: Mutex<usize>,
     ended: Condvar,
 }
@@ -47,8 +42,6 @@ impl<T: Send + 'static> IoPool<T> {
                 most,
                 queue: Queue::new(),
                 run: OnceLock::new(),
-                begun: Mutex::default(),
-                numbers: AtomicU64::new(0),
                 threads: Mutex::new(0),
                 ended: Condvar::new(),
             }),
@@ -80,14 +73,6 @@ impl<T: Send + 'static> IoPool<T> {
     /// Items that wait, and threads that are at work.
     pub(super) fn load(&self) -> (usize, usize) {
         self.shared.queue.load()
-    }
-
-    /// For how long the slowest thread has been at its item.
-    pub(super) fn longest(&self) -> Duration {
-        let begun = held(&self.shared.begun);
-        begun
-            .first()
-            .map_or(Duration::ZERO, |(begun, _)| begun.elapsed())
     }
 
     /// Lets every thread end once it has done its item.
@@ -150,12 +135,8 @@ impl<T: Send + 'static> Shared<T> {
 
     fn run(&self, item: T) {
         let Some(run) = self.run.get() else { return };
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let begun = (Instant::now(), number);
-        held(&self.begun).insert(begun);
         // A panic has been logged; who waits for the item gets an error when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| run(item)));
-        held(&self.begun).remove(&begun);
     }
 
     fn leave(&self) {
@@ -209,9 +190,7 @@ mod tests {
         }
         pool.close();
         assert!(!pool.wait_until(Instant::now() + Duration::from_millis(20)));
-        assert!(pool.longest() >= Duration::from_millis(20));
         drop(release);
         assert!(pool.wait_until(Instant::now() + Duration::from_secs(60)));
-        assert_eq!(pool.longest(), Duration::ZERO);
     }
 }

@@ -223,8 +223,10 @@ impl Server {
         let path = entry
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
+        let waiting = dataset.root_waits.begin();
         let (fetched, share) = fetch(path, self.params, |bytes| {
-            let share = self.budget.take(usize::from(item.dataset), bytes);
+            let share = || self.budget.take(usize::from(item.dataset), bytes);
+            let share = waiting.aside(share);
             (self.buffers.take(bytes), share)
         })
         .map_err(|error| Fault::new(error.to_string()))?;
@@ -240,11 +242,13 @@ impl Server {
     pub(super) fn render(&self, job: RenderJob, developer: &mut Developer) -> Outcome {
         let (started, item) = (Instant::now(), job.item);
         let (jpeg, source) = self.rendered(job, developer)?;
+        let waiting = self.cache_waits.begin();
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let kept = self
             .cache
             .put(source.key, jpeg.len() as u64, |out| out.write_all(&jpeg))
             .map_err(|error| Fault::new(error.to_string()))?;
+        drop(waiting);
         let dataset = self
             .dataset(item)
             .ok_or_else(|| Fault::new("no such dataset"))?;
@@ -280,13 +284,18 @@ impl Server {
         let key = dataset.index_key()?;
         let readers = index::readers(dataset)?;
         let mut is_whole = true;
+        let for_cache = self.cache_waits.begin();
         let kept = self
             .cache
             .put(key, dataset.estimate(What::Index), |out| {
-                is_whole = index::write(out, dataset, &readers)?;
+                is_whole = for_cache.aside(|| {
+                    let for_root = dataset.root_waits.begin();
+                    index::write(out, dataset, &readers, &|| for_root.answered())
+                })?;
                 Ok(())
             })
             .map_err(|error| Fault::new(error.to_string()))?;
+        drop(for_cache);
         if !is_whole {
             // Served as it is, and looked for again by the next mount.
             self.cache.forget(key);

@@ -34,6 +34,7 @@ mod pace;
 mod queue;
 mod readahead;
 mod report;
+mod silence;
 mod start;
 mod stats;
 pub mod status;
@@ -65,6 +66,7 @@ use make::RenderJob;
 use pace::Pace;
 use queue::{Priority, Queue};
 use readahead::Readahead;
+use silence::Waits;
 use tree_root::TreeRoot;
 use warm::Warm;
 
@@ -88,6 +90,8 @@ pub struct Server {
     pace: Pace,
     /// What may wait for the disk of the cache.
     cache_io: IoPool<Work>,
+    /// Those who wait for it.
+    cache_waits: Arc<Waits>,
     /// Sources in memory that wait for a worker.
     renders: Queue<RenderJob>,
     /// How many bytes these may have.
@@ -166,9 +170,14 @@ impl Server {
     /// Does something with an open file that may wait for a disk, on another thread; `of_tree`: with a
     /// file of the materialized tree.
     pub fn aside(&self, item: Item, of_tree: bool, work: impl FnOnce() + Send + 'static) {
-        let pool = match self.dataset(item) {
-            Some(dataset) if of_tree => &dataset.reading,
-            _ => &self.cache_io,
+        let (pool, waits) = match self.dataset(item) {
+            Some(dataset) if of_tree => (&dataset.reading, &dataset.tree_waits),
+            _ => (&self.cache_io, &self.cache_waits),
+        };
+        let waits = Arc::clone(waits);
+        let work = move || {
+            let _waiting = waits.begin();
+            work();
         };
         pool.push(Box::new(work), Priority::Demand);
     }
@@ -198,7 +207,6 @@ impl Server {
                 .measure(|| is_settled = self.locate_without_waiting(item));
         }
         if !is_settled {
-            dataset.complain_if_silent();
             dataset.locating.push(item, Priority::Demand);
         }
     }

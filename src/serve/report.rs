@@ -93,7 +93,7 @@ impl Server {
                     let (waiting, busy) = dataset.load();
                     waiting + busy
                 },
-                waiting_seconds: dataset.longest_wait().as_secs(),
+                waiting_seconds: dataset.root_waits.longest().as_secs(),
             })
             .collect()
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::dataset::Locations;
+use super::silence::{self, Waits};
 use super::warm::Warm;
 use super::{
     Buffers, ByteBudget, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server,
@@ -97,6 +98,7 @@ impl Server {
             tree,
             pace: Pace::new(),
             cache_io: IoPool::new("read cache", READING),
+            cache_waits: Waits::new(),
             renders: Queue::new(),
             budget: Arc::new(ByteBudget::new(
                 config.workers as u64 * FETCHED_BYTES,
@@ -159,6 +161,7 @@ impl Server {
             Ok(())
         };
         start_some("worker", Server::render_thread, &self.threads)?;
+        silence::watch(Arc::downgrade(self));
         if self.warm.is_some() {
             start_some("warm", Server::warm_thread, &self.warming)?;
         }

@@ -50,18 +50,23 @@ impl CacheError {
     /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be
     /// served without it.
     pub fn is_unwritable(&self) -> bool {
-        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        use io::ErrorKind::{
+            FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
         match self {
             Self::Io { source, .. } | Self::Lock(LockError::Io { source, .. }) => matches!(
                 source.kind(),
-                PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+                FileTooLarge | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
             ),
             Self::Book { source, .. } => {
                 use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
+                let is_write = |error: &rusqlite::ffi::Error| {
+                    error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE
+                };
                 matches!(
                     source.sqlite_error_code(),
                     Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly)
-                )
+                ) || source.sqlite_error().is_some_and(is_write)
             }
             _ => false,
         }

@@ -1,5 +1,5 @@
-//! A disk or a server that does not answer when a command starts: the command says what it waits for,
-//! and a signal ends it.
+//! Disks and servers that do not answer. A command that starts says what it waits for, and a signal
+//! ends it; the log of a mount says which one its readers wait for.
 
 mod common;
 
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use common::Bench;
 use common::faulty::{ActiveFault, Fault, FaultyDisk, Op};
-use common::mounted::skips_fuse;
+use common::mounted::{Mounted, skips_fuse};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Until something is said that is said after ten seconds.
-const SOON: Duration = Duration::from_secs(40);
+/// Until something is said that is said after ten or thirty seconds.
+const SOON: Duration = Duration::from_secs(90);
 
 /// Sources, the cache and the tree on a disk that a test can hold up.
 struct World {
@@ -142,4 +142,68 @@ fn a_mount_in_the_background_that_waits_for_its_cache_says_so() {
     mounting.wait_for("still opening the cache in");
     assert!(mounting.end().success());
     world.bench.run(&["unmount", "mnt"]).expect_status(0);
+}
+
+/// Readers get stuck, and nobody asks for anything new.
+fn check_complaint(ops: &[Op], path: &'static str, expected: &str, waits_for_root: bool) {
+    let world = World::new();
+    if path.starts_with("out") {
+        world.bench.run(&["materialize"]).expect_status(0);
+    }
+    let mounted = Mounted::new(&world.bench, &["--passthrough", "off"]);
+    // Dropped before the mount, also when this test fails: its process could not end otherwise.
+    let held = world.hold(ops, path);
+    let reading = {
+        let path = mounted.path("chex-ray14/00/000001.jpg");
+        thread::spawn(move || fs::read(path))
+    };
+    let deadline = Instant::now() + SOON;
+    let log = || fs::read_to_string(world.bench.path("mount.err")).unwrap();
+    while !log().contains(expected) {
+        assert!(Instant::now() < deadline, "no \"{expected}\": {}", log());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let said = log()
+        .lines()
+        .filter(|line| line.contains("not answered"))
+        .count();
+    assert_eq!(said, 1, "{}", log());
+    let seconds = mounted.status()["datasets"][0]["waiting_seconds"].as_u64();
+    assert_eq!(seconds >= Some(30), waits_for_root, "{path}: {seconds:?}");
+    drop(held);
+    let bytes = reading.join().unwrap().unwrap();
+    let source = world.disk.real.join("raw/images/0001.png");
+    assert!(bytes == world.bench.expected(&source, 64), "{path}");
+}
+
+#[test]
+fn a_root_that_does_not_answer_is_named_in_the_log() {
+    if skips_fuse("a disk that hangs") {
+        return;
+    }
+    thread::scope(|scope| {
+        for ops in [&[Op::Lookup, Op::Getattr][..], &[Op::Open], &[Op::Read]] {
+            scope.spawn(move || {
+                let expected = "disk/raw has not answered for 3";
+                check_complaint(ops, "raw/images/0001.png", expected, true);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_tree_or_a_cache_that_does_not_answer_is_named_and_no_root_is_blamed() {
+    if skips_fuse("a disk that hangs") {
+        return;
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let expected = "the materialized tree has not answered for 3";
+            check_complaint(&[Op::Open], "out/chex-ray14/00/000001.jpg", expected, false);
+        });
+        scope.spawn(|| {
+            let expected = "disk/cache, has not answered for 3";
+            check_complaint(&[Op::Create], "cache/mount/", expected, false);
+        });
+    });
 }

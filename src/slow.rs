@@ -1,5 +1,6 @@
 //! Work that may wait for a disk or a server: where it takes long, somebody is told what it waits for.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -8,13 +9,23 @@ use std::time::{Duration, Instant};
 /// After how long it is said first; then after twice as long each time.
 const LONG: Duration = Duration::from_secs(10);
 
+thread_local! {
+    /// Whether somebody is told already if what this thread does takes long.
+    static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Does `work` on this thread. While that takes long, lines on the error output say so, with `doing`
 /// for what it does, such as `reading the lists of MIMIC_ROOT, /data/mimic`: a server that does not
 /// answer may hold this thread where no signal ends it, without an error ever.
 ///
-/// Not by the log, which may not have been opened yet, or may be on a disk that does not answer.
+/// Of calls within one another, the outermost tells. Not by the log, which may not have been opened yet, or may be on a disk that does not answer.
 pub fn announce_if_slow<T>(doing: impl Into<String>, work: impl FnOnce() -> T) -> T {
-    tell_if_longer(LONG, doing.into(), say, work)
+    if IS_WATCHED.replace(true) {
+        return work();
+    }
+    let done = tell_if_longer(LONG, doing.into(), say, work);
+    IS_WATCHED.set(false);
+    done
 }
 
 fn say(line: &str) {

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -84,6 +84,51 @@ fn a_mount_goes_to_the_background_and_unmount_ends_it() {
     place.0.run(&["umount", "mnt"]).expect_status(0);
 }
 
+/// Whoever started a mount in the background may be ended by a signal just when the mount is there: its
+/// exit status says that there is none.
+#[test]
+fn a_mount_that_nobody_accepts_ends_again() {
+    if skips_fuse("mounting in the background") {
+        return;
+    }
+    let place = Place::new(2, "");
+    for (answer, stays) in [(&b""[..], false), (b"stay\n", true)] {
+        let mut mounting = place
+            .0
+            .command(&["mount", "--ready", "config.yml", "mnt"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = [0; 6];
+        let mut output = mounting.stdout.take().unwrap();
+        output.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"ready\n");
+        assert!(place.image() == place.expected());
+        mounting.stdin.take().unwrap().write_all(answer).unwrap();
+        if stays {
+            thread::sleep(Duration::from_millis(300));
+            assert!(place.image() == place.expected());
+            place.0.run(&["unmount", "mnt"]).expect_status(0);
+        }
+        assert_eq!(mounting.wait().unwrap().code(), Some(0));
+        assert!(place.is_empty());
+    }
+}
+
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_so() {
+    if skips_fuse("nohup") {
+        return;
+    }
+    let place = Place::new(2, "");
+    let mounted = Mounted::below(&place.0, &["nohup"], &[]);
+    let pid = rustix::process::Pid::from_raw(mounted.pid().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    assert!(place.image() == place.expected());
+}
+
 #[test]
 fn signals_and_unmounting_from_outside_end_a_mount_cleanly() {
     if skips_fuse("ending a mount") {
@@ -103,12 +148,15 @@ fn signals_and_unmounting_from_outside_end_a_mount_cleanly() {
         "fusermount3"
     };
     let option = (program == "fusermount3").then_some("-u");
-    let done = Command::new(program)
-        .args(option)
-        .arg(&mounted.root)
-        .status()
-        .unwrap();
-    assert!(done.success());
+    let unmount = || {
+        let mut command = Command::new(program);
+        let done = command.args(option).arg(&mounted.root).status().unwrap();
+        done.success()
+    };
+    // The mount asks itself whether it answers, and is busy for that moment.
+    while !unmount() {
+        thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(mounted.wait(), Some(0));
     assert!(place.is_empty());
 }

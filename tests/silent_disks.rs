@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::Bench;
 use common::faulty::{ActiveFault, Fault, FaultyDisk, Op};
-use common::mounted::{Mounted, skips_fuse};
+use common::mounted::{Mounted, detach, skips_fuse};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Until something is said that is said after ten or thirty seconds.
@@ -91,6 +91,12 @@ impl Started<'_> {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        detach(&self.bench.path("mnt"));
+    }
+}
+
 impl Drop for Started<'_> {
     fn drop(&mut self) {
         self.world.disk.faults().clear();
@@ -142,6 +148,44 @@ fn a_mount_in_the_background_that_waits_for_its_cache_says_so() {
     mounting.wait_for("still opening the cache in");
     assert!(mounting.end().success());
     world.bench.run(&["unmount", "mnt"]).expect_status(0);
+}
+
+/// Its parent has told the user, by its end, that there is no mount.
+#[test]
+fn a_mount_in_the_background_ends_with_the_process_that_started_it() {
+    if skips_fuse("a disk that hangs") {
+        return;
+    }
+    let world = World::new();
+    let held = world.hold(&[Op::Open], "raw/train_val_list.txt");
+    let mut mounting = world.start(&["mount", "config.yml", "mnt"]);
+    mounting.wait_for("still reading the lists of CHEXRAY14_ROOT");
+    let folder = world.bench.path("").canonicalize().unwrap();
+    let parent = mounting.child.id().to_string();
+    // The process that would serve, of which a thread hangs.
+    let children: Vec<_> = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+        .filter(|process| process.file_name() != *parent)
+        .map(|process| process.path())
+        .collect();
+    assert_eq!(children.len(), 1, "{children:?}");
+    mounting.signal(Signal::INT);
+    assert_eq!(
+        mounting.child.wait().unwrap().signal(),
+        Some(Signal::INT.as_raw())
+    );
+    // Only the thread that the kernel holds is left.
+    let is_ending = || fs::read_dir(children[0].join("task")).is_ok_and(|tasks| tasks.count() == 1);
+    let deadline = Instant::now() + SOON;
+    while !is_ending() {
+        assert!(Instant::now() < deadline, "it goes on");
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(held);
+    thread::sleep(Duration::from_millis(300));
+    assert!(!world.bench.path("mnt/.machex").exists());
 }
 
 /// Readers get stuck, and nobody asks for anything new.

@@ -12,6 +12,7 @@
 //! said of them when it was made. One that differs now, or a byte that does, and the form is not
 //! used.
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -25,7 +26,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::Catalog;
 use crate::datasets::{OptionValue, RawTree};
 use crate::store::{
-    Durability, PrivateFolder, Trust, check_parent, is_left_over, write_atomically,
+    Durability, Links, ParentFolder, PrivateFolder, Trust, is_left_over, write_atomically,
 };
 
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
@@ -40,6 +41,9 @@ const KEEP: usize = 4;
 
 /// After so long a temporary file is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// In CACHE_PATH.
+const FOLDER: &str = "catalogs";
 
 const SUFFIX: &str = ".catalog";
 
@@ -97,7 +101,7 @@ impl Input {
 /// Where the stored form of one catalog is.
 pub(super) struct Stored {
     /// `<CACHE_PATH>/catalogs`
-    folder: PathBuf,
+    cache_path: PathBuf,
     /// Of the dataset.
     dataset: &'static str,
     /// Of the file.
@@ -108,7 +112,7 @@ impl Stored {
     /// The stored form for `tree` and its settings.
     pub(super) fn of(tree: &RawTree, cache: &Path) -> Self {
         Self {
-            folder: cache.join("catalogs"),
+            cache_path: cache.to_owned(),
             dataset: tree.dataset.folder(),
             name: Self::name(tree),
         }
@@ -135,7 +139,7 @@ impl Stored {
 
     /// For people.
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.cache_path.join(FOLDER).join(&self.name)
     }
 
     /// The catalog; `None` where there is none that is whole and still true.
@@ -144,7 +148,8 @@ impl Stored {
     /// When what has its name, or the name of the folder, is not ours.
     pub(super) fn read(&self) -> io::Result<Option<Catalog>> {
         let mut bytes = Vec::new();
-        let file = open_folder(&self.folder)
+        let file = self
+            .open_folder()
             .and_then(|folder| folder.open_file(&self.name, OFlags::RDONLY));
         let mut file = match file {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -159,6 +164,13 @@ impl Stored {
         Ok(catalog)
     }
 
+    /// Opens the folder of all catalogs, if nobody else can have prepared it.
+    fn open_folder(&self) -> io::Result<PrivateFolder> {
+        let above = ParentFolder::open(&self.cache_path, Links::Trusted)?;
+        above.check()?;
+        above.open_private(OsStr::new(FOLDER), Trust::Nobody)
+    }
+
     /// Keeps `catalog`, which follows from `inputs`, unless one of these was changed only now.
     pub(super) fn write(&self, catalog: &Catalog, inputs: &[Input]) -> io::Result<()> {
         let since = SystemTime::now()
@@ -170,12 +182,9 @@ impl Stored {
         }
         let content =
             postcard::to_stdvec(&Content { inputs, catalog }).map_err(io::Error::other)?;
-        let folder = match open_folder(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                PrivateFolder::open_or_create(&self.folder, Trust::Nobody, 0o700)
-            }
-            folder => folder,
-        }?;
+        let above = ParentFolder::open_or_create(&self.cache_path, Links::Trusted, 0o700)?;
+        above.check()?;
+        let folder = above.private(OsStr::new(FOLDER), Trust::Nobody, 0o700)?;
         folder.set_mode(0o700)?;
         self.prune(&folder)?;
         // By the open folder, whatever has its path by now.
@@ -221,12 +230,6 @@ impl Stored {
         }
         Ok(())
     }
-}
-
-/// Opens the folder of all catalogs, if nobody else can have prepared it.
-fn open_folder(path: &Path) -> io::Result<PrivateFolder> {
-    path.parent().map_or(Ok(()), check_parent)?;
-    PrivateFolder::open(path, Trust::Nobody)
 }
 
 /// Whether a file is a catalog of the dataset: `<dataset>-<16 digits>.catalog`.
@@ -299,7 +302,7 @@ mod tests {
 
     fn stored(cache: &Path, settings: u64) -> Stored {
         Stored {
-            folder: cache.join("catalogs"),
+            cache_path: cache.to_owned(),
             dataset: "some",
             name: format!("some-{settings:016x}.catalog"),
         }

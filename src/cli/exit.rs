@@ -50,13 +50,13 @@ pub fn report(result: CliResult) -> Exit {
     }
 }
 
-/// The error and its causes, without those that an error's own text ends with.
+/// The error and its causes, without those that an error's own text holds.
 fn on_one_line(error: &anyhow::Error) -> String {
     error
         .chain()
         .map(ToString::to_string)
         .fold(String::new(), |mut line, cause| {
-            if !line.ends_with(&cause) {
+            if !line.contains(&cause) {
                 if !line.is_empty() {
                     line += ": ";
                 }

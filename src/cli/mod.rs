@@ -100,14 +100,13 @@ pub fn main() -> std::process::ExitCode {
         _ => log::Target::ErrorOutput,
     };
     if let Err(error) = log::start(arguments.verbose, &target) {
-        let _ = writeln!(
-            io::stderr(),
-            "machex: --log-file: {error}{}",
-            match &target {
-                log::Target::File(path) => format!(" ({})", path.display()),
-                _ => String::new(),
+        let _ = match &target {
+            log::Target::File(path) => {
+                let path = path.display();
+                writeln!(io::stderr(), "machex: --log-file {path}: {error}")
             }
-        );
+            _ => writeln!(io::stderr(), "machex: starting the log: {error}"),
+        };
         return Exit::Failure.into();
     }
     let result = match arguments.command {

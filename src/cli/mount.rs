@@ -177,7 +177,8 @@ fn start(request: &Request) -> CliResult {
     // Behind the subcommand, since what follows `--` is no option.
     let subcommand = arguments.iter().position(|word| word == "mount");
     arguments.insert(subcommand.map_or(0, |at| at + 1), "--ready".into());
-    match mount::start_in_background(&arguments).context("starting in the background")? {
+    let started = mount::start_in_background(&arguments, signals::ignore_until_the_end);
+    match started.context("starting in the background")? {
         None => Ok(Exit::Failure),
         Some(started) => {
             // The mount is there, whether or not this can be said.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::config::real_path;
+use crate::slow::announce_if_slow;
 use crate::store::{Durability, write_atomically};
 
 /// Where the output goes.
@@ -28,6 +29,11 @@ impl Output {
     /// Looks whether `path` can be written, before any work is done. It must not lie in what is
     /// `taken`. `-` is the standard output.
     pub fn open(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
+        let doing = format!("looking at {}", path.display());
+        announce_if_slow(doing, || Self::look_at(path, taken))
+    }
+
+    fn look_at(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
         let shown = path.display();
         if path == Path::new("-") {
             return Ok(Self::Standard);
@@ -71,12 +77,17 @@ impl Output {
                 out.flush()?;
                 Ok(())
             }
-            Self::File(path) => write_atomically(path, Durability::of(path, false), |file| {
-                let mut out = BufWriter::new(file);
-                write(&mut out)?;
-                out.flush()
-            })
-            .with_context(|| path.display().to_string()),
+            Self::File(path) => {
+                let doing = format!("writing {}", path.display());
+                let written = announce_if_slow(doing, || {
+                    write_atomically(path, Durability::of(path, false), |file| {
+                        let mut out = BufWriter::new(file);
+                        write(&mut out)?;
+                        out.flush()
+                    })
+                });
+                written.with_context(|| path.display().to_string())
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::CliResult;
 use super::exit::Exit;
 use crate::sample::{self, Count, Options};
+use crate::slow::announce_if_slow;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -47,7 +48,8 @@ pub fn run(arguments: &Arguments) -> CliResult {
         seed: arguments.seed,
         hard_link: arguments.hard_link,
     };
-    let config = sample::write(&arguments.dir, options)?;
+    let doing = format!("writing the sample in {}", arguments.dir.display());
+    let config = announce_if_slow(doing, || sample::write(&arguments.dir, options))?;
     let (mut out, config) = (io::stdout().lock(), config.display());
     writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
     writeln!(out, "    machex check {config}")?;

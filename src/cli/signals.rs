@@ -27,6 +27,23 @@ pub fn survive_limits_on_file_sizes() -> io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
+/// Has this process come to its end by itself, which is near: what it has done cannot be undone by a
+/// signal any more, and its exit status must say so.
+pub fn ignore_until_the_end() -> io::Result<()> {
+    for signal in ENDING {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
+    Ok(())
+}
+
+/// Whether this process was started with a signal ignored, as `nohup` does it.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// How often the end was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -36,13 +53,13 @@ pub enum Asked {
     Again,
 }
 
-/// Calls `end` on a thread of its own for each signal that asks for the end, and ignores all others that
-/// would end the process.
+/// Calls `end` on a thread of its own for each signal that asks for the end, unless it is ignored already,
+/// and ignores all others that would end the process.
 pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()> {
     let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     let ignored = IGNORED.into_iter().chain(IGNORED_ON_LINUX).chain(real_time);
-    let mut signals =
-        Signals::new(ENDING.into_iter().chain(ignored)).context("catching signals")?;
+    let ending = ENDING.into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(ending.chain(ignored)).context("catching signals")?;
     let listen = move || {
         let mut asked = Asked::Once;
         for signal in signals.forever() {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use crate::mount::machex_mountpoints;
+use crate::slow::announce_if_slow;
 
 /// Links that are followed before they are taken for a circle, as the kernel has it.
 const LINKS: usize = 40;
@@ -15,7 +16,8 @@ const LINKS: usize = 40;
 /// in it.
 pub fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    resolve(&absolute, &machex_mountpoints())
+    let doing = format!("looking at {}", path.display());
+    announce_if_slow(doing, || resolve(&absolute, &machex_mountpoints()))
 }
 
 fn resolve(path: &Path, mountpoints: &[PathBuf]) -> PathBuf {

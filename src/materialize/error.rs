@@ -23,8 +23,8 @@ pub enum MaterializeError {
     )]
     InMount { path: PathBuf, mountpoint: PathBuf },
     #[error(
-        "{path}, where machex keeps its records beside the tree, is not used: {source}; \
-         remove it or make it yours, or set MACHEX_PATH to a folder inside one of yours",
+        "{path} is not used: {source}; remove it or make it yours, or set MACHEX_PATH to a folder inside \
+         one of yours",
         path = path.display()
     )]
     NotOurs { path: PathBuf, source: io::Error },

@@ -1,6 +1,5 @@
 //! One dataset, ready to be worked on: its catalog, its folder in the tree, what is done already.
 
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,8 @@ use crate::removal;
 use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{
-    ContentKey, Durability, Extent, FinishedTree, PrivateFolder, Record, StateFolder, Trust,
+    ContentKey, Durability, Extent, FinishedTree, Links, ParentFolder, PrivateFolder, Record,
+    StateFolder, Trust,
 };
 
 /// Said of a dataset without a single image, of whatever view.
@@ -216,7 +216,8 @@ impl DatasetPlan {
     /// Makes the dataset's folder and its shards.
     pub(super) fn create_folders(&self) -> Result<(), MaterializeError> {
         for folder in self.shards() {
-            fs::create_dir_all(&folder).map_err(MaterializeError::io(&folder))?;
+            ParentFolder::open_or_create(&folder, Links::TrustedByRoot, 0o777)
+                .map_err(MaterializeError::io(&folder))?;
         }
         Ok(())
     }

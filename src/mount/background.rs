@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::ready::READY;
+use super::ready::{READY, STAY};
 
 /// How long a mount may take to come about: lists may lie on a slow network file system.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -23,11 +23,17 @@ pub struct Started {
 /// Starts this program with `arguments` in the background and waits until it says that it is ready.
 /// `None` if it ended before; it has told the user why, on the error output that it shares. There it
 /// also says what it waits for, if that takes long.
-pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>> {
+///
+/// Once it is ready, `settle` is called, from where on no signal must end this process: then the mount
+/// is told that it stays. If this process ends before, the mount does, too.
+pub fn start_in_background(
+    arguments: &[OsString],
+    settle: impl FnOnce() -> io::Result<()>,
+) -> io::Result<Option<Started>> {
     let program = std::env::current_exe()?;
     let mut child = Command::new(program)
         .args(arguments)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let pid = child.id();
@@ -43,13 +49,21 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
         // The receiver may have given up.
         let _ = sender.send(is_ready);
     });
-    if let Err(error) = waiting {
-        // Nobody would hear that it is ready.
-        child.kill()?;
-        return Err(error);
-    }
+    // Without the thread, nobody would hear that it is ready; it ends with this process.
+    waiting?;
     match receiver.recv_timeout(LIMIT) {
-        Ok(true) => Ok(Some(Started { pid })),
+        Ok(true) => {
+            settle()?;
+            let told = child
+                .stdin
+                .take()
+                .map(|mut input| writeln!(input, "{STAY}"));
+            if matches!(told, Some(Ok(()))) {
+                return Ok(Some(Started { pid }));
+            }
+            let _ = writeln!(io::stderr(), "machex: the mount has ended again");
+            Ok(None)
+        }
         Ok(false) => {
             if let Some(signal) = child.wait()?.signal() {
                 // Best effort: the exit status says that there is no mount.
@@ -58,8 +72,7 @@ pub fn start_in_background(arguments: &[OsString]) -> io::Result<Option<Started>
             Ok(None)
         }
         Err(_) => {
-            // Not waited for: it may hang in the kernel.
-            child.kill()?;
+            // It ends with this process, and in order, unless it hangs in the kernel.
             let seconds = LIMIT.as_secs();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,

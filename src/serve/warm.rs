@@ -1,14 +1,16 @@
 //! `--warm`: what is not there yet is made while workers are idle.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::find::{Found, Patience};
 use super::flights::Want;
 use super::status::WarmStatus;
 use super::{Item, Server};
 use crate::source::Developer;
+use crate::sync::held;
 
 /// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
 /// for just the image that is at hand.
@@ -16,6 +18,9 @@ const NICE: i32 = 10;
 
 /// How long to give way at a time.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often an image is made for a disk that took none the last time.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// How far warming is.
 pub(super) struct Warm {
@@ -27,6 +32,8 @@ pub(super) struct Warm {
     done: AtomicU64,
     busy: AtomicUsize,
     cache_is_full: AtomicBool,
+    /// When an image was last made for a disk that takes none.
+    tried: Mutex<Option<Instant>>,
 }
 
 impl Warm {
@@ -39,7 +46,18 @@ impl Warm {
             done: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
             cache_is_full: AtomicBool::new(false),
+            tried: Mutex::new(None),
         }
+    }
+
+    /// Whether it is time to see if a disk takes images again that took none.
+    fn may_try_again(&self) -> bool {
+        let mut tried = held(&self.tried);
+        let is_due = tried.is_none_or(|then| then.elapsed() > RETRY);
+        if is_due {
+            *tried = Some(Instant::now());
+        }
+        is_due
     }
 
     fn next(&self) -> Option<Item> {
@@ -100,7 +118,8 @@ impl Server {
             // Not before it is known what is there already.
             let is_counted = self.cache.usage().is_complete;
             let (waiting, busy) = self.renders.load();
-            if is_counted && waiting == 0 {
+            let is_taken = || !self.cache.is_refusing() || warm.may_try_again();
+            if is_counted && waiting == 0 && is_taken() {
                 let warming = warm.busy.fetch_add(1, Ordering::Relaxed);
                 if busy + warming < self.workers {
                     return true;
@@ -128,9 +147,7 @@ impl Server {
             .unwrap_or(0);
         // Each worker may be at one, and one may be larger than the others.
         let room = mean.max(self.params.estimated_bytes()) * 2 * (self.workers as u64 + 1);
-        let is_full = self.cache.refused() > 0
-            || usage.evictions > 0
-            || usage.files_bytes + room > self.cache.capacity();
+        let is_full = usage.evictions > 0 || usage.files_bytes + room > self.cache.capacity();
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
             tracing::info!("the cache takes no more; warming ends");
         }

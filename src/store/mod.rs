@@ -46,7 +46,7 @@ pub use failures::{
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
-pub use parents::check_parent;
+pub use parents::{Links, ParentFolder};
 pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
 pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;

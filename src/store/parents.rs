@@ -1,133 +1,321 @@
 //! Folders above ours: who owns one can put another in the place of ours.
 
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::NotOurs;
+use super::private::{PrivateFolder, Trust};
 
 /// Links that are followed before they are taken for a circle, as the kernel has it.
 const LINKS: usize = 40;
 
-/// Looks at the folder in which a folder of ours is, or will be: who owns it can put another in the
-/// place of ours, and so can everybody where all may write and no sticky bit is set. The same holds
-/// for who owns a link on the way. What is not there yet is fine.
-///
-/// # Errors
-/// [`NotOurs`], see [`super::is_not_ours`].
-pub fn check_parent(path: &Path) -> io::Result<()> {
-    check_links(path, &mut LINKS.clone())?;
-    let folder = match rustix::fs::stat(path) {
-        // Not there, or a link that leads nowhere: making the folder fails with a better reason.
-        Err(Errno::NOENT) => return Ok(()),
-        folder => folder?,
-    };
-    if FileType::from_raw_mode(folder.st_mode) != FileType::Directory {
-        return Err(NotOurs::NotAFolder.into());
+/// Which symbolic links are followed on the way to a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Those of root and of this user: whose link it is decides where private files are kept.
+    Trusted,
+    /// Those of others, too, unless this user is root: all that root makes would be made wherever they
+    /// say. Other users can be led only to where they may write, and often reach a shared tree by a
+    /// colleague's link.
+    TrustedByRoot,
+}
+
+/// A folder that was reached one name after the other, each from the open folder above it: nobody can
+/// put a link in the place of a name between the look at it and its use.
+#[derive(Debug)]
+pub struct ParentFolder {
+    handle: OwnedFd,
+    /// By which path.
+    path: PathBuf,
+}
+
+impl ParentFolder {
+    /// Goes to the folder `path`, which must be there.
+    ///
+    /// # Errors
+    /// [`NotOurs`], see [`super::is_not_ours`], at a link that is not trusted.
+    pub fn open(path: &Path, links: Links) -> io::Result<Self> {
+        Self::reach(path, links, None)
     }
-    if !is_trusted(&folder) {
-        return Err(NotOurs::Owner {
-            owner: folder.st_uid,
-            user: rustix::process::geteuid().as_raw(),
+
+    /// Like [`Self::open`], and makes the folders that are missing, with `mode`. Nothing is made where
+    /// a link is refused that was there before.
+    pub fn open_or_create(path: &Path, links: Links, mode: u32) -> io::Result<Self> {
+        match Self::reach(path, links, None) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Self::reach(path, links, Some(Mode::from_raw_mode(mode)))
+            }
+            reached => reached,
         }
-        .into());
     }
-    match folder.st_mode & 0o1002 {
-        0o0002 => Err(NotOurs::Writable(folder.st_mode).into()),
+
+    /// Refuses a folder of another user, and one in which everybody may exchange what is in it.
+    ///
+    /// # Errors
+    /// [`NotOurs`], see [`super::is_not_ours`].
+    pub fn check(&self) -> io::Result<()> {
+        let stat = rustix::fs::fstat(&self.handle)?;
+        if !is_trusted(&stat) {
+            let user = rustix::process::geteuid().as_raw();
+            let owner = stat.st_uid;
+            return Err(NotOurs::Owner { owner, user }.into());
+        }
+        match stat.st_mode & 0o1002 {
+            0o0002 => Err(NotOurs::Writable(stat.st_mode).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Number of the user to whom it belongs.
+    pub fn owner(&self) -> io::Result<u32> {
+        Ok(rustix::fs::fstat(&self.handle)?.st_uid)
+    }
+
+    /// The path by which this process reaches the folder, whatever has its name by now.
+    pub fn handle_path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+
+    /// Opens the folder `name` in this one, which must be there.
+    ///
+    /// # Errors
+    /// Those of [`PrivateFolder::open`].
+    pub fn open_private(&self, name: &OsStr, trust: Trust) -> io::Result<PrivateFolder> {
+        PrivateFolder::open_at(&self.handle, name, &self.path, trust)
+    }
+
+    /// Like [`Self::open_private`], and makes the folder with `mode` where there is none.
+    pub fn private(&self, name: &OsStr, trust: Trust, mode: u32) -> io::Result<PrivateFolder> {
+        match self.open_private(name, trust) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(&self.handle, name, Mode::from_raw_mode(mode))?;
+                self.open_private(name, trust)
+            }
+            opened => opened,
+        }
+    }
+
+    fn reach(path: &Path, links: Links, missing: Option<Mode>) -> io::Result<Self> {
+        let refuses = links == Links::Trusted || rustix::process::geteuid().is_root();
+        let path = std::path::absolute(path)?;
+        let mut left = LINKS;
+        let mut names = names(&path);
+        let mut handle = open_root()?;
+        let mut reached = PathBuf::from("/");
+        while let Some(name) = names.pop_front() {
+            if name == "/" {
+                (handle, reached) = (open_root()?, PathBuf::from("/"));
+                continue;
+            }
+            let found = match (open_folder(&handle, &name), missing) {
+                (Err(Errno::NOENT), Some(mode)) => {
+                    make(&handle, &name, mode)?;
+                    open_folder(&handle, &name)
+                }
+                (found, _) => found,
+            };
+            match found {
+                Ok(folder) if name == ".." => {
+                    handle = folder;
+                    reached.pop();
+                }
+                Ok(folder) => {
+                    handle = folder;
+                    reached.push(&name);
+                }
+                Err(Errno::LOOP | Errno::NOTDIR) => {
+                    let link = open_link(&handle, &name)?;
+                    let stat = rustix::fs::fstat(&link)?;
+                    if refuses && !is_trusted(&stat) {
+                        let owner = stat.st_uid;
+                        let link = reached.join(&name);
+                        return Err(NotOurs::LinkAbove { link, owner }.into());
+                    }
+                    left = left.checked_sub(1).ok_or(Errno::LOOP)?;
+                    let target = rustix::fs::readlinkat(&link, "", Vec::new())?;
+                    let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                    for name in self::names(&target).into_iter().rev() {
+                        names.push_front(name);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Self { handle, path })
+    }
+}
+
+/// What a path consists of: `/` for its beginning, `..`, and names.
+fn names(path: &Path) -> VecDeque<OsString> {
+    let names = path.components().filter(|part| *part != Component::CurDir);
+    names.map(|part| part.as_os_str().to_owned()).collect()
+}
+
+fn open_root() -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open("/", flags, Mode::empty())?)
+}
+
+/// With `O_DIRECTORY`, so that what is mounted on demand is mounted.
+fn open_folder(above: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(above, name, flags, Mode::empty())
+}
+
+/// The link itself.
+fn open_link(above: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let link = rustix::fs::openat(above, name, flags, Mode::empty())?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&link)?.st_mode) {
+        FileType::Symlink => Ok(link),
+        _ => Err(NotOurs::NotAFolder.into()),
+    }
+}
+
+/// Makes a folder, unless another process has just done that.
+fn make(above: &OwnedFd, name: &OsStr, mode: Mode) -> io::Result<()> {
+    match rustix::fs::mkdirat(above, name, mode) {
+        Err(error) if error != Errno::EXIST => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Looks at each link on the way to `path`, and on the way to where it leads.
-fn check_links(path: &Path, left: &mut usize) -> io::Result<()> {
-    let path = std::path::absolute(path)?;
-    let mut reached = PathBuf::new();
-    for part in path.components() {
-        reached.push(part);
-        let found = match rustix::fs::lstat(&reached) {
-            Err(Errno::NOENT) => return Ok(()),
-            found => found?,
-        };
-        if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            continue;
-        }
-        if !is_trusted(&found) {
-            return Err(NotOurs::LinkAbove {
-                link: reached,
-                owner: found.st_uid,
-            }
-            .into());
-        }
-        *left = left.checked_sub(1).ok_or(Errno::LOOP)?;
-        let target = std::fs::read_link(&reached)?;
-        let parent = reached.parent().unwrap_or(&reached);
-        check_links(&parent.join(target), left)?;
-    }
-    Ok(())
-}
-
 /// Whether something belongs to this user or to root.
 fn is_trusted(stat: &Stat) -> bool {
-    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
+    let owner = stat.st_uid;
+    owner == 0 || owner == rustix::process::geteuid().as_raw() || Some(owner) == unmapped_user()
+}
+
+/// As whose everything appears that belongs to users of whom the user namespace of this process knows
+/// nothing: in a container without root, root is among them. `None` where all users are known.
+fn unmapped_user() -> Option<u32> {
+    let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+    let known = map.lines().filter_map(|line| {
+        let count = line.split_whitespace().nth(2)?;
+        count.parse::<u64>().ok()
+    });
+    if known.sum::<u64>() >= u64::from(u32::MAX) {
+        return None;
+    }
+    let user = fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?;
+    user.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::is_not_ours;
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 
     fn chmod(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn check(path: &Path) -> io::Result<()> {
+        ParentFolder::open(path, Links::Trusted)?.check()
+    }
+
     #[test]
     fn a_parent_is_refused_where_others_could_exchange_what_is_in_it() {
         let base = tempfile::tempdir().unwrap();
         let path = |name: &str| base.path().join(name);
-        check_parent(&path("missing")).unwrap();
+        assert_eq!(
+            check(&path("missing")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
         fs::create_dir(path("folder")).unwrap();
         symlink("folder", path("link")).unwrap();
         for (loose, is_fine) in [(0o755, true), (0o777, false), (0o1777, true), (0o775, true)] {
             chmod(&path("folder"), loose);
-            assert_eq!(check_parent(&path("folder")).is_ok(), is_fine, "{loose:o}");
-            assert_eq!(check_parent(&path("link")).is_ok(), is_fine, "{loose:o}");
+            assert_eq!(check(&path("folder")).is_ok(), is_fine, "{loose:o}");
+            assert_eq!(check(&path("link")).is_ok(), is_fine, "{loose:o}");
         }
         fs::write(path("file"), "").unwrap();
-        assert!(check_parent(&path("file")).is_err());
+        assert!(check(&path("file")).is_err() && check(&path("file/x")).is_err());
         if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::lchown(path("link"), Some(65_534), None).unwrap();
-            assert!(check_parent(&path("folder")).is_ok() && check_parent(&path("link")).is_err());
             std::os::unix::fs::chown(path("folder"), Some(65_534), None).unwrap();
-            assert!(check_parent(&path("folder")).is_err());
+            assert!(is_not_ours(&check(&path("folder")).unwrap_err()));
         }
     }
 
     #[test]
-    fn links_of_others_are_refused_wherever_on_the_way_they_are() {
+    fn links_of_others_are_refused_wherever_on_the_way_they_are_before_anything_is_made() {
         let base = tempfile::tempdir().unwrap();
         let path = |name: &str| base.path().join(name);
         fs::create_dir_all(path("real/deep")).unwrap();
         symlink("real", path("theirs")).unwrap();
-        symlink("theirs/deep", path("ours")).unwrap();
+        symlink(path("theirs/./deep"), path("ours")).unwrap();
         symlink("circle", path("circle")).unwrap();
-        let names = ["theirs/deep", "theirs/new/x", "ours", "ours/../deep"];
+        let names = ["theirs/deep", "ours", "ours/../deep"];
+        let inode = |path: &Path| {
+            use std::os::unix::fs::MetadataExt;
+            fs::metadata(path).unwrap().ino()
+        };
         for name in names {
-            check_parent(&path(name)).unwrap();
+            let reached = ParentFolder::open(&path(name), Links::Trusted).unwrap();
+            assert_eq!(
+                inode(&reached.handle_path()),
+                inode(&path("real/deep")),
+                "{name}"
+            );
         }
-        assert!(check_parent(&path("circle/x")).is_err());
+        assert!(check(&path("circle/x")).is_err());
         if !rustix::process::geteuid().is_root() {
             return;
         }
         lchown(path("theirs"), Some(65_534), None).unwrap();
-        for name in names {
-            let error = check_parent(&path(name)).unwrap_err();
-            assert!(is_not_ours(&error), "{name}: {error}");
-            assert!(error.to_string().contains("theirs on the way"), "{error}");
+        for name in names.into_iter().chain(["theirs/new/x"]) {
+            for links in [Links::Trusted, Links::TrustedByRoot] {
+                let error = ParentFolder::open_or_create(&path(name), links, 0o700).unwrap_err();
+                assert!(is_not_ours(&error), "{name}: {error}");
+                assert!(error.to_string().contains("theirs on the way"), "{error}");
+            }
         }
-        check_parent(&path("real/deep")).unwrap();
+        assert_eq!(fs::read_dir(path("real")).unwrap().count(), 1);
+        check(&path("real/deep")).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_made_and_private_folders_in_it() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir(base.path().join("real")).unwrap();
+        symlink("real", base.path().join("link")).unwrap();
+        let path = base.path().join("link/new/folder");
+        let made = ParentFolder::open_or_create(&path, Links::Trusted, 0o700).unwrap();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
+        let own = path.join("mount");
+        let name = OsStr::new("mount");
+        made.private(name, Trust::Nobody, 0o700).unwrap();
+        assert_eq!(mode(&own), 0o700);
+        for (loose, trust) in [(0o770, Trust::Nobody), (0o707, Trust::Group)] {
+            chmod(&own, loose);
+            let error = made.private(name, trust, 0o700).unwrap_err();
+            assert!(
+                is_not_ours(&error) && error.to_string().contains("write"),
+                "{error}"
+            );
+            assert_eq!(mode(&own), loose);
+        }
+        chmod(&own, 0o770);
+        made.open_private(name, Trust::Group).unwrap();
+    }
+
+    #[test]
+    fn all_users_are_known_outside_of_a_container() {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap();
+        let is_full = map.split_whitespace().eq(["0", "0", "4294967295"]);
+        assert_eq!(unmapped_user().is_none(), is_full, "{map}");
     }
 }

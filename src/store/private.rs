@@ -5,13 +5,14 @@
 //! before anything in it is touched, and from then on is reached by its open handle: what is put in
 //! the place of its path later does not matter.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 /// Who else than the owner must not be able to write.
@@ -110,22 +111,31 @@ impl PrivateFolder {
     /// [`NotOurs`] inside of an [`io::Error`] ([`is_not_ours`]) where it is a link, belongs to another
     /// user or can be written by others than `trust` says; nothing has been touched then.
     pub fn open(path: &Path, trust: Trust) -> io::Result<Self> {
+        Self::open_at(CWD, path.as_os_str(), Path::new(""), trust)
+    }
+
+    /// Opens the folder `name` in the folder `above`, by the rules of [`Self::open`]. For people, `above`
+    /// has the path `above_path`.
+    pub(super) fn open_at(
+        above: impl AsFd,
+        name: &OsStr,
+        above_path: &Path,
+        trust: Trust,
+    ) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle = match rustix::fs::open(path, flags, Mode::empty()) {
+        let stat = || rustix::fs::statat(&above, name, AtFlags::SYMLINK_NOFOLLOW);
+        let handle = match rustix::fs::openat(&above, name, flags, Mode::empty()) {
             Ok(handle) => handle,
-            Err(Errno::LOOP) => return Err(NotOurs::Link.into()),
-            Err(Errno::NOTDIR) => {
-                let is_link = std::fs::symlink_metadata(path)?.is_symlink();
-                return Err(match is_link {
-                    true => NotOurs::Link,
-                    false => NotOurs::NotAFolder,
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(match FileType::from_raw_mode(stat()?.st_mode) {
+                    FileType::Symlink => NotOurs::Link,
+                    _ => NotOurs::NotAFolder,
                 }
                 .into());
             }
             // A folder of somebody else that cannot even be read: its owner is the better reason.
             Err(Errno::ACCESS) => {
-                let stat = rustix::fs::lstat(path)?;
-                check_owner(&stat, trust)?;
+                check_owner(&stat()?, trust)?;
                 return Err(Errno::ACCESS.into());
             }
             Err(error) => return Err(error.into()),
@@ -133,49 +143,13 @@ impl PrivateFolder {
         check_owner(&rustix::fs::fstat(&handle)?, trust)?;
         Ok(Self {
             handle,
-            path: path.to_owned(),
+            path: above_path.join(name),
         })
-    }
-
-    /// Like [`Self::open`], and makes the folder with `mode` where there is none. Its parents are made
-    /// with mode 0700.
-    pub fn open_or_create(path: &Path, trust: Trust, mode: u32) -> io::Result<Self> {
-        match Self::open(path, trust) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                use std::os::unix::fs::DirBuilderExt;
-                if let Some(parent) = path.parent() {
-                    let mut parents = std::fs::DirBuilder::new();
-                    parents.recursive(true).mode(0o700).create(parent)?;
-                }
-                match std::fs::DirBuilder::new().mode(mode).create(path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                    _ => Self::open(path, trust),
-                }
-            }
-            opened => opened,
-        }
     }
 
     /// Opens the folder `name` in this one, which must be there, by the rules of [`Self::open`].
     pub fn open_folder(&self, name: &str, trust: Trust) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle = match rustix::fs::openat(&self.handle, name, flags, Mode::empty()) {
-            Ok(handle) => handle,
-            Err(Errno::LOOP | Errno::NOTDIR) => {
-                let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                return Err(match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::Symlink => NotOurs::Link,
-                    _ => NotOurs::NotAFolder,
-                }
-                .into());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        check_owner(&rustix::fs::fstat(&handle)?, trust)?;
-        Ok(Self {
-            handle,
-            path: self.path.join(name),
-        })
+        Self::open_at(&self.handle, OsStr::new(name), &self.path, trust)
     }
 
     /// Like [`Self::open_folder`], and makes the folder with `mode` where there is none.
@@ -296,29 +270,6 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    fn chmod(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn a_folder_is_made_private_and_what_others_can_change_is_refused_untouched() {
-        let base = tempfile::tempdir().unwrap();
-        let path = base.path().join("new/mount");
-        PrivateFolder::open_or_create(&path, Trust::Nobody, 0o700).unwrap();
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
-        for (loose, trust) in [(0o770, Trust::Nobody), (0o707, Trust::Group)] {
-            chmod(&path, loose);
-            let error = PrivateFolder::open_or_create(&path, trust, 0o700).unwrap_err();
-            assert!(
-                is_not_ours(&error) && error.to_string().contains("write"),
-                "{error}"
-            );
-            assert_eq!(mode(&path), loose);
-        }
-        chmod(&path, 0o770);
-        PrivateFolder::open(&path, Trust::Group).unwrap();
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! The folder beside the tree in which machex remembers what it made.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{PrivateFolder, Trust};
+use super::{Links, NotOurs, ParentFolder, PrivateFolder, Trust};
 
 /// `<MACHEX_PATH>.state`. Beside the tree and not in the user's cache, since all nodes of a cluster
 /// that work on one tree must see it; not inside, since every entry of the tree's root is taken
@@ -49,9 +48,10 @@ impl StateFolder {
     /// Like [`Self::open`], and makes the folder where there is none. Other users may mount the tree,
     /// and read its records for that.
     pub fn open_or_create(&self) -> io::Result<PrivateFolder> {
-        if let Some(parent) = self.root.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        PrivateFolder::open_or_create(&self.root, Trust::Group, 0o755)
+        let (Some(above), Some(name)) = (self.root.parent(), self.root.file_name()) else {
+            return Err(NotOurs::NotAFolder.into());
+        };
+        let above = ParentFolder::open_or_create(above, Links::TrustedByRoot, 0o777)?;
+        above.private(name, Trust::Group, 0o755)
     }
 }

@@ -1,14 +1,14 @@
 //! A log file: private, of a limited size, and never somebody else's.
 
-use std::fs::{self, DirBuilder, File};
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::store::{NotOurs, check_parent, open_own_file};
+use crate::store::{Links, NotOurs, ParentFolder, open_own_file};
 
 /// A file above this size is set aside, so that there are never more than two of it.
 const LARGE: u64 = 16 << 20;
@@ -27,9 +27,10 @@ pub(super) struct LogFile {
 
 #[derive(Debug)]
 struct Place {
+    /// By the handle of its folder.
     path: PathBuf,
-    /// Keeps the folder that `path` leads through open, where it does so by its handle.
-    _folder: Option<File>,
+    /// Kept open for that.
+    _folder: ParentFolder,
 }
 
 impl LogFile {
@@ -38,42 +39,41 @@ impl LogFile {
     /// # Errors
     /// If it is neither a regular file of this user nor a device.
     pub(super) fn named(path: &Path) -> io::Result<Self> {
-        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_char_device()) {
+        let is_device = |found: fs::Metadata| found.file_type().is_char_device();
+        if fs::symlink_metadata(path).is_ok_and(is_device) {
             let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-            let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
-            return Ok(Self::of_device(file.into()));
+            let file = File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?);
+            if !is_device(file.metadata()?) {
+                return Err(NotOurs::NotAFile.into());
+            }
+            return Ok(Self::of_device(file));
         }
-        if let Some(folder) = path.parent() {
-            make_private(folder)?;
-        }
-        Self::open(Place {
-            path: path.to_owned(),
-            _folder: None,
-        })
+        let path = std::path::absolute(path)?;
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(NotOurs::NotAFile.into());
+        };
+        let folder = ParentFolder::open_or_create(folder, Links::TrustedByRoot, 0o700)?;
+        Self::open_in(folder, name)
     }
 
     /// The log in CACHE_PATH. Others must not be able to put anything in its place, so that the folder
     /// has to be of this user.
     pub(super) fn in_cache(cache_path: &Path) -> io::Result<Self> {
-        check_parent(cache_path)?;
-        make_private(cache_path)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = File::from(rustix::fs::open(
-            cache_path,
-            flags,
-            rustix::fs::Mode::empty(),
-        )?);
-        let found = folder.metadata()?;
-        let user = rustix::process::geteuid().as_raw();
-        if found.uid() != user {
-            let owner = found.uid();
+        let folder = ParentFolder::open_or_create(cache_path, Links::Trusted, 0o700)?;
+        let (owner, user) = (folder.owner()?, rustix::process::geteuid().as_raw());
+        if owner != user {
             return Err(NotOurs::Owner { owner, user }.into());
         }
+        folder.check()?;
+        Self::open_in(folder, OsStr::new(DEFAULT_NAME))
+    }
+
+    fn open_in(folder: ParentFolder, name: &OsStr) -> io::Result<Self> {
         // Whatever has the folder's name by the time that a file is set aside.
-        let handle = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        let path = folder.handle_path().join(name);
         Self::open(Place {
-            path: handle.join(DEFAULT_NAME),
-            _folder: Some(folder),
+            path,
+            _folder: folder,
         })
     }
 
@@ -141,11 +141,6 @@ impl Place {
         fs::rename(&self.path, aside)?;
         self.open()
     }
-}
-
-/// Makes a folder that only this user can look into. One that is there is left as it is.
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]

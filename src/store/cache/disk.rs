@@ -414,14 +414,22 @@ impl DiskCache {
         self.flush();
         self.measure();
         self.trim();
-        let settled = self
-            .evictor
-            .settle(|| Ok(rustix::fs::syncfs(self.folder.handle())?));
-        if let Err(error) = settled {
-            tracing::debug!("{}: {error}", self.folder.path().display());
-        }
         // What is lacking when nothing is left to be evicted is said when a file is refused.
         let _ = self.keep_free();
+    }
+
+    /// Whether freed space shows so late that the disk should be asked for it. Another machine's disk
+    /// would not be, only what is in this one's memory.
+    pub(super) fn is_commit_due(&self) -> bool {
+        !self.is_remote() && self.evictor.is_commit_due()
+    }
+
+    /// Asks the disk. Takes as long as the disk needs for all that waits to be written.
+    pub(super) fn commit(&self) {
+        let commit = || Ok(rustix::fs::syncfs(self.folder.handle())?);
+        if let Err(error) = self.evictor.settle(commit) {
+            tracing::debug!("{}: {error}", self.folder.path().display());
+        }
     }
 
     fn measure(&self) {

@@ -101,23 +101,29 @@ impl Evictor {
         }
     }
 
-    /// Has space that was freed a while ago show, where the disk seems to have too little free, by
-    /// `commit`, which may take as long as the disk needs for all that waits to be written. Nobody waits
-    /// for this meanwhile.
-    pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let begin = Instant::now();
-        let space = (self.free_space)()?;
+    /// Whether the disk has too little free though enough was freed a while ago, so that its file system
+    /// should be asked to commit.
+    pub(super) fn is_commit_due(&self) -> bool {
+        let Ok(space) = (self.free_space)() else {
+            return false;
+        };
+        let now = Instant::now();
         let is_overdue = || {
             let mut freed = held(&self.freed);
-            freed.not_shown(space.bytes, begin);
-            freed.is_overdue(begin)
+            freed.not_shown(space.bytes, now);
+            freed.is_overdue(now)
         };
-        if self.lacking(space, 0) == 0 || !is_overdue() {
-            return Ok(());
-        }
+        self.lacking(space, 0) > 0 && is_overdue()
+    }
+
+    /// Has space that was freed a while ago show by `commit`, which may take as long as the disk needs
+    /// for all that waits to be written.
+    pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let (begin, before) = (Instant::now(), (self.free_space)()?.bytes);
         commit()?;
-        let space = (self.free_space)()?;
-        held(&self.freed).forget(begin, space.bytes);
+        let mut freed = held(&self.freed);
+        let after = (self.free_space)()?.bytes;
+        freed.committed(begin, before, after);
         Ok(())
     }
 
@@ -210,14 +216,23 @@ impl FreedLately {
         self.freed.iter().any(is_overdue)
     }
 
-    /// What was freed before `then` shows, now that so much is `free`.
-    fn forget(&mut self, then: Instant, free: u64) {
-        for (when, _, missing) in &mut self.freed {
-            if *when <= then {
+    /// A commit that began at `begin` raised what is free from `before` to `after`. If that is much of
+    /// what was missing, others have written the rest meanwhile. If it is not, the commit was none (on
+    /// a network file system), or something else holds the space (a snapshot), so that nothing is won
+    /// by evicting more.
+    fn committed(&mut self, begin: Instant, before: u64, after: u64) {
+        let earlier = |(when, ..): &&mut (Instant, u64, u64)| *when <= begin;
+        let missing = |freed: &mut VecDeque<(Instant, u64, u64)>| -> u64 {
+            let earlier = freed.iter_mut().filter(earlier);
+            earlier.map(|(.., missing)| *missing).sum()
+        };
+        let was_missing = missing(&mut self.freed);
+        self.not_shown(after, Instant::now());
+        if after.saturating_sub(before) >= was_missing / 2 {
+            for (.., missing) in self.freed.iter_mut().filter(earlier) {
                 *missing = 0;
             }
         }
-        self.last_free = free;
     }
 
     /// Bytes that were freed after `then`, whether or not they show.
@@ -335,18 +350,23 @@ mod tests {
 
     #[test]
     fn what_shows_after_a_commit_is_not_expected_any_more() {
-        let mut freed = FreedLately::default();
         let start = Instant::now();
-        freed.not_shown(1000, start);
-        freed.add(100, start);
         let commit = start + OVERDUE * 2;
-        freed.add(30, commit + OVERDUE);
-        // Others have written as much in the meantime.
-        freed.forget(commit, 1000);
-        assert!(!freed.is_overdue(commit + OVERDUE));
-        assert_eq!(freed.not_shown(1000, commit + OVERDUE), 30);
-        assert_eq!(freed.not_shown(1030, commit + OVERDUE), 0);
-        assert_eq!(freed.since(start), 30, "what was freed stays known");
+        // Others write 40 while the commit shows the 100 that were freed before it; or it shows nothing.
+        for (after, missing, then) in [(1060, 30, 0), (1000, 130, 100)] {
+            let mut freed = FreedLately::default();
+            freed.not_shown(1000, start);
+            freed.add(100, start);
+            freed.add(30, commit + OVERDUE);
+            freed.committed(commit, 1000, after);
+            assert_eq!(freed.not_shown(after, commit + OVERDUE), missing, "{after}");
+            assert_eq!(
+                freed.not_shown(after + 30, commit + OVERDUE),
+                then,
+                "{after}"
+            );
+            assert_eq!(freed.since(start), 30, "what was freed stays known");
+        }
     }
 
     #[test]
@@ -372,15 +392,33 @@ mod tests {
             }
             disk.free
                 .store(if lacks { 30 } else { 60 } * FILE, Ordering::Relaxed);
-            let mut asked = false;
-            evictor
-                .settle(|| {
-                    asked = true;
-                    Ok(())
-                })
-                .unwrap();
-            assert_eq!(asked, is_asked, "{shows} {lacks} {long_ago}");
+            let is_due = evictor.is_commit_due();
+            assert_eq!(is_due, is_asked, "{shows} {lacks} {long_ago}");
         }
+    }
+
+    #[test]
+    fn one_shortage_is_evicted_for_once_where_a_commit_shows_nothing() {
+        let (disk, probe) = disk(40, false);
+        let evictor = Evictor::new(limits(u64::MAX, 5), probe);
+        let files = full_of_files();
+        let remove = |_| {
+            disk.freed.fetch_add(FILE, Ordering::Relaxed);
+            Ok(())
+        };
+        for _ in 0..5 {
+            evictor.keep_free(&files, &remove).unwrap();
+            evictor.settle(|| Ok(())).unwrap();
+        }
+        assert_eq!(evictor.evictions(), 10);
+        let show = || {
+            disk.shows.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        evictor.settle(show).unwrap();
+        disk.free.fetch_sub(5 * FILE, Ordering::Relaxed);
+        evictor.keep_free(&files, &remove).unwrap();
+        assert_eq!(evictor.evictions(), 15);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!
 //! Nothing outside of this folder is ever deleted, and in it nothing but files of these names.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -24,8 +25,8 @@ use rustix::io::Errno;
 use super::CacheError;
 use crate::store::lock::lock_within;
 use crate::store::{
-    ContentKey, Durability, PrivateFolder, Trust, check_parent, is_being_written, is_left_over,
-    patiently, write_atomically,
+    ContentKey, Durability, Links, ParentFolder, PrivateFolder, Trust, is_being_written,
+    is_left_over, patiently, write_atomically,
 };
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
@@ -65,10 +66,13 @@ impl CacheFolder {
     /// Looks first and touches then: a folder that somebody else has prepared, or that has other
     /// things in it, is refused as it is.
     pub(super) fn open(cache_path: &Path) -> Result<Self, CacheError> {
-        check_parent(cache_path).map_err(CacheError::io(cache_path))?;
-        let path = cache_path.join(NAME);
         // The images come with data use agreements.
-        let folder = PrivateFolder::open_or_create(&path, Trust::Nobody, 0o700)
+        let above = ParentFolder::open_or_create(cache_path, Links::Trusted, 0o700)
+            .and_then(|above| above.check().map(|()| above))
+            .map_err(CacheError::io(cache_path))?;
+        let path = cache_path.join(NAME);
+        let folder = above
+            .private(OsStr::new(NAME), Trust::Nobody, 0o700)
             .map_err(CacheError::io(&path))?;
         let base = folder.handle_path();
         read_marker(&folder, &base)?;

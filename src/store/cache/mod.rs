@@ -111,6 +111,8 @@ struct State {
     disk: OnceLock<DiskCache>,
     memory: MemoryCache,
     refusals: Refusals,
+    /// Whether a thread waits for the disk to commit.
+    is_committing: AtomicBool,
 }
 
 /// Files that the disk did not take.
@@ -143,6 +145,7 @@ impl Cache {
             disk: OnceLock::new(),
             memory: MemoryCache::new(),
             refusals: Refusals::default(),
+            is_committing: AtomicBool::new(false),
         });
         match DiskCache::open(cache_path, limits) {
             Ok(disk) => drop(state.disk.set(disk)),
@@ -347,6 +350,11 @@ impl Cache {
         self.disk().is_some()
     }
 
+    /// Whether the disk did not take the last file.
+    pub fn is_refusing(&self) -> bool {
+        self.state.refusals.is_refusing()
+    }
+
     /// How many files the disk did not take.
     pub fn refused(&self) -> u64 {
         self.state.refusals.count.load(Ordering::Relaxed)
@@ -365,6 +373,27 @@ impl State {
                 tracing::debug!("{error}; what is made is kept in memory only");
                 None
             }
+        }
+    }
+}
+
+impl State {
+    /// Has the disk commit on a thread of its own, since nobody knows for how long.
+    fn commit_aside(self: &Arc<Self>) {
+        if self.is_committing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let state = Arc::clone(self);
+        let committing = thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || {
+                if let Some(disk) = state.disk.get() {
+                    disk.commit();
+                }
+                state.is_committing.store(false, Ordering::Relaxed);
+            });
+        if committing.is_err() {
+            self.is_committing.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -419,7 +448,12 @@ impl Keeper {
                 while !wait_for_stop(&seen) {
                     rounds = rounds.wrapping_add(1);
                     match state.disk.get() {
-                        Some(disk) => disk.keep(),
+                        Some(disk) => {
+                            disk.keep();
+                            if disk.is_commit_due() {
+                                state.commit_aside();
+                            }
+                        }
                         None if rounds.is_multiple_of(RETRY_ROUNDS) => {
                             if let Some(disk) = state.try_disk() {
                                 disk.take_stock(&seen_stock);

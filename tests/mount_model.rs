@@ -1,6 +1,6 @@
 //! Random sequences of what programs and operators do, compared with rendering directly: the same
-//! bytes and the same `st_size`, whatever happened before. Also with the cache or the sources on a disk
-//! that fails now and then.
+//! bytes and the same `st_size`, whatever happened before. Also with the cache, the materialized tree or
+//! the sources on a disk that fails now and then.
 
 mod common;
 
@@ -60,6 +60,8 @@ enum Step {
 enum Faulty {
     Nothing,
     Cache,
+    /// Every other image is materialized there.
+    Tree,
     Sources,
 }
 
@@ -71,6 +73,16 @@ const CACHE_FAULTS: [fn() -> Fault; 8] = [
     || Fault::fail(Errno::STALE).on(&[Op::Open, Op::Lookup]),
     || Fault::fail(Errno::IO).on(&[Op::Open, Op::Getattr]),
     || Fault::lose(Errno::DQUOT, Told::Close),
+    || Fault::delay(Duration::from_millis(5)),
+    || Fault::short(),
+];
+
+/// Faults of a disk under a materialized tree, which a mount only reads. Each costs no reader an error.
+const TREE_FAULTS: [fn() -> Fault; 6] = [
+    || Fault::fail(Errno::IO).on(&[Op::Open, Op::Lookup]),
+    || Fault::fail(Errno::STALE).on(&[Op::Open, Op::Getattr]),
+    || Fault::fail(Errno::IO).on(&[Op::Read]),
+    || Fault::fail(Errno::MFILE).on(&[Op::Open]),
     || Fault::delay(Duration::from_millis(5)),
     || Fault::short(),
 ];
@@ -212,6 +224,7 @@ impl World {
         let Some(disk) = &self.disk else { return };
         let (fault, part) = match self.faulty {
             Faulty::Sources => (SOURCE_FAULTS[what % SOURCE_FAULTS.len()](), ".png"),
+            Faulty::Tree => (TREE_FAULTS[what % TREE_FAULTS.len()](), ".jpg"),
             _ => (CACHE_FAULTS[what](), "/files"),
         };
         let fault = fault
@@ -281,8 +294,9 @@ impl World {
                 self.set_modified(number);
                 let source = self.source(number);
                 self.expected[number as usize] = self.bench.expected(&source, SIZE);
-                if self.faulty == Faulty::Cache {
-                    // What the disk did not take is kept in memory, and sources are unchanging.
+                if matches!(self.faulty, Faulty::Cache | Faulty::Tree) {
+                    // What the disk did not take is kept in memory, and what is in the tree stays there;
+                    // sources are unchanging.
                     self.mount();
                 }
                 // Pages and sizes that the kernel has are of before until the image is opened.
@@ -340,10 +354,11 @@ impl World {
 
 /// Puts a part of the bench on a disk of its own, and the config in order.
 fn put_on_faulty_disk(bench: &Bench, faulty: Faulty) -> Option<FaultyDisk> {
-    let (cache, raw) = match faulty {
+    let (tree, cache, raw) = match faulty {
         Faulty::Nothing => return None,
-        Faulty::Cache => ("disk/cache", "raw"),
-        Faulty::Sources => ("cache", "disk/raw"),
+        Faulty::Cache => ("out", "disk/cache", "raw"),
+        Faulty::Tree => ("disk/out", "cache", "raw"),
+        Faulty::Sources => ("out", "cache", "disk/raw"),
     };
     let real = bench.path("real");
     fs::create_dir(&real).unwrap();
@@ -351,11 +366,16 @@ fn put_on_faulty_disk(bench: &Bench, faulty: Faulty) -> Option<FaultyDisk> {
         fs::rename(bench.path("raw"), real.join("raw")).unwrap();
     }
     let config = format!(
-        "MACHEX_PATH: out\nNUM_WORKERS: 2\nCACHE_PATH: {cache}\nCHEXRAY14_ROOT: {raw}\n\
+        "MACHEX_PATH: {tree}\nNUM_WORKERS: 2\nCACHE_PATH: {cache}\nCHEXRAY14_ROOT: {raw}\n\
          FRONTAL_ONLY: true\nIMAGE_SIZE: {SIZE}\n"
     );
     fs::write(bench.path("config.yml"), config).unwrap();
-    Some(FaultyDisk::new(&real, &bench.path("disk")))
+    let disk = FaultyDisk::new(&real, &bench.path("disk"));
+    if faulty == Faulty::Tree {
+        let parts = ["materialize", "--part", "1/2"];
+        bench.run(&parts).expect_status(0);
+    }
+    Some(disk)
 }
 
 fn check<S: Strategy<Value = Step>>(
@@ -406,4 +426,12 @@ fn any_sequence_shows_the_same_or_eio_with_sources_on_a_disk_that_fails() {
         return;
     }
     check(Faulty::Sources, "off", 10, step_with_faults());
+}
+
+#[test]
+fn any_sequence_shows_the_same_with_the_tree_on_a_disk_that_fails() {
+    if skips_fuse("the reference model with a faulty tree") {
+        return;
+    }
+    check(Faulty::Tree, "off", 10, step_with_faults());
 }

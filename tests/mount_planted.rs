@@ -162,6 +162,33 @@ fn a_link_of_another_user_on_the_way_is_refused_before_anything_is_made() {
     }
 }
 
+/// In a container without root, nobody can tell what is root's.
+#[test]
+fn a_link_of_a_user_of_whom_the_user_namespace_knows_nothing_is_followed() {
+    if !is_root("a link in a user namespace") {
+        return;
+    }
+    let bench = Bench::sample(1);
+    fs::create_dir(bench.path("real")).unwrap();
+    let link = bench.path("home");
+    symlink("real", &link).unwrap();
+    lchown(&link, Some(1000), None).unwrap();
+    let text = fs::read_to_string(bench.path("config.yml")).unwrap();
+    let text = text.replace("CACHE_PATH: cache", "CACHE_PATH: home/cache");
+    fs::write(bench.path("config.yml"), text).unwrap();
+    // Catalogs are kept of lists that are older.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let catalogs = bench.path("real/cache/catalogs");
+    let ran = bench.run(&["check"]).expect_status(0);
+    assert!(ran.stderr().contains("symbolic link"), "{}", ran.stderr());
+    assert!(!catalogs.exists());
+    let unknown = ["unshare", "--user", "--map-current-user"];
+    let mut command = bench.command_below(&unknown, &["check"]);
+    let ran = common::Ran::of(&mut command).expect_status(0);
+    assert_eq!(ran.stderr(), "");
+    assert!(fs::read_dir(catalogs).unwrap().count() > 5);
+}
+
 #[test]
 fn catalogs_that_somebody_planted_are_not_used() {
     if skips_fuse("planted catalogs") || !is_root("planted catalogs") {

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::log::Target;
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, job, place};
-use crate::config::{Config, check_memory, parse_size, real_path};
+use crate::config::{Config, check_memory, parse_size};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::{ServeOptions, Server};
@@ -34,7 +34,7 @@ pub struct Arguments {
     /// Folder of the cache, instead of CACHE_PATH
     #[arg(long, value_name = "DIR")]
     cache_path: Option<PathBuf>,
-    /// Room for finished images, such as 50GiB, instead of CACHE_SIZE
+    /// Room for all that the cache keeps, such as 50GiB, instead of CACHE_SIZE
     #[arg(long, value_name = "SIZE", value_parser = size)]
     cache_size: Option<u64>,
     /// Threads that render, instead of NUM_WORKERS
@@ -99,12 +99,7 @@ impl Arguments {
             options.add_list(list)?;
         }
         if let Some(path) = &options.cache_path {
-            config.cache_path = std::path::absolute(path).context("--cache-path")?;
-            if real_path(&config.cache_path).starts_with(real_path(&config.machex_path)) {
-                bail!(
-                    "--cache-path: it lies in MACHEX_PATH, where everything is taken for a dataset"
-                );
-            }
+            config.set_cache_path(path).context("--cache-path")?;
         }
         let companion = match self.companion {
             None => None,

@@ -103,6 +103,20 @@ impl Config {
         Self::from_mapping(file, &mapping)
     }
 
+    /// Takes another `CACHE_PATH`, by the rules of the one in a config file.
+    ///
+    /// # Errors
+    /// With all problems at once.
+    pub fn set_cache_path(&mut self, cache_path: &Path) -> Result<(), ConfigError> {
+        let cache_path = path::absolute(cache_path, &std::env::current_dir()?);
+        let problems = places::overlaps(&self.machex_path, &cache_path, &self.trees);
+        if !problems.is_empty() {
+            return Err(ConfigError::Problems(problems));
+        }
+        self.cache_path = cache_path;
+        Ok(())
+    }
+
     /// What the output looks like.
     pub fn render_params(&self) -> RenderParams {
         RenderParams {
@@ -172,7 +186,9 @@ impl Config {
             );
         }
         if let (Some(machex_path), Some(cache_path)) = (&machex_path, &cache_path) {
-            places::keep_apart(machex_path, cache_path, &trees, &mut reader);
+            for problem in places::overlaps(machex_path, cache_path, &trees) {
+                reader.complain(problem);
+            }
         }
         reader.complain_about_unknown_keys();
         let (Some(machex_path), Some(cache_path), []) =

@@ -5,21 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::keys::Key;
 use super::real_path::real_path as real;
-use super::values::Reader;
 use crate::datasets::{Numbering, OptionValue, RawTree};
 use crate::mount::machex_mount_of;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
-/// Complains where the tree would be written among raw data or over it, or where the cache lies in
+/// Problems where the tree would be written among raw data or over it, or where the cache lies in
 /// the tree's root, of which every entry is taken for a dataset, or among images that are numbered
 /// by listing their folder.
-pub(super) fn keep_apart(
-    machex_path: &Path,
-    cache_path: &Path,
-    trees: &[RawTree],
-    reader: &mut Reader<'_>,
-) {
+pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree]) -> Vec<String> {
+    let mut problems = Vec::new();
     let look = |key: &str, path: &Path| {
         let doing = format!("looking at {key}, {}", path.display());
         announce_if_slow(doing, || real(path))
@@ -37,12 +32,12 @@ pub(super) fn keep_apart(
             let is_over = |output: &PathBuf| raw_folder.starts_with(output);
             if is_in(&tree, &raw_folder) || outputs.iter().any(is_over) {
                 let path = machex_path.display();
-                reader.complain(format!(
+                problems.push(format!(
                     "{}: in {path}, images would be written where {key} is; give another folder",
                     Key::MACHEX_PATH,
                 ));
             } else if is_in(&state, &raw_folder) {
-                reader.complain(format!(
+                problems.push(format!(
                     "{}: what machex remembers of the tree, {}, would lie where {key} is; give \
                      another folder",
                     Key::MACHEX_PATH,
@@ -52,7 +47,7 @@ pub(super) fn keep_apart(
         }
         let images = listed_images(raw);
         if images.is_some_and(|images| is_in(&cache, &real(&images))) {
-            reader.complain(format!(
+            problems.push(format!(
                 "{}: {} lies among the images of {}, which are numbered as they are listed; give \
                  another folder",
                 Key::CACHE_PATH,
@@ -62,20 +57,21 @@ pub(super) fn keep_apart(
         }
     }
     if is_in(&cache, &tree) {
-        reader.complain(format!(
+        problems.push(format!(
             "{}: {} lies in {}, where everything is taken for a dataset",
             Key::CACHE_PATH,
             cache_path.display(),
             Key::MACHEX_PATH
         ));
     } else if is_in(&cache, &state) {
-        reader.complain(format!(
+        problems.push(format!(
             "{}: {} lies where machex remembers what is in {}; give another folder",
             Key::CACHE_PATH,
             cache_path.display(),
             Key::MACHEX_PATH
         ));
     }
+    problems
 }
 
 /// Whether `path` is `folder` or lies in it, also by another mount of the same disk (`mount --bind`).

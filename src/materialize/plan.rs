@@ -192,7 +192,6 @@ impl DatasetPlan {
             .map_err(MaterializeError::io(&self.state))
     }
 
-    /// Records what the sources hold, now that this is accepted.
     /// Records what the sources hold. `reports`: how many were found for the index that has just been
     /// written; those of the index before stay recorded until then.
     pub(super) fn write_extent(

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::Bench;
 use common::mounted::{Mounted, detach, is_root, skips_fuse};
+use common::{Bench, Ran};
 use rustix::process::Signal;
 
 const IMAGE: &str = "chex-ray14/00/000000.jpg";
@@ -358,6 +358,24 @@ fn a_place_that_cannot_be_mounted_on_is_explained() {
             "{mountpoint}: {}",
             ran.stderr()
         );
+    }
+    for (cache, words) in [
+        ("out/cache", "taken for a dataset"),
+        ("raw/../out.state/cache", "where machex remembers"),
+    ] {
+        for option in [
+            ["--cache-path".to_owned(), cache.to_owned()],
+            ["-o".to_owned(), format!("cache_path={cache}")],
+        ] {
+            let ran = Ran::of(
+                place
+                    .0
+                    .command(&["mount", "config.yml", "mnt"])
+                    .args(option),
+            );
+            assert_eq!(ran.status(), 1);
+            assert!(ran.stderr().contains(words), "{cache}: {}", ran.stderr());
+        }
     }
     let ran = place
         .0

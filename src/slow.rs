@@ -2,12 +2,17 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sync::held;
+
 /// After how long it is said first; then after twice as long each time.
 const LONG: Duration = Duration::from_secs(10);
+
+/// The thread that tells; `None` where there was none to be had, so that nobody is told.
+static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
 
 thread_local! {
     /// Whether somebody is told already if what this thread does takes long.
@@ -18,12 +23,16 @@ thread_local! {
 /// for what it does, such as `reading the lists of MIMIC_ROOT, /data/mimic`: a server that does not
 /// answer may hold this thread where no signal ends it, without an error ever.
 ///
-/// Of calls within one another, the outermost tells. Not by the log, which may not have been opened yet, or may be on a disk that does not answer.
+/// Of calls within one another, the outermost tells. Not by the log, which may not have been opened yet,
+/// or may be on a disk that does not answer.
 pub fn announce_if_slow<T>(doing: impl Into<String>, work: impl FnOnce() -> T) -> T {
     if IS_WATCHED.replace(true) {
         return work();
     }
-    let done = tell_if_longer(LONG, doing.into(), say, work);
+    let watch = WATCH.get_or_init(|| Watch::start(LONG, say).ok());
+    let watched = watch.as_ref().map(|watch| watch.begin(doing.into()));
+    let done = work();
+    drop(watched);
     IS_WATCHED.set(false);
     done
 }
@@ -33,69 +42,167 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// The thread that tells is not waited for: its output may be a pipe that nobody reads.
-fn tell_if_longer<T>(
+/// A thread that waits for what takes long. Its output may be a pipe that nobody reads: nobody waits
+/// for it.
+struct Watch {
     first: Duration,
-    doing: String,
-    tell: impl Fn(&str) + Send + 'static,
-    work: impl FnOnce() -> T,
-) -> T {
-    let (end, ended) = mpsc::channel::<()>();
-    let watch = move || {
-        let (begin, mut pause) = (Instant::now(), first);
-        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
-            let passed = begin.elapsed();
-            let seconds = passed.as_secs();
-            tell(&format!("machex: still {doing}, for {seconds} seconds now"));
-            pause = passed;
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    doings: Mutex<Vec<Arc<Doing>>>,
+    added: Condvar,
+}
+
+/// What is being done.
+struct Doing {
+    what: String,
+    begun: Instant,
+    /// When it is to be said next.
+    due: Mutex<Instant>,
+}
+
+/// Ends with the work.
+struct Watched<'a> {
+    shared: &'a Shared,
+    doing: Arc<Doing>,
+}
+
+impl Watch {
+    fn start(first: Duration, tell: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let watched = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("announce".to_owned())
+            .spawn(move || {
+                loop {
+                    for line in watched.wait() {
+                        tell(&line);
+                    }
+                }
+            })?;
+        Ok(Self { first, shared })
+    }
+
+    fn begin(&self, what: String) -> Watched<'_> {
+        let begun = Instant::now();
+        let doing = Arc::new(Doing {
+            what,
+            begun,
+            due: Mutex::new(begun + self.first),
+        });
+        let mut doings = held(&self.shared.doings);
+        doings.push(Arc::clone(&doing));
+        // With others there, the thread looks again before this one is due.
+        if doings.len() == 1 {
+            self.shared.added.notify_one();
         }
-    };
-    // Without a thread to be had, nobody is told.
-    let _ = thread::Builder::new()
-        .name("announce".to_owned())
-        .spawn(watch);
-    let done = work();
-    drop(end);
-    done
+        Watched {
+            shared: &self.shared,
+            doing,
+        }
+    }
+}
+
+impl Shared {
+    /// Waits until something is due, at most; the lines that are to be said by then.
+    fn wait(&self) -> Vec<String> {
+        let doings = held(&self.doings);
+        let due = doings.iter().map(|doing| *held(&doing.due)).min();
+        let mut doings = match due {
+            None => self
+                .added
+                .wait(doings)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(due) => {
+                let left = due.saturating_duration_since(Instant::now());
+                let waited = self.added.wait_timeout(doings, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        let now = Instant::now();
+        doings
+            .iter_mut()
+            .filter_map(|doing| doing.line(now))
+            .collect()
+    }
+}
+
+impl Doing {
+    fn line(&self, now: Instant) -> Option<String> {
+        let mut due = held(&self.due);
+        if now < *due {
+            return None;
+        }
+        let passed = now.saturating_duration_since(self.begun);
+        *due = now + passed;
+        let (what, seconds) = (&self.what, passed.as_secs());
+        Some(format!("machex: still {what}, for {seconds} seconds now"))
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        held(&self.shared.doings).retain(|doing| !Arc::ptr_eq(doing, &self.doing));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
 
-    fn told(work: Duration) -> Vec<String> {
+    fn told(works: &[u64]) -> Vec<String> {
         let lines = Arc::<Mutex<Vec<String>>>::default();
-        let told = Arc::clone(&lines);
-        let tell = move |line: &str| told.lock().unwrap().push(line.to_owned());
-        let first = Duration::from_millis(50);
-        let done = tell_if_longer(first, "looking".to_owned(), tell, || {
-            thread::sleep(work);
-            7
-        });
-        assert_eq!(done, 7);
+        let said = Arc::clone(&lines);
+        let tell = move |line: &str| said.lock().unwrap().push(line.to_owned());
+        let watch = Watch::start(Duration::from_millis(50), tell).unwrap();
+        for milliseconds in works {
+            let _watched = watch.begin("looking".to_owned());
+            thread::sleep(Duration::from_millis(*milliseconds));
+        }
         lines.lock().unwrap().clone()
     }
 
     #[test]
-    fn an_output_that_nobody_reads_holds_nothing_up() {
-        let (release, hangs) = mpsc::channel::<()>();
-        let tell = move |_: &str| {
-            let _ = hangs.recv();
-        };
-        let first = Duration::from_millis(1);
-        tell_if_longer(first, "looking".to_owned(), tell, || {
-            thread::sleep(Duration::from_millis(50));
-        });
-        drop(release);
-    }
-
-    #[test]
     fn what_takes_long_is_told_again_and_again_and_ever_more_rarely() {
-        assert!(told(Duration::ZERO).is_empty());
-        let lines = told(Duration::from_millis(1000));
+        assert!(told(&[0, 0, 0]).is_empty());
+        let lines = told(&[0, 1000]);
         // At 50, 100, 200, 400 and 800 ms, or later on a busy machine.
         assert!((1..=5).contains(&lines.len()), "{lines:?}");
         assert_eq!(lines[0], "machex: still looking, for 0 seconds now");
+    }
+
+    #[test]
+    fn each_of_several_is_told() {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let said = Arc::clone(&lines);
+        let tell = move |line: &str| said.lock().unwrap().push(line.to_owned());
+        let watch = Watch::start(Duration::from_millis(20), tell).unwrap();
+        let first = watch.begin("one".to_owned());
+        thread::sleep(Duration::from_millis(5));
+        let second = watch.begin("two".to_owned());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let is_told = |name: &str| lines.lock().unwrap().iter().any(|line| line.contains(name));
+        while !(is_told("one") && is_told("two")) {
+            assert!(Instant::now() < deadline);
+            thread::sleep(Duration::from_millis(5));
+        }
+        drop((first, second));
+        assert!(held(&watch.shared.doings).is_empty());
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_holds_nothing_up() {
+        let (release, hangs) = std::sync::mpsc::channel::<()>();
+        let tell = move |_: &str| {
+            let _ = hangs.recv();
+        };
+        let watch = Watch::start(Duration::from_millis(1), tell).unwrap();
+        for _ in 0..3 {
+            let _watched = watch.begin("looking".to_owned());
+            thread::sleep(Duration::from_millis(20));
+        }
+        drop(release);
     }
 }

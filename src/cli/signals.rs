@@ -36,7 +36,7 @@ pub fn ignore_until_the_end() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this process was started with a signal ignored, as `nohup` does it.
+/// Whether this process was started with a signal ignored.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -53,12 +53,15 @@ pub enum Asked {
     Again,
 }
 
-/// Calls `end` on a thread of its own for each signal that asks for the end, unless it is ignored already,
-/// and ignores all others that would end the process.
+/// Calls `end` on a thread of its own for each signal that asks for the end, and ignores all others that
+/// would end the process.
 pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()> {
     let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     let ignored = IGNORED.into_iter().chain(IGNORED_ON_LINUX).chain(real_time);
-    let ending = ENDING.into_iter().filter(|signal| !is_ignored(*signal));
+    // `nohup` means this one. SIGINT is ignored in whatever a script starts with `&`, and means the end
+    // all the same.
+    let stays_ignored = |signal: i32| signal == SIGHUP && is_ignored(signal);
+    let ending = ENDING.into_iter().filter(|signal| !stays_ignored(*signal));
     let mut signals = Signals::new(ending.chain(ignored)).context("catching signals")?;
     let listen = move || {
         let mut asked = Asked::Once;

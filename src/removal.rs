@@ -47,7 +47,7 @@ pub enum Gone {
     },
     /// The lists are there, and of the finished images looked for not one has its source.
     Sources { looked_for: u32, example: PathBuf },
-    /// The part of the images that have labels is less than half of what it was.
+    /// The share of images with labels is less than half of what it was.
     Labels { before: u32, now: u32 },
     /// Images had reports, and of those looked for not one has its report.
     Reports { before: u32, looked_for: u32 },

@@ -228,7 +228,7 @@ fn a_root_that_does_not_answer_is_named_in_the_log() {
     thread::scope(|scope| {
         for ops in [&[Op::Lookup, Op::Getattr][..], &[Op::Open], &[Op::Read]] {
             scope.spawn(move || {
-                let expected = "disk/raw has not answered for 3";
+                let expected = "disk/raw has not answered for ";
                 check_complaint(ops, "raw/images/0001.png", expected, true);
             });
         }
@@ -242,11 +242,11 @@ fn a_tree_or_a_cache_that_does_not_answer_is_named_and_no_root_is_blamed() {
     }
     thread::scope(|scope| {
         scope.spawn(|| {
-            let expected = "the materialized tree has not answered for 3";
+            let expected = "the materialized tree has not answered for ";
             check_complaint(&[Op::Open], "out/chex-ray14/00/000001.jpg", expected, false);
         });
         scope.spawn(|| {
-            let expected = "disk/cache, has not answered for 3";
+            let expected = "disk/cache, has not answered for ";
             check_complaint(&[Op::Create], "cache/mount/", expected, false);
         });
     });

@@ -198,6 +198,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         // The terminal's signals are not ours any more. Until the mount is there, the process that
         // started this one passes their effect on.
         end_with_parent(true);
+        mount::check_parent()?;
         rustix::process::setsid().context("leaving the terminal")?;
     }
     let point = mount::prepare(&request.mountpoint, config, request.options.replace)?;
@@ -219,15 +220,32 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     }
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
-    if let Err(error) = told {
-        tracing::warn!("nobody waits for the mount any more ({error}); it ends");
-        // The receiver is in the mount.
-        let _ = end.send(Stop::Asked);
-    } else if in_background && let Err(error) = let_go_of_terminal() {
-        tracing::warn!("leaving the terminal: {error:#}");
+    match told {
+        Err(error) => end_unwanted(&error, &end),
+        Ok(()) if in_background => settle(end)?,
+        Ok(()) => {}
     }
     mount.serve();
     Ok(Exit::Success)
+}
+
+/// Waits on a thread of its own for the process that started this one, and becomes independent of it.
+fn settle(end: mpsc::Sender<Stop>) -> anyhow::Result<()> {
+    let settling = thread::Builder::new().spawn(move || {
+        if let Err(error) = mount::wait_until_accepted() {
+            return end_unwanted(&error, &end);
+        }
+        if let Err(error) = let_go_of_terminal() {
+            tracing::warn!("leaving the terminal: {error:#}");
+        }
+    });
+    settling.map(drop).context("starting a thread")
+}
+
+fn end_unwanted(error: &io::Error, end: &mpsc::Sender<Stop>) {
+    tracing::warn!("nobody waits for the mount any more ({error}); it ends");
+    // The receiver is in the mount.
+    let _ = end.send(Stop::Asked);
 }
 
 /// The first signal ends the mount in order, a second one at once.

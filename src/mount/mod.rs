@@ -24,7 +24,7 @@ pub use error::MountError;
 pub use options::{MountOptions, OptionError};
 pub use point::{MountPoint, is_disconnected, prepare};
 pub use process::Process;
-pub use ready::say_ready;
+pub use ready::{check_parent, say_ready, wait_until_accepted};
 pub use session::Mount;
 pub use table::{MountEntry, machex_mount_of, machex_mountpoints, mounted_at};
 pub use unmount::{Remark, UnmountError, UnmountHow, unmount};

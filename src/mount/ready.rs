@@ -5,7 +5,6 @@ use std::io::{self, BufRead, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -13,20 +12,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub(super) const READY: &str = "ready";
 pub(super) const STAY: &str = "stay";
 
-/// How long the answer may take.
-const ANSWERING: Duration = Duration::from_secs(10);
-
 /// Tells whoever waits for the mount: the process that started this one in the background
 /// (`on_stdout`), and systemd (sd_notify(3)) where a unit has `Type=notify`.
 ///
 /// # Errors
-/// When the process that started this one has gone, or goes before it has answered: its user has thought
-/// better of it, and was told so by its exit status.
+/// When the process that started this one has gone: its user has thought better of it.
 pub fn say_ready(on_stdout: bool) -> io::Result<()> {
     if on_stdout {
         let mut out = io::stdout().lock();
         writeln!(out, "{READY}").and_then(|()| out.flush())?;
-        wait_for_answer()?;
     }
     if let Err(error) = notify_systemd() {
         tracing::debug!("telling systemd: {error}");
@@ -34,19 +28,34 @@ pub fn say_ready(on_stdout: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn wait_for_answer() -> io::Result<()> {
-    let stdin = io::stdin();
-    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
-    let limit = Timespec {
-        tv_sec: ANSWERING.as_secs().cast_signed(),
+/// Looks whether the process that started this one in the background is still there.
+///
+/// # Errors
+/// When it is not.
+pub fn check_parent() -> io::Result<()> {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
         tv_nsec: 0,
     };
-    if poll(&mut polled, Some(&limit))? == 0 {
-        // It is stopped, and may go on.
-        return Ok(());
+    // The end of a pipe that nobody reads any more.
+    match poll(&mut polled, Some(&now)) {
+        Ok(1) if polled[0].revents().contains(PollFlags::ERR) => {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        _ => Ok(()),
     }
+}
+
+/// Waits until the process that started this one in the background accepts the mount. That may be
+/// stopped for as long as its user likes.
+///
+/// # Errors
+/// When it ends before it has answered: its exit status says that there is no mount.
+pub fn wait_until_accepted() -> io::Result<()> {
     let mut answer = String::new();
-    stdin.lock().read_line(&mut answer)?;
+    io::stdin().lock().read_line(&mut answer)?;
     match answer.trim_end() {
         STAY => Ok(()),
         _ => Err(io::ErrorKind::BrokenPipe.into()),

@@ -4,6 +4,7 @@
 //! does the writing of an index, for which reports are read. Rendering and keeping are done by the
 //! workers, which never read a source.
 
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use super::find::{Found, Patience};
 use super::flights::{Outcome, Want};
 use super::known::{Known, Place};
 use super::queue::Priority;
+use super::silence::{Waiting, Waits};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::render::RenderError;
 use crate::source::{Developer, Fetched, Source, fetch};
@@ -290,12 +292,16 @@ impl Server {
             .put(key, dataset.estimate(What::Index), |out| {
                 is_whole = for_cache.aside(|| {
                     let for_root = dataset.root_waits.begin();
-                    index::write(out, dataset, &readers, &|| for_root.answered())
+                    let mut out = ToCache {
+                        out,
+                        for_root: &for_root,
+                        waits: &self.cache_waits,
+                    };
+                    index::write(&mut out, dataset, &readers, &|| for_root.answered())
                 })?;
                 Ok(())
             })
             .map_err(|error| Fault::new(error.to_string()))?;
-        drop(for_cache);
         if !is_whole {
             // Served as it is, and looked for again by the next mount.
             self.cache.forget(key);
@@ -305,6 +311,26 @@ impl Server {
         made.size += added;
         let body = dataset.spliced_index(kept.body, kept.sum)?;
         Ok((dataset.learn(item.what, made), Some(body)))
+    }
+}
+
+/// Writes to the cache what comes from a root: who waits for one does not wait for the other.
+struct ToCache<'a> {
+    out: &'a mut dyn Write,
+    for_root: &'a Waiting,
+    waits: &'a Arc<Waits>,
+}
+
+impl Write for ToCache<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.for_root.aside(|| {
+            let _waiting = self.waits.begin();
+            self.out.write(bytes)
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

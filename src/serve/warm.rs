@@ -147,7 +147,7 @@ impl Server {
             .unwrap_or(0);
         // Each worker may be at one, and one may be larger than the others.
         let room = mean.max(self.params.estimated_bytes()) * 2 * (self.workers as u64 + 1);
-        let is_full = usage.evictions > 0 || usage.files_bytes + room > self.cache.capacity();
+        let is_full = usage.evictions > 0 || usage.files_bytes + room > self.cache.disk_limit();
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
             tracing::info!("the cache takes no more; warming ends");
         }

@@ -107,10 +107,11 @@ impl ParentFolder {
         let refuses = links == Links::Trusted || rustix::process::geteuid().is_root();
         let path = std::path::absolute(path)?;
         let mut left = LINKS;
-        let mut names = names(&path);
+        // Those of a link are not made: what it leads to may be a disk that is not mounted.
+        let mut names: VecDeque<_> = names(&path).map(|name| (name, missing)).collect();
         let mut handle = open_root()?;
         let mut reached = PathBuf::from("/");
-        while let Some(name) = names.pop_front() {
+        while let Some((name, missing)) = names.pop_front() {
             if name == "/" {
                 (handle, reached) = (open_root()?, PathBuf::from("/"));
                 continue;
@@ -132,9 +133,10 @@ impl ParentFolder {
                     reached.push(&name);
                 }
                 Err(Errno::LOOP | Errno::NOTDIR) => {
-                    let link = open_link(&handle, &name)?;
+                    let link = open_link(&handle, &name, &reached)?;
                     let stat = rustix::fs::fstat(&link)?;
-                    if refuses && !is_trusted(&stat) {
+                    let is_planted = || is_planted(&stat, &handle);
+                    if !is_trusted(&stat) && (refuses || is_planted()?) {
                         let owner = stat.st_uid;
                         let link = reached.join(&name);
                         return Err(NotOurs::LinkAbove { link, owner }.into());
@@ -142,8 +144,9 @@ impl ParentFolder {
                     left = left.checked_sub(1).ok_or(Errno::LOOP)?;
                     let target = rustix::fs::readlinkat(&link, "", Vec::new())?;
                     let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-                    for name in self::names(&target).into_iter().rev() {
-                        names.push_front(name);
+                    let of_link: Vec<_> = self::names(&target).collect();
+                    for name in of_link.into_iter().rev() {
+                        names.push_front((name, None));
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -154,9 +157,9 @@ impl ParentFolder {
 }
 
 /// What a path consists of: `/` for its beginning, `..`, and names.
-fn names(path: &Path) -> VecDeque<OsString> {
+fn names(path: &Path) -> impl Iterator<Item = OsString> {
     let names = path.components().filter(|part| *part != Component::CurDir);
-    names.map(|part| part.as_os_str().to_owned()).collect()
+    names.map(|part| part.as_os_str().to_owned())
 }
 
 fn open_root() -> io::Result<OwnedFd> {
@@ -170,13 +173,20 @@ fn open_folder(above: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(above, name, flags, Mode::empty())
 }
 
+/// Whether a link lies where everybody may put one, and is not of who owns the folder: what the kernel
+/// does not follow either (`fs.protected_symlinks`).
+fn is_planted(link: &Stat, folder: &OwnedFd) -> io::Result<bool> {
+    let folder = rustix::fs::fstat(folder)?;
+    Ok(folder.st_mode & 0o1002 == 0o1002 && folder.st_uid != link.st_uid)
+}
+
 /// The link itself.
-fn open_link(above: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+fn open_link(above: &OwnedFd, name: &OsStr, reached: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let link = rustix::fs::openat(above, name, flags, Mode::empty())?;
     match FileType::from_raw_mode(rustix::fs::fstat(&link)?.st_mode) {
         FileType::Symlink => Ok(link),
-        _ => Err(NotOurs::NotAFolder.into()),
+        _ => Err(NotOurs::FileAbove(reached.join(name)).into()),
     }
 }
 
@@ -285,6 +295,22 @@ mod tests {
         }
         assert_eq!(fs::read_dir(path("real")).unwrap().count(), 1);
         check(&path("real/deep")).unwrap();
+        // As the kernel has it, whatever the setting.
+        chmod(base.path(), 0o1777);
+        lchown(path("theirs"), Some(65_533), None).unwrap();
+        assert!(ParentFolder::open(&path("theirs"), Links::TrustedByRoot).is_err());
+    }
+
+    #[test]
+    fn where_a_link_leads_nothing_is_made() {
+        let base = tempfile::tempdir().unwrap();
+        symlink("unmounted/cache", base.path().join("link")).unwrap();
+        for name in ["link", "link/new"] {
+            let path = base.path().join(name);
+            let error = ParentFolder::open_or_create(&path, Links::Trusted, 0o700).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{name}");
+        }
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
     }
 
     #[test]

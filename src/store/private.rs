@@ -48,6 +48,8 @@ pub enum NotOurs {
     Writable(u32),
     /// It has another name besides, so that another user's link may lead to it.
     HardLinked,
+    /// Something on the way to it is not a folder.
+    FileAbove(PathBuf),
     /// A link on the way to it belongs to another user.
     LinkAbove {
         link: PathBuf,
@@ -75,6 +77,9 @@ impl fmt::Display for NotOurs {
                 mode & 0o7777
             ),
             NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
+            NotOurs::FileAbove(path) => {
+                write!(f, "{} is not a folder", path.display())
+            }
             NotOurs::LinkAbove { link, owner } => write!(
                 f,
                 "{} on the way to it is a symbolic link of user {owner}, who can have it lead elsewhere",

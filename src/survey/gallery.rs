@@ -42,17 +42,17 @@ pub fn galleries(survey: &Survey, side: u32) -> Vec<Gallery<'_>> {
 
 impl<'a> Gallery<'a> {
     fn of(dataset: &'a DatasetSurvey, params: RenderParams, side: u32) -> Self {
+        let doing = format!("reading images of {}", dataset.name);
         let images = dataset.picks.par_iter().map_init(
             || Reader::new(params),
             |reader, pick| Developed {
                 pick,
-                thumbnail: develop(reader, pick, side),
+                thumbnail: announce_if_slow(doing.as_str(), || develop(reader, pick, side)),
             },
         );
-        let doing = format!("reading images of {}", dataset.name);
         Self {
             dataset,
-            images: announce_if_slow(doing, || images.collect()),
+            images: images.collect(),
         }
     }
 }

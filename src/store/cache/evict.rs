@@ -104,16 +104,13 @@ impl Evictor {
     /// Whether the disk has too little free though enough was freed a while ago, so that its file system
     /// should be asked to commit.
     pub(super) fn is_commit_due(&self) -> bool {
+        let mut freed = held(&self.freed);
         let Ok(space) = (self.free_space)() else {
             return false;
         };
         let now = Instant::now();
-        let is_overdue = || {
-            let mut freed = held(&self.freed);
-            freed.not_shown(space.bytes, now);
-            freed.is_overdue(now)
-        };
-        self.lacking(space, 0) > 0 && is_overdue()
+        freed.not_shown(space.bytes, now);
+        self.lacking(space, 0) > 0 && freed.is_overdue(now)
     }
 
     /// Has space that was freed a while ago show by `commit`, which may take as long as the disk needs
@@ -176,19 +173,34 @@ impl Evictor {
     }
 }
 
+/// What one eviction freed.
+#[derive(Debug)]
+struct Freed {
+    when: Instant,
+    bytes: u64,
+    /// What the file system does not show of it yet.
+    missing: u64,
+    /// Whether the file system has committed since.
+    is_committed: bool,
+}
+
 /// What was freed lately.
 #[derive(Debug, Default)]
 struct FreedLately {
-    /// When, how much, and how much of it the file system does not show yet.
-    freed: VecDeque<(Instant, u64, u64)>,
+    freed: VecDeque<Freed>,
     /// What was free when it was last looked at.
     last_free: u64,
 }
 
 impl FreedLately {
-    fn add(&mut self, bytes: u64, now: Instant) {
+    fn add(&mut self, bytes: u64, when: Instant) {
         if bytes > 0 {
-            self.freed.push_back((now, bytes, bytes));
+            self.freed.push_back(Freed {
+                when,
+                bytes,
+                missing: bytes,
+                is_committed: false,
+            });
         }
     }
 
@@ -196,22 +208,23 @@ impl FreedLately {
     fn not_shown(&mut self, free: u64, now: Instant) -> u64 {
         let mut shown = free.saturating_sub(self.last_free);
         self.last_free = free;
-        let is_old = |(then, ..): &(Instant, u64, u64)| now.duration_since(*then) > LATE;
+        let is_old = |freed: &Freed| now.saturating_duration_since(freed.when) > LATE;
         while self.freed.front().is_some_and(is_old) {
             self.freed.pop_front();
         }
-        for (.., missing) in &mut self.freed {
-            let part = shown.min(*missing);
-            *missing -= part;
+        for freed in &mut self.freed {
+            let part = shown.min(freed.missing);
+            freed.missing -= part;
             shown -= part;
         }
-        self.freed.iter().map(|(.., missing)| missing).sum()
+        self.freed.iter().map(|freed| freed.missing).sum()
     }
 
-    /// Whether something that was freed a while ago does not show yet.
+    /// Whether something that was freed a while ago, and not committed since, does not show yet.
     fn is_overdue(&self, now: Instant) -> bool {
-        let is_overdue = |(then, _, missing): &(Instant, u64, u64)| {
-            *missing > 0 && now.duration_since(*then) > OVERDUE
+        let is_overdue = |freed: &Freed| {
+            let age = now.saturating_duration_since(freed.when);
+            freed.missing > 0 && !freed.is_committed && age > OVERDUE
         };
         self.freed.iter().any(is_overdue)
     }
@@ -219,26 +232,25 @@ impl FreedLately {
     /// A commit that began at `begin` raised what is free from `before` to `after`. If that is much of
     /// what was missing, others have written the rest meanwhile. If it is not, the commit was none (on
     /// a network file system), or something else holds the space (a snapshot), so that nothing is won
-    /// by evicting more.
+    /// by evicting more, nor by another commit.
     fn committed(&mut self, begin: Instant, before: u64, after: u64) {
-        let earlier = |(when, ..): &&mut (Instant, u64, u64)| *when <= begin;
-        let missing = |freed: &mut VecDeque<(Instant, u64, u64)>| -> u64 {
-            let earlier = freed.iter_mut().filter(earlier);
-            earlier.map(|(.., missing)| *missing).sum()
-        };
-        let was_missing = missing(&mut self.freed);
+        let earlier = |freed: &&mut Freed| freed.when <= begin;
+        let missing = self.freed.iter_mut().filter(earlier);
+        let was_missing: u64 = missing.map(|freed| freed.missing).sum();
         self.not_shown(after, Instant::now());
-        if after.saturating_sub(before) >= was_missing / 2 {
-            for (.., missing) in self.freed.iter_mut().filter(earlier) {
-                *missing = 0;
+        let has_shown = after.saturating_sub(before) >= was_missing / 2;
+        for freed in self.freed.iter_mut().filter(earlier) {
+            freed.is_committed = true;
+            if has_shown {
+                freed.missing = 0;
             }
         }
     }
 
     /// Bytes that were freed after `then`, whether or not they show.
     fn since(&self, then: Instant) -> u64 {
-        let later = self.freed.iter().filter(|(when, ..)| *when > then);
-        later.map(|(_, bytes, _)| bytes).sum()
+        let later = self.freed.iter().filter(|freed| freed.when > then);
+        later.map(|freed| freed.bytes).sum()
     }
 }
 
@@ -386,14 +398,16 @@ mod tests {
             };
             evictor.keep_free(&files, &remove).unwrap();
             if long_ago {
-                for (when, ..) in &mut held(&evictor.freed).freed {
-                    *when -= OVERDUE * 2;
+                for freed in &mut held(&evictor.freed).freed {
+                    freed.when -= OVERDUE * 2;
                 }
             }
             disk.free
                 .store(if lacks { 30 } else { 60 } * FILE, Ordering::Relaxed);
             let is_due = evictor.is_commit_due();
             assert_eq!(is_due, is_asked, "{shows} {lacks} {long_ago}");
+            evictor.settle(|| Ok(())).unwrap();
+            assert!(!evictor.is_commit_due(), "once is enough");
         }
     }
 

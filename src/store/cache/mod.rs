@@ -350,6 +350,11 @@ impl Cache {
         self.disk().is_some()
     }
 
+    /// What the files on the disk may take, whether or not it takes any at the moment.
+    pub fn disk_limit(&self) -> u64 {
+        self.disk().map_or(0, DiskCache::files_limit)
+    }
+
     /// Whether the disk did not take the last file.
     pub fn is_refusing(&self) -> bool {
         self.state.refusals.is_refusing()

@@ -171,10 +171,10 @@ fn a_mount_in_the_background_ends_with_the_process_that_started_it() {
         .map(|process| process.path())
         .collect();
     assert_eq!(children.len(), 1, "{children:?}");
-    mounting.signal(Signal::INT);
+    mounting.signal(Signal::TERM);
     assert_eq!(
         mounting.child.wait().unwrap().signal(),
-        Some(Signal::INT.as_raw())
+        Some(Signal::TERM.as_raw())
     );
     // Only the thread that the kernel holds is left.
     let is_ending = || fs::read_dir(children[0].join("task")).is_ok_and(|tasks| tasks.count() == 1);

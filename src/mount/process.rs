@@ -69,9 +69,13 @@ impl Process {
             let Ok(Some(process)) = Self::find(number) else {
                 continue;
             };
+            // Another's file may be left of a connection that is over, whose number is used again.
+            if !process.name.contains("mach") {
+                continue;
+            }
             if connections.iter().any(|found| found == connection) {
                 told = Some(process);
-            } else if connections.iter().all(String::is_empty) && process.name.contains("mach") {
+            } else if connections.iter().all(String::is_empty) {
                 servers.push(process);
             }
         }

@@ -34,8 +34,8 @@ pub enum LockError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// How often is tried whether a lock is free.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// How often is tried whether a lock is free: a mount that follows another waits for no more than this.
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// What a [`RunLock`] locks, in words.
 const TREE: &str = "tree";

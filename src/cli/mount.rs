@@ -205,9 +205,9 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let options = ServeOptions {
         warm: request.options.warm,
     };
-    // Until here a signal ends the process as usual: nothing is mounted yet, and a server that does
-    // not answer may hold this thread.
     let server = Server::start(config, &point.path, options)?;
+    // Not before, since a disk that does not answer may hold this thread: as long as nothing is mounted,
+    // a signal ends the process as usual.
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
     if let Some(companion) = request.companion.clone() {
@@ -220,17 +220,20 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     }
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.display());
-    match told {
-        Err(error) => end_unwanted(&error, &end),
-        Ok(()) if in_background => settle(end)?,
-        Ok(()) => {}
+    // From here on no error may end the process: it would leave a mount behind.
+    let settled = match in_background {
+        true => told.and_then(|()| settle(end.clone())),
+        false => told,
+    };
+    if let Err(error) = settled {
+        end_unwanted(&error, &end);
     }
     mount.serve();
     Ok(Exit::Success)
 }
 
 /// Waits on a thread of its own for the process that started this one, and becomes independent of it.
-fn settle(end: mpsc::Sender<Stop>) -> anyhow::Result<()> {
+fn settle(end: mpsc::Sender<Stop>) -> io::Result<()> {
     let settling = thread::Builder::new().spawn(move || {
         if let Err(error) = mount::wait_until_accepted() {
             return end_unwanted(&error, &end);
@@ -239,11 +242,11 @@ fn settle(end: mpsc::Sender<Stop>) -> anyhow::Result<()> {
             tracing::warn!("leaving the terminal: {error:#}");
         }
     });
-    settling.map(drop).context("starting a thread")
+    settling.map(drop)
 }
 
 fn end_unwanted(error: &io::Error, end: &mpsc::Sender<Stop>) {
-    tracing::warn!("nobody waits for the mount any more ({error}); it ends");
+    tracing::warn!("nobody has accepted the mount ({error}); it ends");
     // The receiver is in the mount.
     let _ = end.send(Stop::Asked);
 }

@@ -105,8 +105,8 @@ impl fmt::Display for Removal {
 /// tree. Looks for a few sources; nothing is changed. `None` if nothing is finished.
 pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Removal> {
     finished.records().images().next()?;
-    let (key, root) = (tree.dataset.root_key(), tree.root.display());
-    let doing = format!("looking for the sources of finished images in {key}, {root}");
+    let root = tree.shown_root();
+    let doing = format!("looking for the sources of finished images in {root}");
     let what = announce_if_slow(doing, || {
         fewer(tree, catalog, finished)
             .or_else(|| labels_gone(catalog, finished))

@@ -16,8 +16,7 @@ static COMPLAINED: AtomicBool = AtomicBool::new(false);
 /// while the list files and settings from which it follows are unchanged; a folder that cannot be
 /// written, or is somebody else's, costs a warning in the log and nothing else.
 pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
-    let (key, root) = (tree.dataset.root_key(), tree.root.display());
-    let doing = format!("reading the lists of {key}, {root}");
+    let doing = format!("reading the lists of {}", tree.shown_root());
     announce_if_slow(doing, || load_at_once(tree, cache))
 }
 

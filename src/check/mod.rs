@@ -104,8 +104,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
     };
     match catalog::load(tree, Some(&config.cache_path)) {
         Ok(catalog) => {
-            let (key, root) = (tree.dataset.root_key(), tree.root.display());
-            let doing = format!("looking for the images of {key}, {root}");
+            let doing = format!("looking for the images of {}", tree.shown_root());
             announce_if_slow(doing, || {
                 look_through(config, tree, &catalog, options, report)
             })

@@ -133,6 +133,11 @@ impl RawTree {
         }
     }
 
+    /// The root, for people: `MIMIC_ROOT, /data/mimic`.
+    pub fn shown_root(&self) -> String {
+        format!("{}, {}", self.dataset.root_key(), self.root.display())
+    }
+
     /// The root, and the folders that options give.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         let options = self.options.values().filter_map(|value| match value {

@@ -129,3 +129,20 @@ fn du_of_the_cache_stays_below_its_size() {
         "{told} are told, {du} are there"
     );
 }
+
+/// What cannot be kept is not made before somebody reads it, and then once.
+#[test]
+fn a_cache_that_cannot_be_written_is_not_warmed_nor_read_ahead_twice() {
+    if skips_fuse("a cache that cannot be written") {
+        return;
+    }
+    let (bench, expected) = bench(SIZE, "");
+    let mounted = Mounted::below(&bench, &["prlimit", "--fsize=1"], &["--warm"]);
+    wait_until("warming does not end", || {
+        mounted.status()["warm"]["cache_is_full"] == true
+    });
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(mounted.renders(), 0);
+    check_all(&mounted, &expected);
+    assert_eq!(mounted.renders(), u64::from(IMAGES));
+}

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 
+use common::mounted::{Mounted, skips_fuse};
 use common::{Bench, copy_tree, files_below, golden, write_png};
 
 const REFUSED: &str = "--allow-removal";
@@ -100,6 +101,23 @@ fn a_folder_that_is_not_mounted_empties_nothing() {
     let ran = bench.run(&["materialize"]).expect_status(0);
     assert_eq!(ran.summary_of("openi"), [4, 0, 4, 0]);
     bench.run(&["check"]).expect_status(0);
+}
+
+#[test]
+fn a_mount_says_in_its_log_what_has_gone_and_serves_the_rest() {
+    if skips_fuse("the log of a mount") {
+        return;
+    }
+    let bench = folder(4, "");
+    bench.run(&["materialize"]).expect_status(0);
+    fs::remove_file(bench.path("raw/3.png")).unwrap();
+    let mounted = Mounted::new(&bench, &[]);
+    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
+    for words in ["4 images were taken", "OPENI_ROOT", "3 now"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    let image = "openi/00/000000.jpg";
+    assert!(mounted.read(image) == fs::read(bench.out().join(image)).unwrap());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A small disk in memory, which needs root.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -41,9 +42,17 @@ impl SmallDisk {
     /// Another user's file that leaves so much.
     pub fn fill(&self, leaves: u64) -> PathBuf {
         let path = self.0.join("fill");
-        let size = self.free().saturating_sub(leaves) as usize;
-        fs::write(&path, vec![0; size]).unwrap();
-        path
+        loop {
+            let size = self.free().saturating_sub(leaves) as usize;
+            match fs::write(&path, vec![0; size]) {
+                Ok(()) => return path,
+                // The mount has written something meanwhile, such as its order of use.
+                Err(error) if error.kind() == ErrorKind::StorageFull => {
+                    fs::remove_file(&path).unwrap();
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub mod render;
 pub mod report;
 pub mod sample;
 pub mod serve;
+mod shown;
 mod slow;
 pub mod source;
 mod spread;

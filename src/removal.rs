@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::catalog::Catalog;
 use crate::datasets::{Numbering, RawTree};
 use crate::lists::{ReportStamp, report_stamp};
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::source::OpenSource;
 use crate::spread;
@@ -55,7 +56,7 @@ pub enum Gone {
 
 impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dataset, key, root) = (self.dataset, self.config_key, self.root.display());
+        let (dataset, key, root) = (self.dataset, self.config_key, self.root.shown());
         write!(f, "{dataset}: {key}: ")?;
         match &self.what {
             Gone::Fewer {
@@ -70,7 +71,7 @@ impl fmt::Display for Removal {
                 };
                 write!(f, "{before} images were taken")?;
                 match elsewhere {
-                    Some(elsewhere) => write!(f, " from {}", elsewhere.display())?,
+                    Some(elsewhere) => write!(f, " from {}", elsewhere.shown())?,
                     None => f.write_str(" before")?,
                 }
                 write!(f, ", and {what} {now} now ({root})")?;
@@ -82,7 +83,7 @@ impl fmt::Display for Removal {
                 f,
                 "of {looked_for} finished images that were looked for, not one has its source any \
                  more that could be read (such as {})",
-                example.display()
+                example.shown()
             )?,
             Gone::Labels { before, now } => write!(
                 f,

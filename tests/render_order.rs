@@ -1,7 +1,7 @@
 //! What an image becomes follows from its own bytes: nothing of the images that the same thread
 //! rendered before reaches it, be they whole or damaged.
 
-use machex::render::{RenderError, RenderParams, Renderer};
+use machex::render::{RenderError, RenderParams, Rendered, Renderer};
 use machex::sample::{Coding, Shade, Syntax, picture};
 use proptest::prelude::*;
 
@@ -86,7 +86,7 @@ proptest! {
         order in proptest::collection::vec(0..files().len(), 2..12),
     ) {
         let files = files();
-        let alone: Vec<Result<Vec<u8>, RenderError>> = files
+        let alone: Vec<Result<Rendered, RenderError>> = files
             .iter()
             .map(|(_, bytes)| Renderer::new(PARAMS).render(bytes))
             .collect();

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shown::Show as _;
+
 /// A fault of the lists as a whole: the dataset cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    #[error("{config_key}: {path}: {source}", path = path.display())]
+    #[error("{config_key}: {path}: {source}", path = path.shown())]
     Io {
         config_key: &'static str,
         path: PathBuf,
@@ -17,7 +19,7 @@ pub enum CatalogError {
 
     #[error(
         "{config_key}: {list} is not in {folder} (nor {list}.gz); is {config_key} the dataset's own folder?",
-        folder = folder.display()
+        folder = folder.shown()
     )]
     MissingList {
         config_key: &'static str,
@@ -25,7 +27,7 @@ pub enum CatalogError {
         folder: PathBuf,
     },
 
-    #[error("{config_key}: {path} has no column \"{column}\"", path = path.display())]
+    #[error("{config_key}: {path} has no column \"{column}\"", path = path.shown())]
     MissingColumn {
         config_key: &'static str,
         path: PathBuf,
@@ -34,7 +36,7 @@ pub enum CatalogError {
 
     #[error(
         "{config_key}: {path}, line {line}: expected at most {expected} fields, found {found}",
-        path = path.display()
+        path = path.shown()
     )]
     LongRow {
         config_key: &'static str,
@@ -44,7 +46,7 @@ pub enum CatalogError {
         found: usize,
     },
 
-    #[error("{config_key}: {path}, line {line}: {problem}", path = path.display())]
+    #[error("{config_key}: {path}, line {line}: {problem}", path = path.shown())]
     Row {
         config_key: &'static str,
         path: PathBuf,
@@ -52,7 +54,7 @@ pub enum CatalogError {
         problem: String,
     },
 
-    #[error("{config_key}: {folder} is not there; expected it below the dataset's root", folder = folder.display())]
+    #[error("{config_key}: {folder} is not there; expected it below the dataset's root", folder = folder.shown())]
     MissingFolder {
         config_key: &'static str,
         folder: PathBuf,

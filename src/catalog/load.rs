@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::stored::Stored;
 use super::{Catalog, CatalogBuilder, CatalogError};
 use crate::datasets::RawTree;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// Whether a folder that cannot be used has been logged: all datasets have the same.
@@ -42,7 +43,7 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
 
 fn complain(path: &Path, error: &io::Error) {
     if !COMPLAINED.swap(true, Ordering::Relaxed) {
-        let path = path.display();
+        let path = path.shown();
         tracing::warn!("{path}: {error}; the lists will be read again the next time");
     }
 }

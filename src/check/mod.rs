@@ -18,6 +18,7 @@ use crate::lists::Report;
 use crate::materialize::NO_IMAGES;
 use crate::removal;
 use crate::render::{self, Renderer};
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::source::{SourceBuffer, read_source};
 use crate::spread;
@@ -99,7 +100,7 @@ impl TreeReport {
 pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
     let report = TreeReport {
         dataset: tree.dataset.folder(),
-        root: tree.root.display().to_string(),
+        root: tree.root.shown().to_string(),
         ..TreeReport::default()
     };
     match catalog::load(tree, Some(&config.cache_path)) {
@@ -149,7 +150,7 @@ fn look_through(
         if report.missing_examples.len() < NAMED {
             report
                 .missing_examples
-                .extend(entry.source().map(|path| path.display().to_string()));
+                .extend(entry.source().map(|path| path.shown().to_string()));
         }
     }
     let found = looked
@@ -180,9 +181,7 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
             report.removal =
                 removal::judge(tree, catalog, &finished).map(|removal| removal.to_string());
         }
-        Err(error) => report
-            .warnings
-            .push(format!("{}: {error}", state.display())),
+        Err(error) => report.warnings.push(format!("{}: {error}", state.shown())),
     }
 }
 
@@ -211,7 +210,7 @@ fn is_file(path: &Path) -> bool {
 fn prove(config: &Config, source: &Path) -> Proof {
     let started = Instant::now();
     let mut proof = Proof {
-        source: source.display().to_string(),
+        source: source.shown().to_string(),
         format: String::new(),
         milliseconds: 0,
         error: None,

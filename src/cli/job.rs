@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
+use crate::shown::Show as _;
 use crate::sync::held;
 
 /// Reads the config file.
 pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
     let path = argument.path();
-    Config::load(&path).with_context(|| format!("config file {}", path.display()))
+    Config::load(&path).with_context(|| format!("config file {}", path.shown()))
 }
 
 /// Starts rayon's pool and returns how many workers to use: as many as are asked for, unless the

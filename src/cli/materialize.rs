@@ -12,6 +12,7 @@ use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
 use crate::config::check_memory;
 use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
+use crate::shown::Show as _;
 use crate::store::{Failure, free_space, read_failure_log};
 
 /// Failures that are shown at the end; all are in the log.
@@ -224,14 +225,14 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
     for failure in failures.take(SHOWN_FAILURES) {
         let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
         let place = match &failure.source {
-            Some(source) => source.display().to_string(),
+            Some(source) => source.shown().to_string(),
             None => format!("key {:?}", failure.key),
         };
         writeln!(out, "{dataset} {number}: {place}: {}", failure.cause)?;
     }
     let (count, log) = (
         units::count(u64::from(summary.failed())),
-        summary.failure_log.display(),
+        summary.failure_log.shown(),
     );
     writeln!(
         out,
@@ -271,7 +272,7 @@ fn dry_run(job: &Job) -> CliResult {
         ]);
     }
     let path = &job.config.machex_path;
-    let free = free_space(path).with_context(|| path.display().to_string())?;
+    let free = free_space(path).with_context(|| path.shown().to_string())?;
     let mut out = io::stdout().lock();
     write!(out, "{table}")?;
     writeln!(
@@ -279,7 +280,7 @@ fn dry_run(job: &Job) -> CliResult {
         "Share {} with {} workers into {}.",
         job.share,
         job.workers,
-        path.display()
+        path.shown()
     )?;
     writeln!(
         out,

@@ -25,6 +25,8 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 
+use crate::shown::Show as _;
+
 /// The config file that is taken when none is named.
 const DEFAULT_CONFIG: &str = "config.yml";
 
@@ -102,7 +104,7 @@ pub fn main() -> std::process::ExitCode {
     if let Err(error) = log::start(arguments.verbose, &target) {
         let _ = match &target {
             log::Target::File(path) => {
-                let path = path.display();
+                let path = path.shown();
                 writeln!(io::stderr(), "machex: --log-file {path}: {error}")
             }
             _ => writeln!(io::stderr(), "machex: starting the log: {error}"),

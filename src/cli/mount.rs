@@ -15,6 +15,7 @@ use crate::config::{Config, check_memory, parse_size};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::{ServeOptions, Server};
+use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -83,7 +84,7 @@ impl Arguments {
     fn request(&self) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
         let mut config =
-            Config::load(&file).with_context(|| format!("config file {}", file.display()))?;
+            Config::load(&file).with_context(|| format!("config file {}", file.shown()))?;
         let mut options = MountOptions {
             allow_other: self.allow_other,
             cache_path: self.cache_path.clone(),
@@ -180,7 +181,7 @@ fn start(request: &Request) -> CliResult {
             let _ = writeln!(
                 io::stdout(),
                 "{} is mounted (process {})",
-                request.mountpoint.display(),
+                request.mountpoint.shown(),
                 started.pid
             );
             Ok(Exit::Success)
@@ -219,7 +220,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         end_with_parent(false);
     }
     let told = mount::say_ready(in_background);
-    tracing::info!("mounted on {}", point.path.display());
+    tracing::info!("mounted on {}", point.path.shown());
     // From here on no error may end the process: it would leave a mount behind.
     let settled = match in_background {
         true => told.and_then(|()| settle(end.clone())),

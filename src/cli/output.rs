@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::config::real_path;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::{Durability, write_atomically};
 
@@ -29,12 +30,12 @@ impl Output {
     /// Looks whether `path` can be written, before any work is done. It must not lie in what is
     /// `taken`. `-` is the standard output.
     pub fn open(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
-        let doing = format!("looking at {}", path.display());
+        let doing = format!("looking at {}", path.shown());
         announce_if_slow(doing, || Self::look_at(path, taken))
     }
 
     fn look_at(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
-        let shown = path.display();
+        let shown = path.shown();
         if path == Path::new("-") {
             return Ok(Self::Standard);
         }
@@ -47,7 +48,7 @@ impl Output {
         }
         let folder = real.parent().unwrap_or(Path::new("/"));
         if !folder.is_dir() {
-            bail!("{shown}: there is no folder {}", folder.display());
+            bail!("{shown}: there is no folder {}", folder.shown());
         }
         if let Some(taken) = taken
             .iter()
@@ -55,13 +56,13 @@ impl Output {
         {
             bail!(
                 "{shown}: {} is {}; give another place",
-                taken.path.display(),
+                taken.path.shown(),
                 taken.by
             );
         }
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
             .map_err(io::Error::from)
-            .with_context(|| format!("{shown}: cannot write in {}", folder.display()))?;
+            .with_context(|| format!("{shown}: cannot write in {}", folder.shown()))?;
         Ok(Self::File(real))
     }
 
@@ -78,7 +79,7 @@ impl Output {
                 Ok(())
             }
             Self::File(path) => {
-                let doing = format!("writing {}", path.display());
+                let doing = format!("writing {}", path.shown());
                 let written = announce_if_slow(doing, || {
                     write_atomically(path, Durability::of(path, false), |file| {
                         let mut out = BufWriter::new(file);
@@ -86,7 +87,7 @@ impl Output {
                         out.flush()
                     })
                 });
-                written.with_context(|| path.display().to_string())
+                written.with_context(|| path.shown().to_string())
             }
         }
     }

@@ -10,6 +10,7 @@ use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
 use crate::datasets::RawTree;
 use crate::mount::is_disconnected;
+use crate::shown::Show as _;
 use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
 
@@ -55,8 +56,8 @@ impl PlaceArguments {
             None => {
                 let named = self.config.as_ref().or(self.place.as_ref());
                 let path = named.map_or(Path::new(DEFAULT_CONFIG), PathBuf::as_path);
-                let config = Config::load(path)
-                    .with_context(|| format!("config file {}", path.display()))?;
+                let config =
+                    Config::load(path).with_context(|| format!("config file {}", path.shown()))?;
                 let datasets = job::select_datasets(&config, &self.dataset)?;
                 (Kind::Config(Box::new(config)), datasets)
             }

@@ -7,6 +7,7 @@ use super::output::Output;
 use super::place::PlaceArguments;
 use super::{CliResult, Exit};
 use crate::preview::{Preview, TILE_SIDES};
+use crate::shown::Show as _;
 use crate::survey::{Developed, Gallery, printable};
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,7 @@ fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
             if let Err(cause) = thumbnail {
                 let file = pick.file().map_or_else(
                     || format!("key {:?}", pick.key),
-                    |file| file.display().to_string(),
+                    |file| file.shown().to_string(),
                 );
                 let (id, file) = (printable(&pick.id), printable(&file));
                 tell(format!("{name} {id}: {file}: {}", printable(cause)));

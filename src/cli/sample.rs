@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::CliResult;
 use super::exit::Exit;
 use crate::sample::{self, Count, Options};
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 #[derive(Debug, clap::Args)]
@@ -48,9 +49,9 @@ pub fn run(arguments: &Arguments) -> CliResult {
         seed: arguments.seed,
         hard_link: arguments.hard_link,
     };
-    let doing = format!("writing the sample in {}", arguments.dir.display());
+    let doing = format!("writing the sample in {}", arguments.dir.shown());
     let config = announce_if_slow(doing, || sample::write(&arguments.dir, options))?;
-    let (mut out, config) = (io::stdout().lock(), config.display());
+    let (mut out, config) = (io::stdout().lock(), config.shown());
     writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
     writeln!(out, "    machex check {config}")?;
     writeln!(out, "    machex report {config} -o report.html")?;

@@ -11,6 +11,7 @@ use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
 use crate::mount::{Answer, ask_status};
 use crate::serve::status::{Latency, Status};
+use crate::shown::Show as _;
 
 /// How often `--watch` looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
 }
 
 fn read(mountpoint: &Path) -> anyhow::Result<String> {
-    let shown = mountpoint.display();
+    let shown = mountpoint.shown();
     match ask_status(mountpoint) {
         Answer::Status(text) => String::from_utf8(text).context("the status is not text"),
         Answer::Gone => bail!(

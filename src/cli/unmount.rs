@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::{CliResult, Exit};
 use crate::config::real_path;
 use crate::mount::{UnmountHow, unmount};
+use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -24,7 +25,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CliResult {
     let path = std::path::absolute(&arguments.mountpoint)
-        .with_context(|| arguments.mountpoint.display().to_string())?;
+        .with_context(|| arguments.mountpoint.shown().to_string())?;
     let how = match arguments.lazy {
         true => UnmountHow::Lazy,
         false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),

@@ -17,6 +17,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
 use crate::render::RenderParams;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use keys::Key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
@@ -93,7 +94,7 @@ impl Config {
     /// With all problems of the file at once.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
-        let doing = format!("reading {}", file.display());
+        let doing = format!("reading {}", file.shown());
         let text = announce_if_slow(doing, || fs::read_to_string(&file))?;
         let mapping = match serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))? {
             Value::Mapping(mapping) => mapping,

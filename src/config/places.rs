@@ -7,6 +7,7 @@ use super::keys::Key;
 use super::real_path::real_path as real;
 use crate::datasets::{Numbering, OptionValue, RawTree};
 use crate::mount::machex_mount_of;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
@@ -16,7 +17,7 @@ use crate::store::StateFolder;
 pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree]) -> Vec<String> {
     let mut problems = Vec::new();
     let look = |key: &str, path: &Path| {
-        let doing = format!("looking at {key}, {}", path.display());
+        let doing = format!("looking at {key}, {}", path.shown());
         announce_if_slow(doing, || real(path))
     };
     let tree = look(Key::MACHEX_PATH, machex_path);
@@ -31,7 +32,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
             let raw_folder = real(folder);
             let is_over = |output: &PathBuf| raw_folder.starts_with(output);
             if is_in(&tree, &raw_folder) || outputs.iter().any(is_over) {
-                let path = machex_path.display();
+                let path = machex_path.shown();
                 problems.push(format!(
                     "{}: in {path}, images would be written where {key} is; give another folder",
                     Key::MACHEX_PATH,
@@ -41,7 +42,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
                     "{}: what machex remembers of the tree, {}, would lie where {key} is; give \
                      another folder",
                     Key::MACHEX_PATH,
-                    StateFolder::of(machex_path).path().display(),
+                    StateFolder::of(machex_path).path().shown(),
                 ));
             }
         }
@@ -51,7 +52,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
                 "{}: {} lies among the images of {}, which are numbered as they are listed; give \
                  another folder",
                 Key::CACHE_PATH,
-                cache_path.display(),
+                cache_path.shown(),
                 raw.dataset.root_key(),
             ));
         }
@@ -60,14 +61,14 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
         problems.push(format!(
             "{}: {} lies in {}, where everything is taken for a dataset",
             Key::CACHE_PATH,
-            cache_path.display(),
+            cache_path.shown(),
             Key::MACHEX_PATH
         ));
     } else if is_in(&cache, &state) {
         problems.push(format!(
             "{}: {} lies where machex remembers what is in {}; give another folder",
             Key::CACHE_PATH,
-            cache_path.display(),
+            cache_path.shown(),
             Key::MACHEX_PATH
         ));
     }

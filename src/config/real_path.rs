@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use crate::mount::machex_mountpoints;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// Links that are followed before they are taken for a circle, as the kernel has it.
@@ -16,7 +17,7 @@ const LINKS: usize = 40;
 /// in it.
 pub fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let doing = format!("looking at {}", path.display());
+    let doing = format!("looking at {}", path.shown());
     announce_if_slow(doing, || resolve(&absolute, &machex_mountpoints()))
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{keys, path, size};
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// Reads values and remembers problems. Every getter returns `None` where the key is absent, null
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
     /// A folder that is there.
     pub(super) fn folder(&mut self, key: &str) -> Option<PathBuf> {
         let path = self.path(key)?;
-        let doing = format!("looking at {key}, {}", path.display());
+        let doing = format!("looking at {key}, {}", path.shown());
         let problem = match announce_if_slow(doing, || fs::metadata(&path)) {
             Ok(metadata) if metadata.is_dir() => return Some(path),
             Ok(_) => "is not a folder".to_owned(),
@@ -130,7 +131,7 @@ impl<'a> Reader<'a> {
         };
         self.complain(format!(
             "{key}: {} {problem}; give the dataset's folder, or null to leave it out",
-            path.display()
+            path.shown()
         ));
         None
     }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::sample::{SampleError, SampleTree};
+use crate::shown::Show as _;
 
 /// Every dataset that machex knows, in the order in which the reference works them off.
 pub const ALL: &[&dyn Dataset] = &[
@@ -135,7 +136,7 @@ impl RawTree {
 
     /// The root, for people: `MIMIC_ROOT, /data/mimic`.
     pub fn shown_root(&self) -> String {
-        format!("{}, {}", self.dataset.root_key(), self.root.display())
+        format!("{}, {}", self.dataset.root_key(), self.root.shown())
     }
 
     /// The root, and the folders that options give.

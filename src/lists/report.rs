@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::shown::Show as _;
 use crate::store::{Stamp, patiently};
 
 /// More than any report has; a file of gigabytes is none.
@@ -30,7 +31,7 @@ impl Report {
                 Ok(bytes) => return Self::of(&bytes, path),
                 Err(error) if is_absent(&error) => {}
                 Err(error) => {
-                    let path = path.display();
+                    let path = path.shown();
                     return Self {
                         warning: Some(format!(
                             "the report {path} cannot be read: {error}; its entries have an empty report"
@@ -49,7 +50,7 @@ impl Report {
             Ok(text) => (Cow::Borrowed(text), None),
             Err(_) => {
                 let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes);
-                let path = path.display();
+                let path = path.shown();
                 let warning = format!("the report {path} is not UTF-8; read as Windows-1252");
                 (text, Some(warning))
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::catalog::CatalogError;
 use crate::removal::Removal;
+use crate::shown::Show as _;
 use crate::store::{LockError, RecordsFault, is_disk_full, is_not_ours};
 
 /// A fault that concerns the run and not one image.
@@ -19,31 +20,31 @@ pub enum MaterializeError {
     #[error(
         "MACHEX_PATH, {path}, is in the machex mount {mountpoint}, which cannot be written: \
          unmount it first (machex unmount {mountpoint}), or set MACHEX_PATH to another folder",
-        path = path.display(), mountpoint = mountpoint.display()
+        path = path.shown(), mountpoint = mountpoint.shown()
     )]
     InMount { path: PathBuf, mountpoint: PathBuf },
     #[error(
         "{path} is not used: {source}; remove it or make it yours, or set MACHEX_PATH to a folder inside \
          one of yours",
-        path = path.display()
+        path = path.shown()
     )]
     NotOurs { path: PathBuf, source: io::Error },
     #[error("{0}; remove it or make it yours")]
     Records(RecordsFault),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "cannot make {path}, where machex keeps its records beside the tree: {source}; \
          make its parent writable, or set MACHEX_PATH to a folder inside one that is",
-        path = path.display()
+        path = path.shown()
     )]
     State { path: PathBuf, source: io::Error },
     #[error(
         "the disk of {path} is full; what is finished is whole and kept: \
          make room and run the same command again",
-        path = path.display()
+        path = path.shown()
     )]
     DiskFull { path: PathBuf },
     #[error("a worker thread crashed outside of any image; please report it")]

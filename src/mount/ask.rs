@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::{is_disconnected, machex_mount_of, mounted_at};
 use crate::config::real_path;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// How long a mount may take to answer. Its status needs no disk.
@@ -66,7 +67,7 @@ pub fn ask_status(path: &Path) -> Answer {
 pub fn is_folder(path: &Path) -> io::Result<bool> {
     let real = real_path(&std::path::absolute(path)?);
     if machex_mount_of(&real)?.is_none() {
-        let doing = format!("looking at {}", path.display());
+        let doing = format!("looking at {}", path.shown());
         let found = announce_if_slow(doing, || std::fs::metadata(&real));
         return Ok(found?.is_dir());
     }

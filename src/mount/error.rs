@@ -3,36 +3,38 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::shown::Show as _;
+
 /// A fault that keeps a mount from coming about.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.display())]
+    #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.shown())]
     NoMountPoint(PathBuf),
-    #[error("{path} is not a folder", path = .0.display())]
+    #[error("{path} is not a folder", path = .0.shown())]
     NotAFolder(PathBuf),
     #[error(
         "{path} is a mount whose process has gone (\"Transport endpoint is not connected\"); \
          mount with --replace, or clear it away with: machex unmount {path}",
-        path = .0.display()
+        path = .0.shown()
     )]
     Stale(PathBuf),
     #[error(
         "{path} is a machex mount that does not answer: its process is stopped, or waits for a server; \
          mount with --replace, or take it away with: machex unmount --lazy {path}",
-        path = .0.display()
+        path = .0.shown()
     )]
     Silent(PathBuf),
     #[error("{path:?} is not UTF-8, which the paths in index.json have to be; take another mount point", path = .0)]
     NotUtf8(PathBuf),
     #[error(
         "{path} is a machex mount already; mount with --replace, or end it with: machex unmount {path}",
-        path = .0.display()
+        path = .0.shown()
     )]
     Mounted(PathBuf),
     #[error(
         "{mountpoint} would cover {covered} ({what}), which is needed to serve it; take another mount point",
-        mountpoint = mountpoint.display(),
-        covered = covered.display()
+        mountpoint = mountpoint.shown(),
+        covered = covered.shown()
     )]
     Covers {
         mountpoint: PathBuf,
@@ -41,19 +43,19 @@ pub enum MountError {
     },
     #[error(
         "{mountpoint} lies in {folder} ({what}), which is needed to serve it; take another mount point",
-        mountpoint = mountpoint.display(),
-        folder = folder.display()
+        mountpoint = mountpoint.shown(),
+        folder = folder.shown()
     )]
     Within {
         mountpoint: PathBuf,
         folder: PathBuf,
         what: &'static str,
     },
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Replace(#[from] super::UnmountError),
-    #[error("mounting on {path}: {problem}", path = path.display())]
+    #[error("mounting on {path}: {problem}", path = path.shown())]
     Fuse { path: PathBuf, problem: String },
     #[error(
         "--passthrough on: {0}; leave the option out to read through machex where the kernel cannot"

@@ -9,6 +9,8 @@ use super::MountEntry;
 use super::process::numbers;
 use super::table::mounts_of;
 
+use crate::shown::Show as _;
+
 /// What keeps a mount busy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
@@ -29,7 +31,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Process { pid, name, path } => {
-                write!(f, "{name} (process {pid}): {}", path.display())
+                write!(f, "{name} (process {pid}): {}", path.shown())
             }
             Self::Waiting { pid, name } => {
                 write!(
@@ -37,7 +39,7 @@ impl fmt::Display for Holder {
                     "perhaps {name} (process {pid}), which waits for an answer of a FUSE mount"
                 )
             }
-            Self::Mount(path) => write!(f, "another mount is below it: {}", path.display()),
+            Self::Mount(path) => write!(f, "another mount is below it: {}", path.shown()),
         }
     }
 }
@@ -138,7 +140,7 @@ pub struct Copy {
 
 impl fmt::Display for Copy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
+        let path = self.path.shown();
         if self.is_here {
             return write!(f, "it is also mounted at {path}");
         }

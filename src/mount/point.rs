@@ -7,6 +7,7 @@ use super::ask::{Answer, ask_status, is_folder};
 use super::unmount::evict;
 use super::{MountError, UnmountHow, mounted_at, unmount};
 use crate::config::{Config, real_path};
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
@@ -21,7 +22,7 @@ pub struct MountPoint {
 /// is taken away first.
 pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
     let path = std::path::absolute(path).map_err(MountError::io(path))?;
-    let doing = format!("looking at the mount point, {}", path.display());
+    let doing = format!("looking at the mount point, {}", path.shown());
     let (path, state) = announce_if_slow(doing, || {
         let path = real_path(&path);
         let state = state(&path);

@@ -15,6 +15,7 @@ use super::holders::{Copy, Holder, copies, holders};
 use super::process::{Hindrance, Process};
 use super::{MountEntry, mounted_at};
 use crate::serve::status::Status;
+use crate::shown::Show as _;
 
 /// How often a busy mount is tried.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -49,15 +50,15 @@ impl UnmountHow {
 /// Why a mount is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum UnmountError {
-    #[error("{path} is not a mount", path = .0.display())]
+    #[error("{path} is not a mount", path = .0.shown())]
     NotMounted(PathBuf),
-    #[error("{path} is a mount of type {filesystem}, not of machex", path = path.display())]
+    #[error("{path} is a mount of type {filesystem}, not of machex", path = path.shown())]
     Foreign { path: PathBuf, filesystem: String },
-    #[error("{path} is busy{}; close these, or unmount with --lazy", named(holders), path = path.display())]
+    #[error("{path} is busy{}; close these, or unmount with --lazy", named(holders), path = path.shown())]
     Busy { path: PathBuf, holders: Vec<Holder> },
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path}: {text}", path = path.display())]
+    #[error("{path}: {text}", path = path.shown())]
     Fusermount { path: PathBuf, text: String },
 }
 

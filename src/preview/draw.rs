@@ -4,6 +4,7 @@ use super::canvas::{Canvas, Color};
 use super::fit;
 use super::sheet::{Block, Metrics, Sheet, SheetError};
 use super::text::{Face, Fonts, Style};
+use crate::shown::Show as _;
 use crate::survey::{DatasetSurvey, Gallery, Origin, Pick, Survey, Thumbnail, printable};
 use crate::words;
 
@@ -99,7 +100,7 @@ impl Brush<'_> {
         let (Origin::Config { file: path, .. }
         | Origin::Tree { root: path }
         | Origin::Mount { root: path, .. }) = &survey.origin;
-        let path = printable(&path.display().to_string());
+        let path = printable(&path.shown().to_string());
         let room = self.width() - total_width - margin as f32;
         let style = self.style(Face::Plain, 15.0, SOFT);
         let path = fit::keep_end(&path, room, &|text| self.fonts.width(text, style));

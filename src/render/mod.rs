@@ -17,6 +17,7 @@ mod geometry;
 mod jpeg;
 mod memory;
 mod png;
+mod rendered;
 mod resize;
 mod source;
 
@@ -24,6 +25,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use error::RenderError;
+pub use rendered::{Damage, Rendered};
 
 use encode::Encoder;
 use geometry::Geometry;
@@ -32,7 +34,7 @@ use resize::Resizer;
 use source::SourceImage;
 
 /// Raised by every change that may change an output byte: it is part of every content key.
-pub const RENDERER_VERSION: u32 = 1;
+pub const RENDERER_VERSION: u32 = 2;
 
 /// Largest source image in pixels (512 megapixels): more is refused before anything is allocated.
 pub const MAX_PIXELS: u64 = 512 << 20;
@@ -117,19 +119,22 @@ impl Workshop {
         })
     }
 
-    fn render(&mut self, source: &[u8], size: usize) -> Result<Vec<u8>, RenderError> {
+    fn render(&mut self, source: &[u8], size: usize) -> Result<Rendered, RenderError> {
         let mut image = open(source)?;
         let geometry = Geometry::new(image.width(), image.height(), size)?;
         let channels = image.channels();
         let mut pass = self.resizer.begin(geometry, channels)?;
         let window = pass.window();
-        image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
+        let damage = image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
         let jpeg = self.encoder.encode(pass.finish()?, channels);
         drop(image);
         if self.scratch.capacity() > KEEP_CAPACITY {
             self.scratch = Vec::new();
         }
-        jpeg
+        Ok(Rendered {
+            jpeg: jpeg?,
+            damage,
+        })
     }
 }
 
@@ -146,23 +151,23 @@ impl Renderer {
     /// # Errors
     /// When the source is not an image that machex takes. A panic of a decoder is an error too:
     /// what fails is this image, not the run.
-    pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
+    pub fn render(&mut self, source: &[u8]) -> Result<Rendered, RenderError> {
         // Out of its place while in use: after an error or a panic its state is not trusted any
         // more.
         let (kept, params) = (self.workshop.take(), self.params);
         let size = params.size as usize;
-        let (workshop, jpeg) = guarded(move || {
+        let (workshop, rendered) = guarded(move || {
             let mut workshop = match kept {
                 Some(workshop) => workshop,
                 None => Workshop::new(params)?,
             };
-            let jpeg = workshop.render(source, size);
-            Ok((workshop, jpeg))
+            let rendered = workshop.render(source, size);
+            Ok((workshop, rendered))
         })?;
-        if jpeg.is_ok() {
+        if rendered.is_ok() {
             self.workshop = Some(workshop);
         }
-        jpeg
+        rendered
     }
 }
 

@@ -17,6 +17,7 @@ use bars::FindingsOf;
 use faults::Faults;
 use pictures::Pictures;
 
+use crate::shown::Show as _;
 use crate::survey::{DatasetSurvey, Origin, Survey, failures, galleries, printable};
 use crate::words::{counted, grouped};
 
@@ -84,8 +85,8 @@ impl Report {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             kind,
-            place: printable(&place.display().to_string()),
-            config: config.map(|path| printable(&path.display().to_string())),
+            place: printable(&place.shown().to_string()),
+            config: config.map(|path| printable(&path.shown().to_string())),
             made: Utc::now(),
             figures: figures(datasets, &faults),
             errors: remarks(datasets, |dataset| dataset.error.as_slice()),

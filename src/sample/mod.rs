@@ -20,6 +20,7 @@ pub use tree::SampleTree;
 use tree::write_file;
 
 use crate::datasets;
+use crate::shown::Show as _;
 
 /// First line of a sample's config, by which a folder is known as one.
 const MARKER: &str = "# A sample, written by `machex sample`.";
@@ -48,14 +49,14 @@ pub enum Count {
 /// What can go wrong while a sample is written.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{folder} has something in it that is not a sample; give a new folder",
-        folder = folder.display()
+        folder = folder.shown()
     )]
     NotEmpty { folder: PathBuf },
-    #[error("drawing {path}: {problem}", path = path.display())]
+    #[error("drawing {path}: {problem}", path = path.shown())]
     Encode { path: PathBuf, problem: String },
 }
 

@@ -16,6 +16,7 @@ use super::{Fault, Item, What, Work};
 use crate::catalog::{Catalog, Entry, names};
 use crate::datasets::RawTree;
 use crate::render::RenderParams;
+use crate::shown::Show as _;
 use crate::store::cache::{Body, Places};
 use crate::store::{ContentKey, FinishedTree, StateFolder};
 use crate::sync::held;
@@ -236,7 +237,7 @@ impl ServedDataset {
     pub(super) fn file_name(what: What) -> String {
         match what {
             What::Index => names::INDEX_NAME.to_owned(),
-            What::Image(number) => names::image_path(number).display().to_string(),
+            What::Image(number) => names::image_path(number).shown().to_string(),
         }
     }
 }

@@ -271,7 +271,7 @@ impl Server {
         let rendered = developer.render(&bytes);
         self.buffers.give(bytes);
         match rendered {
-            Ok(jpeg) => Ok((jpeg, source)),
+            Ok(rendered) => Ok((rendered.jpeg, source)),
             // A lack of memory passes, whatever the bytes.
             Err(error @ RenderError::NoMemory { .. }) => Err(Fault::new(error.to_string())),
             Err(error) => Err(Fault::of_bytes(source.key, error.to_string())),

@@ -3,6 +3,8 @@
 use super::status::{CacheStatus, DatasetStatus, FailureNote, Status};
 use super::{Fault, Item, ServedDataset, Server, What};
 
+use crate::shown::Show as _;
+
 impl Server {
     /// Logs a fault and keeps it for the status, unless it is known.
     pub(super) fn report_fault(&self, item: Item, fault: &Fault) {
@@ -21,7 +23,7 @@ impl Server {
             time: 0,
             dataset: dataset.name().to_owned(),
             file: ServedDataset::file_name(item.what),
-            source: source.map_or_else(String::new, |path| path.display().to_string()),
+            source: source.map_or_else(String::new, |path| path.shown().to_string()),
             cause: fault.to_string(),
         };
         tracing::warn!(
@@ -47,8 +49,8 @@ impl Server {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            mountpoint: self.mountpoint.display().to_string(),
-            config: self.config_file.display().to_string(),
+            mountpoint: self.mountpoint.shown().to_string(),
+            config: self.config_file.shown().to_string(),
             mode: mode.to_owned(),
             uptime_seconds: self.stats.uptime().as_secs_f64(),
             workers: self.workers,
@@ -63,7 +65,7 @@ impl Server {
             render_latency,
             open_latency: self.stats.open_latency.summary(),
             cache: CacheStatus {
-                path: self.cache_path.display().to_string(),
+                path: self.cache_path.shown().to_string(),
                 on_disk: self.cache.is_on_disk(),
                 bytes: usage.bytes,
                 limit: self.cache_size,

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use crate::shown::Show as _;
 use crate::sync::held;
 
 /// Who has not answered for so long is said to be silent, and how often that is said.
@@ -124,7 +125,7 @@ impl Server {
         for dataset in &self.datasets {
             let name = dataset.name();
             if let Some(wait) = dataset.root_waits.complaint() {
-                let (root, seconds) = (dataset.tree.root.display(), wait.as_secs());
+                let (root, seconds) = (dataset.tree.root.shown(), wait.as_secs());
                 tracing::warn!(
                     dataset = name,
                     "{root} has not answered for {seconds} s; its readers wait, others do not"
@@ -140,7 +141,7 @@ impl Server {
             }
         }
         if let Some(wait) = self.cache_waits.complaint() {
-            let (path, seconds) = (self.cache_path.display(), wait.as_secs());
+            let (path, seconds) = (self.cache_path.shown(), wait.as_secs());
             tracing::warn!(
                 "the disk of the cache, {path}, has not answered for {seconds} s; readers of \
                  images that are there wait, and those of images that are to be kept there"

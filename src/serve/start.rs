@@ -20,6 +20,7 @@ use super::{
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
 use crate::removal;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
@@ -52,7 +53,7 @@ pub enum ServeError {
     Catalogs(Vec<CatalogError>),
     #[error(transparent)]
     Cache(#[from] CacheError),
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error("starting a thread: {0}")]
     Thread(io::Error),
@@ -79,9 +80,9 @@ impl Server {
             min_free_percent: config.cache_min_free,
         };
         // The lock comes first: no list need be read for a mount that cannot be.
-        let doing = format!("opening the cache in {}", config.cache_path.display());
+        let doing = format!("opening the cache in {}", config.cache_path.shown());
         let cache = announce_if_slow(doing, || Cache::open(&config.cache_path, limits))?;
-        let doing = format!("opening {}", config.machex_path.display());
+        let doing = format!("opening {}", config.machex_path.shown());
         let tree = announce_if_slow(doing, || TreeRoot::open(&config.machex_path));
         let datasets = load(config, tree.as_ref(), mountpoint)?;
         let params = config.render_params();
@@ -210,7 +211,7 @@ impl Server {
                 && dataset.fetching.wait_until(deadline)
                 && dataset.reading.wait_until(deadline);
             if !has_ended {
-                let root = dataset.tree.root.display();
+                let root = dataset.tree.root.shown();
                 tracing::warn!(dataset = dataset.name(), "{root} does not answer");
             }
         }

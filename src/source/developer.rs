@@ -8,7 +8,7 @@ use std::path::Path;
 use super::buffer::changed;
 use super::look::words;
 use super::{Source, SourceBuffer};
-use crate::render::{MAX_PIXELS, RenderError, RenderParams, Renderer};
+use crate::render::{Damage, MAX_PIXELS, RenderError, RenderParams, Rendered, Renderer};
 use crate::store::{Stamp, patiently};
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
@@ -29,6 +29,8 @@ pub struct Developer {
 #[derive(Debug)]
 pub struct Developed {
     pub jpeg: Vec<u8>,
+    /// See [`Rendered::damage`].
+    pub damage: Option<Damage>,
     /// The source as it was when it was read.
     pub source: Source,
 }
@@ -56,18 +58,20 @@ impl Developer {
     /// Reads and renders one file.
     pub fn develop(&mut self, path: &Path) -> Result<Developed, DevelopError> {
         let stamp = read_source(path, &mut self.buffer)?;
-        let jpeg = self.renderer.render(&self.buffer);
+        let rendered = self.renderer.render(&self.buffer);
         if self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer = SourceBuffer::default();
         }
+        let Rendered { jpeg, damage } = rendered?;
         Ok(Developed {
-            jpeg: jpeg?,
+            jpeg,
+            damage,
             source: Source::of(path.to_owned(), stamp, self.params),
         })
     }
 
     /// Renders what [`super::fetch`] has read.
-    pub fn render(&mut self, source: &[u8]) -> Result<Vec<u8>, RenderError> {
+    pub fn render(&mut self, source: &[u8]) -> Result<Rendered, RenderError> {
         self.renderer.render(source)
     }
 }

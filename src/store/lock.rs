@@ -10,10 +10,12 @@ use rustix::fs::OFlags;
 
 use super::{PrivateFolder, foreign};
 
+use crate::shown::Show as _;
+
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("another machex is at work on this {what} ({holder}; lock file {path})", path = path.display())]
+    #[error("another machex is at work on this {what} ({holder}; lock file {path})", path = path.shown())]
     Held {
         what: &'static str,
         holder: String,
@@ -22,7 +24,7 @@ pub enum LockError {
     #[error(
         "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and all \
          shares that run at a time must be of the same number: say --part K/{of}, or wait for it",
-        path = path.display()
+        path = path.shown()
     )]
     OtherShares {
         share: String,
@@ -30,7 +32,7 @@ pub enum LockError {
         holder: String,
         path: PathBuf,
     },
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
 }
 
@@ -148,7 +150,7 @@ fn lock(
         }
         // Some network file systems have no locks: a missing safeguard is no reason not to work.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
-            tracing::warn!(path = %path().display(), "this file system has no locks; make sure that only one machex works on this {what}");
+            tracing::warn!(path = %path().shown(), "this file system has no locks; make sure that only one machex works on this {what}");
             return Ok(Lock {
                 file,
                 is_held: false,

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::shown::Show as _;
+
 /// Who else than the owner must not be able to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -78,12 +80,12 @@ impl fmt::Display for NotOurs {
             ),
             NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
             NotOurs::FileAbove(path) => {
-                write!(f, "{} is not a folder", path.display())
+                write!(f, "{} is not a folder", path.shown())
             }
             NotOurs::LinkAbove { link, owner } => write!(
                 f,
                 "{} on the way to it is a symbolic link of user {owner}, who can have it lead elsewhere",
-                link.display()
+                link.shown()
             ),
         }
     }

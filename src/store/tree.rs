@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ContentKey, Extent, Record, Records, foreign, is_not_ours};
 use crate::catalog::names;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// The materialized images of one dataset and what is remembered of them.
@@ -23,13 +24,13 @@ pub struct FinishedTree {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsFault {
     /// A link, or something else that should be a folder or a file.
-    #[error("{path} is not used: {source}", path = path.display())]
+    #[error("{path} is not used: {source}", path = path.shown())]
     NotUsed { path: PathBuf, source: io::Error },
     /// Neither who owns the tree, nor who runs this, nor root made the records.
     #[error(
         "{path} is not used: it belongs to user {owner}, and the tree to user {tree}, \
          so that somebody else may have made it",
-        path = path.display()
+        path = path.shown()
     )]
     OtherOwner {
         path: PathBuf,
@@ -43,7 +44,7 @@ impl FinishedTree {
     /// `folder`. Neither needs to be there. Both may belong to another user (an administrator), but
     /// no link is followed to the records.
     pub fn open(folder: &Path, state: &Path) -> io::Result<Self> {
-        let doing = format!("reading the records in {}", state.display());
+        let doing = format!("reading the records in {}", state.shown());
         announce_if_slow(doing, || Self::open_at_once(folder, state))
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Gallery, Origin, Survey, mounted};
 use crate::catalog::names;
+use crate::shown::Show as _;
 use crate::store::{self, StateFolder};
 
 /// An image that cannot be had, and why.
@@ -93,7 +94,7 @@ fn recorded(survey: &Survey) -> Vec<FailedImage> {
         return Vec::new();
     };
     let failures = store::read_failures(state.path()).unwrap_or_else(|error| {
-        tracing::warn!("{}: {error}", state.path().display());
+        tracing::warn!("{}: {error}", state.path().shown());
         Vec::new()
     });
     let failed = |failure: store::Failure| FailedImage {
@@ -146,5 +147,5 @@ fn tried(galleries: &[Gallery<'_>]) -> impl Iterator<Item = FailedImage> {
 }
 
 fn shown(path: impl Into<PathBuf>) -> String {
-    path.into().display().to_string()
+    path.into().shown().to_string()
 }

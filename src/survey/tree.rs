@@ -13,6 +13,7 @@ use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey,
 use crate::catalog::{self, Views, names};
 use crate::config::{Config, real_path};
 use crate::mount::{self, is_disconnected};
+use crate::shown::Show as _;
 use crate::spread;
 
 /// A finished tree: its root is a folder in which datasets are folders.
@@ -28,22 +29,22 @@ pub struct Tree {
 pub enum TreeError {
     #[error(
         "{root}: its process has gone; mount again with --replace, or: machex unmount {root}",
-        root = .0.display()
+        root = .0.shown()
     )]
     Stale(PathBuf),
     #[error(
         "{root} is a mount that does not answer: its process is stopped, or waits for a server; mount \
          again with --replace, or: machex unmount --lazy {root}",
-        root = .0.display()
+        root = .0.shown()
     )]
     Silent(PathBuf),
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{root} is no MaCheX tree: none of its folders has an index.json", root = .0.display())]
+    #[error("{root} is no MaCheX tree: none of its folders has an index.json", root = .0.shown())]
     NoTree(PathBuf),
     #[error(
         "{root} is one dataset of a tree; give the tree, {parent}",
-        root = root.display(), parent = parent.display()
+        root = root.shown(), parent = parent.shown()
     )]
     Dataset { root: PathBuf, parent: PathBuf },
 }
@@ -173,9 +174,9 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
     let read = |each: &mut dyn FnMut(u32, IndexEntry)| {
         let file = open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => "has no index.json: materialize writes it last".to_owned(),
-            _ => format!("{}: {error}", path.display()),
+            _ => format!("{}: {error}", path.shown()),
         })?;
-        read_index(file, each).map_err(|error| format!("{}: {error}", path.display()))
+        read_index(file, each).map_err(|error| format!("{}: {error}", path.shown()))
     };
     // Twice: which entries are evenly spread, only their number tells.
     let mut survey = DatasetSurvey {

@@ -87,7 +87,7 @@ impl Bench {
     pub fn expected(&self, source: &Path, size: u32) -> Vec<u8> {
         let params = machex::render::RenderParams { size, quality: 95 };
         let mut renderer = machex::render::Renderer::new(params);
-        renderer.render(&fs::read(source).unwrap()).unwrap()
+        renderer.render(&fs::read(source).unwrap()).unwrap().jpeg
     }
 
     /// Writes `config.yml`: `MACHEX_PATH: out`, a cache of its own, and `text`.

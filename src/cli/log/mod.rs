@@ -18,6 +18,7 @@ use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use file::LogFile;
 use queue::{Limit, Output, Queue};
@@ -72,8 +73,8 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
     let limit = (!is_debugging && *target != Target::ErrorOutput).then_some(LIMIT);
     let doing = match target {
         Target::ErrorOutput | Target::ErrorOutputOfMount => "opening the log".to_owned(),
-        Target::File(path) => format!("opening the log, {}", path.display()),
-        Target::Cache(folder) => format!("opening the log in CACHE_PATH, {}", folder.display()),
+        Target::File(path) => format!("opening the log, {}", path.shown()),
+        Target::Cache(folder) => format!("opening the log in CACHE_PATH, {}", folder.shown()),
     };
     let (output, warning) = announce_if_slow(doing, || open(target))?;
     let style = match &output {
@@ -133,7 +134,7 @@ fn open(target: &Target) -> io::Result<(Output, Option<String>)> {
         Target::Cache(folder) => Ok(match LogFile::in_cache(folder) {
             Ok(file) => (Output::File(file), None),
             Err(error) => {
-                let folder = folder.display();
+                let folder = folder.shown();
                 let warning = format!(
                     "this mount has no log file: mount.log in {folder} cannot be used: {error}"
                 );

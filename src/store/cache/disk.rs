@@ -24,6 +24,7 @@ use super::resident::ResidentFiles;
 use super::stored_file::{StoredFile, open};
 use super::write::{PutError, write_summed};
 use super::{CacheError, Limits, now};
+use crate::shown::Show as _;
 use crate::store::descriptors::at_once;
 use crate::store::{ContentKey, Durability, Temporary, free_space_at, is_remote, patiently};
 use crate::sync::held;
@@ -75,17 +76,14 @@ impl DiskCache {
         let io_error = |error| CacheError::io(&path)(error);
         let open_book = || Book::open(&path, limits.bytes);
         if folder.is_marked_damaged() {
-            tracing::warn!(
-                "{}: was found damaged; the cache begins anew",
-                path.display()
-            );
+            tracing::warn!("{}: was found damaged; the cache begins anew", path.shown());
             folder.clear().map_err(CacheError::io(folder.path()))?;
         }
         folder.look_at_book().map_err(io_error)?;
         let book = match open_book() {
             // Without checksums nothing in the folder can be trusted.
             Err(error) if is_damage(&error) => {
-                tracing::warn!("{}: {error}; the cache begins anew", path.display());
+                tracing::warn!("{}: {error}; the cache begins anew", path.shown());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
                 folder.look_at_book().map_err(io_error)?;
                 open_book()
@@ -229,7 +227,7 @@ impl DiskCache {
             metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
         if !is_whole {
             let shown = self.folder.shown(key);
-            tracing::warn!("{}: damaged; dropped and made again", shown.display());
+            tracing::warn!("{}: damaged; dropped and made again", shown.shown());
             self.drop_damaged(key, fingerprint);
             return Ok(None);
         }
@@ -336,7 +334,7 @@ impl DiskCache {
         // Afterwards, since the database may have to grow for it. Best effort: if the disk is full for
         // this too, the file itself will find that out.
         if let Err(error) = self.book.shrink() {
-            tracing::debug!("{}: {error}", self.folder.book().display());
+            tracing::debug!("{}: {error}", self.folder.book().shown());
         }
         is_freed
     }
@@ -399,7 +397,7 @@ impl DiskCache {
         self.recent.remove(key);
         self.folder.remove(key).inspect_err(|error| {
             let path = self.folder.shown(key);
-            tracing::warn!("{}: cannot be evicted: {error}", path.display());
+            tracing::warn!("{}: cannot be evicted: {error}", path.shown());
         })
     }
 
@@ -428,7 +426,7 @@ impl DiskCache {
     pub(super) fn commit(&self) {
         let commit = || Ok(rustix::fs::syncfs(self.folder.handle())?);
         if let Err(error) = self.evictor.settle(commit) {
-            tracing::debug!("{}: {error}", self.folder.path().display());
+            tracing::debug!("{}: {error}", self.folder.path().shown());
         }
     }
 
@@ -458,7 +456,7 @@ impl DiskCache {
                 return;
             }
             if let Err(error) = self.take_stock_of(first, &mut files) {
-                let path = self.folder.path().display();
+                let path = self.folder.path().shown();
                 tracing::warn!("{path}: counting the files {first:02x}...: {error}");
             }
         }
@@ -548,7 +546,7 @@ impl DiskCache {
             let path = self.folder.book();
             tracing::warn!(
                 "{}: {error}; images are still served, and made again after a restart",
-                path.display()
+                path.shown()
             );
         }
     }

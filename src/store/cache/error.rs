@@ -3,33 +3,34 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::shown::Show as _;
 use crate::store::{LockError, is_not_ours};
 
 /// A fault of the cache as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{path} is not used as it is: {source}; set CACHE_PATH (or --cache-path) to another folder, \
          or, if you know who made this one, mend it or remove it",
-        path = path.display()
+        path = path.shown()
     )]
     NotOurs { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(
         "{path} has files in it that are not machex's; set CACHE_PATH (or --cache-path) to another folder",
-        path = path.display()
+        path = path.shown()
     )]
     Foreign { path: PathBuf },
     #[error(
         "{path} was made by a newer machex; use that one, set CACHE_PATH (or --cache-path) to another \
          folder, or remove this one",
-        path = path.display()
+        path = path.shown()
     )]
     Newer { path: PathBuf },
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = path.shown())]
     Book {
         path: PathBuf,
         source: rusqlite::Error,

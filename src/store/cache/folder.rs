@@ -23,6 +23,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::CacheError;
+use crate::shown::Show as _;
 use crate::store::lock::lock_within;
 use crate::store::{
     ContentKey, Durability, Links, ParentFolder, PrivateFolder, Trust, is_being_written,
@@ -281,7 +282,7 @@ impl CacheFolder {
             let path = self
                 .path()
                 .join(path.strip_prefix(&self.base).unwrap_or(path));
-            tracing::warn!("{}: cannot be removed: {error}", path.display());
+            tracing::warn!("{}: cannot be removed: {error}", path.shown());
         }
     }
 

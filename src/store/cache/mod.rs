@@ -48,6 +48,7 @@ pub use stored_file::StoredFile;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::shown::Show as _;
 use crate::store::ContentKey;
 use crate::sync::held;
 use disk::DiskCache;
@@ -371,7 +372,7 @@ impl State {
     fn try_disk(&self) -> Option<&DiskCache> {
         match DiskCache::open(&self.path, self.limits) {
             Ok(disk) => {
-                tracing::info!("{}: the cache can be used again", self.path.display());
+                tracing::info!("{}: the cache can be used again", self.path.shown());
                 Some(self.disk.get_or_init(|| disk))
             }
             Err(error) => {

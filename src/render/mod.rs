@@ -25,7 +25,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use error::RenderError;
-pub use rendered::{Damage, Rendered};
+pub use rendered::{Damage, Notes, Rendered};
 
 use encode::Encoder;
 use geometry::Geometry;
@@ -125,16 +125,13 @@ impl Workshop {
         let channels = image.channels();
         let mut pass = self.resizer.begin(geometry, channels)?;
         let window = pass.window();
-        let damage = image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
+        let notes = image.decode_rows(window, &mut self.scratch, &mut |row| pass.push_row(row))?;
         let jpeg = self.encoder.encode(pass.finish()?, channels);
         drop(image);
         if self.scratch.capacity() > KEEP_CAPACITY {
             self.scratch = Vec::new();
         }
-        Ok(Rendered {
-            jpeg: jpeg?,
-            damage,
-        })
+        Ok(Rendered { jpeg: jpeg?, notes })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every decoder offers the rest of the renderer: its size, and its rows from top to bottom.
 
-use super::{Damage, MAX_PIXELS, MAX_SIDE, RenderError};
+use super::{MAX_PIXELS, MAX_SIDE, Notes, RenderError};
 
 /// Samples a pixel, as they go on to the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +39,14 @@ pub(super) trait SourceImage {
 
     /// Decodes the rows of `window`, top to bottom, and hands each to `sink`: 8 bits a sample,
     /// `window.width * channels` samples. Calls `sink` exactly `window.height` times on success, and
-    /// returns what was damaged of them.
+    /// returns what is to be said of them.
     /// `scratch` is memory that may be used for anything and keeps its capacity between images.
     fn decode_rows(
         &mut self,
         window: Window,
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Option<Damage>, RenderError>;
+    ) -> Result<Notes, RenderError>;
 }
 
 /// Refuses sizes that no radiograph has, before anything is allocated.

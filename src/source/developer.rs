@@ -8,7 +8,7 @@ use std::path::Path;
 use super::buffer::changed;
 use super::look::words;
 use super::{Source, SourceBuffer};
-use crate::render::{Damage, MAX_PIXELS, RenderError, RenderParams, Rendered, Renderer};
+use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer};
 use crate::store::{Stamp, patiently};
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
@@ -29,8 +29,8 @@ pub struct Developer {
 #[derive(Debug)]
 pub struct Developed {
     pub jpeg: Vec<u8>,
-    /// See [`Rendered::damage`].
-    pub damage: Option<Damage>,
+    /// See [`Rendered::notes`].
+    pub notes: Notes,
     /// The source as it was when it was read.
     pub source: Source,
 }
@@ -62,10 +62,10 @@ impl Developer {
         if self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer = SourceBuffer::default();
         }
-        let Rendered { jpeg, damage } = rendered?;
+        let Rendered { jpeg, notes } = rendered?;
         Ok(Developed {
             jpeg,
-            damage,
+            notes,
             source: Source::of(path.to_owned(), stamp, self.params),
         })
     }

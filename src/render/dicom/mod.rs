@@ -19,7 +19,7 @@ mod samples;
 use std::borrow::Cow;
 
 use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
-use super::{Damage, Description, RenderError, error};
+use super::{Description, Notes, RenderError, error};
 use dataset::PixelBytes;
 use header::{Coding, Header};
 use normalise::Normaliser;
@@ -119,7 +119,7 @@ impl SourceImage for DicomImage<'_> {
         window: Window,
         _: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Option<Damage>, RenderError> {
+    ) -> Result<Notes, RenderError> {
         let Header {
             rows,
             columns: width,
@@ -147,7 +147,7 @@ impl SourceImage for DicomImage<'_> {
                 }
                 sink(&line);
             }
-            return Ok(None);
+            return Ok(Notes::default());
         }
         // Rows that follow one another without a gap are mapped many at a time.
         let at_once = if window.width == width {
@@ -162,7 +162,7 @@ impl SourceImage for DicomImage<'_> {
             normaliser.apply(&frame.samples, start, lines);
             lines.chunks_exact(row_len).for_each(&mut *sink);
         }
-        Ok(None)
+        Ok(Notes::default())
     }
 }
 

@@ -13,7 +13,7 @@ mod raw;
 pub(super) mod types;
 
 use super::source::{Channels, SourceImage, Window, check_size, reserve};
-use super::{Damage, RenderError};
+use super::{Notes, RenderError};
 use decoder::Decoder;
 use types::{Color, Crop, Decoded, Header, Pixels};
 
@@ -70,7 +70,7 @@ impl SourceImage for JpegImage<'_> {
         window: Window,
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Option<Damage>, RenderError> {
+    ) -> Result<Notes, RenderError> {
         let pixels = match self.header().color {
             Color::Gray => Pixels::Gray,
             Color::Rgb | Color::YCbCr => Pixels::Rgb,
@@ -111,7 +111,7 @@ impl SourceImage for JpegImage<'_> {
                 sink(row);
             }
         }
-        Ok(None)
+        Ok(Notes::default())
     }
 }
 

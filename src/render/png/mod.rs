@@ -10,7 +10,7 @@ mod rows;
 mod samples;
 
 use super::source::{Channels, SourceImage, Window, grow, probe, reserve, zeros};
-use super::{Damage, Description, RenderError};
+use super::{Description, Notes, RenderError};
 use container::Container;
 use samples::Samples;
 
@@ -60,7 +60,7 @@ impl SourceImage for PngImage<'_> {
         window: Window,
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Option<Damage>, RenderError> {
+    ) -> Result<Notes, RenderError> {
         let row_len = self.container.row_len(self.container.width);
         // The `png` crate holds a few rows, and ends the process where there is no memory for them.
         probe(row_len * ROWS_HELD)?;
@@ -81,7 +81,7 @@ impl SourceImage for PngImage<'_> {
                 .skip(window.top)
                 .take(window.height)
                 .for_each(take);
-            return Ok(None);
+            return Ok(Notes::default());
         }
         let end = window.top + window.height;
         let mut given = rows::sequential(&self.container, end, &mut |number, row| {
@@ -102,7 +102,7 @@ impl SourceImage for PngImage<'_> {
             let black = zeros(row_len)?;
             (given.max(shown).max(window.top)..end).for_each(|_| take(&black));
         }
-        Ok(None)
+        Ok(Notes::default())
     }
 }
 

@@ -16,3 +16,6 @@ pub use builder::{CatalogBuilder, FolderId, Place};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault};
 pub use load::load;
+// For the fuzz target `catalog`, which gives it bytes; the program goes through `load`.
+#[doc(hidden)]
+pub use stored::parse as parse_stored;

@@ -261,7 +261,7 @@ fn now() -> Timestamps {
 }
 
 /// The catalog in a file, if it is whole and its inputs are as they were.
-fn parse(bytes: &[u8]) -> Option<Catalog> {
+pub fn parse(bytes: &[u8]) -> Option<Catalog> {
     let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
     if xxh3_64(content) != u64::from_le_bytes(*sum) {
         return None;

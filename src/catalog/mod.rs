@@ -12,7 +12,7 @@ mod load;
 pub mod names;
 mod stored;
 
-pub use builder::{CatalogBuilder, FolderId, Place};
+pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
-pub use error::{CatalogError, EntryFault};
+pub use error::{CatalogError, EntryFault, ListFault};
 pub use load::load;

@@ -93,7 +93,7 @@ pub enum ListFault {
     #[error("the line that begins here has more than {}", words::bytes(*limit))]
     LongLine { limit: u64 },
     #[error(
-        "a quote is opened here and not closed within {}; are lines missing?",
+        "no row ends within {} from here: a quote is opened and not closed, or lines are missing",
         words::bytes(*limit)
     )]
     LongCell { limit: u64 },

@@ -63,6 +63,9 @@ impl Lines {
                 self.add(&line, *number)?;
                 line.clear();
                 *number += u64::from(counts);
+                if *number > MAX_ROWS {
+                    return Err(ListFault::ManyRows { limit: MAX_ROWS }.into());
+                }
             }
         }
     }
@@ -70,9 +73,6 @@ impl Lines {
     fn add(&mut self, line: &[u8], number: u64) -> io::Result<()> {
         if line.is_empty() {
             return Ok(());
-        }
-        if self.texts.len() as u64 == MAX_ROWS {
-            return Err(ListFault::ManyRows { limit: MAX_ROWS }.into());
         }
         let (text, is_utf8) = decode(line);
         self.bytes += text.len();

@@ -12,9 +12,9 @@ mod load;
 pub mod names;
 mod stored;
 
-pub use builder::{CatalogBuilder, FolderId, Place};
+pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
-pub use error::{CatalogError, EntryFault};
+pub use error::{CatalogError, EntryFault, ListFault};
 pub use load::load;
 // For the fuzz target `catalog`, which gives it bytes; the program goes through `load`.
 #[doc(hidden)]

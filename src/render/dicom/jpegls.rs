@@ -13,6 +13,7 @@ use crate::shown::Show;
 
 pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
     let problem = |error: charls::Error| error::malformed("DICOM JPEG-LS", error.to_string().shown().to_string());
+    let stream = &*ended(stream)?;
     let mut codec = CharLS::default();
     let info = codec.get_frame_info(stream).map_err(problem)?;
     let components = usize::try_from(info.component_count).unwrap_or(0);
@@ -42,6 +43,20 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         samples,
         planar: components > 1 && !is_interleaved(stream),
     })
+}
+
+/// The stream with a marker at its end. Of one that has been cut off, CharLS reads zeros for minutes:
+/// that its bits have run out it notices for certain only where a marker stands.
+fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
+    const END: [u8; 2] = [0xff, 0xd9];
+    if stream.ends_with(&END) {
+        return Ok(Cow::Borrowed(stream));
+    }
+    let mut ended = Vec::new();
+    reserve(&mut ended, stream.len() + END.len())?;
+    ended.extend_from_slice(stream);
+    ended.extend(END);
+    Ok(Cow::Owned(ended))
 }
 
 /// Whether the scan interleaves its components: the last but one byte of its header is not 0

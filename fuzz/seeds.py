@@ -7,6 +7,7 @@ Needs Pillow, NumPy, pydicom and python-gdcm. All pictures are computed.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import sys
@@ -117,28 +118,47 @@ def pictures(seeds: Seeds) -> None:
     for name, data in jpegs.items():
         seeds.put("jpeg", name + ".jpg", data)
     for name, image in images.items():
-        for form in ["BMP", "GIF", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX", "SGI", "DDS",
-                     "JPEG2000", "ICNS", "IM", "MSP", "SPIDER", "XBM", "PDF", "EPS"]:
-            try:
+        for form in [
+            "BMP",
+            "GIF",
+            "TIFF",
+            "WEBP",
+            "PPM",
+            "ICO",
+            "TGA",
+            "PCX",
+            "SGI",
+            "DDS",
+            "JPEG2000",
+            "ICNS",
+            "IM",
+            "MSP",
+            "SPIDER",
+            "XBM",
+            "PDF",
+            "EPS",
+        ]:
+            with contextlib.suppress(OSError, KeyError, ValueError, TypeError):
                 seeds.put("picture", f"{name}.{form.lower()}", saved(image, form))
-            except (OSError, KeyError, ValueError, TypeError):
-                pass
     for how in ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group3", "group4"]:
         for name in ["L", "RGB", "1", "I16"]:
-            try:
+            with contextlib.suppress(OSError, KeyError, ValueError, TypeError):
                 data = saved(images[name], "TIFF", compression=how)
                 seeds.put("picture", f"{name}-{how}.tiff", data)
-            except (OSError, KeyError, ValueError, TypeError):
-                pass
     seeds.put("picture", "lossless.webp", saved(images["RGBA"], "WEBP", lossless=True))
     seeds.put("picture", "rle.tga", saved(color, "TGA", compression="tga_rle"))
     frames = [level, level.rotate(90).resize(level.size)]
-    seeds.put("picture", "frames.gif",
-              saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    seeds.put(
+        "picture", "frames.gif", saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    )
     seeds.put("picture", "plain.pbm", b"P1\n3 2\n1 0 1\n0 1 0\n")
     seeds.put("picture", "plain.pgm", b"P2\n3 2\n255\n1 20 100\n0 1 255\n")
-    seeds.put("picture", "html", b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>")
-    seeds.put("picture", "lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    seeds.put(
+        "picture", "html", b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
+    )
+    seeds.put(
+        "picture", "lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    )
     seeds.put("picture", "gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0")
     seeds.put("picture", "apple-double", b"\0\x05\x16\x07\0\x02\0\0Mac OS X        \0\x02")
     for path in sorted(GOLDEN.glob("raw/**/*")) + sorted(GOLDEN.glob("fails/**/*")):
@@ -234,8 +254,16 @@ def dicoms(seeds: Seeds) -> None:
             elif target != "dicom_jpeg":
                 order = syntaxes
             bits, stored = {"12": (1, 11), "16": (1, 15), "8": (0, 7), "rgb": (0, 7)}[kind]
-            head = [order.index(coding), HEIGHT - 1, WIDTH - 1, bits, stored,
-                    {"rgb": 2, "16": 1}.get(kind, 0), 4 if kind == "rgb" else 0, 0]
+            head = [
+                order.index(coding),
+                HEIGHT - 1,
+                WIDTH - 1,
+                bits,
+                stored,
+                {"rgb": 2, "16": 1}.get(kind, 0),
+                4 if kind == "rgb" else 0,
+                0,
+            ]
             seeds.put(target, f"{coding}-{kind}.stream", bytes(head) + stream_of(file))
     for path in sorted(GOLDEN.glob("raw/**/*.dicom")) + sorted(GOLDEN.glob("raw/**/*.dcm")):
         if path.stat().st_size <= LARGEST:
@@ -266,8 +294,11 @@ def texts(seeds: Seeds) -> None:
             seeds.put("lists", f"{which}-{form}", bytes([which, form]) + head_of(path))
     for at, path in enumerate(sorted(mimic.glob("files/*/*/*.txt"))):
         seeds.put("lists", f"report-{at}", bytes([5, 0]) + path.read_bytes()[:2000])
-    seeds.put("lists", "labels", bytes([4, 0]) + b"subject_id,study_id,Cardiomegaly,Edema\n"
-              b"10000001,50000001,1.0,-1.0\n")
+    seeds.put(
+        "lists",
+        "labels",
+        bytes([4, 0]) + b"subject_id,study_id,Cardiomegaly,Edema\n10000001,50000001,1.0,-1.0\n",
+    )
     text = head_of(lists[0], 600).decode()
     for name, data in {
         "utf16": text.encode("utf-16"),
@@ -295,19 +326,31 @@ def texts(seeds: Seeds) -> None:
     )
     seeds.put("records", "failures", b"\2" + failure.encode())
     for path in sorted(GOLDEN.glob("expected/*/*/index.json")):
-        seeds.put("index", f"{path.parent.parent.name}-{path.parent.name}", path.read_bytes()[:4000])
+        seeds.put(
+            "index", f"{path.parent.parent.name}-{path.parent.name}", path.read_bytes()[:4000]
+        )
         if path.stat().st_size < 6000:
             seeds.put("index", f"whole-{path.parent.name}", path.read_bytes())
-    seeds.put("index", "one", b'{"0":{"path":"/a","key":"k","class_label":[0,1,-1,0,0,0,0,0,0,0,0,0,1]}}')
+    seeds.put(
+        "index", "one", b'{"0":{"path":"/a","key":"k","class_label":[0,1,-1,0,0,0,0,0,0,0,0,0,1]}}'
+    )
     seeds.put("config", "whole", (HERE.parent / "config.yml").read_bytes())
     for name in ("config.yml", "config_all.yml"):
         seeds.put("config", f"golden-{name}", (GOLDEN / name).read_bytes())
-    seeds.put("config", "tmp", b"MACHEX_PATH: /out\nFRONTAL_ONLY: yes\nOPENI_ROOT: /\n"
-              b"CACHE_SIZE: 20GiB\nCACHE_MIN_FREE: 5\nNUM_WORKERS: 4\nIMAGE_SIZE: 512\n"
-              b"JPEG_QUALITY: 90\nDURABLE: true\nLISTING_PROGRAMS: [ls, find]\n"
-              b"PADCHEST_STRICT_VETO: on\nMIMIC_REPORTS_ROOT: ~/x\nCACHE_PATH: \xc3\xa9\n")
-    seeds.put("config", "anchors", b"MACHEX_PATH: &a /out\nCACHE_PATH: *a\nFRONTAL_ONLY: !!bool off\n"
-              b"OPENI_ROOT: >\n  /dev\n  /shm\n? SIIM_ROOT\n: |\n  /tmp\n")
+    seeds.put(
+        "config",
+        "tmp",
+        b"MACHEX_PATH: /out\nFRONTAL_ONLY: yes\nOPENI_ROOT: /\n"
+        b"CACHE_SIZE: 20GiB\nCACHE_MIN_FREE: 5\nNUM_WORKERS: 4\nIMAGE_SIZE: 512\n"
+        b"JPEG_QUALITY: 90\nDURABLE: true\nLISTING_PROGRAMS: [ls, find]\n"
+        b"PADCHEST_STRICT_VETO: on\nMIMIC_REPORTS_ROOT: ~/x\nCACHE_PATH: \xc3\xa9\n",
+    )
+    seeds.put(
+        "config",
+        "anchors",
+        b"MACHEX_PATH: &a /out\nCACHE_PATH: *a\nFRONTAL_ONLY: !!bool off\n"
+        b"OPENI_ROOT: >\n  /dev\n  /shm\n? SIIM_ROOT\n: |\n  /tmp\n",
+    )
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:

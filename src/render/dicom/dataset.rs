@@ -221,7 +221,7 @@ fn read_meta(file: &[u8]) -> Result<(String, usize), RenderError> {
             uid = std::str::from_utf8(&file[element.value]).ok();
         }
     }
-    let uid = uid.map(|uid| uid.trim_end_matches([' ', '\0']));
+    let uid = uid.map(|uid| uid.trim_matches([' ', '\0']));
     let Some(uid) = uid.filter(|uid| !uid.is_empty()) else {
         if walk.position() >= file.len() {
             return Err(cut(file.len()));

@@ -1,9 +1,9 @@
 //! JPEG 2000 (ITU-T T.800), by OpenJPEG.
 
-use super::super::source::{probe, reserve, zeros};
+use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
 use super::codestream::{CodeStream, JP2};
-use super::header::Header;
+use super::header::{Coding, Header};
 use super::openjpeg::{Component, Decoder, Tile};
 use super::samples::{Frame, Samples, flip16};
 
@@ -21,12 +21,17 @@ pub(super) fn frame(
     }
     // OpenJPEG holds four bytes a sample; what it says where it finds no memory is no clear error.
     probe(header.samples().saturating_mul(size_of::<i32>()))?;
+    if header.coding == Coding::JpegLossy && header.photometric == "RGB" && keeps_going(header, &code)
+    {
+        let problem = "JPEG 2000 in RGB, under the transfer syntax of another coding";
+        return Ok((Frame::black(header)?, Some(problem.to_owned())));
+    }
     let mut decoder = match Decoder::open(stream, stream.starts_with(&JP2)) {
         Ok(decoder) => decoder,
         Err(said) if keeps_going(header, &code) => {
-            return Ok((black(header)?, Some(damage(&said))));
+            return Ok((Frame::black(header)?, Some(damage(&said))));
         }
-        Err(said) => return Err(malformed(&said)),
+        Err(said) => return Err(undecodable(&said)),
     };
     let components = decoder.components();
     if components.len() != code.components || components.iter().any(|one| !one.is_full) {
@@ -54,7 +59,7 @@ pub(super) fn frame(
                 problem = Some(damage(&said));
                 break;
             }
-            Err(said) => return Err(malformed(&said)),
+            Err(said) => return Err(undecodable(&said)),
         }
     }
     if problem.is_none() && decoder.has_said() {
@@ -77,19 +82,12 @@ fn keeps_going(header: &Header, code: &CodeStream) -> bool {
     header.bits_allocated == if is_word { 16 } else { 8 }
 }
 
-/// An image of which nothing could be decoded.
-fn black(header: &Header) -> Result<Frame<'static>, RenderError> {
-    Ok(Frame {
-        samples: Samples::Words {
-            values: zeros(header.samples())?,
-            flip: flip16(true),
-        },
-        planar: false,
-    })
+fn damage(said: &str) -> String {
+    format!("parts of the JPEG 2000 data are missing or damaged (OpenJPEG: {said})")
 }
 
-fn damage(said: &str) -> String {
-    format!("the JPEG 2000 data are damaged (OpenJPEG: {said})")
+fn undecodable(said: &str) -> RenderError {
+    malformed(&format!("the data are damaged or cut off (OpenJPEG: {said})"))
 }
 
 /// How the samples of a component become 16-bit two's complement.

@@ -12,7 +12,11 @@ use super::samples::{Frame, Samples, flip8, flip16};
 use crate::shown::Show;
 
 pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
-    let problem = |error: charls::Error| error::malformed("DICOM JPEG-LS", error.to_string().shown().to_string());
+    let problem = |error: charls::Error| {
+        let said = error.to_string();
+        let problem = format!("the data are damaged or cut off (CharLS: {})", said.shown());
+        error::malformed("DICOM JPEG-LS", problem)
+    };
     let stream = &*ended(stream)?;
     let mut codec = CharLS::default();
     let info = codec.get_frame_info(stream).map_err(problem)?;
@@ -22,7 +26,13 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     probe(header.samples().saturating_mul(2))?;
     // A new codec: one that has read the header does not read it again.
     let bytes = CharLS::default().decode(stream).map_err(problem)?;
+    let planar = components > 1 && !is_interleaved(stream);
+    let is_rgb = header.photometric == "RGB" && components == 3;
     let samples = if info.bits_per_sample <= 8 {
+        let mut bytes = bytes;
+        if is_rgb {
+            to_rgb(&mut bytes, planar, info.bits_per_sample);
+        }
         let flip = flip8(header.signed && header.bits_allocated == 8);
         Samples::Bytes {
             values: Cow::Owned(bytes),
@@ -34,6 +44,9 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         let mut values = Vec::new();
         reserve(&mut values, pairs.len())?;
         values.extend(pairs.iter().map(|pair| u16::from_ne_bytes(*pair)));
+        if is_rgb {
+            to_rgb(&mut values, planar, info.bits_per_sample);
+        }
         Samples::Words {
             values,
             flip: flip16(header.signed),
@@ -41,8 +54,46 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     };
     Ok(Frame {
         samples,
-        planar: components > 1 && !is_interleaved(stream),
+        planar,
     })
+}
+
+/// Takes what the header calls RGB for YCbCr, and makes RGB of it, as pylibjpeg does: ITU-R BT.601
+/// with 13 fractional bits.
+fn to_rgb<T>(values: &mut [T], planar: bool, bits: i32)
+where
+    T: Copy + Into<i64> + TryFrom<i64>,
+{
+    let highest = (1 << bits) - 1;
+    let middle = 1 << (bits - 1);
+    let convert = |luma: T, blue: T, red: T| {
+        let (luma, blue, red) = (luma.into() << 13, blue.into() - middle, red.into() - middle);
+        let colors = [
+            luma + 11_485 * red,
+            luma - 2_819 * blue - 5_850 * red,
+            luma + 14_516 * blue,
+        ];
+        colors.map(|color| ((color + (1 << 12)) >> 13).clamp(0, highest))
+    };
+    let put = |value: &mut T, color: i64| *value = color.try_into().unwrap_or(*value);
+    if planar {
+        let (first, rest) = values.split_at_mut(values.len() / 3);
+        let (second, third) = rest.split_at_mut(rest.len() / 2);
+        for ((first, second), third) in first.iter_mut().zip(second).zip(third) {
+            let [red, green, blue] = convert(*first, *second, *third);
+            put(first, red);
+            put(second, green);
+            put(third, blue);
+        }
+    } else {
+        for pixel in values.as_chunks_mut::<3>().0 {
+            let [first, second, third] = pixel;
+            let [red, green, blue] = convert(*first, *second, *third);
+            put(first, red);
+            put(second, green);
+            put(third, blue);
+        }
+    }
 }
 
 /// The stream with a marker at its end. Of one that has been cut off, CharLS reads zeros for minutes:

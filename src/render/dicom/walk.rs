@@ -319,34 +319,39 @@ impl<'a> Walk<'a> {
 }
 
 /// The items of encapsulated pixel data without the first, which is the offset table (PS3.5,
-/// section A.4).
-pub(super) fn fragments(bytes: &[u8], value: Range<usize>) -> Result<Vec<Range<usize>>, RenderError> {
+/// section A.4). As in pydicom, what stands in an item's place counts as one, and an empty item is
+/// the last, unless it is the first.
+pub(super) fn fragments(
+    bytes: &[u8],
+    value: Range<usize>,
+) -> Result<Vec<Range<usize>>, RenderError> {
     let within = &bytes[..value.end];
     // Encapsulated data are little endian.
     let walk = Walk::new(within, value.start, true, false);
+    let (Some(ITEM), Some(table)) = (walk.tag(value.start), walk.word(value.start + 4)) else {
+        let problem = "the pixel data are not encapsulated, as their transfer syntax has it";
+        return Err(malformed(problem));
+    };
     let mut fragments = Vec::new();
-    let mut at = value.start;
-    while let Some(tag) = walk.tag(at) {
-        match (tag, walk.word(at + 4)) {
-            (SEQUENCE_END, _) => break,
-            (ITEM, Some(len)) if len != UNDEFINED => {
-                let start = at + 8;
-                at = start.saturating_add(len as usize);
-                if fragments.len() == fragments.capacity() {
-                    let more = fragments.len().max(16);
-                    reserve(&mut fragments, more)?;
-                }
-                fragments.push(start..at.min(within.len()));
-            }
-            _ => {
-                let at = at - value.start;
-                let problem = format!("no fragment begins at byte {at} of the pixel data");
-                return Err(malformed(&problem));
-            }
+    let mut at = (value.start + 8).saturating_add(table as usize);
+    while let (Some(tag), Some(len)) = (walk.tag(at), walk.word(at + 4)) {
+        if tag == SEQUENCE_END || len == 0 && !fragments.is_empty() {
+            break;
         }
-    }
-    if !fragments.is_empty() {
-        fragments.remove(0);
+        if len == UNDEFINED {
+            let at = at - value.start;
+            let problem = format!("the fragment at byte {at} of the pixel data has no length");
+            return Err(malformed(&problem));
+        }
+        if fragments.len() == fragments.capacity() {
+            let more = fragments.len().max(16);
+            reserve(&mut fragments, more)?;
+        }
+        let start = at + 8;
+        at = start.saturating_add(len as usize);
+        if len > 0 {
+            fragments.push(start..at.min(within.len()));
+        }
     }
     Ok(fragments)
 }

@@ -1,4 +1,5 @@
-//! Opening files that anybody may have put there: only regular files are, and nothing is waited for.
+//! Opening files that anybody may have put there: only regular files are, and nothing is waited
+//! for.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -6,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::store::patiently;
 use crate::words;
@@ -25,8 +27,8 @@ impl From<Unfit> for io::Error {
     }
 }
 
-/// Opens a regular file of at most `limit` bytes for reading; links are followed. A pipe in its place
-/// would be waited for without end, and a device may do anything when it is read.
+/// Opens a regular file of at most `limit` bytes for reading; links are followed. A pipe in its
+/// place would be waited for without end, and a device may do anything when it is read.
 ///
 /// # Errors
 /// [`Unfit`] inside of an [`io::Error`] where it is anything else.
@@ -34,12 +36,12 @@ pub fn open_regular(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let opened = patiently(|| File::options().read(true).custom_flags(flags).open(path));
     let file = match opened {
-        Ok(file) => file,
         // Sockets cannot be opened at all.
-        Err(error) => {
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
             let kind = path.metadata().ok().and_then(|metadata| kind_of(&metadata));
             return Err(kind.map_or(error, |kind| Unfit::NotAFile(kind).into()));
         }
+        opened => opened?,
     };
     let metadata = file.metadata()?;
     if let Some(kind) = kind_of(&metadata) {

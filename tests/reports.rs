@@ -211,8 +211,8 @@ fn a_mount_whose_reports_hang_serves_the_rest_and_ends_by_a_signal() {
         let pid = mounted.pid();
         let process = Pid::from_raw(pid.cast_signed()).unwrap();
         kill_process(process, Signal::TERM).unwrap();
-        // Its readers are let go, its mount is away, and of its threads only those are left that the
-        // kernel holds.
+        // Its readers are let go, its mount is away, and of its threads only those are left that
+        // the kernel holds.
         assert!(reading.join().unwrap().is_err());
         let root = mounted.root.to_str().unwrap().to_owned();
         wait_until("still mounted", || {

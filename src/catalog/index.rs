@@ -1,12 +1,13 @@
 //! `index.json`, as Python's `json.dump(…, ensure_ascii=False, indent=4)` writes it.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{Catalog, Entry, names};
 use crate::datasets::RawTree;
@@ -38,9 +39,9 @@ pub struct Readers<'a> {
     pub answered: &'a (dyn Fn() + Sync),
 }
 
-/// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
-/// entries for which `include` is false are left out. Reports are read in parallel by `readers`; one
-/// that cannot be read costs its text, and a warning.
+/// Writes the index of one dataset. `machex_path` is the root that stands in every `path`; entries
+/// for which `include` is false are left out. Reports are read in parallel by `readers`; one that
+/// cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
@@ -55,7 +56,7 @@ pub fn write(
         folder: machex_path.join(tree.dataset.folder()),
         readers,
     };
-    let mut notes = ReportNotes::default();
+    let (mut notes, mut told) = (ReportNotes::default(), HashSet::new());
     let mut is_first = true;
     let numbers: Vec<u32> = (0..catalog.len())
         .filter(|number| include(*number))
@@ -71,7 +72,7 @@ pub fn write(
             out.write_all(if is_first { b"{\n" } else { b",\n" })?;
             out.write_all(&json)?;
             is_first = false;
-            notes.add(note);
+            notes.add(note, &mut told);
         }
         rest = behind;
         size = (size * 2).min(BATCH);
@@ -142,12 +143,12 @@ impl Objects<'_> {
 }
 
 impl ReportNotes {
-    fn add(&mut self, note: Option<ReportNote>) {
+    /// `told` are the hashes of the warnings so far: the images of a study share a report.
+    fn add(&mut self, note: Option<ReportNote>, told: &mut HashSet<u64>) {
         let Some(note) = note else { return };
         self.found += u32::from(note.has_text);
-        // The images of a study share a report, and its warning.
         if let Some(warning) = note.warning
-            && self.warnings.last() != Some(&warning)
+            && told.insert(xxh3_64(warning.as_bytes()))
         {
             self.warnings.push(warning);
             self.unreadable += u32::from(note.is_unreadable);
@@ -155,9 +156,9 @@ impl ReportNotes {
     }
 }
 
-/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes or
-/// changes. A metadata call for each study, in parallel on rayon's current pool; nothing is read.
-/// `answered` is called after each.
+/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes
+/// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
+/// read. `answered` is called after each.
 pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
     if !tree.dataset.has_reports() {
         return 0;

@@ -25,8 +25,8 @@ enum State<R> {
 }
 
 impl<R: Read> Gunzip<R> {
-    /// `on_garbage` is called where something else follows the last member, which is left out. Its sum
-    /// has been checked by then.
+    /// `on_garbage` is called where something else follows the last member, which is left out. Its
+    /// sum has been checked by then.
     pub(super) fn new(source: R, on_garbage: impl Fn() + 'static) -> Self {
         let source = BufReader::with_capacity(BUFFER, source);
         Self {

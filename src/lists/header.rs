@@ -19,8 +19,8 @@ const NAME_CHARS: usize = 40;
 /// How alike two names are (Jaro-Winkler) of which one may be meant for the other.
 const ALIKE: f64 = 0.9;
 
-/// The header by each of the separators that may be meant. The first column that is asked for and is
-/// there decides.
+/// The header by each of the separators that may be meant. The first column that is asked for and
+/// is there decides.
 pub(super) struct Header {
     candidates: Vec<(u8, ByteRecord)>,
     chosen: Cell<Option<usize>>,
@@ -44,8 +44,8 @@ pub(super) fn stated_separator(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 impl Header {
-    /// Parses the header at the beginning of `head`, with which the table begins, or which is the whole
-    /// table. `stated` is the separator, where a line says so.
+    /// Parses the header at the beginning of `head`, with which the table begins, or which is the
+    /// whole table. `stated` is the separator, where a line says so.
     pub(super) fn parse(head: &[u8], stated: Option<u8>) -> Result<Self, ListFault> {
         let separators: &[u8] = match &stated {
             Some(stated) => std::slice::from_ref(stated),
@@ -75,8 +75,8 @@ impl Header {
         self.candidates.get(self.chosen.get().unwrap_or(0))
     }
 
-    /// The column `name`, where it decides on the separator if nothing has yet; the first where there
-    /// are several.
+    /// The column `name`, where it decides on the separator if nothing has yet; the first where
+    /// there are several.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         let position = |(_, record): &(u8, ByteRecord)| {
             record.iter().position(|column| column == name.as_bytes())

@@ -61,8 +61,8 @@ impl ListFile {
         })
     }
 
-    /// Its text in UTF-8, without a byte order mark; cells in an encoding of 8 bits stay as they are.
-    /// Bytes say what the file is, and not its name: gzip is inflated and UTF-16 is decoded.
+    /// Its text in UTF-8, without a byte order mark; cells in an encoding of 8 bits stay as they
+    /// are. Bytes say what the file is, and not its name: gzip is inflated and UTF-16 is decoded.
     pub(super) fn open(&self, warnings: Warnings) -> io::Result<Box<dyn Read>> {
         let (file, _) = open_regular(&self.path, MAX_LIST_BYTES)?;
         let (head, list) = Head::of(file)?;

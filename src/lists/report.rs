@@ -28,7 +28,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the first of `files` that is there. One that cannot be read costs its text and no more.
+    /// Reads the first of `files` that is there. One that cannot be read costs its text and no
+    /// more.
     pub fn read(files: &[PathBuf]) -> Self {
         for path in files {
             match read_regular(path, MAX_BYTES).and_then(inflated) {
@@ -86,8 +87,8 @@ fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What changes when a report comes, goes or changes: what the disk says of the first of `files` that
-/// is there. Nothing is read.
+/// What changes when a report comes, goes or changes: what the disk says of the first of `files`
+/// that is there. Nothing is read.
 pub fn report_stamp(files: &[PathBuf]) -> ReportStamp {
     for path in files {
         match fs::metadata(path) {

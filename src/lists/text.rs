@@ -9,7 +9,8 @@ use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
 use crate::shown::Show as _;
 
 /// The lines of a list as Python's text mode has them (CR LF and CR end a line, too), less those
-/// that are empty. Blanks at the end of a line belong to it. What is not UTF-8 is read as Windows-1252.
+/// that are empty. Blanks at the end of a line belong to it. What is not UTF-8 is read as
+/// Windows-1252.
 pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, CatalogError> {
     let source = file
         .open(catalog.warnings())

@@ -15,8 +15,8 @@ pub(super) enum ByteOrder {
     Big,
 }
 
-/// Whether a text that begins so is UTF-16, and in which byte order. Without a byte order mark, it is
-/// where every other byte is zero and no other is: what lists begin with is ASCII.
+/// Whether a text that begins so is UTF-16, and in which byte order. Without a byte order mark, it
+/// is where every other byte is zero and no other is: what lists begin with is ASCII.
 pub(super) fn byte_order(first_bytes: &[u8]) -> Option<ByteOrder> {
     match first_bytes {
         [0xff, 0xfe, ..] => return Some(ByteOrder::Little),

@@ -18,7 +18,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 #: Images that a process compares at a time.
@@ -94,8 +94,10 @@ def read_index(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with open(path, encoding="utf-8") as file:
             if file.readline() == "{\n":
-                yield from _entries(file)
-                return
+                second = file.readline()
+                if second.startswith('    "'):
+                    yield from _entries(chain([second], file))
+                    return
             file.seek(0)
             whole = json.load(file)
     except OSError as error:
@@ -115,7 +117,7 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             text.append("    }")
             yield from json.loads("{" + "".join(text) + "}").items()
             text.clear()
-        elif line != "}":
+        elif line.rstrip("\n") != "}":
             text.append(line)
     if text:
         raise ValueError("the index ends in the middle of an entry")

@@ -118,7 +118,16 @@ impl Writer {
 
 /// A file with these pixel data.
 fn around(head: &[u8; HEAD], pixels: &[u8], syntaxes: &[&'static str]) -> Vec<u8> {
-    let [syntax, rows, columns, bits, stored, photometric, flags, fragments] = *head;
+    let [
+        syntax,
+        rows,
+        columns,
+        bits,
+        stored,
+        photometric,
+        flags,
+        fragments,
+    ] = *head;
     let syntax = syntaxes[usize::from(syntax) % syntaxes.len()];
     let bits_allocated = [8, 16, 32, 1][usize::from(bits) % 4];
     let samples = if flags & 4 == 0 { 1 } else { 3 };

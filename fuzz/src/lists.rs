@@ -98,7 +98,11 @@ pub fn lists(data: &[u8]) {
     };
     PREPARED.with(|prepared| {
         let prepared = &prepared[usize::from(*which) % prepared.len()];
-        let tree = if form & 1 == 0 { &prepared.tree } else { &prepared.frontal };
+        let tree = if form & 1 == 0 {
+            &prepared.tree
+        } else {
+            &prepared.frontal
+        };
         let path = write(&prepared.list, *form, text);
         read(tree);
         // For the next input, which may be in another form.

@@ -16,7 +16,13 @@ pub fn picture(data: &[u8]) {
 
 /// Bytes that begin as a JPEG does.
 pub fn jpeg(data: &[u8]) {
-    render(&[b"\xff\xd8\xff", data.strip_prefix(b"\xff\xd8\xff").unwrap_or(data)].concat());
+    render(
+        &[
+            b"\xff\xd8\xff",
+            data.strip_prefix(b"\xff\xd8\xff").unwrap_or(data),
+        ]
+        .concat(),
+    );
 }
 
 /// A PNG, as it is and with its check sums put right; or, where there is no signature, a header and

@@ -101,8 +101,16 @@ fn records_of(tree: &std::path::Path, state: &std::path::Path) {
 /// Reads failures, drops some, appends one, and reads them again.
 fn failures_of(state: &StateFolder, path: &std::path::Path) {
     let found = read_failure_log(path).expect("a log that is there");
-    let folder = state.open().expect("a folder").expect("a folder that is there");
-    let log = FailureLog::open(&folder, "", &BTreeSet::from(["openi"]), Durability::Accepted);
+    let folder = state
+        .open()
+        .expect("a folder")
+        .expect("a folder that is there");
+    let log = FailureLog::open(
+        &folder,
+        "",
+        &BTreeSet::from(["openi"]),
+        Durability::Accepted,
+    );
     let failure = Failure {
         dataset: "openi".to_owned(),
         image: 7,

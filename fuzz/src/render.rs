@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use machex::render::{RenderError, RenderParams, Rendered, Renderer, describe};
+use machex::render::{RenderError, RenderParams, Rendered, Renderer, describe, refuse};
 
 /// Small, so that most of the time goes into decoders.
 const PARAMS: RenderParams = RenderParams {
@@ -13,6 +13,9 @@ const PARAMS: RenderParams = RenderParams {
 /// Larger images are left out: they are slow, and their rows are decoded like those of small ones.
 /// What memory they may take is tested elsewhere, with a limit of the address space.
 const MOST_PIXELS: usize = 1 << 20;
+
+/// Bytes of a file that are looked at before it is read.
+const START: usize = 64 << 10;
 
 thread_local! {
     /// The renderer of all inputs, and the last of them.
@@ -32,6 +35,9 @@ pub fn render(source: &[u8]) {
     USED.with_borrow_mut(|(renderer, previous)| {
         let result = renderer.render(source);
         check(&result);
+        // What is asked before a file is read must not keep out what can be rendered.
+        let start = &source[..source.len().min(START)];
+        assert!(result.is_err() || refuse(start, source.len() as u64).is_ok());
         let again = renderer.render(source);
         assert!(same(&result, &again), "the second time, the result differs");
         let alone = Renderer::new(PARAMS).render(source);

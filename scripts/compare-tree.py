@@ -245,6 +245,10 @@ def split_jpeg(data: bytes) -> tuple[list[tuple[int, bytes]], bytes] | None:
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
+        if marker == 0xFF:
+            # A fill byte.
+            at += 1
+            continue
         if marker == 0xDA:
             return segments, data[at:]
         length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -21,7 +21,9 @@ pub(super) fn frame(
     }
     // OpenJPEG holds four bytes a sample; what it says where it finds no memory is no clear error.
     probe(header.samples().saturating_mul(size_of::<i32>()))?;
-    if header.coding == Coding::JpegLossy && header.photometric == "RGB" && keeps_going(header, &code)
+    if header.coding == Coding::JpegLossy
+        && header.photometric == "RGB"
+        && keeps_going(header, &code)
     {
         let problem = "JPEG 2000 in RGB, under the transfer syntax of another coding";
         return Ok((Frame::black(header)?, Some(problem.to_owned())));
@@ -87,7 +89,9 @@ fn damage(said: &str) -> String {
 }
 
 fn undecodable(said: &str) -> RenderError {
-    malformed(&format!("the data are damaged or cut off (OpenJPEG: {said})"))
+    malformed(&format!(
+        "the data are damaged or cut off (OpenJPEG: {said})"
+    ))
 }
 
 /// How the samples of a component become 16-bit two's complement.

@@ -17,6 +17,7 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
         let problem = format!("the data are damaged or cut off (CharLS: {})", said.shown());
         error::malformed("DICOM JPEG-LS", problem)
     };
+    let stream = &*ended(stream)?;
     let mut codec = CharLS::default();
     let info = codec.get_frame_info(stream).map_err(problem)?;
     let components = usize::try_from(info.component_count).unwrap_or(0);
@@ -51,10 +52,22 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
             flip: flip16(header.signed),
         }
     };
-    Ok(Frame {
-        samples,
-        planar,
-    })
+    Ok(Frame { samples, planar })
+}
+
+/// The stream, with a marker at its end: CharLS counts to two billion where data end in the middle of
+/// a run of zeros, and no marker stops it.
+fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
+    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+    let padding = stream.iter().rev().take_while(|byte| **byte == 0).count();
+    if stream[..stream.len() - padding].ends_with(&END_OF_IMAGE) {
+        return Ok(stream.into());
+    }
+    let mut ended = Vec::new();
+    reserve(&mut ended, stream.len() + END_OF_IMAGE.len())?;
+    ended.extend(stream);
+    ended.extend(END_OF_IMAGE);
+    Ok(ended.into())
 }
 
 /// Takes what the header calls RGB for YCbCr, and makes RGB of it, as pylibjpeg does: ITU-R BT.601

@@ -41,14 +41,23 @@ pub(super) struct Element {
     pub value: Range<usize>,
 }
 
+/// Where a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Between the elements, or among those of a sequence.
+    Header,
+    /// Within the value of an element.
+    Value(Tag),
+}
+
 /// Walks from element to element.
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
     implicit: bool,
     big_endian: bool,
-    /// The file ended within an element.
-    is_cut: bool,
+    /// The element within which the file ended.
+    cut: Option<Cut>,
     /// Items of undefined values that may still be looked at: values can share their items, so that
     /// their number is not that of the file's bytes.
     budget: usize,
@@ -80,7 +89,7 @@ impl<'a> Walk<'a> {
             at: start,
             implicit,
             big_endian,
-            is_cut: false,
+            cut: None,
             budget: bytes.len(),
             no_end_from: bytes.len(),
         };
@@ -93,9 +102,9 @@ impl<'a> Walk<'a> {
         self.at
     }
 
-    /// Whether the file ended within an element.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
+    /// Where the file ended, if that was within an element.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// The group of the next element.
@@ -107,7 +116,9 @@ impl<'a> Walk<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Element>, RenderError> {
         loop {
             let Some(head) = self.head(self.at, self.implicit) else {
-                self.is_cut |= self.at < self.bytes.len();
+                if self.at < self.bytes.len() {
+                    self.cut = Some(Cut::Header);
+                }
                 self.at = self.bytes.len();
                 return Ok(None);
             };
@@ -128,7 +139,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let Some(value) = self.undefined(head.start)? else {
-                self.is_cut = true;
+                self.cut = Some(Cut::Value(head.tag));
                 self.at = self.bytes.len();
                 return Ok(None);
             };
@@ -151,7 +162,7 @@ impl<'a> Walk<'a> {
             match *level {
                 Level::Sequence { implicit } => {
                     let (Some(tag), Some(len)) = (self.tag(at), self.word(at + 4)) else {
-                        self.is_cut = true;
+                        self.cut = Some(Cut::Header);
                         self.at = self.bytes.len();
                         return Err(malformed("the file ends within a sequence"));
                     };
@@ -220,7 +231,9 @@ impl<'a> Walk<'a> {
 
     fn defined(&mut self, head: &Head) -> Range<usize> {
         let end = head.start.saturating_add(head.len as usize);
-        self.is_cut |= end > self.bytes.len();
+        if end > self.bytes.len() {
+            self.cut = Some(Cut::Value(head.tag));
+        }
         head.start..end.min(self.bytes.len())
     }
 

@@ -83,7 +83,13 @@ fn singles(
     read: impl Fn([u8; 4]) -> u32,
     inverted: bool,
 ) -> Result<Vec<u8>, RenderError> {
-    let values = || bytes.as_chunks().0.iter().map(|bytes| f32::from_bits(read(*bytes)));
+    let values = || {
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_bits(read(*bytes)))
+    };
     let (mut low, mut high, mut has_nan) = (f32::INFINITY, f32::NEG_INFINITY, false);
     for value in values() {
         (low, high) = (low.min(value), high.max(value));
@@ -106,7 +112,13 @@ fn doubles(
     read: impl Fn([u8; 8]) -> u64,
     inverted: bool,
 ) -> Result<Vec<u8>, RenderError> {
-    let values = || bytes.as_chunks().0.iter().map(|bytes| f64::from_bits(read(*bytes)));
+    let values = || {
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f64::from_bits(read(*bytes)))
+    };
     let (mut low, mut high, mut has_nan) = (f64::INFINITY, f64::NEG_INFINITY, false);
     for value in values() {
         (low, high) = (low.min(value), high.max(value));

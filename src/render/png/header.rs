@@ -58,8 +58,23 @@ impl<'a> Header<'a> {
     /// A chunk that is too short is passed over, and a kind of image that does not exist leaves that
     /// of the chunk before; once interlaced is always interlaced.
     fn take_header(&mut self, data: &[u8]) -> Result<(), RenderError> {
-        let Some(&[w0, w1, w2, w3, h0, h1, h2, h3, bits, color, _, filter, interlace]) =
-            data.first_chunk::<13>()
+        let Some(
+            &[
+                w0,
+                w1,
+                w2,
+                w3,
+                h0,
+                h1,
+                h2,
+                h3,
+                bits,
+                color,
+                _,
+                filter,
+                interlace,
+            ],
+        ) = data.first_chunk::<13>()
         else {
             return Ok(());
         };
@@ -166,7 +181,9 @@ impl<'a> Header<'a> {
 mod tests {
     use super::*;
 
-    fn header(chunks: &[(&'static [u8], &'static [u8])]) -> Result<Container<'static>, RenderError> {
+    fn header(
+        chunks: &[(&'static [u8], &'static [u8])],
+    ) -> Result<Container<'static>, RenderError> {
         let mut header = Header::default();
         for (name, data) in chunks {
             header.take(&Chunk::of(name, data))?;
@@ -193,7 +210,11 @@ mod tests {
         assert!(last.color == Color::Palette && last.interlaced);
         assert!(header(&[NO_KIND]).is_err());
         assert!(header(&[NO_KIND, GRAY]).is_ok());
-        assert!(!header(&[GRAY, (b"IHDR", b"\0\0\0\x05")]).unwrap().interlaced);
+        assert!(
+            !header(&[GRAY, (b"IHDR", b"\0\0\0\x05")])
+                .unwrap()
+                .interlaced
+        );
         assert!(header(&[GRAY, INDEXED]).unwrap().interlaced);
     }
 

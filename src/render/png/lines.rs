@@ -46,7 +46,9 @@ impl<'a> Lines<'a> {
         };
         if lines.columns.len() < window.width || lines.rows().len() < window.height {
             const ONE_PIXEL: [u8; 8] = [0; 8];
-            let nothing = samples.to_8_bits(&ONE_PIXEL, 0, 1, &mut lines.line).to_vec();
+            let nothing = samples
+                .to_8_bits(&ONE_PIXEL, 0, 1, &mut lines.line)
+                .to_vec();
             reserve(&mut lines.empty, window.width * channels)?;
             for _ in 0..window.width {
                 lines.empty.extend_from_slice(&nothing);

@@ -79,7 +79,8 @@ impl SourceImage for PngImage<'_> {
                 lines.push(number, row);
             }
             lines.finish();
-            let damage = || Damage::new("parts of the interlaced image data are missing or damaged");
+            let damage =
+                || Damage::new("parts of the interlaced image data are missing or damaged");
             return Ok(Notes {
                 damage: is_damaged.then(damage),
                 ..Notes::default()

@@ -37,7 +37,10 @@ pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<
     }
     image.fill(0);
     let runs = repair::runs(container, container.frame.height);
-    let (width, stride) = (container.frame.width, container.row_len(container.frame.width));
+    let (width, stride) = (
+        container.frame.width,
+        container.row_len(container.frame.width),
+    );
     let bits = container.bits_per_pixel() as u8;
     let good = repair::good_rows(container, &runs, &mut |pass, number, row| {
         // Numbers are those of rows of an image whose sides have 32 bits.

@@ -115,3 +115,25 @@ fn is_interleaved(stream: &[u8]) -> bool {
     scan.and_then(|scan| scan.body.iter().rev().nth(1).copied())
         .is_some_and(|mode| mode != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_called_rgb_is_taken_for_ycbcr() {
+        let mut planar = vec![10u8, 255, 141, 128, 77, 128];
+        to_rgb(&mut planar, true, 8);
+        assert_eq!(planar, [0, 255, 42, 255, 33, 255]);
+        let mut interleaved = vec![10u16, 141, 77];
+        to_rgb(&mut interleaved, false, 8);
+        assert_eq!(interleaved, [0, 42, 33]);
+    }
+
+    #[test]
+    fn a_stream_has_a_marker_at_its_end() {
+        assert!(matches!(ended(b"\xff\xd9\0\0"), Ok(Cow::Borrowed(_))));
+        assert_eq!(&*ended(b"ab").unwrap(), b"ab\xff\xd9");
+        assert_eq!(&*ended(b"").unwrap(), b"\xff\xd9");
+    }
+}

@@ -82,10 +82,14 @@ impl CodeStream {
     /// Reads the coding styles of image, components and tiles; counts the worst of each.
     fn read_styles(&mut self, code: &[u8]) {
         // From SIZ on, whose length comes first.
-        let mut at = code.first_chunk().map_or(0, |len| usize::from(u16::from_be_bytes(*len)));
+        let mut at = code
+            .first_chunk()
+            .map_or(0, |len| usize::from(u16::from_be_bytes(*len)));
         let mut tile_part = 0..0;
         while let Some([0xff, marker, rest @ ..]) = code.get(at..) {
-            let Some(len) = rest.first_chunk().map(|len| usize::from(u16::from_be_bytes(*len)))
+            let Some(len) = rest
+                .first_chunk()
+                .map(|len| usize::from(u16::from_be_bytes(*len)))
             else {
                 return;
             };
@@ -163,7 +167,11 @@ impl CodeStream {
             ("tiles", self.tiles, MAX_TILES),
             ("precincts", precincts, MAX_PRECINCTS),
             ("code blocks", blocks, MAX_BLOCKS),
-            ("packets", precincts.saturating_mul(self.layers), MAX_PACKETS),
+            (
+                "packets",
+                precincts.saturating_mul(self.layers),
+                MAX_PACKETS,
+            ),
         ];
         match checks.iter().find(|(_, count, limit)| count > limit) {
             Some((name, count, limit)) => Err(malformed(&format!(
@@ -185,7 +193,17 @@ mod tests {
         for number in [size, size, 0, 0, tile, tile, 0, 0] {
             header.extend(number.to_be_bytes());
         }
-        header.extend([0, 1, 15, 1, 1, 0xff, COD, 0, (2 + 5 + style.len() - 1) as u8]);
+        header.extend([
+            0,
+            1,
+            15,
+            1,
+            1,
+            0xff,
+            COD,
+            0,
+            (2 + 5 + style.len() - 1) as u8,
+        ]);
         header.extend([style[0], 0]);
         header.extend(layers.to_be_bytes());
         header.push(0);
@@ -212,7 +230,10 @@ mod tests {
         let usual = [0, 5, 4, 4, 0, 1];
         for (stream, name) in [
             (header(4000, 16, 1, &usual), "tiles"),
-            (header(4000, 4000, 1, &[1, 1, 4, 4, 0, 1, 0x11, 0x11]), "precincts"),
+            (
+                header(4000, 4000, 1, &[1, 1, 4, 4, 0, 1, 0x11, 0x11]),
+                "precincts",
+            ),
             (header(8000, 8000, 1, &[0, 5, 0, 0, 0, 1]), "code blocks"),
             (header(4000, 400, 65_535, &usual), "packets"),
         ] {

@@ -90,7 +90,11 @@ impl Header {
             | (32 | 64, false, Coding::Rle)
             | (8 | 16, false, _) => bits_allocated as u16,
             _ => {
-                let kind = if is_float { "floating point" } else { "integer" };
+                let kind = if is_float {
+                    "floating point"
+                } else {
+                    "integer"
+                };
                 let feature = format!("{coding}, {kind} data of {bits_allocated} bits");
                 return Err(unsupported(feature));
             }

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read};
 
 use dicom_dictionary_std::tags;
 
-use super::super::source::{check_size, reserve};
 use super::super::RenderError;
+use super::super::source::{check_size, reserve};
 use super::dataset::Values;
 use super::malformed;
 use crate::shown::Show;

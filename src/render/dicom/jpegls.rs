@@ -52,10 +52,22 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
             flip: flip16(header.signed),
         }
     };
-    Ok(Frame {
-        samples,
-        planar,
-    })
+    Ok(Frame { samples, planar })
+}
+
+/// The stream, with a marker at its end: CharLS counts to two billion where data end in the middle of
+/// a run of zeros, and no marker stops it.
+fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
+    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+    let padding = stream.iter().rev().take_while(|byte| **byte == 0).count();
+    if stream[..stream.len() - padding].ends_with(&END_OF_IMAGE) {
+        return Ok(stream.into());
+    }
+    let mut ended = Vec::new();
+    reserve(&mut ended, stream.len() + END_OF_IMAGE.len())?;
+    ended.extend(stream);
+    ended.extend(END_OF_IMAGE);
+    Ok(ended.into())
 }
 
 /// Takes what the header calls RGB for YCbCr, and makes RGB of it, as pylibjpeg does: ITU-R BT.601
@@ -116,4 +128,26 @@ fn is_interleaved(stream: &[u8]) -> bool {
     let scan = segments(stream).find(|segment| segment.marker == SOS);
     scan.and_then(|scan| scan.body.iter().rev().nth(1).copied())
         .is_some_and(|mode| mode != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_called_rgb_is_taken_for_ycbcr() {
+        let mut planar = vec![10u8, 255, 141, 128, 77, 128];
+        to_rgb(&mut planar, true, 8);
+        assert_eq!(planar, [0, 255, 42, 255, 33, 255]);
+        let mut interleaved = vec![10u16, 141, 77];
+        to_rgb(&mut interleaved, false, 8);
+        assert_eq!(interleaved, [0, 42, 33]);
+    }
+
+    #[test]
+    fn a_stream_has_a_marker_at_its_end() {
+        assert!(matches!(ended(b"\xff\xd9\0\0"), Ok(Cow::Borrowed(_))));
+        assert_eq!(&*ended(b"ab").unwrap(), b"ab\xff\xd9");
+        assert_eq!(&*ended(b"").unwrap(), b"\xff\xd9");
+    }
 }

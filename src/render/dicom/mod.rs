@@ -107,7 +107,11 @@ fn coding_of(stream: &[u8], said: Coding) -> Result<Coding, RenderError> {
         return Ok(Coding::Jpeg2000);
     }
     if !stream.starts_with(&[0xff, 0xd8, 0xff]) {
-        let start: Vec<String> = stream.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let start: Vec<String> = stream
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         return Err(malformed(&format!(
             "the pixel data should be {said}, but begin with the bytes {}",
             start.join(" ")

@@ -77,7 +77,9 @@ pub(super) fn frame<'a>(
 fn unpack_bits(bytes: &[u8], samples: usize) -> Result<Vec<u8>, RenderError> {
     let mut values = Vec::new();
     reserve(&mut values, samples)?;
-    let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+    let bits = bytes
+        .iter()
+        .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
     values.extend(bits.take(samples));
     Ok(values)
 }

@@ -128,7 +128,11 @@ impl<'a> Decoder<'a> {
                 && sys::opj_read_header(c_stream, codec, &mut image) != 0
         };
         let image = NonNull::new(image).filter(|_| is_read);
-        let pointers = (NonNull::new(codec), NonNull::new(c_stream), NonNull::new(state));
+        let pointers = (
+            NonNull::new(codec),
+            NonNull::new(c_stream),
+            NonNull::new(state),
+        );
         let ((Some(codec), Some(c_stream), Some(state)), Some(image)) = (pointers, image) else {
             // SAFETY: nothing of C's runs, and the state lives until `parts` is dropped.
             let messages = unsafe { &mut (*state).messages };

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::super::RenderError;
 #[cfg(target_arch = "x86_64")]
 use super::super::avx2::Avx2;
 use super::super::source::zeros;
-use super::super::RenderError;
 #[cfg(target_arch = "x86_64")]
 use super::avx2;
 use super::header::Header;

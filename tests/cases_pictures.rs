@@ -99,7 +99,7 @@ fn damage_is_noted_where_there_is_some_and_only_there() {
         ("g_cut50.jpg", "premature end of data segment"),
         ("g_prog_cut_scan2.jpg", "Premature end of JPEG file"),
         ("g_arith_cut60.jpg", "Premature end of JPEG file"),
-        ("g_marker61.jpg", "Unsupported marker type 0x61"),
+        ("g_sos_id.jpg", "Invalid component ID"),
         ("j_two_soi.jpg", "two SOI markers"),
         ("g_no_dqt.jpg", "was not defined"),
         ("g_rst_plus1.jpg", "instead of RST"),
@@ -145,8 +145,8 @@ fn what_is_no_picture_is_named() {
     let error = renderer.render(&source("c6_html.jpg")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "not a picture but an HTML page: the download was answered by a page (of a login, say): \
-         download the file again"
+        "neither a PNG, a JPEG nor a DICOM file but an HTML page: the download was answered by a \
+         page (of a login, say): download the file again"
     );
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
     let error = renderer.render(pointer).unwrap_err().to_string();

@@ -9,7 +9,7 @@ pub enum RenderError {
     Empty,
     #[error("neither a PNG, a JPEG nor a DICOM file")]
     UnknownFormat,
-    #[error("not a picture but {}: {}", .0.what, .0.advice)]
+    #[error("neither a PNG, a JPEG nor a DICOM file but {}: {}", .0.what, .0.advice)]
     NoPicture(Contents),
     #[error(
         "{width}x{height} pixels are more than machex takes (512 megapixels, 1,048,576 a side)"

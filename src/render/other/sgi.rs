@@ -7,10 +7,9 @@ use super::{Picture, Pixels, cut_off};
 
 const HEADER: usize = 512;
 
-/// A plane and a row of samples.
+/// How the samples are stored.
 struct Layout<'a> {
     source: &'a [u8],
-    width: usize,
     height: usize,
     /// Bytes a sample: 1 or 2, the high one first.
     depth: usize,
@@ -37,7 +36,6 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     };
     let layout = Layout {
         source,
-        width,
         height,
         depth,
         planes,

@@ -1,5 +1,6 @@
 //! TIFF: the first picture of a file.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use tiff::decoder::{Decoder, DecodingResult, Limits};
@@ -23,7 +24,11 @@ const GRAY_ALPHA: ColorType = ColorType::Multiband {
     num_samples: 2,
 };
 
-type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
+/// Values of the tag of the same name.
+const BY_PALETTE: u16 = 3;
+const BLACK_IS_ZERO: u16 = 1;
+
+type Reader<'a> = Decoder<Cursor<Cow<'a, [u8]>>>;
 
 /// What is to be known of the samples.
 struct Layout {
@@ -37,11 +42,20 @@ struct Layout {
 }
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
+    // The crate does not read indexes, but gray it does.
+    let (source, is_indexed) = match indexes_as_gray(source)? {
+        Some(copy) => (Cow::Owned(copy), true),
+        None => (Cow::Borrowed(source), false),
+    };
+    let source_len = source.len();
     let mut decoder = Decoder::new(Cursor::new(source)).map_err(fault)?;
     let (width, height) = decoder.dimensions().map_err(fault)?;
     check_size(width.into(), height.into())?;
     let (width, height) = (width as usize, height as usize);
-    let color = decoder.colortype().map_err(fault)?;
+    let color = match decoder.colortype().map_err(fault)? {
+        ColorType::Gray(bits) if is_indexed => ColorType::Palette(bits),
+        color => color,
+    };
     let photometric: Option<u16> = unsigned(&mut decoder, Tag::PhotometricInterpretation)?;
     let extra: Option<u16> = unsigned(&mut decoder, Tag::ExtraSamples)?;
     let turned: Option<u16> = unsigned(&mut decoder, Tag::Orientation)?;
@@ -72,10 +86,10 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
         let len = (width * height * samples).saturating_mul(color.bit_depth().div_ceil(8).into());
         // The crate ends the process where there is no memory: for the image, and for one strip,
         // which may be all of it.
-        probe(len.saturating_mul(2).saturating_add(source.len()))?;
+        probe(len.saturating_mul(2).saturating_add(source_len))?;
         let mut limits = Limits::default();
         limits.decoding_buffer_size = len.saturating_add(1 << 20);
-        limits.intermediate_buffer_size = len.saturating_add(source.len()).saturating_add(1 << 20);
+        limits.intermediate_buffer_size = len.saturating_add(source_len).saturating_add(1 << 20);
         let mut decoder = decoder.with_limits(limits);
         let decoded = decoder.read_image().map_err(fault)?;
         let mut bytes = Vec::new();
@@ -165,6 +179,43 @@ impl Layout {
     }
 }
 
+/// A copy of a file whose first picture has a palette, in which it is said to be gray. Of the usual
+/// kind of file with offsets of 32 bits.
+fn indexes_as_gray(source: &[u8]) -> Result<Option<Vec<u8>>, RenderError> {
+    const ENTRY: usize = 12;
+    let is_little = source.starts_with(b"II*\0");
+    if !is_little && !source.starts_with(b"MM\0*") {
+        return Ok(None);
+    }
+    let short = |bytes: [u8; 2]| match is_little {
+        true => u16::from_le_bytes(bytes),
+        false => u16::from_be_bytes(bytes),
+    };
+    let long = |bytes: [u8; 4]| match is_little {
+        true => u32::from_le_bytes(bytes),
+        false => u32::from_be_bytes(bytes),
+    };
+    let short_at = |at: usize| Some(short(*source.get(at..)?.first_chunk()?));
+    let value_at = || {
+        let directory = long(*source.get(4..)?.first_chunk()?) as usize;
+        let entries = (0..usize::from(short_at(directory)?)).map(|at| directory + 2 + at * ENTRY);
+        let is_wanted = |at: &usize| short_at(*at) == Some(Tag::PhotometricInterpretation.to_u16());
+        Some(entries.into_iter().find(is_wanted)? + 8)
+    };
+    let Some(at) = value_at().filter(|at| short_at(*at) == Some(BY_PALETTE)) else {
+        return Ok(None);
+    };
+    let mut copy = Vec::new();
+    reserve(&mut copy, source.len())?;
+    copy.extend_from_slice(source);
+    let value = match is_little {
+        true => BLACK_IS_ZERO.to_le_bytes(),
+        false => BLACK_IS_ZERO.to_be_bytes(),
+    };
+    copy[at..at + 2].copy_from_slice(&value);
+    Ok(Some(copy))
+}
+
 /// The high bytes of the colours.
 fn palette(decoder: &mut Reader<'_>, color: ColorType) -> Result<Vec<[u8; 3]>, RenderError> {
     let ColorType::Palette(bits) = color else {
@@ -193,8 +244,5 @@ fn unsupported(feature: String) -> RenderError {
 
 fn fault(problem: TiffError) -> RenderError {
     let text = problem.to_string().shown().to_string();
-    match problem {
-        TiffError::UnsupportedError(_) => unsupported(text),
-        _ => error::malformed(FORMAT, text),
-    }
+    error::malformed(FORMAT, text)
 }

@@ -8,11 +8,14 @@ mod builder;
 mod entry;
 mod error;
 pub mod index;
+mod left_out;
 mod load;
 pub mod names;
+mod presence;
 mod stored;
 
 pub use builder::{CatalogBuilder, FolderId, Place};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault};
+pub use left_out::{LeftOut, LeftOutValue};
 pub use load::load;

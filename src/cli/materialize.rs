@@ -264,7 +264,7 @@ fn dry_run(job: &Job) -> CliResult {
         good &= forecast.failed == 0;
         table.row([
             plan.tree.dataset.folder().to_owned(),
-            units::count(range.len() as u64),
+            units::count(u64::from(plan.present_in(range))),
             units::count(u64::from(forecast.finished)),
             units::count(u64::from(forecast.due)),
             units::count(u64::from(forecast.failed)),

@@ -88,7 +88,10 @@ impl CatalogBuilder {
             .get(usize::from(place.skip)..)
             .map_or(Some("empty"), fault_of)
         {
-            self.fail(number, EntryFault(format!("the key \"{}\" is {fault}", key.shown())));
+            self.fail(
+                number,
+                EntryFault(format!("the key \"{}\" is {fault}", key.shown())),
+            );
         }
         Ok(number)
     }

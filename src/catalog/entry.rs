@@ -113,10 +113,7 @@ impl Catalog {
     pub(super) fn place(&self, number: u32) -> Option<(usize, &str)> {
         let place = self.places.get(number as usize)?;
         let key = self.get(number)?.key();
-        Some((
-            place.folder.0 as usize,
-            key.get(usize::from(place.skip)..)?,
-        ))
+        Some((place.folder.0 as usize, key.get(usize::from(place.skip)..)?))
     }
 
     /// One number for everything from which an index follows, reports excepted.

@@ -37,7 +37,11 @@ pub struct LeftOutValue {
 impl LeftOut {
     /// Counts an image that is left out by `value`.
     pub(super) fn add(&mut self, value: &str, count: u32) {
-        let value = if value.trim().is_empty() { BLANK } else { value };
+        let value = if value.trim().is_empty() {
+            BLANK
+        } else {
+            value
+        };
         let end = value.char_indices().nth(LENGTH);
         let value = end.map_or(value, |(end, _)| &value[..end]);
         if let Some(known) = self.by_value.get_mut(value) {
@@ -114,7 +118,14 @@ mod tests {
         }
         let values = left_out.values();
         assert_eq!(values.len(), VALUES + 1);
-        assert_eq!((values[VALUES].value.as_str(), values[VALUES].images), ("others", 950));
-        assert!(values.iter().all(|value| value.value.chars().count() <= LENGTH));
+        assert_eq!(
+            (values[VALUES].value.as_str(), values[VALUES].images),
+            ("others", 950)
+        );
+        assert!(
+            values
+                .iter()
+                .all(|value| value.value.chars().count() <= LENGTH)
+        );
     }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::stored::Stored;
 use super::presence::find_absent;
+use super::stored::Stored;
 use super::{Catalog, CatalogBuilder, CatalogError};
 use crate::datasets::{self, Numbering, RawTree};
 use crate::shown::Show as _;

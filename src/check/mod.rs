@@ -171,7 +171,8 @@ fn look_through(
         .filter(|(_, found)| *found)
         .map(|(entry, _)| entry);
     report.warnings.extend(no_reports(tree, found));
-    report.empty = why_empty(tree, catalog).map(|why| format!("{}: {why}", tree.dataset.root_key()));
+    report.empty =
+        why_empty(tree, catalog).map(|why| format!("{}: {why}", tree.dataset.root_key()));
     report.warnings.extend(part_missing(tree, &report));
     look_at_finished(config, tree, catalog, &mut report);
     report.proof = looked
@@ -188,9 +189,11 @@ fn part_missing(tree: &RawTree, report: &TreeReport) -> Option<String> {
         return None;
     }
     let (missing, looked_for) = (report.missing, report.looked_for);
-    let all = report.missing == report.looked_for;
-    if let Some(hint) = why_missing(tree).filter(|_| all) {
-        return Some(format!("none of {looked_for} files is there. {hint}"));
+    if report.missing == report.looked_for {
+        let hint = why_missing(tree);
+        return Some(format!(
+            "none of {looked_for} files that were looked for is there. {hint}"
+        ));
     }
     Some(format!(
         "{missing} of {looked_for} files that were looked for are missing: finish the download, or set \

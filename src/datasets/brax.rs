@@ -21,15 +21,25 @@ const SUFFIX_LEN: usize = 7;
 const MARKS: Marks = Marks {
     title: "BRAX",
     home: "physionet.org/content/brax",
-    root: &[&["master_spreadsheet_update.csv"], &["master_spreadsheet_update.csv.gz"]],
+    root: &[
+        &["master_spreadsheet_update.csv"],
+        &["master_spreadsheet_update.csv.gz"],
+    ],
     parts: &["images/id_*", "Anonymized_DICOMs"],
     archives: &["brax*.zip", "images.zip", "archive.zip"],
-    files: ".png files",
+    files: ".png",
     others: &[
         Release {
             marks: &["master_spreadsheet.csv*"],
+            unless: &[],
             name: "an early version of BRAX",
             advice: "get version 1.1.0, which has master_spreadsheet_update.csv (physionet.org/content/brax), or set BRAX_ROOT: null",
+        },
+        Release {
+            marks: &["Anonymized_DICOMs"],
+            unless: &["images/id_*"],
+            name: "BRAX with its DICOM files and without its PNGs",
+            advice: "machex reads the PNGs, the folder images/: get that, too (physionet.org/content/brax)",
         },
     ],
 };

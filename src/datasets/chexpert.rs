@@ -30,17 +30,27 @@ const TRAIN: &str = "train/";
 const MARKS: Marks = Marks {
     title: "CheXpert",
     home: "stanfordaimi.azurewebsites.net",
-    root: &[&["train.csv", "train/patient*"], &["train.csv.gz", "train/patient*"], &["train.csv", "CheXpert-v1.0 batch*"], &["CheXpert-v1.0 batch 1 (validate & csv)/train.csv*"]],
+    root: &[
+        &["train.csv", "train/patient*"],
+        &["train.csv.gz", "train/patient*"],
+        &["train.csv", "CheXpert-v1.0 batch*"],
+        &["CheXpert-v1.0 batch 1 (validate & csv)/train.csv*"],
+    ],
     parts: &["train/patient*", "CheXpert-v1.0 batch*", "valid.csv"],
     archives: &["CheXpert*.zip", "archive.zip"],
-    files: ".jpg files",
-    others: &[
-        Release {
-            marks: &["df_chexpert_plus_*.csv*", "*/df_chexpert_plus_*.csv*", "PNG/PNG", "PNG/train*", "DICOM/train*"],
-            name: "CheXpert Plus",
-            advice: "machex reads CheXpert v1.0 (train.csv and its JPEGs): get that (stanfordaimi.azurewebsites.net, \"CheXpert\"), or set CHEXPERT_ROOT: null",
-        },
-    ],
+    files: ".jpg",
+    others: &[Release {
+        marks: &[
+            "df_chexpert_plus_*.csv*",
+            "*/df_chexpert_plus_*.csv*",
+            "PNG/PNG",
+            "PNG/train*",
+            "DICOM/train*",
+        ],
+        unless: &[],
+        name: "CheXpert Plus",
+        advice: "machex reads CheXpert v1.0 (train.csv and its JPEGs): get that (stanfordaimi.azurewebsites.net, \"CheXpert\"), or set CHEXPERT_ROOT: null",
+    }],
 };
 
 const INFO: DatasetInfo = DatasetInfo {

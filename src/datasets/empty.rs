@@ -34,11 +34,8 @@ fn words(tree: &RawTree, catalog: &Catalog) -> String {
     let key = tree.dataset.root_key();
     if !catalog.is_empty() {
         let count = grouped(u64::from(catalog.len()));
-        let hint = why_missing(tree).map_or_else(String::new, |hint| format!(". {hint}"));
-        return format!(
-            "none of the {count} images that the lists name is in {}{hint}",
-            tree.root.shown()
-        );
+        let (root, hint) = (tree.root.shown(), why_missing(tree));
+        return format!("none of the {count} images that the lists name is in {root}. {hint}");
     }
     let views = catalog.views();
     let named = [views.frontal, views.lateral, views.other];
@@ -52,7 +49,9 @@ fn words(tree: &RawTree, catalog: &Catalog) -> String {
             ),
             false => format!("set {key} to another folder, or to null"),
         };
-        return format!("there are no images: {count}, and none has a view that is taken ({left_out}); {advice}");
+        return format!(
+            "there are no images: {count}, and none has a view that is taken ({left_out}); {advice}"
+        );
     }
     match (tree.dataset.info().numbering, catalog.list()) {
         (Numbering::Lists, Some(list)) => {
@@ -83,12 +82,15 @@ fn nothing_listed(tree: &RawTree) -> String {
     let marks = &tree.dataset.info().marks;
     let holds = holds(&folder);
     let hint = hint(&mut Finder::new(), tree);
-    format!(
-        "there are no images: {} holds {holds}, and {} has {}. {hint}",
-        folder.components().as_path().shown(),
-        marks.title,
-        marks.files
-    )
+    let folder = folder.components().as_path().shown();
+    // Files of the right kind are in the folders within it, or have another name.
+    match holds.contains(marks.files) {
+        true => format!("there are no images in {folder} itself, which holds {holds}. {hint}"),
+        false => format!(
+            "there are no images: {folder} holds {holds}, and {} has {} files. {hint}",
+            marks.title, marks.files
+        ),
+    }
 }
 
 /// The files below a folder, counted by their extensions.

@@ -228,7 +228,10 @@ mod tests {
         fs::create_dir_all(root.join("a/b/c/d/e/wanted")).unwrap();
         let is_wanted = |_: &mut Finder, folder: &Path| folder.ends_with("wanted");
         let found = Finder::new().below(root, is_wanted);
-        assert_eq!(found, ["d/wanted", "a/b/c/wanted"].map(|name| root.join(name)));
+        assert_eq!(
+            found,
+            ["d/wanted", "a/b/c/wanted"].map(|name| root.join(name))
+        );
         let above = Finder::new().above(&root.join("d/wanted/wanted"), is_wanted);
         assert_eq!(above, Some(root.join("d/wanted")));
     }

@@ -65,13 +65,20 @@ pub(super) fn hint(finder: &mut Finder, tree: &RawTree) -> String {
 }
 
 /// Said of a dataset of which the lists are there, and none of its images.
-pub fn why_missing(tree: &RawTree) -> Option<String> {
+pub fn why_missing(tree: &RawTree) -> String {
     let mut finder = Finder::new();
     let root = &tree.root;
     let meant = other(&mut finder, tree, root)
         .or_else(|| archive(&mut finder, tree, root))
-        .or_else(|| any_archive(&mut finder, root))?;
-    Some(meant.words(tree))
+        .or_else(|| any_archive(&mut finder, root));
+    let (root, marks) = (root.shown(), &tree.dataset.info().marks);
+    match meant {
+        Some(meant) => meant.words(tree),
+        None => format!(
+            "Download the images of {} ({}) into {root}, and unpack them there",
+            marks.title, marks.home
+        ),
+    }
 }
 
 fn meant(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
@@ -122,6 +129,9 @@ fn renamed(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
 fn other(finder: &mut Finder, tree: &RawTree, folder: &Path) -> Option<Meant> {
     tree.dataset.info().marks.others.iter().find_map(|release| {
         let mark = first_of(finder, folder, release.marks)?;
+        if first_of(finder, folder, release.unless).is_some() {
+            return None;
+        }
         Some(Meant::Other { release, mark })
     })
 }
@@ -184,14 +194,15 @@ impl Meant {
                     format!("The folder of {title} is below it: set {key}: {only}")
                 }
                 several => {
-                    let several: Vec<String> = several.iter().map(|f| f.shown().to_string()).collect();
+                    let several: Vec<String> =
+                        several.iter().map(|f| f.shown().to_string()).collect();
                     let several = several.join(", or ");
                     format!("There are several folders of {title} below it: set {key}: {several}")
                 }
             },
             Meant::Other { release, mark } => {
                 let (name, advice, mark) = (release.name, release.advice, mark.shown());
-                format!("This is {name}, as {mark} tells: {advice}")
+                format!("This is {name} ({mark} is there); {advice}")
             }
             Meant::OtherDataset(other) => {
                 let (other, its_key) = (other.info().marks.title, other.root_key());
@@ -202,13 +213,15 @@ impl Meant {
             }
             Meant::Archive(path) => {
                 let path = path.shown();
-                format!("{path} is there and not unpacked: unpack it in its folder, and keep the folders in it")
+                format!(
+                    "{path} is there and not unpacked: unpack it there, with the folders that are in it"
+                )
             }
             Meant::Part(part) => {
                 let (part, home) = (part.shown(), marks.home);
                 format!(
-                    "The folder is that of {title}, as {part} tells, and not complete: download the \
-                     missing file into it ({home})"
+                    "The folder is that of {title} ({part} is there), and not complete: download what \
+                     is missing into it ({home})"
                 )
             }
         }

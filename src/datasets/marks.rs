@@ -25,8 +25,10 @@ pub struct Marks {
 pub struct Release {
     /// Any of these tells it.
     pub marks: &'static [&'static str],
+    /// Not where any of these is there as well.
+    pub unless: &'static [&'static str],
     /// Its name, as it stands after "this is".
     pub name: &'static str,
-    /// What to do, as an order.
+    /// What to do, as it stands behind a semicolon.
     pub advice: &'static str,
 }

@@ -29,24 +29,43 @@ const REPORTS_ROOT: OptionKey = OptionKey {
 const MARKS: Marks = Marks {
     title: "MIMIC-CXR-JPG",
     home: "physionet.org/content/mimic-cxr-jpg",
-    root: &[&["mimic-cxr-2.0.0-metadata.csv"], &["mimic-cxr-2.0.0-metadata.csv.gz"]],
-    parts: &["mimic-cxr-2.*.csv*", "files/p1*/p*/s*/*.jpg", "IMAGE_FILENAMES"],
-    archives: &["mimic-cxr-2.0.0-*.zip", "mimic-cxr-jpg*.zip", "files.zip", "archive.zip"],
-    files: ".jpg files",
+    root: &[
+        &["mimic-cxr-2.0.0-metadata.csv"],
+        &["mimic-cxr-2.0.0-metadata.csv.gz"],
+    ],
+    parts: &[
+        "mimic-cxr-2.*.csv*",
+        "files/p1*/p*/s*/*.jpg",
+        "IMAGE_FILENAMES",
+    ],
+    archives: &[
+        "mimic-cxr-2.0.0-*.zip",
+        "mimic-cxr-jpg*.zip",
+        "files.zip",
+        "archive.zip",
+    ],
+    files: ".jpg",
     others: &[
         Release {
-            marks: &["cxr-record-list.csv*", "cxr-study-list.csv*", "files/p1*/p*/s*/*.dcm"],
+            marks: &[
+                "cxr-record-list.csv*",
+                "cxr-study-list.csv*",
+                "files/p1*/p*/s*/*.dcm",
+            ],
+            unless: &[],
             name: "MIMIC-CXR as DICOM",
             advice: "machex reads MIMIC-CXR-JPG: get that (physionet.org/content/mimic-cxr-jpg), or set MIMIC_ROOT: null",
         },
         Release {
             marks: &["mimic_cxr_aug_train.csv", "official_data_iccv_final"],
+            unless: &[],
             name: "a Kaggle edition of MIMIC-CXR",
             advice: "machex reads MIMIC-CXR-JPG as PhysioNet has it (physionet.org/content/mimic-cxr-jpg); get that, or set MIMIC_ROOT: null",
         },
         Release {
             marks: &["files/p1*/p*/s*.txt", "p1*/p*/s*.txt"],
-            name: "the reports of MIMIC-CXR without images",
+            unless: &["files/p1*/p*/s*/*.jpg", "mimic-cxr-2.*.csv*"],
+            name: "the download of MIMIC-CXR's reports, without images",
             advice: "set MIMIC_REPORTS_ROOT to this folder, and MIMIC_ROOT to that of MIMIC-CXR-JPG (physionet.org/content/mimic-cxr-jpg)",
         },
     ],

@@ -2,12 +2,12 @@
 //! [`Dataset`]. An eleventh dataset is one new file and one line in [`ALL`].
 
 mod brax;
+mod chexpert;
+mod chexray14;
 mod empty;
 mod finder;
 mod hint;
 mod marks;
-mod chexpert;
-mod chexray14;
 mod mimic;
 mod objcxr;
 mod openi;

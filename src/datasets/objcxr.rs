@@ -17,14 +17,13 @@ const MARKS: Marks = Marks {
     root: &[&["train/*.jpg"], &["train/*.jpeg"]],
     parts: &["train.csv", "dev.csv", "dev/*.jpg"],
     archives: &["train.zip", "object-CXR*.zip", "archive.zip"],
-    files: ".jpg files",
-    others: &[
-        Release {
-            marks: &["train/*.dcm", "train/*.dicom"],
-            name: "a folder of DICOM files and not object-CXR",
-            advice: "object-CXR has JPEGs: get those (academictorrents.com, \"object-CXR\"), or set OBJECTCXR_ROOT: null",
-        },
-    ],
+    files: ".jpg",
+    others: &[Release {
+        marks: &["train/*.dcm", "train/*.dicom"],
+        unless: &[],
+        name: "a folder of DICOM files and not object-CXR",
+        advice: "object-CXR has JPEGs: get those (academictorrents.com, \"object-CXR\"), or set OBJECTCXR_ROOT: null",
+    }],
 };
 
 const INFO: DatasetInfo = DatasetInfo {

@@ -15,16 +15,18 @@ const MARKS: Marks = Marks {
     root: &[&["CXR*.png"], &["images/images_normalized/*.png"]],
     parts: &["indiana_reports.csv", "indiana_projections.csv"],
     archives: &["NLMCXR_png*", "archive.zip"],
-    files: ".png files",
+    files: ".png",
     others: &[
         Release {
             marks: &["*.dcm", "NLMCXR_dcm*", "*/*.dcm"],
+            unless: &[],
             name: "Open-i as DICOM",
             advice: "machex reads its PNGs: get those (openi.nlm.nih.gov/faq, \"NLMCXR_png.tgz\"), or set OPENI_ROOT: null",
         },
         Release {
             marks: &["ecgen-radiology", "NLMCXR_reports*"],
-            name: "the reports of Open-i without images",
+            unless: &[],
+            name: "the download of Open-i's reports, without images",
             advice: "get the images (openi.nlm.nih.gov/faq, \"NLMCXR_png.tgz\"), or set OPENI_ROOT: null",
         },
     ],
@@ -53,7 +55,10 @@ impl Dataset for OpenI {
         if names.is_empty() {
             let kaggle = tree.root.join(KAGGLE);
             // Each may come later.
-            kaggle.parent().into_iter().for_each(|above| catalog.input(above));
+            kaggle
+                .parent()
+                .into_iter()
+                .for_each(|above| catalog.input(above));
             catalog.input(&kaggle);
             if is_dir(&kaggle) {
                 catalog.set_layout(format!("{KAGGLE}/"));

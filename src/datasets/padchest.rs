@@ -48,23 +48,29 @@ const STRICT_VETO: OptionKey = OptionKey {
 const MARKS: Marks = Marks {
     title: "PadChest",
     home: "bimcv.cipf.es/bimcv-projects/padchest",
-    root: &[&["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"], &["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"]],
+    root: &[
+        &["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"],
+        &["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"],
+    ],
     parts: &["images", "0", "54"],
     archives: &["0.zip", "1.zip", "54.zip", "archive.zip"],
-    files: ".png files",
+    files: ".png",
     others: &[
         Release {
             marks: &["PADCHEST*160K*.csv*", "*padchest*labels*.csv*"],
+            unless: &[],
             name: "PadChest with its list under another name",
             advice: "if it is the list of all 160,000 images, rename it to PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv (or .csv.gz)",
         },
         Release {
             marks: &["chest_x_ray_images_labels_sample.csv*"],
+            unless: &[],
             name: "the sample of PadChest",
             advice: "get the whole (bimcv.cipf.es/bimcv-projects/padchest), or set PADCHEST_ROOT: null",
         },
         Release {
             marks: &["grounded_reports_*.json"],
+            unless: &[],
             name: "PadChest-GR",
             advice: "machex reads PadChest: get that (bimcv.cipf.es/bimcv-projects/padchest), or set PADCHEST_ROOT: null",
         },

@@ -17,16 +17,34 @@ const MARKS: Marks = Marks {
     home: "academictorrents.com, \"SIIM_TRAIN_TEST\"",
     root: &[&["dicom-images-train"]],
     parts: &["train-rle.csv", "dicom-images-test"],
-    archives: &["dicom-images-train*", "siim*.zip", "siim*.tar*", "SIIM_TRAIN_TEST*", "archive.zip"],
-    files: ".dcm files",
+    archives: &[
+        "dicom-images-train*",
+        "siim*.zip",
+        "siim*.tar*",
+        "SIIM_TRAIN_TEST*",
+        "archive.zip",
+    ],
+    files: ".dcm",
     others: &[
         Release {
-            marks: &["png_images/*.png", "siim-acr-pneumothorax/png_images", "train/*.png", "masks/*.png", "*/train/*.png"],
+            marks: &[
+                "png_images/*.png",
+                "siim-acr-pneumothorax/png_images",
+                "train/*.png",
+                "masks/*.png",
+                "*/train/*.png",
+            ],
+            unless: &[],
             name: "a Kaggle edition of SIIM-ACR as PNG",
             advice: "machex reads the DICOM files, the folder dicom-images-train/: get those (academictorrents.com, \"SIIM_TRAIN_TEST\"), or set SIIM_ROOT: null",
         },
         Release {
-            marks: &["sample images/*.dcm", "stage_2_images/*.dcm", "stage_2_images.zip"],
+            marks: &[
+                "sample images/*.dcm",
+                "stage_2_images/*.dcm",
+                "stage_2_images.zip",
+            ],
+            unless: &[],
             name: "what Kaggle still has of the SIIM-ACR challenge",
             advice: "the training images are the folder dicom-images-train/: get those (academictorrents.com, \"SIIM_TRAIN_TEST\"), or set SIIM_ROOT: null",
         },
@@ -105,7 +123,9 @@ fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, Catal
         return Ok(tree.root.clone());
     }
     let folders = sorted_folders(catalog, &tree.root)?;
-    let inner = folders.iter().map(|folder| tree.root.join(folder).join(IMAGES));
+    let inner = folders
+        .iter()
+        .map(|folder| tree.root.join(folder).join(IMAGES));
     let mut inner = inner.filter(|inner| is_dir(inner));
     match (inner.next(), inner.next()) {
         (Some(only), None) => Ok(only),

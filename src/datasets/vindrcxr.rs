@@ -17,20 +17,23 @@ const MARKS: Marks = Marks {
     root: &[&["train/*.dicom"], &["train/*.dcm"]],
     parts: &["annotations", "test/*.dicom", "train.csv"],
     archives: &["train.zip", "vindr*.zip", "vinbigdata*.zip", "archive.zip"],
-    files: ".dicom files",
+    files: ".dicom",
     others: &[
         Release {
             marks: &["train/*.png", "train_meta.csv"],
+            unless: &[],
             name: "a Kaggle edition of VinDr-CXR as PNG",
             advice: "machex reads the DICOM files: get those (physionet.org/content/vindr-cxr, or Kaggle's vinbigdata-chest-xray-abnormalities-detection), or set VINDRCXR_ROOT: null",
         },
         Release {
             marks: &["train/*.jpg", "train/*.jpeg"],
+            unless: &[],
             name: "a Kaggle edition of VinDr-CXR as JPEG",
             advice: "machex reads the DICOM files: get those (physionet.org/content/vindr-cxr, or Kaggle's vinbigdata-chest-xray-abnormalities-detection), or set VINDRCXR_ROOT: null",
         },
         Release {
             marks: &["train/*/*.dicom", "train/*/*.dcm"],
+            unless: &[],
             name: "VinDr-CXR with its files in folders within train/",
             advice: "move the .dicom files into train/ itself",
         },

@@ -72,9 +72,7 @@ pub(super) fn write(
     readers: &ThreadPool,
     answered: &(dyn Fn() + Sync),
 ) -> io::Result<bool> {
-    let include = |number| {
-        !dataset.catalog.is_faulty(number) && !dataset.catalog.is_absent(number)
-    };
+    let include = |number| !dataset.catalog.is_faulty(number) && !dataset.catalog.is_absent(number);
     let root = Path::new("/");
     let (catalog, tree) = (&dataset.catalog, &dataset.tree);
     let readers = Readers {

@@ -276,7 +276,10 @@ fn log_warnings(dataset: &ServedDataset) {
     let absent = dataset.catalog.absent_count();
     if absent > 0 {
         let all = dataset.catalog.len();
-        tracing::info!(dataset = name, "{absent} of {all} images are not there and are left out");
+        tracing::info!(
+            dataset = name,
+            "{absent} of {all} images are not there and are left out"
+        );
     }
     for fault in finished.faults() {
         tracing::warn!(dataset = name, "{fault}");

@@ -39,6 +39,7 @@ pub mod lists;
 pub mod materialize;
 pub mod mount;
 pub mod preview;
+mod regular;
 pub mod removal;
 pub mod render;
 pub mod report;

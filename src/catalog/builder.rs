@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use super::names::MAX_IMAGES;
 use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 use crate::shown::Show as _;
+use crate::sync::held;
 
 /// A folder in which a catalog's sources are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +30,47 @@ impl Place {
     }
 }
 
+/// Warnings of readers that are kept; each list has a few.
+const MAX_WARNINGS: usize = 100;
+
+/// A key may have so many bytes: a path has no more (PATH_MAX).
+const MAX_KEY_BYTES: usize = 4095;
+
+/// All keys of a dataset together: a million of twice the usual length.
+const MAX_KEYS_BYTES: usize = 256 << 20;
+
+/// Characters of a key that are told in a fault.
+const TOLD: usize = 200;
+
+/// Warnings of readers that do not have the builder while they read.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Remembers something a person should know.
+    pub fn add(&self, warning: impl Into<String>) {
+        let mut warnings = held(&self.0);
+        if warnings.len() < MAX_WARNINGS {
+            warnings.push(warning.into());
+        }
+    }
+
+    /// All so far.
+    #[cfg(test)]
+    pub fn all(&self) -> Vec<String> {
+        held(&self.0).clone()
+    }
+}
+
 /// Collects the entries of one dataset.
 pub struct CatalogBuilder {
     config_key: &'static str,
     catalog: Catalog,
     /// What the catalog follows from, for its stored form.
     inputs: Vec<Input>,
+    warnings: Warnings,
+    /// What all keys have had.
+    key_bytes: usize,
 }
 
 impl CatalogBuilder {
@@ -43,6 +80,8 @@ impl CatalogBuilder {
             config_key,
             catalog: Catalog::default(),
             inputs: Vec::new(),
+            warnings: Warnings::default(),
+            key_bytes: 0,
         }
     }
 
@@ -56,8 +95,8 @@ impl CatalogBuilder {
         FolderId(number as u32)
     }
 
-    /// Adds the next entry and returns its number. A key that is empty or would leave its folder
-    /// (`..`, an absolute path) becomes an entry that fails.
+    /// Adds the next entry and returns its number. A key that is empty, is longer than any path, or
+    /// would leave its folder (`..`, an absolute path) becomes an entry that fails.
     pub fn push(
         &mut self,
         key: &str,
@@ -69,6 +108,16 @@ impl CatalogBuilder {
         if number == MAX_IMAGES {
             return Err(CatalogError::TooMany {
                 config_key: self.config_key,
+            });
+        }
+        // Datasets may hold whole keys while they read: all that they had count.
+        self.key_bytes = self.key_bytes.saturating_add(key.len());
+        let is_long = key.len() > MAX_KEY_BYTES;
+        let key = if is_long { start_of(key, TOLD) } else { key };
+        if self.key_bytes > MAX_KEYS_BYTES || catalog.keys.try_reserve(key.len()).is_err() {
+            return Err(CatalogError::LongKeys {
+                config_key: self.config_key,
+                limit: MAX_KEYS_BYTES as u64,
             });
         }
         catalog.keys.push_str(key);
@@ -87,11 +136,10 @@ impl CatalogBuilder {
         if let Some(fault) = key
             .get(usize::from(place.skip)..)
             .map_or(Some("empty"), fault_of)
+            .or(is_long.then_some("the beginning of one that is longer than any path"))
         {
-            self.fail(
-                number,
-                EntryFault(format!("the key \"{}\" is {fault}", key.shown())),
-            );
+            let key = start_of(key, TOLD).shown();
+            self.fail(number, EntryFault(format!("the key \"{key}\" is {fault}")));
         }
         Ok(number)
     }
@@ -151,6 +199,11 @@ impl CatalogBuilder {
         self.catalog.warnings.push(warning.into());
     }
 
+    /// Where readers put what a person should know.
+    pub fn warnings(&self) -> Warnings {
+        self.warnings.clone()
+    }
+
     /// Records a file or folder from which the catalog follows: when it changes, the stored form is
     /// not used any more. To be called before it is read, so that no change is missed.
     pub fn input(&mut self, path: &Path) {
@@ -164,12 +217,19 @@ impl CatalogBuilder {
 
     /// The catalog, and what it follows from.
     pub(super) fn finish(mut self) -> (Catalog, Vec<Input>) {
+        self.catalog.warnings.append(&mut held(&self.warnings.0));
         self.catalog.keys.shrink_to_fit();
         self.catalog.ends.shrink_to_fit();
         self.catalog.places.shrink_to_fit();
         self.catalog.labels.shrink_to_fit();
         (self.catalog, self.inputs)
     }
+}
+
+/// The first `count` characters.
+fn start_of(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// Why a path below a folder is not one.
@@ -239,6 +299,22 @@ mod tests {
         assert_eq!(entry.source().unwrap(), Path::new("/data/batch/p/x.jpg"));
         assert_eq!(entry.class_label(), Some(&[1; 13]));
         assert!(catalog.get(1).unwrap().source().is_err());
+    }
+
+    #[test]
+    fn keys_that_are_longer_than_any_path_fail_and_take_little_memory() {
+        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let place = Place::below(builder.folder(Path::new("/data")));
+        let longest = "\u{e9}".repeat(MAX_KEY_BYTES / 2);
+        builder.push(&longest, place, None).unwrap();
+        builder.push(&longest.repeat(2), place, None).unwrap();
+        assert!(!builder.catalog.is_faulty(0) && builder.catalog.is_faulty(1));
+        assert!(builder.catalog.keys.len() < longest.len() + TOLD * 2 + 1);
+        let huge = "k".repeat(1 << 20);
+        let pushed =
+            (0..=MAX_KEYS_BYTES >> 20).find_map(|_| builder.push(&huge, place, None).err());
+        let error = pushed.unwrap().to_string();
+        assert!(error.contains("more than 256.0 MiB"), "{error}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What can be wrong with a dataset's lists.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::shown::Show as _;
+use crate::words;
 
 /// A fault of the lists as a whole: the dataset cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -27,31 +28,22 @@ pub enum CatalogError {
         folder: PathBuf,
     },
 
-    #[error("{config_key}: {path} has no column \"{column}\"", path = path.shown())]
+    #[error("{config_key}: {path} has no column \"{column}\": {found}", path = path.shown())]
     MissingColumn {
         config_key: &'static str,
         path: PathBuf,
         column: &'static str,
+        /// Which columns there are, and which of them is probably meant.
+        found: String,
     },
 
-    #[error(
-        "{config_key}: {path}, line {line}: expected at most {expected} fields, found {found}",
-        path = path.shown()
-    )]
-    LongRow {
+    #[error("{config_key}: {path}{line}: {fault}", path = path.shown(), line = at(*line))]
+    List {
         config_key: &'static str,
         path: PathBuf,
+        /// 0 where the file as a whole is meant.
         line: u64,
-        expected: usize,
-        found: usize,
-    },
-
-    #[error("{config_key}: {path}, line {line}: {problem}", path = path.shown())]
-    Row {
-        config_key: &'static str,
-        path: PathBuf,
-        line: u64,
-        problem: String,
+        fault: ListFault,
     },
 
     #[error("{config_key}: {folder} is not there", folder = folder.shown())]
@@ -69,6 +61,95 @@ pub enum CatalogError {
 
     #[error("{config_key}: more than 1,000,000 images, which six digits cannot number")]
     TooMany { config_key: &'static str },
+
+    #[error(
+        "{config_key}: the keys of all images have more than {}, or there is no memory for them",
+        words::bytes(*limit)
+    )]
+    LongKeys {
+        config_key: &'static str,
+        limit: u64,
+    },
+}
+
+fn at(line: u64) -> String {
+    match line {
+        0 => String::new(),
+        line => format!(", line {line}"),
+    }
+}
+
+/// Why a list cannot be read. Travels inside of an [`io::Error`] from the reader that notices.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListFault {
+    #[error("this is {kind}, not a list: {advice}")]
+    Kind {
+        kind: &'static str,
+        advice: &'static str,
+    },
+    #[error("the file is empty: download it again")]
+    Empty,
+    #[error("the gzip file is cut off: download it again")]
+    CutOff,
+    #[error("the gzip file is damaged ({0}): download it again")]
+    Damaged(String),
+    #[error("the file begins as text in UTF-16 and goes on as something else: download it again")]
+    NotUtf16,
+    #[error("a list has at most {}, and this one has more", words::bytes(*limit))]
+    LongList { limit: u64 },
+    #[error("the line that begins here has more than {}", words::bytes(*limit))]
+    LongLine { limit: u64 },
+    #[error(
+        "no row ends within {} from here: a quote is opened and not closed, or lines are missing",
+        words::bytes(*limit)
+    )]
+    LongCell { limit: u64 },
+    #[error("a quote is opened here and never closed")]
+    OpenQuote,
+    #[error("expected at most {expected} fields, found {found}")]
+    LongRow { expected: usize, found: usize },
+    #[error("a list has at most {} rows, and this one has more", words::grouped(*limit))]
+    ManyRows { limit: u64 },
+    #[error("a list has at most {} columns, and this one has more", words::grouped(*limit))]
+    ManyColumns { limit: u64 },
+}
+
+impl From<ListFault> for io::Error {
+    fn from(fault: ListFault) -> Self {
+        io::Error::other(fault)
+    }
+}
+
+impl ListFault {
+    /// The fault in an error of a reader, if there is one in it.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl CatalogError {
+    /// What went wrong in the list `path`, at `line` (0: nowhere).
+    pub fn reading(
+        config_key: &'static str,
+        path: &Path,
+        line: u64,
+        error: io::Error,
+    ) -> CatalogError {
+        let path = path.to_owned();
+        match ListFault::of(&error) {
+            Some(fault) => CatalogError::List {
+                config_key,
+                path,
+                line,
+                fault: fault.clone(),
+            },
+            None => CatalogError::Io {
+                config_key,
+                path,
+                source: error,
+            },
+        }
+    }
 }
 
 /// Why one entry can only fail, while the rest of its dataset is fine.

@@ -1,11 +1,13 @@
 //! `index.json`, as Python's `json.dump(…, ensure_ascii=False, indent=4)` writes it.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{Catalog, Entry, names};
 use crate::datasets::RawTree;
@@ -13,6 +15,9 @@ use crate::lists::{Report, report_stamp};
 
 /// Entries whose reports are held at a time.
 const BATCH: usize = 8192;
+
+/// Bytes of such entries; where reports are long, fewer are held.
+const BATCH_BYTES: usize = 64 << 20;
 
 /// What was noticed of the reports of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,9 +39,9 @@ pub struct Readers<'a> {
     pub answered: &'a (dyn Fn() + Sync),
 }
 
-/// Writes the index of one dataset. `machex_path` is the root that stands in every `path`;
-/// entries for which `include` is false are left out. Reports are read in parallel by `readers`; one
-/// that cannot be read costs its text, and a warning.
+/// Writes the index of one dataset. `machex_path` is the root that stands in every `path`; entries
+/// for which `include` is false are left out. Reports are read in parallel by `readers`; one that
+/// cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
@@ -45,68 +50,115 @@ pub fn write(
     include: &(dyn Fn(u32) -> bool + Sync),
     readers: Readers<'_>,
 ) -> io::Result<ReportNotes> {
-    let folder = machex_path.join(tree.dataset.folder());
-    let mut notes = ReportNotes::default();
+    let objects = Objects {
+        catalog,
+        tree,
+        folder: machex_path.join(tree.dataset.folder()),
+        readers,
+    };
+    let (mut notes, mut told) = (ReportNotes::default(), HashSet::new());
     let mut is_first = true;
     let numbers: Vec<u32> = (0..catalog.len())
         .filter(|number| include(*number))
         .collect();
-    for batch in numbers.chunks(BATCH) {
-        let objects = || {
-            batch
-                .par_iter()
-                .filter_map(|number| catalog.get(*number))
-                .map(|entry| {
-                    let files = tree.dataset.report_files(tree, entry.key());
-                    let report = files.map(|files| Report::read(&files));
-                    (readers.answered)();
-                    let mut text = Vec::new();
-                    write_entry(&mut text, &entry, &folder, report.as_ref())?;
-                    Ok((text, report))
-                })
-                .collect::<io::Result<Vec<_>>>()
+    let (mut rest, mut size) = (numbers.as_slice(), BATCH);
+    while !rest.is_empty() {
+        let (batch, behind) = rest.split_at(size.min(rest.len()));
+        let Some(objects) = objects.of(batch)? else {
+            size = (batch.len() / 4).max(1);
+            continue;
         };
-        let objects = match readers.pool {
-            Some(pool) => pool.install(objects),
-            None => objects(),
-        };
-        for (object, report) in objects? {
+        for Object { json, note } in objects {
             out.write_all(if is_first { b"{\n" } else { b",\n" })?;
-            out.write_all(&object)?;
+            out.write_all(&json)?;
             is_first = false;
-            notes.add(report);
+            notes.add(note, &mut told);
         }
+        rest = behind;
+        size = (size * 2).min(BATCH);
     }
     out.write_all(if is_first { b"{}" } else { b"\n}" })?;
     Ok(notes)
 }
 
-impl ReportNotes {
-    fn add(&mut self, report: Option<Report>) {
-        self.found += u32::from(
-            report
-                .as_ref()
-                .is_some_and(|report| !report.text.is_empty()),
-        );
-        let Some(Report {
-            warning: Some(warning),
-            is_unreadable,
-            ..
-        }) = report
-        else {
-            return;
+/// What the entries of an index are made of.
+struct Objects<'a> {
+    catalog: &'a Catalog,
+    tree: &'a RawTree,
+    /// Of the dataset.
+    folder: PathBuf,
+    readers: Readers<'a>,
+}
+
+/// One entry of an index.
+struct Object {
+    json: Vec<u8>,
+    note: Option<ReportNote>,
+}
+
+/// What was noticed of the report of an entry.
+struct ReportNote {
+    has_text: bool,
+    is_unreadable: bool,
+    warning: Option<String>,
+}
+
+impl Objects<'_> {
+    /// The objects of these entries; `None` where they are too many bytes for one batch.
+    fn of(&self, batch: &[u32]) -> io::Result<Option<Vec<Object>>> {
+        let bytes = AtomicUsize::new(0);
+        let objects = || {
+            batch
+                .par_iter()
+                .filter_map(|number| self.catalog.get(*number))
+                .map(|entry| {
+                    if batch.len() > 1 && bytes.load(Ordering::Relaxed) > BATCH_BYTES {
+                        return Ok(None);
+                    }
+                    let object = self.object(&entry)?;
+                    bytes.fetch_add(object.json.len(), Ordering::Relaxed);
+                    Ok(Some(object))
+                })
+                .collect::<io::Result<Option<_>>>()
         };
-        // The images of a study share a report, and its warning.
-        if self.warnings.last() != Some(&warning) {
+        match self.readers.pool {
+            Some(pool) => pool.install(objects),
+            None => objects(),
+        }
+    }
+
+    fn object(&self, entry: &Entry<'_>) -> io::Result<Object> {
+        let files = self.tree.dataset.report_files(self.tree, entry.key());
+        let report = files.map(|files| Report::read(&files));
+        (self.readers.answered)();
+        let mut json = Vec::new();
+        write_entry(&mut json, entry, &self.folder, report.as_ref())?;
+        let note = report.map(|report| ReportNote {
+            has_text: !report.text.is_empty(),
+            is_unreadable: report.is_unreadable,
+            warning: report.warning,
+        });
+        Ok(Object { json, note })
+    }
+}
+
+impl ReportNotes {
+    /// `told` are the hashes of the warnings so far: the images of a study share a report.
+    fn add(&mut self, note: Option<ReportNote>, told: &mut HashSet<u64>) {
+        let Some(note) = note else { return };
+        self.found += u32::from(note.has_text);
+        if let Some(warning) = note.warning
+            && told.insert(xxh3_64(warning.as_bytes()))
+        {
             self.warnings.push(warning);
-            self.unreadable += u32::from(is_unreadable);
+            self.unreadable += u32::from(note.is_unreadable);
         }
     }
 }
 
-/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes or
-/// changes. A metadata call for each study, in parallel on rayon's current pool; nothing is read.
-/// `answered` is called after each.
+/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes
+/// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
+/// read. `answered` is called after each.
 pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
     if !tree.dataset.has_reports() {
         return 0;

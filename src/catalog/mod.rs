@@ -14,8 +14,8 @@ pub mod names;
 mod presence;
 mod stored;
 
-pub use builder::{CatalogBuilder, FolderId, Place};
+pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
-pub use error::{CatalogError, EntryFault};
+pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};
 pub use load::load;

@@ -14,7 +14,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,6 +25,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Catalog;
 use crate::datasets::{OptionValue, RawTree};
+use crate::regular::read_within;
 use crate::store::{
     Durability, Links, ParentFolder, PrivateFolder, Trust, is_left_over, write_atomically,
 };
@@ -32,6 +33,9 @@ use crate::store::{
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
 /// reads out of the same lists.
 const MAGIC: &[u8; 8] = b"MXCATLG2";
+
+/// More than any catalog has: keys are limited, and a million faults have 300 MB.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Seconds after which a file's time is its own: some file systems count whole seconds.
 const SETTLED: i64 = 2;
@@ -147,15 +151,14 @@ impl Stored {
     /// # Errors
     /// When what has its name, or the name of the folder, is not ours.
     pub(super) fn read(&self) -> io::Result<Option<Catalog>> {
-        let mut bytes = Vec::new();
         let file = self
             .open_folder()
             .and_then(|folder| folder.open_file(&self.name, OFlags::RDONLY));
-        let mut file = match file {
+        let file = match file {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
-        file.read_to_end(&mut bytes)?;
+        let bytes = read_within(&file, MAX_BYTES)?;
         let catalog = parse(&bytes);
         if catalog.is_some() {
             // Only to tell which were used last.

@@ -9,13 +9,14 @@ mod size;
 mod values;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
+use crate::regular::read_within;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -29,6 +30,9 @@ use values::Reader;
 const LISTING_PROGRAMS: [&str; 12] = [
     "ls", "eza", "exa", "lsd", "tree", "find", "fd", "du", "ncdu", "bash", "zsh", "fish",
 ];
+
+/// A config file has no more bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Default of `CACHE_SIZE`: a few hundred thousand images.
 const CACHE_SIZE: u64 = 200 << 30;
@@ -97,7 +101,7 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
         let doing = format!("reading {}", file.shown());
-        let text = announce_if_slow(doing, || fs::read_to_string(&file))?;
+        let text = announce_if_slow(doing, || read_text(&file))?;
         let mapping = match serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))? {
             Value::Mapping(mapping) => mapping,
             Value::Null => Mapping::new(),
@@ -218,6 +222,13 @@ impl Config {
             file,
         })
     }
+}
+
+/// Reads a text of a size that a person writes. It may be a pipe: `<(...)` of a shell is one.
+fn read_text(file: &Path) -> io::Result<String> {
+    let bytes = read_within(File::open(file)?, MAX_BYTES)?;
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 /// `machex` in the folder that the XDG base directory specification gives.

@@ -2,6 +2,7 @@
 
 use super::{Column, Row, Table};
 use crate::catalog::{CatalogError, ClassLabel, EntryFault};
+use crate::shown::Show as _;
 
 /// The labels in the reference's order, whatever that of a table.
 pub const LABELS: [&str; 13] = [
@@ -20,6 +21,9 @@ pub const LABELS: [&str; 13] = [
     "Support Devices",
 ];
 
+/// Characters of a cell that are told in a fault.
+const TOLD: usize = 60;
+
 /// The label columns of a table.
 pub struct LabelColumns([Column; 13]);
 
@@ -37,19 +41,15 @@ impl LabelColumns {
     pub fn read(&self, row: &Row<'_>) -> Result<ClassLabel, EntryFault> {
         let mut label = [0; 13];
         for ((label, column), name) in label.iter_mut().zip(self.0).zip(LABELS) {
-            let Some(cell) = row.get(column) else {
-                continue;
-            };
-            let number = cell
-                .trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|number| !number.is_infinite());
-            let Some(number) = number else {
-                let line = row.line();
-                return Err(EntryFault(format!(
-                    "line {line}: \"{cell}\" in column \"{name}\" is not a number"
-                )));
+            let number = match row.number(column) {
+                Ok(Some(number)) => number,
+                Ok(None) => continue,
+                Err(cell) => {
+                    let (line, cell) = (row.line(), start_of(&cell));
+                    return Err(EntryFault(format!(
+                        "line {line}: \"{cell}\" in column \"{name}\" is not a number"
+                    )));
+                }
             };
             *label = match number.trunc() {
                 1.0 => 1,
@@ -58,5 +58,13 @@ impl LabelColumns {
             };
         }
         Ok(label)
+    }
+}
+
+/// As much of a cell as is told.
+fn start_of(cell: &str) -> String {
+    match cell.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{}…", cell[..end].shown()),
+        None => cell.shown().to_string(),
     }
 }

@@ -2,16 +2,22 @@
 //! labels, reports.
 
 mod folder;
+mod gunzip;
+mod header;
 mod images;
+mod kind;
 mod labels;
+mod limit;
 mod open;
 mod report;
 mod table;
 mod text;
+mod utf16;
 mod views;
 
 pub use folder::{is_dir, sorted_files, sorted_folders, walk};
 pub use images::ImageFolder;
+pub use kind::kind_of;
 pub use labels::{LABELS, LabelColumns};
 pub use open::ListFile;
 pub use report::{Report, ReportStamp, report_stamp};

@@ -1,56 +1,184 @@
-//! List files, plain or gzip.
+//! List files: found, opened, and turned into text whatever they are compressed and encoded as.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use super::gunzip::Gunzip;
+use super::kind::{KIND_BYTES, advice, kind_of};
+use super::limit::{ListLimit, MAX_LIST_BYTES};
+use super::utf16::{Utf16, byte_order};
+use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
+use crate::regular::{Unfit, open_regular};
+use crate::shown::Show as _;
 
-use crate::catalog::{CatalogBuilder, CatalogError};
+/// How every gzip file begins.
+pub(super) const GZIP: &[u8] = b"\x1f\x8b";
 
-/// Large, since lists are read from end to end.
-const BUFFER: usize = 256 << 10;
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A list file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
     pub path: PathBuf,
-    is_gzip: bool,
 }
 
 impl ListFile {
     /// `name` or `name.gz` in the first of `folders` that has it. It becomes an input of the
     /// catalog.
+    ///
+    /// # Errors
+    /// Also where all that has the name is something else than a file.
     pub fn find(
         catalog: &mut CatalogBuilder,
         folders: &[PathBuf],
         name: &str,
     ) -> Result<Self, CatalogError> {
+        let mut unfit = None;
         for folder in folders {
-            for (path, is_gzip) in [
-                (folder.join(name), false),
-                (folder.join(format!("{name}.gz")), true),
-            ] {
-                if path.is_file() {
-                    catalog.input(&path);
-                    return Ok(Self { path, is_gzip });
+            for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
+                match look_at(&path) {
+                    Ok(true) => {
+                        catalog.input(&path);
+                        return Ok(Self { path });
+                    }
+                    Ok(false) => {}
+                    Err(error) => {
+                        unfit.get_or_insert((path, error));
+                    }
                 }
             }
         }
-        Err(CatalogError::MissingList {
-            config_key: catalog.config_key(),
-            list: name.to_owned(),
-            folder: folders.first().cloned().unwrap_or_default(),
+        let config_key = catalog.config_key();
+        Err(match unfit {
+            Some((path, error)) => CatalogError::reading(config_key, &path, 0, error),
+            None => CatalogError::MissingList {
+                config_key,
+                list: name.to_owned(),
+                folder: folders.first().cloned().unwrap_or_default(),
+            },
         })
     }
 
-    /// Its text, inflated if need be.
-    pub fn open(&self) -> io::Result<Box<dyn Read>> {
-        let file = File::open(&self.path)?;
-        Ok(if self.is_gzip {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file)))
-        } else {
-            Box::new(file)
-        })
+    /// Its text in UTF-8, without a byte order mark; cells in an encoding of 8 bits stay as they
+    /// are. Bytes say what the file is, and not its name: gzip is inflated and UTF-16 is decoded.
+    pub(super) fn open(&self, warnings: Warnings) -> io::Result<Box<dyn Read>> {
+        let (file, _) = open_regular(&self.path, MAX_LIST_BYTES)?;
+        let (head, list) = Head::of(file)?;
+        if !head.starts_with(GZIP) {
+            return text_of(head, list);
+        }
+        let path = self.path.clone();
+        let on_garbage = move || {
+            let path = path.shown();
+            warnings.add(format!(
+                "{path}: what follows the gzip data is left out; is the file damaged?"
+            ));
+        };
+        let (head, list) = Head::of(ListLimit::new(Gunzip::new(head.before(list), on_garbage)))?;
+        text_of(head, list)
+    }
+
+    /// An error of a reader as one of the catalog, at `line` (0: nowhere).
+    pub(super) fn error(
+        &self,
+        catalog: &CatalogBuilder,
+        line: u64,
+        error: io::Error,
+    ) -> CatalogError {
+        CatalogError::reading(catalog.config_key(), &self.path, line, error)
+    }
+}
+
+/// Whether there is a file.
+///
+/// # Errors
+/// Where there is something else.
+fn look_at(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(metadata) => match crate::regular::kind_of(&metadata) {
+            None => Ok(true),
+            Some(kind) => Err(Unfit::NotAFile(kind).into()),
+        },
+        Err(error) if is_absent(&error) => match fs::symlink_metadata(path) {
+            Ok(_) => Err(io::Error::other(
+                "it is a link to a file that is not there (of git-annex or DataLad? then fetch it \
+                 with `git annex get` or `datalad get`)",
+            )),
+            Err(_) => Ok(false),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// No such file, or what should be a folder on the way to it is none.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The first bytes of a file, which have been read.
+struct Head(Vec<u8>);
+
+impl Head {
+    fn of<R: Read>(mut source: R) -> io::Result<(Self, R)> {
+        let mut head = Vec::new();
+        source
+            .by_ref()
+            .take(KIND_BYTES as u64)
+            .read_to_end(&mut head)?;
+        Ok((Self(head), source))
+    }
+
+    fn starts_with(&self, magic: &[u8]) -> bool {
+        self.0.starts_with(magic)
+    }
+
+    /// Refuses what is no list.
+    fn check_kind(&self) -> Result<(), ListFault> {
+        match kind_of(&self.0) {
+            None => Ok(()),
+            Some(kind) => Err(ListFault::Kind {
+                kind,
+                advice: advice(kind),
+            }),
+        }
+    }
+
+    fn without_mark(mut self) -> Self {
+        if self.0.starts_with(UTF8_MARK) {
+            self.0.drain(..UTF8_MARK.len());
+        }
+        self
+    }
+
+    /// The whole file again.
+    fn before<R: Read>(self, rest: R) -> impl Read + use<R> {
+        io::Cursor::new(self.0).chain(rest)
+    }
+}
+
+/// The text of a list that is not compressed any more.
+fn text_of<R: Read + 'static>(head: Head, rest: R) -> io::Result<Box<dyn Read>> {
+    head.check_kind()?;
+    let Some(order) = byte_order(&head.0) else {
+        return Ok(Box::new(head.without_mark().before(rest)));
+    };
+    let (head, rest) = Head::of(Utf16::new(head.before(rest), order))?;
+    head.check_kind()?;
+    Ok(Box::new(head.without_mark().before(rest)))
+}
+
+/// The text of bytes that are UTF-8 or else Windows-1252, and whether they were UTF-8.
+pub(super) fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
+    match str::from_utf8(bytes) {
+        Ok(text) => (text.into(), true),
+        Err(_) => {
+            let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes);
+            (text, false)
+        }
     }
 }

@@ -1,16 +1,20 @@
 //! Free-text radiology reports.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::gunzip::Gunzip;
+use super::kind::kind_of;
+use super::open::{GZIP, decode, is_absent};
+use super::utf16::{self, byte_order};
+use crate::regular::{read_regular, read_within};
 use crate::shown::Show as _;
-use crate::store::{Stamp, patiently};
+use crate::store::Stamp;
 
-/// More than any report has; a file of gigabytes is none.
-const MAX_BYTES: u64 = 16 << 20;
+/// A hundred times what the longest report has; a file of gigabytes is none.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A report's text as it goes into `index.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,36 +28,37 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the first of `files` that is there. One that cannot be read costs its text and no more.
+    /// Reads the first of `files` that is there. One that cannot be read costs its text and no
+    /// more.
     pub fn read(files: &[PathBuf]) -> Self {
         for path in files {
-            match read_file(path) {
+            match read_regular(path, MAX_BYTES).and_then(inflated) {
                 Ok(bytes) => return Self::of(&bytes, path),
                 Err(error) if is_absent(&error) => {}
-                Err(error) => {
-                    let path = path.shown();
-                    return Self {
-                        warning: Some(format!(
-                            "the report {path} cannot be read: {error}; its entries have an empty report"
-                        )),
-                        is_unreadable: true,
-                        ..Self::default()
-                    };
-                }
+                Err(error) => return Self::unreadable(path, &error.to_string()),
             }
         }
         Self::default()
     }
 
     fn of(bytes: &[u8], path: &Path) -> Self {
-        let (text, warning) = match str::from_utf8(bytes) {
+        let kind = kind_of(bytes);
+        let (text, read_as) = match str::from_utf8(bytes) {
+            // As the reference reads it, whatever it looks like.
             Ok(text) => (Cow::Borrowed(text), None),
-            Err(_) => {
-                let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes);
-                let path = path.shown();
-                let warning = format!("the report {path} is not UTF-8; read as Windows-1252");
-                (text, Some(warning))
-            }
+            Err(_) => match (byte_order(bytes), kind) {
+                (Some(order), _) => (utf16::decode(bytes, order).into(), Some("UTF-16")),
+                (None, Some(kind)) => return Self::unreadable(path, &format!("it is {kind}")),
+                (None, None) => (decode(bytes).0, Some("Windows-1252")),
+            },
+        };
+        let path = path.shown();
+        let warning = match (read_as, kind) {
+            (Some(encoding), _) => Some(format!(
+                "the report {path} is not UTF-8; read as {encoding}"
+            )),
+            (None, Some(kind)) => Some(format!("the report {path} is {kind}; taken as it is")),
+            (None, None) => None,
         };
         Self {
             text: essence(&text),
@@ -61,10 +66,29 @@ impl Report {
             is_unreadable: false,
         }
     }
+
+    fn unreadable(path: &Path, problem: &str) -> Self {
+        let path = path.shown();
+        Self {
+            warning: Some(format!(
+                "the report {path} cannot be read: {problem}; its entries have an empty report"
+            )),
+            is_unreadable: true,
+            ..Self::default()
+        }
+    }
 }
 
-/// What changes when a report comes, goes or changes: what the disk says of the first of `files` that
-/// is there. Nothing is read.
+/// What is in a gzip file; all else as it is.
+fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    match bytes.starts_with(GZIP) {
+        true => read_within(Gunzip::new(bytes.as_slice(), || {}), MAX_BYTES),
+        false => Ok(bytes),
+    }
+}
+
+/// What changes when a report comes, goes or changes: what the disk says of the first of `files`
+/// that is there. Nothing is read.
 pub fn report_stamp(files: &[PathBuf]) -> ReportStamp {
     for path in files {
         match fs::metadata(path) {
@@ -104,34 +128,6 @@ impl ReportStamp {
         }
         bytes
     }
-}
-
-/// No such file, or what should be a folder on the way to it is none.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-/// Reads a regular file. A pipe would be waited for without end, and a file of any size is taken into
-/// memory.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut file = patiently(|| File::options().read(true).custom_flags(flags).open(path))?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    if metadata.len() > MAX_BYTES {
-        let size = metadata.len();
-        return Err(io::Error::other(format!(
-            "{size} bytes are more than a report has"
-        )));
-    }
-    let mut bytes = Vec::new();
-    file.by_ref().take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// What the reference keeps of a report: the findings, or else the impression, on one line.
@@ -196,6 +192,55 @@ mod tests {
     }
 
     #[test]
+    fn gzip_and_utf16_are_read_and_other_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.txt");
+        let read = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            let report = Report::read(std::slice::from_ref(&path));
+            let told = report.warning.unwrap_or_default();
+            (report.text, report.is_unreadable, told)
+        };
+        let gzip = |bytes: &[u8]| {
+            let mut gzip = flate2::read::GzEncoder::new(bytes, flate2::Compression::fast());
+            let mut file = Vec::new();
+            io::Read::read_to_end(&mut gzip, &mut file).unwrap();
+            file
+        };
+        let (text, unreadable, told) = read(&gzip(b"FINDINGS: none"));
+        assert_eq!(
+            (text.as_str(), unreadable, told.as_str()),
+            ("none", false, "")
+        );
+        let utf16: Vec<u8> = "\u{feff}FINDINGS: caf\u{e9}"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let (text, unreadable, told) = read(&utf16);
+        assert_eq!((text.as_str(), unreadable), ("caf\u{e9}", false));
+        assert!(told.ends_with("read as UTF-16"), "{told}");
+        // What is UTF-8 is taken as the reference takes it.
+        let (text, unreadable, told) = read(b"<html>sign in</html>");
+        assert_eq!((text.as_str(), unreadable), ("<html>sign in</html>", false));
+        assert!(told.contains("is an HTML page"), "{told}");
+        assert_eq!(read(b"F\0I\0N\0D\0").0, "F\0I\0N\0D\0");
+        for (bytes, said) in [
+            (&b"\xff\xd8\xff\xe0"[..], "it is a JPEG picture"),
+            (
+                &gzip(&vec![0; MAX_BYTES as usize * 2]),
+                "at most 1.0 MiB are read",
+            ),
+            (&gzip(b"FINDINGS: none")[..20], "cut off"),
+        ] {
+            let (text, unreadable, told) = read(bytes);
+            assert!(
+                text.is_empty() && unreadable && told.contains(said),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_an_empty_report_with_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.txt");
@@ -203,7 +248,7 @@ mod tests {
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
         let large = folder.path().join("large.txt");
-        File::create(&large)
+        fs::File::create(&large)
             .unwrap()
             .set_len(MAX_BYTES + 1)
             .unwrap();

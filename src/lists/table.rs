@@ -1,15 +1,21 @@
 //! CSV tables, row by row, as pandas' `read_csv` reads them: a byte order mark is accepted, blank
 //! lines are skipped, CR alone ends a row, a short row is filled, a long one is an error, and some
 //! words stand for a missing value. Cells are not trimmed.
+//!
+//! What pandas refuses is read where it can mean one thing only: other separators, other encodings.
 
 use std::borrow::Cow;
-use std::io::Read;
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::io::{self, Read};
 
 use csv::ByteRecord;
 
 use super::ListFile;
-use crate::catalog::{CatalogBuilder, CatalogError};
+use super::header::{Header, is_blank, stated_separator};
+use super::limit::{MAX_COLUMNS, MAX_LINE_BYTES, MAX_ROWS, RowLimit};
+use super::open::decode;
+use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
+use crate::shown::Show as _;
 
 /// What pandas takes for a missing value (`pandas._libs.parsers.STR_NA_VALUES`, version 2.1).
 const MISSING: [&str; 19] = [
@@ -23,10 +29,13 @@ const END: &[u8] = b"\x01end of the list\x01";
 /// A CSV file with a header, read row by row.
 pub struct Table {
     config_key: &'static str,
-    path: PathBuf,
-    reader: csv::Reader<Box<dyn Read>>,
-    header: ByteRecord,
-    record: ByteRecord,
+    file: ListFile,
+    header: Header,
+    /// Absent until the first row is read: by then the columns have been asked for.
+    rows: Option<Rows>,
+    /// What the rows will be read from.
+    source: Option<Box<dyn Read>>,
+    notes: Notes,
 }
 
 /// A column of a [`Table`].
@@ -37,100 +46,208 @@ pub struct Column(usize);
 pub struct Row<'a> {
     record: &'a ByteRecord,
     line: u64,
+    /// Cells before those of the first column.
+    names: usize,
+    separator: u8,
+    notes: &'a Notes,
+}
+
+/// The rows behind the header.
+struct Rows {
+    reader: csv::Reader<RowLimit<Box<dyn Read>>>,
+    record: ByteRecord,
+    separator: u8,
+    /// As many cells as a row may have.
+    width: usize,
+    /// How many of them are names of the row, which the header does not count.
+    names: usize,
+    /// Rows so far.
+    count: u64,
+}
+
+/// What is told once of a table.
+struct Notes {
+    file: ListFile,
+    /// Lines before the table's own first.
+    lines_before: u64,
+    warnings: Warnings,
+    told: [Cell<bool>; 3],
+}
+
+/// What is told.
+#[derive(Clone, Copy)]
+enum Note {
+    Encoding,
+    ZeroBytes,
+    RowNames,
 }
 
 impl Table {
     /// Opens `file` and reads its header.
     pub fn open(catalog: &CatalogBuilder, file: &ListFile) -> Result<Self, CatalogError> {
-        let config_key = catalog.config_key();
-        let io = |source| CatalogError::Io {
-            config_key,
-            path: file.path.clone(),
-            source,
-        };
-        let reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(false)
-            .buffer_capacity(256 << 10)
-            .from_reader(with_end(file.open().map_err(io)?));
-        let mut table = Self {
-            config_key,
-            path: file.path.clone(),
-            reader,
-            header: ByteRecord::new(),
-            record: ByteRecord::new(),
-        };
-        table.advance()?;
-        table.header = std::mem::take(&mut table.record);
-        Ok(table)
+        let (list, mut head) =
+            open_head(file, catalog.warnings()).map_err(|error| file.error(catalog, 0, error))?;
+        let stated = stated_separator(&head);
+        if let Some((_, end)) = stated {
+            head.drain(..end);
+        }
+        let header =
+            Header::parse(&head, stated.map(|(separator, _)| separator)).map_err(|fault| {
+                let line = match fault {
+                    ListFault::Empty => 0,
+                    _ => 1,
+                };
+                file.error(catalog, line, fault.into())
+            })?;
+        Ok(Self {
+            config_key: catalog.config_key(),
+            file: file.clone(),
+            header,
+            rows: None,
+            source: Some(Box::new(io::Cursor::new(head).chain(list))),
+            notes: Notes {
+                file: file.clone(),
+                lines_before: u64::from(stated.is_some()),
+                warnings: catalog.warnings(),
+                told: Default::default(),
+            },
+        })
     }
 
-    /// The column `name`.
+    /// The column `name`. The first that is there also tells what separates the cells.
     pub fn column(&self, name: &'static str) -> Result<Column, CatalogError> {
         self.find(name).ok_or_else(|| CatalogError::MissingColumn {
             config_key: self.config_key,
-            path: self.path.clone(),
+            path: self.file.path.clone(),
             column: name,
+            found: self.header.words(name),
         })
     }
 
     /// The column `name`, if there is one; the first where there are several.
     pub fn find(&self, name: &str) -> Option<Column> {
-        self.header
-            .iter()
-            .position(|column| column == name.as_bytes())
-            .map(Column)
+        self.header.column(name).map(Column)
     }
 
     /// The next row; `None` at the end.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, CatalogError> {
-        if !self.advance()? {
+        if let Some(source) = self.source.take() {
+            self.rows = Some(Rows::behind(&self.header, source));
+        }
+        let Some(rows) = &mut self.rows else {
             return Ok(None);
-        }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        if self.record.len() > self.header.len() {
-            return Err(CatalogError::LongRow {
-                config_key: self.config_key,
-                path: self.path.clone(),
+        };
+        let next = rows.next();
+        let line = rows.line() + self.notes.lines_before;
+        match next {
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                if rows.names > 0 && rows.count == 1 {
+                    self.notes.tell(Note::RowNames, line);
+                }
+                Ok(Some(Row {
+                    record: &rows.record,
+                    line,
+                    names: rows.names,
+                    separator: rows.separator,
+                    notes: &self.notes,
+                }))
+            }
+            Err(error) => Err(CatalogError::reading(
+                self.config_key,
+                &self.file.path,
                 line,
-                expected: self.header.len(),
-                found: self.record.len(),
-            });
+                error,
+            )),
         }
-        Ok(Some(Row {
-            record: &self.record,
-            line,
-        }))
+    }
+}
+
+impl Rows {
+    /// The rows of a table that begins with `header`.
+    fn behind(header: &Header, source: Box<dyn Read>) -> Self {
+        let separator = header.separator();
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(separator)
+            .flexible(true)
+            .has_headers(false)
+            .buffer_capacity(256 << 10)
+            .from_reader(RowLimit::new(with_end(source)));
+        Self {
+            reader,
+            record: ByteRecord::new(),
+            separator,
+            width: 0,
+            names: 0,
+            count: 0,
+        }
+    }
+
+    /// Where the present row begins.
+    fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    /// Goes to the next row, if there is one.
+    fn next(&mut self) -> io::Result<bool> {
+        if self.width == 0 {
+            // The header again.
+            if !self.advance()? {
+                return Ok(false);
+            }
+            self.width = self.record.len();
+        }
+        if !self.advance()? {
+            return Ok(false);
+        }
+        self.count += 1;
+        if self.count > MAX_ROWS {
+            return Err(ListFault::ManyRows { limit: MAX_ROWS }.into());
+        }
+        let found = self.record.len();
+        if self.count == 1 && found > self.width {
+            // pandas takes what the first row has more than the header for the names of rows.
+            self.names = found - self.width;
+            self.width = found;
+        }
+        if found > MAX_COLUMNS {
+            let limit = MAX_COLUMNS as u64;
+            return Err(ListFault::ManyColumns { limit }.into());
+        }
+        match self.width {
+            width if found <= width => Ok(true),
+            expected => Err(ListFault::LongRow { expected, found }.into()),
+        }
     }
 
     /// Reads the next record that is not a blank line.
-    fn advance(&mut self) -> Result<bool, CatalogError> {
+    fn advance(&mut self) -> io::Result<bool> {
         loop {
+            self.reader.get_mut().begin_row();
             match self.reader.read_byte_record(&mut self.record) {
                 Ok(true) if is_blank(&self.record) => {}
                 Ok(true) if self.record.len() == 1 && &self.record[0] == END => return Ok(false),
-                Ok(true) if holds_end(&self.record) => {
-                    return Err(
-                        self.row_error("a quote is opened here and never closed".to_owned())
-                    );
-                }
+                Ok(true) if holds_end(&self.record) => return Err(ListFault::OpenQuote.into()),
                 Ok(more) => return Ok(more),
                 Err(error) => {
-                    return Err(self.row_error(error.to_string()));
+                    return Err(match error.into_kind() {
+                        csv::ErrorKind::Io(error) => error,
+                        other => io::Error::other(format!("{other:?}")),
+                    });
                 }
             }
         }
     }
+}
 
-    /// A fault of the present record.
-    fn row_error(&self, problem: String) -> CatalogError {
-        CatalogError::Row {
-            config_key: self.config_key,
-            path: self.path.clone(),
-            line: self.record.position().map_or(0, csv::Position::line),
-            problem,
-        }
-    }
+/// Opens a list; its first bytes, and the rest.
+fn open_head(file: &ListFile, warnings: Warnings) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
+    let mut list = file.open(warnings)?;
+    let mut head = Vec::new();
+    // One more than a header may have.
+    let most = MAX_LINE_BYTES as u64 + 1;
+    list.by_ref().take(most).read_to_end(&mut head)?;
+    Ok((list, head))
 }
 
 fn with_end(list: Box<dyn Read>) -> Box<dyn Read> {
@@ -146,9 +263,22 @@ fn holds_end(record: &ByteRecord) -> bool {
     last.len() > END.len() && last.trim_ascii_end().ends_with(END)
 }
 
-/// Whether a line holds nothing but blanks.
-fn is_blank(record: &ByteRecord) -> bool {
-    record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
+impl Notes {
+    fn tell(&self, note: Note, line: u64) {
+        if self.told[note as usize].replace(true) {
+            return;
+        }
+        let path = self.file.path.shown();
+        let what = match note {
+            Note::Encoding => "this is not UTF-8; such cells are read as Windows-1252",
+            Note::ZeroBytes => "there are zero bytes, at which a cell ends; is the file damaged?",
+            Note::RowNames => {
+                "this row has more cells than the header; the first are taken for names of rows, as \
+                 pandas does"
+            }
+        };
+        self.warnings.add(format!("{path}, line {line}: {what}"));
+    }
 }
 
 impl Row<'_> {
@@ -157,10 +287,17 @@ impl Row<'_> {
         self.line
     }
 
-    /// A cell; `None` where its value is missing.
+    /// A cell; `None` where its value is missing. A zero byte ends it, as in pandas.
     pub fn get(&self, column: Column) -> Option<Cow<'_, str>> {
-        let bytes = self.record.get(column.0)?;
-        let text = String::from_utf8_lossy(bytes);
+        let mut bytes = self.record.get(self.names + column.0)?;
+        if let Some(end) = memchr::memchr(0, bytes) {
+            self.notes.tell(Note::ZeroBytes, self.line);
+            bytes = &bytes[..end];
+        }
+        let (text, is_utf8) = decode(bytes);
+        if !is_utf8 {
+            self.notes.tell(Note::Encoding, self.line);
+        }
         // The longest word has eight letters; most cells are longer.
         let is_missing = bytes.len() <= 8 && MISSING.contains(&text.as_ref());
         (!is_missing).then_some(text)
@@ -174,90 +311,29 @@ impl Row<'_> {
             Err(_) => Some(text),
         }
     }
+
+    /// A cell that is a number. Where a comma cannot separate cells, it separates decimals.
+    ///
+    /// # Errors
+    /// With the cell, where it is none.
+    pub fn number(&self, column: Column) -> Result<Option<f64>, Cow<'_, str>> {
+        let Some(cell) = self.get(column) else {
+            return Ok(None);
+        };
+        let parse = |text: &str| {
+            let number = text.trim().parse::<f64>().ok();
+            number.filter(|number| !number.is_infinite())
+        };
+        let number = parse(&cell).or_else(|| match self.separator {
+            b',' => None,
+            _ => parse(&cell.replacen(',', ".", 1)),
+        });
+        match number {
+            None => Err(cell),
+            number => Ok(number),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn rows(text: &[u8]) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("list.csv"), text).unwrap();
-        let mut catalog = CatalogBuilder::new("SOME_ROOT");
-        let file = ListFile::find(&mut catalog, &[folder.path().to_owned()], "list.csv")?;
-        let mut table = Table::open(&catalog, &file)?;
-        let columns = [table.column("a")?, table.column("b")?];
-        let mut rows = Vec::new();
-        while let Some(row) = table.next_row()? {
-            rows.push(columns.map(|column| row.get(column).map(Cow::into_owned)));
-        }
-        Ok(rows)
-    }
-
-    fn row(a: &str, b: &str) -> [Option<String>; 2] {
-        [a, b].map(|cell| (cell != "-").then(|| cell.to_owned()))
-    }
-
-    #[test]
-    fn rows_are_read_as_pandas_reads_them() {
-        let text = b"\xef\xbb\xbfb,a\r\n1,2\r\n\r\n  \n3,\"x,\ny\"\r\"\"\"q\"\"\",NA\n5\n, pa \n";
-        assert_eq!(
-            rows(text).unwrap(),
-            [
-                row("2", "1"),
-                row("x,\ny", "3"),
-                row("-", "\"q\""),
-                row("-", "5"),
-                row(" pa ", "-")
-            ]
-        );
-    }
-
-    #[test]
-    fn a_long_row_names_its_line() {
-        let error = rows(b"a,b\n1,2\n1,2,3\n").unwrap_err().to_string();
-        assert!(
-            error.contains("SOME_ROOT") && error.contains("list.csv, line 3"),
-            "{error}"
-        );
-        assert!(
-            error.contains("expected at most 2 fields, found 3"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_quote_that_is_not_closed_names_its_line() {
-        let error = rows(b"a,b\n1,2\n3,\"x\n4,5\n").unwrap_err().to_string();
-        assert!(error.contains("line 3: a quote is opened"), "{error}");
-        assert_eq!(rows(b"a,b\n1,x\"").unwrap(), [row("1", "x\"")]);
-        assert_eq!(rows(b"a,b\r1,2").unwrap(), [row("1", "2")]);
-    }
-
-    #[test]
-    fn a_missing_column_is_named() {
-        let error = rows(b"a,c\n").unwrap_err().to_string();
-        assert!(error.contains("has no column \"b\""), "{error}");
-        assert!(rows(b"").is_err());
-    }
-
-    #[test]
-    fn ids_lose_leading_zeros() {
-        let record = ByteRecord::from(vec![" 0012", "x01", ""]);
-        let row = Row {
-            record: &record,
-            line: 1,
-        };
-        assert_eq!(row.id(Column(0)).unwrap(), "12");
-        assert_eq!(row.id(Column(1)).unwrap(), "x01");
-        assert_eq!(row.id(Column(2)), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = rows(&[b"a,b\n", bytes.as_slice()].concat());
-        }
-    }
-}
+mod tests;

@@ -1,43 +1,146 @@
 //! Text lists: one entry a line.
 
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::ListFile;
-use crate::catalog::{CatalogBuilder, CatalogError};
+use super::limit::{MAX_LINE_BYTES, MAX_ROWS, MAX_TEXT_BYTES};
+use super::open::decode;
+use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
+use crate::shown::Show as _;
 
 /// The lines of a list as Python's text mode has them (CR LF and CR end a line, too), less those
-/// that are empty. Blanks at the end of a line belong to it.
+/// that are empty. Blanks at the end of a line belong to it. What is not UTF-8 is read as
+/// Windows-1252.
 pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, CatalogError> {
-    let mut bytes = Vec::new();
-    file.open()
-        .and_then(|mut source| source.read_to_end(&mut bytes))
-        .map_err(|source| {
-            let config_key = catalog.config_key();
-            CatalogError::Io {
-                config_key,
-                path: file.path.clone(),
-                source,
+    let source = file
+        .open(catalog.warnings())
+        .map_err(|error| file.error(catalog, 0, error))?;
+    let (mut lines, mut number) = (Lines::default(), 1);
+    lines
+        .read(source, &mut number)
+        .map_err(|error| file.error(catalog, number, error))?;
+    if lines.foreign > 0 {
+        let (path, line) = (file.path.shown(), lines.foreign);
+        catalog.warnings().add(format!(
+            "{path}, line {line}: this is not UTF-8; such lines are read as Windows-1252"
+        ));
+    }
+    Ok(lines.texts)
+}
+
+#[derive(Default)]
+struct Lines {
+    texts: Vec<String>,
+    /// Of all texts.
+    bytes: usize,
+    /// The first that is not UTF-8; 0 where all are.
+    foreign: u64,
+}
+
+impl Lines {
+    /// Counts in `number` the line that is being read.
+    fn read(&mut self, source: impl Read, number: &mut u64) -> io::Result<()> {
+        let mut source = BufReader::with_capacity(64 << 10, source);
+        let mut line = Vec::new();
+        loop {
+            let bytes = source.fill_buf()?;
+            if bytes.is_empty() {
+                return self.add(&line, *number);
             }
-        })?;
-    let text = String::from_utf8_lossy(&bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Ok(text
-        .split(['\r', '\n'])
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect())
+            let end = memchr::memchr2(b'\n', b'\r', bytes);
+            line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            if line.len() > MAX_LINE_BYTES {
+                let limit = MAX_LINE_BYTES as u64;
+                return Err(ListFault::LongLine { limit }.into());
+            }
+            let is_end = end.is_some();
+            // CR LF is counted once.
+            let counts = end.is_some_and(|end| {
+                bytes[end] == b'\n' || bytes.get(end + 1).is_none_or(|next| *next != b'\n')
+            });
+            let count = end.map_or(bytes.len(), |end| end + 1);
+            source.consume(count);
+            if is_end {
+                self.add(&line, *number)?;
+                line.clear();
+                *number += u64::from(counts);
+                if *number > MAX_ROWS {
+                    return Err(ListFault::ManyRows { limit: MAX_ROWS }.into());
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, line: &[u8], number: u64) -> io::Result<()> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let (text, is_utf8) = decode(line);
+        self.bytes += text.len();
+        if self.bytes > MAX_TEXT_BYTES {
+            let limit = MAX_TEXT_BYTES as u64;
+            return Err(ListFault::LongList { limit }.into());
+        }
+        if !is_utf8 && self.foreign == 0 {
+            self.foreign = number;
+        }
+        self.texts.push(text.into_owned());
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    fn read(text: &[u8]) -> Result<(Vec<String>, CatalogBuilder), CatalogError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("list"), text).unwrap();
+        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let file = ListFile::find(&mut catalog, &[folder.path().to_owned()], "list")?;
+        Ok((lines(&catalog, &file)?, catalog))
+    }
 
     #[test]
     fn any_line_end_will_do_and_empty_lines_are_skipped() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("list"), "b \r\na\r\rc\n\nd").unwrap();
-        let mut catalog = CatalogBuilder::new("SOME_ROOT");
-        let file = ListFile::find(&mut catalog, &[folder.path().to_owned()], "list").unwrap();
-        assert_eq!(lines(&catalog, &file).unwrap(), ["b ", "a", "c", "d"]);
+        let (lines, _) = read(b"b \r\na\r\rc\n\nd").unwrap();
+        assert_eq!(lines, ["b ", "a", "c", "d"]);
+        assert!(read(b"").unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let mut text = b"a\r\nb\rc\n".to_vec();
+        text.resize(MAX_LINE_BYTES * 2, b'x');
+        let error = read(&text).err().unwrap().to_string();
+        assert!(error.contains("list, line 4: the line that"), "{error}");
+    }
+
+    #[test]
+    fn lines_of_other_encodings_are_read() {
+        assert_eq!(
+            read(b"\xef\xbb\xbfa\ncaf\xe9").unwrap().0,
+            ["a", "caf\u{e9}"]
+        );
+        assert_eq!(read(b"\xff\xfea\0\n\0\xe9\0").unwrap().0, ["a", "\u{e9}"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_lines_are_those_of_python(
+            text in "[a\r\n\u{feff}\u{e9}]{0,40}",
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let _ = read(&bytes);
+            let expected: Vec<_> = text
+                .strip_prefix('\u{feff}')
+                .unwrap_or(&text)
+                .split(['\r', '\n'])
+                .filter(|line| !line.is_empty())
+                .collect();
+            prop_assert_eq!(read(text.as_bytes()).unwrap().0, expected);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::store::ContentKey;
 use crate::store::cache::{Body, Places, Spliced};
 
 /// Raised by every change of what is in an index.
-const VERSION: &[u8] = b"index 2";
+const VERSION: &[u8] = b"index 3";
 
 /// Threads that look at reports, which may be far away.
 const REPORT_THREADS: usize = 16;

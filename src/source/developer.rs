@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::buffer::changed;
 use super::look::words;
 use super::{Source, SourceBuffer};
+use crate::regular::open_regular;
 use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer};
-use crate::store::{Stamp, patiently};
+use crate::store::Stamp;
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header. A larger file cannot be an image that the renderer would take.
@@ -92,13 +92,7 @@ pub struct OpenSource {
 
 impl OpenSource {
     pub fn open(path: &Path) -> io::Result<Self> {
-        // Not waiting for a pipe that somebody put there.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = patiently(|| File::options().read(true).custom_flags(flags).open(path))?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
+        let (file, metadata) = open_regular(path, u64::MAX)?;
         let stamp = Stamp::of(&metadata);
         if stamp.size > MAX_SOURCE_BYTES {
             let size = stamp.size;

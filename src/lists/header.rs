@@ -1,0 +1,183 @@
+//! The header of a table: what separates its cells, and which columns it has.
+
+use std::cell::Cell;
+
+use csv::ByteRecord;
+
+use super::limit::{MAX_COLUMNS, MAX_LINE_BYTES};
+use super::open::decode;
+use crate::catalog::ListFault;
+use crate::shown::Show as _;
+
+/// What pandas expects, and what spreadsheets write where a comma is part of numbers.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// Columns that are named where one is missing, and characters of each.
+const NAMED: usize = 8;
+const NAME_CHARS: usize = 40;
+
+/// How alike two names are (Jaro-Winkler) of which one may be meant for the other.
+const ALIKE: f64 = 0.9;
+
+/// The header by each of the separators that may be meant. The first column that is asked for and
+/// is there decides.
+pub(super) struct Header {
+    candidates: Vec<(u8, ByteRecord)>,
+    chosen: Cell<Option<usize>>,
+}
+
+/// A first line that says what separates the cells of those behind it: `sep=;`, of Excel.
+pub(super) fn stated_separator(text: &[u8]) -> Option<(u8, usize)> {
+    let end = memchr::memchr2(b'\n', b'\r', text)?;
+    let line = text[..end].trim_ascii_end();
+    let unquoted = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""));
+    // A tab is trimmed with what follows.
+    let separator = match unquoted.unwrap_or(line).strip_prefix(b"sep=")? {
+        [] if text[..end].contains(&b'\t') => b'\t',
+        [separator] if !separator.is_ascii_alphanumeric() && separator.is_ascii() => *separator,
+        _ => return None,
+    };
+    let is_crlf = text[end..].starts_with(b"\r\n");
+    Some((separator, end + 1 + usize::from(is_crlf)))
+}
+
+impl Header {
+    /// Parses the header at the beginning of `head`, with which the table begins, or which is the
+    /// whole table. `stated` is the separator, where a line says so.
+    pub(super) fn parse(head: &[u8], stated: Option<u8>) -> Result<Self, ListFault> {
+        let separators: &[u8] = match &stated {
+            Some(stated) => std::slice::from_ref(stated),
+            None => &SEPARATORS,
+        };
+        let mut candidates = Vec::new();
+        for separator in separators {
+            match first_record(head, *separator) {
+                Ok(record) => candidates.push((*separator, record)),
+                // By another separator, a quote may be open.
+                Err(_) if !candidates.is_empty() => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Self {
+            candidates,
+            chosen: Cell::new(None),
+        })
+    }
+
+    /// The separator: the one that was decided on, or the usual.
+    pub(super) fn separator(&self) -> u8 {
+        self.present().map_or(b',', |(separator, _)| *separator)
+    }
+
+    fn present(&self) -> Option<&(u8, ByteRecord)> {
+        self.candidates.get(self.chosen.get().unwrap_or(0))
+    }
+
+    /// The column `name`, where it decides on the separator if nothing has yet; the first where
+    /// there are several.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        let position = |(_, record): &(u8, ByteRecord)| {
+            record.iter().position(|column| column == name.as_bytes())
+        };
+        if self.chosen.get().is_some() {
+            return self.present().and_then(position);
+        }
+        let mut found = self
+            .candidates
+            .iter()
+            .enumerate()
+            .filter_map(|(at, candidate)| Some((at, position(candidate)?)));
+        let (chosen, column) = found.next()?;
+        // A name that stands alone in the line is there by each separator: the usual is taken.
+        self.chosen.set(Some(chosen));
+        Some(column)
+    }
+
+    /// For people: which columns there are, and which of them may be meant by `name`.
+    pub(super) fn words(&self, name: &str) -> String {
+        let candidates = || match self.chosen.get() {
+            Some(chosen) => &self.candidates[chosen..=chosen],
+            None => &self.candidates[..],
+        };
+        let nearest = candidates()
+            .iter()
+            .flat_map(|(_, record)| record)
+            .map(|column| decode(column).0)
+            .map(|column| (likeness(&column, name), column))
+            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let most = candidates().iter().max_by_key(|(_, record)| record.len());
+        let columns: Vec<String> = most
+            .iter()
+            .flat_map(|(_, record)| record.iter())
+            .take(NAMED)
+            .map(shown_name)
+            .collect();
+        let count = most.map_or(0, |(_, record)| record.len());
+        let more = if count > NAMED { ", …" } else { "" };
+        let found = match columns.as_slice() {
+            [only] => format!("its first line is {only}"),
+            many => format!("it has {count} columns: {}{more}", many.join(", ")),
+        };
+        match nearest {
+            Some((_, column)) => {
+                format!("did you mean {}? {found}", shown_name(column.as_bytes()))
+            }
+            None => format!("{found}; is this the list of the dataset's own release?"),
+        }
+    }
+}
+
+/// 1 where two names differ in case and blanks only.
+fn likeness(column: &str, name: &str) -> f64 {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).take(200).collect()
+    };
+    strsim::jaro_winkler(&plain(column), &plain(name))
+}
+
+fn shown_name(column: &[u8]) -> String {
+    let name = decode(column).0;
+    match name.char_indices().nth(NAME_CHARS) {
+        Some((end, _)) => format!("\"{}…\"", name[..end].shown()),
+        None => format!("\"{}\"", name.shown()),
+    }
+}
+
+/// The first record that is not a blank line.
+fn first_record(head: &[u8], separator: u8) -> Result<ByteRecord, ListFault> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(head);
+    let mut record = ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(true) if is_blank(&record) => {}
+            Ok(true) => break,
+            Ok(false) => return Err(ListFault::Empty),
+            // Of a slice, nothing else can be said.
+            Err(error) => return Err(ListFault::Damaged(error.to_string())),
+        }
+    }
+    // The end of what there is ends a record, too; in the middle of a table it must not.
+    let is_whole = (reader.position().byte() as usize) < head.len();
+    if !is_whole && head.len() > MAX_LINE_BYTES {
+        let limit = MAX_LINE_BYTES as u64;
+        return Err(ListFault::LongLine { limit });
+    }
+    if record.len() > MAX_COLUMNS {
+        let limit = MAX_COLUMNS as u64;
+        return Err(ListFault::ManyColumns { limit });
+    }
+    Ok(record)
+}
+
+/// Whether a line holds nothing but blanks.
+pub(super) fn is_blank(record: &ByteRecord) -> bool {
+    record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
+}

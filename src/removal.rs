@@ -48,6 +48,8 @@ pub enum Gone {
     },
     /// The lists are there, and of the finished images looked for not one has its source.
     Sources { looked_for: u32, example: PathBuf },
+    /// Images were made of which the sources have gone, so that `ONLY_PRESENT` would leave them out.
+    LeftOut { finished: u32, absent: u32 },
     /// The share of images with labels is less than half of what it was.
     Labels { before: u32, now: u32 },
     /// Images had reports, and of those looked for not one has its report.
@@ -85,6 +87,11 @@ impl fmt::Display for Removal {
                  more that could be read (such as {})",
                 example.shown()
             )?,
+            Gone::LeftOut { finished, absent } => write!(
+                f,
+                "of {finished} finished images {absent} have no source any more, and ONLY_PRESENT would \
+                 leave them out ({root})"
+            )?,
             Gone::Labels { before, now } => write!(
                 f,
                 "{before} images had labels before, and {now} have some now ({root})"
@@ -112,6 +119,7 @@ pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Opti
         fewer(tree, catalog, finished)
             .or_else(|| labels_gone(catalog, finished))
             .or_else(|| sources_gone(catalog, finished))
+            .or_else(|| left_out(catalog, finished))
             .or_else(|| reports_gone(tree, catalog, finished))
     })?;
     Some(Removal {
@@ -157,7 +165,16 @@ fn reports_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> O
     if !tree.dataset.has_reports() || before == 0 || before < extent.entries / 10 {
         return None;
     }
-    let sample = spread::evenly(catalog.len(), SAMPLE);
+    // Of those that are left out, there is no report either.
+    let present: Vec<u32> = catalog.present_numbers().collect();
+    let sample = spread::evenly(catalog.present(), SAMPLE);
+    let sample: Vec<u32> = sample
+        .into_iter()
+        .filter_map(|at| present.get(at as usize).copied())
+        .collect();
+    if sample.is_empty() {
+        return None;
+    }
     let is_absent = |number: &u32| {
         let files = catalog
             .get(*number)
@@ -198,6 +215,18 @@ fn fewer(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<G
         numbering,
         elsewhere,
     })
+}
+
+/// More than a few finished images would leave the index without a word.
+fn left_out(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+    let images = finished.records().images();
+    let (mut finished, mut absent) = (0u32, 0u32);
+    for image in images.take_while(|image| *image < catalog.len()) {
+        finished += 1;
+        absent += u32::from(catalog.is_absent(image));
+    }
+    let tolerated = u64::from(finished) * LIST_TOLERANCE / 100;
+    (u64::from(absent) > tolerated).then_some(Gone::LeftOut { finished, absent })
 }
 
 fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {

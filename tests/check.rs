@@ -110,17 +110,17 @@ fn an_empty_folder_and_reports_that_are_nowhere_are_pointed_out() {
         config + "MIMIC_REPORTS_ROOT: nothing\n",
     )
     .unwrap();
-    let json = json(&bench, 0);
+    let json = json(&bench, 1);
     let warning = |dataset| {
         report(&json, dataset)["warnings"][0]
             .as_str()
             .unwrap()
             .to_owned()
     };
+    let empty = report(&json, "objcxr")["empty"].as_str().unwrap();
     assert!(
-        warning("objcxr").contains("no images"),
-        "{}",
-        warning("objcxr")
+        empty.contains("no images") && empty.contains("no files"),
+        "{empty}"
     );
     assert!(
         warning("mimic").contains("has a report"),

@@ -274,3 +274,42 @@ fn the_three_names_with_blanks_are_left_out_only_on_demand() {
     sample.configure("PADCHEST_STRICT_VETO: true");
     assert_eq!(sample.tree("padchest").1.len(), 5);
 }
+
+#[test]
+fn siim_may_be_one_level_lower_or_be_the_root_itself() {
+    for folder in ["siim", "pneumothorax"] {
+        let sample = Sample::new();
+        let (before, images) = sample.tree("siim");
+        let root = sample.root("siim");
+        fs::create_dir(root.join("test")).unwrap();
+        move_into(&root.join(folder), [root.join("dicom-images-train")]);
+        let (index, lower) = sample.tree("siim");
+        assert!(lower == images);
+        // Keys are full paths.
+        let lowered = before.to_string().replace(
+            "/dicom-images-train/",
+            &format!("/{folder}/dicom-images-train/"),
+        );
+        assert_eq!(index.to_string(), lowered);
+    }
+    let sample = Sample::new();
+    let before = sample.tree("siim");
+    let config = fs::read_to_string(sample.bench.path("config.yml")).unwrap();
+    let config = config.replace("raw/siim", "raw/siim/dicom-images-train");
+    fs::write(sample.bench.path("config.yml"), config).unwrap();
+    assert!(sample.tree("siim") == before);
+}
+
+#[test]
+fn open_i_as_kaggle_has_it() {
+    let sample = Sample::new();
+    sample.expect_same("openi", |root| {
+        let files = entries(root);
+        move_into(&root.join("images/images_normalized"), files);
+        fs::write(
+            root.join("indiana_projections.csv"),
+            "uid,filename,projection\n",
+        )
+        .unwrap();
+    });
+}

@@ -20,8 +20,9 @@ pub fn catalog(data: &[u8]) {
     let parsed = if data.starts_with(MAGIC) {
         parse_stored(data)
     } else {
-        let version = b"1".as_slice();
-        parse_stored(&[MAGIC, version, &xxh3_64(data).to_le_bytes(), data].concat())
+        let sum = xxh3_64(data).to_le_bytes();
+        // Of whatever version this is.
+        (b'1'..=b'9').find_map(|version| parse_stored(&[MAGIC, &[version], &sum, data].concat()))
     };
     if let Some(catalog) = parsed {
         walk(&catalog);
@@ -37,6 +38,7 @@ pub fn walk(catalog: &Catalog) {
         let _ = (entry.key(), entry.class_label());
     }
     let _ = (catalog.digest(), catalog.views(), catalog.layout());
+    let _ = (catalog.left_out().values(), catalog.list());
     let _ = (catalog.warnings().len(), catalog.faults().count());
 }
 

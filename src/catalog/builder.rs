@@ -1,5 +1,6 @@
 //! Builds a catalog entry by entry, while the lists stream past.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex};
 
@@ -143,6 +144,19 @@ impl CatalogBuilder {
         Ok(number)
     }
 
+    /// Adds a file as the next entry; its name is its key. One that is not UTF-8 has its escaped name
+    /// for a key, and fails: `index.json` holds nothing else than UTF-8.
+    pub fn push_file(&mut self, name: &OsStr, place: Place) -> Result<u32, CatalogError> {
+        if let Some(name) = name.to_str() {
+            return self.push(name, place, None);
+        }
+        let name = name.shown().to_string();
+        let number = self.push(&name, Place { skip: 0, ..place }, None)?;
+        let fault = format!("the file name {name} is not UTF-8; rename it");
+        self.fail(number, EntryFault(fault));
+        Ok(number)
+    }
+
     /// Marks an entry as one that can only fail.
     pub fn fail(&mut self, number: u32, fault: EntryFault) {
         self.catalog.faults.insert(number, fault);
@@ -163,6 +177,16 @@ impl CatalogBuilder {
     /// The counts of views, to be added to.
     pub fn views(&mut self) -> &mut Views {
         &mut self.catalog.views
+    }
+
+    /// Counts images that the settings leave out by `value`, such as that of a column of views.
+    pub fn leave_out(&mut self, value: &str, count: u32) {
+        self.catalog.left_out.add(value, count);
+    }
+
+    /// Says which list names the images.
+    pub fn set_list(&mut self, path: &Path) {
+        self.catalog.list = Some(path.to_owned());
     }
 
     /// Says which layout was found.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::EntryFault;
 use super::names::MAX_IMAGES;
+use super::presence::Absent;
+use super::{EntryFault, LeftOut};
 
 /// Labels for 13 findings, in the order of [`crate::lists::LABELS`]: 1 positive, -1 negative,
 /// 0 uncertain or not mentioned.
@@ -37,8 +38,15 @@ pub struct Catalog {
     /// Entries that can only fail, by number.
     pub(super) faults: BTreeMap<u32, EntryFault>,
     pub(super) views: Views,
+    pub(super) left_out: LeftOut,
+    /// The list that names the images, where there is one.
+    pub(super) list: Option<PathBuf>,
     pub(super) layout: String,
     pub(super) warnings: Vec<String>,
+    /// Entries without a source, where these are left out (`ONLY_PRESENT`). Looked for at each start:
+    /// no list tells when a file has come.
+    #[serde(skip)]
+    pub(super) absent: Option<Absent>,
 }
 
 /// One image of a catalog.
@@ -76,6 +84,39 @@ impl Catalog {
         self.faults.contains_key(&number)
     }
 
+    /// Whether an entry is left out, since its source is not there (`ONLY_PRESENT`).
+    pub fn is_absent(&self, number: u32) -> bool {
+        let absent = self.absent.as_ref();
+        absent.is_some_and(|absent| absent.contains(number))
+    }
+
+    /// Whether there is an image `number` that is not left out.
+    pub fn has(&self, number: u32) -> bool {
+        number < self.len() && !self.is_absent(number)
+    }
+
+    /// How many images are not left out, those that can only fail included.
+    pub fn present(&self) -> u32 {
+        self.len() - self.absent_count()
+    }
+
+    /// How many images are left out, since their sources are not there.
+    pub fn absent_count(&self) -> u32 {
+        self.absent.as_ref().map_or(0, Absent::count)
+    }
+
+    /// The numbers of the images that are not left out.
+    pub fn present_numbers(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).filter(|number| !self.is_absent(*number))
+    }
+
+    /// Position of an entry's folder, and the path below that.
+    pub(super) fn place(&self, number: u32) -> Option<(usize, &str)> {
+        let place = self.places.get(number as usize)?;
+        let key = self.get(number)?.key();
+        Some((place.folder.0 as usize, key.get(usize::from(place.skip)..)?))
+    }
+
     /// One number for everything from which an index follows, reports excepted.
     pub fn digest(&self) -> u64 {
         let mut hash = Xxh3::new();
@@ -90,6 +131,12 @@ impl Catalog {
         }
         for number in self.faults.keys() {
             hash.update(&number.to_le_bytes());
+        }
+        if let Some(absent) = self.absent.as_ref().filter(|absent| absent.count() > 0) {
+            hash.update(b"only present");
+            for bits in absent.bits() {
+                hash.update(&bits.to_le_bytes());
+            }
         }
         hash.digest()
     }
@@ -124,6 +171,16 @@ impl Catalog {
     /// How many images of each view the lists name.
     pub fn views(&self) -> Views {
         self.views
+    }
+
+    /// The images that the lists name and the settings leave out.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
+    }
+
+    /// The list that names the images, where there is one.
+    pub fn list(&self) -> Option<&Path> {
+        self.list.as_deref()
     }
 
     /// Which of the dataset's layouts was found, in words for a person.

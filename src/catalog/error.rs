@@ -19,7 +19,7 @@ pub enum CatalogError {
     },
 
     #[error(
-        "{config_key}: {list} is not in {folder} (nor {list}.gz); is {config_key} the dataset's own folder?",
+        "{config_key}: {list} is not in {folder} (nor {list}.gz)",
         folder = folder.shown()
     )]
     MissingList {
@@ -46,10 +46,17 @@ pub enum CatalogError {
         fault: ListFault,
     },
 
-    #[error("{config_key}: {folder} is not there; expected it below the dataset's root", folder = folder.shown())]
+    #[error("{config_key}: {folder} is not there", folder = folder.shown())]
     MissingFolder {
         config_key: &'static str,
         folder: PathBuf,
+    },
+
+    /// With what was meant, and what to do.
+    #[error("{error}. {hint}")]
+    Hinted {
+        error: Box<CatalogError>,
+        hint: String,
     },
 
     #[error("{config_key}: more than 1,000,000 images, which six digits cannot number")]

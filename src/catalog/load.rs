@@ -4,9 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::presence::find_absent;
 use super::stored::Stored;
 use super::{Catalog, CatalogBuilder, CatalogError};
-use crate::datasets::RawTree;
+use crate::datasets::{self, Numbering, RawTree};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
@@ -15,10 +16,23 @@ static COMPLAINED: AtomicBool = AtomicBool::new(false);
 
 /// Reads the catalog of `tree`. With `cache`, the parsed form is kept in that folder and used again
 /// while the list files and settings from which it follows are unchanged; a folder that cannot be
-/// written, or is somebody else's, costs a warning in the log and nothing else.
+/// written, or is somebody else's, costs a warning in the log and nothing else. Which images are there
+/// (`ONLY_PRESENT`) is looked for every time.
 pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
-    let doing = format!("reading the lists of {}", tree.shown_root());
-    announce_if_slow(doing, || load_at_once(tree, cache))
+    let root = tree.shown_root();
+    let doing = format!("reading the lists of {root}");
+    let mut catalog = announce_if_slow(doing, || load_at_once(tree, cache))?;
+    // A listing names what is there.
+    if tree.only_present && tree.dataset.info().numbering == Numbering::Lists {
+        let doing = format!("looking which images of {root} are there");
+        let absent = announce_if_slow(doing, || find_absent(&catalog));
+        catalog.absent = Some(absent.map_err(|source| CatalogError::Io {
+            config_key: tree.dataset.root_key(),
+            path: tree.root.clone(),
+            source,
+        })?);
+    }
+    Ok(catalog)
 }
 
 fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
@@ -31,7 +45,9 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
         }
     }
     let mut builder = CatalogBuilder::new(tree.dataset.root_key());
-    tree.dataset.read(tree, &mut builder)?;
+    tree.dataset
+        .read(tree, &mut builder)
+        .map_err(|error| datasets::explain(tree, error))?;
     let (catalog, inputs) = builder.finish();
     if let Some(stored) = stored
         && let Err(error) = stored.write(&catalog, &inputs)

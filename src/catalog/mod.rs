@@ -8,13 +8,16 @@ mod builder;
 mod entry;
 mod error;
 pub mod index;
+mod left_out;
 mod load;
 pub mod names;
+mod presence;
 mod stored;
 
 pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault, ListFault};
+pub use left_out::{LeftOut, LeftOutValue};
 pub use load::load;
 // For the fuzz target `catalog`, which gives it bytes; the program goes through `load`.
 #[doc(hidden)]

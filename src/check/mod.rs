@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{self, Catalog, Entry, Views};
+use crate::catalog::{self, Catalog, Entry, LeftOutValue};
 use crate::config::Config;
-use crate::datasets::RawTree;
+use crate::datasets::{Numbering, RawTree, why_empty, why_missing};
 use crate::lists::Report;
-use crate::materialize::NO_IMAGES;
 use crate::removal;
 use crate::render::{self, Renderer};
 use crate::shown::Show as _;
@@ -53,6 +52,10 @@ pub struct TreeReport {
     pub frontal: u32,
     pub lateral: u32,
     pub other: u32,
+    /// Images that the lists name and the settings leave out, by the value of their view.
+    pub left_out: Vec<LeftOutValue>,
+    /// Images that are left out since their files are not there; `None` unless `ONLY_PRESENT` is set.
+    pub absent: Option<u32>,
     /// How many of the images' files were looked for.
     pub looked_for: u32,
     /// How many of those are missing.
@@ -68,6 +71,8 @@ pub struct TreeReport {
     /// What has gone of which images were made before, in words; `materialize` refuses to work then.
     pub removal: Option<String>,
     pub warnings: Vec<String>,
+    /// Why there are no images, and what to do.
+    pub empty: Option<String>,
     /// Why the lists cannot be read at all.
     pub error: Option<String>,
 }
@@ -86,6 +91,7 @@ impl TreeReport {
     /// Whether anything of this tree would fail, as far as was looked.
     pub fn is_good(&self) -> bool {
         self.error.is_none()
+            && self.empty.is_none()
             && self.removal.is_none()
             && self.missing == 0
             && self.faults == 0
@@ -127,7 +133,9 @@ fn look_through(
     let views = catalog.views();
     report.layout = catalog.layout().to_owned();
     report.warnings = catalog.warnings().to_vec();
-    report.images = catalog.len();
+    report.images = catalog.present();
+    report.left_out = catalog.left_out().values();
+    report.absent = tree.only_present.then(|| catalog.absent_count());
     (report.frontal, report.lateral, report.other) = (views.frontal, views.lateral, views.other);
 
     for (number, fault) in catalog.faults() {
@@ -138,7 +146,12 @@ fn look_through(
                 .push(format!("image {number:06}: {fault}"));
         }
     }
-    let numbers = spread::evenly(catalog.len(), if options.all { u32::MAX } else { SAMPLE });
+    let present: Vec<u32> = catalog.present_numbers().collect();
+    let most = if options.all { u32::MAX } else { SAMPLE };
+    let numbers = spread::evenly(catalog.present(), most)
+        .into_iter()
+        .filter_map(|at| present.get(at as usize).copied())
+        .collect::<Vec<_>>();
     let looked: Vec<(Entry<'_>, bool)> = numbers
         .into_par_iter()
         .filter_map(|number| catalog.get(number))
@@ -158,9 +171,9 @@ fn look_through(
         .filter(|(_, found)| *found)
         .map(|(entry, _)| entry);
     report.warnings.extend(no_reports(tree, found));
-    if views == Views::default() {
-        report.warnings.push(NO_IMAGES.to_owned());
-    }
+    report.empty =
+        why_empty(tree, catalog).map(|why| format!("{}: {why}", tree.dataset.root_key()));
+    report.warnings.extend(part_missing(tree, &report));
     look_at_finished(config, tree, catalog, &mut report);
     report.proof = looked
         .iter()
@@ -168,6 +181,24 @@ fn look_through(
         .and_then(|(entry, _)| entry.source().ok())
         .map(|source| prove(config, &source));
     report
+}
+
+/// What to do where files that the lists name are missing.
+fn part_missing(tree: &RawTree, report: &TreeReport) -> Option<String> {
+    if report.missing == 0 || tree.dataset.info().numbering != Numbering::Lists {
+        return None;
+    }
+    let (missing, looked_for) = (report.missing, report.looked_for);
+    if report.missing == report.looked_for {
+        let hint = why_missing(tree);
+        return Some(format!(
+            "none of {looked_for} files that were looked for is there. {hint}"
+        ));
+    }
+    Some(format!(
+        "{missing} of {looked_for} files that were looked for are missing: finish the download, or set \
+         ONLY_PRESENT: true to take the images that are there and leave out the others"
+    ))
 }
 
 /// Compares with what is recorded of the finished tree.

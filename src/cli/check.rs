@@ -96,6 +96,10 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     if let Some(error) = &report.error {
         writeln!(out, "\n{name}: {error}")?;
     }
+    if let Some(empty) = &report.empty {
+        writeln!(out, "\n{name}: {empty}")?;
+    }
+    write_left_out(out, report)?;
     if let Some(removal) = &report.removal {
         writeln!(out, "\n{removal}")?;
     }
@@ -121,6 +125,28 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     }
     for warning in &report.warnings {
         writeln!(out, "\n{name}: warning: {warning}")?;
+    }
+    Ok(())
+}
+
+/// What explains the counts.
+fn write_left_out(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
+    let (name, count) = (report.dataset, |count: u32| units::count(u64::from(count)));
+    if !report.left_out.is_empty() {
+        let values = report.left_out.iter();
+        let values: Vec<String> = values
+            .map(|value| format!("{} {}", value.value, count(value.images)))
+            .collect();
+        writeln!(out, "\n{name}: left out by view: {}", values.join(", "))?;
+    }
+    if let Some(absent) = report.absent {
+        let all = report.images + absent;
+        let present = count(report.images);
+        writeln!(
+            out,
+            "\n{name}: {present} of {} images are there; the others are left out (ONLY_PRESENT)",
+            count(all)
+        )?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::catalog::names;
 use crate::config::check_memory;
 use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
 use crate::shown::Show as _;
+use crate::source::MISSING;
 use crate::store::{Failure, free_space, read_failure_log};
 
 /// Failures that are shown at the end; all are in the log.
@@ -221,8 +222,8 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
             .iter()
             .any(|dataset| dataset.dataset == failure.dataset)
     };
-    let failures = failures.iter().filter(is_of_this_run);
-    for failure in failures.take(SHOWN_FAILURES) {
+    let failures: Vec<&Failure> = failures.iter().filter(is_of_this_run).collect();
+    for failure in failures.iter().take(SHOWN_FAILURES) {
         let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
         let place = match &failure.source {
             Some(source) => source.shown().to_string(),
@@ -238,6 +239,16 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
         out,
         "{count} images failed and are not in the index; all causes: {log}"
     )?;
+    let missing = failures.iter().filter(|failure| failure.cause == MISSING);
+    match missing.count() {
+        0 => {}
+        missing => writeln!(
+            out,
+            "{} of them have no source: finish the download, or set ONLY_PRESENT: true to leave these \
+             out.",
+            units::count(missing as u64)
+        )?,
+    }
     Ok(())
 }
 
@@ -264,7 +275,7 @@ fn dry_run(job: &Job) -> CliResult {
         good &= forecast.failed == 0;
         table.row([
             plan.tree.dataset.folder().to_owned(),
-            units::count(range.len() as u64),
+            units::count(u64::from(plan.present_in(range))),
             units::count(u64::from(forecast.finished)),
             units::count(u64::from(forecast.due)),
             units::count(u64::from(forecast.failed)),

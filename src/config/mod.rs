@@ -66,6 +66,8 @@ pub struct Config {
     pub listing_programs: Vec<String>,
     /// `DURABLE`: what is finished outlasts a power cut, too.
     pub durable: bool,
+    /// `ONLY_PRESENT`: images whose sources are not there are left out.
+    pub only_present: bool,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
 }
@@ -149,6 +151,7 @@ impl Config {
         let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
         let durable = reader.bool(Key::DURABLE);
+        let only_present = reader.bool(Key::ONLY_PRESENT).unwrap_or(false);
 
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
@@ -166,6 +169,7 @@ impl Config {
                     dataset,
                     root,
                     frontal_only,
+                    only_present,
                     options,
                 });
             }
@@ -213,6 +217,7 @@ impl Config {
             listing_programs: listing_programs
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
             durable: durable.unwrap_or(false),
+            only_present,
             trees,
             file,
         })

@@ -1,6 +1,6 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::{ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -18,12 +18,39 @@ const EXTENSION: &str = ".png";
 /// What follows it in the published list, in characters.
 const SUFFIX_LEN: usize = 7;
 
+const MARKS: Marks = Marks {
+    title: "BRAX",
+    home: "physionet.org/content/brax",
+    root: &[
+        &["master_spreadsheet_update.csv"],
+        &["master_spreadsheet_update.csv.gz"],
+    ],
+    parts: &["images/id_*", "Anonymized_DICOMs"],
+    archives: &["brax*.zip", "images.zip", "archive.zip"],
+    files: ".png",
+    others: &[
+        Release {
+            marks: &["master_spreadsheet.csv*"],
+            unless: &[],
+            name: "an early version of BRAX",
+            advice: "get version 1.1.0, which has master_spreadsheet_update.csv (physionet.org/content/brax), or set BRAX_ROOT: null",
+        },
+        Release {
+            marks: &["Anonymized_DICOMs"],
+            unless: &["images/id_*"],
+            name: "BRAX with its DICOM files and without its PNGs",
+            advice: "machex reads the PNGs, the folder images/: get that, too (physionet.org/content/brax)",
+        },
+    ],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "brax",
     root_key: "BRAX_ROOT",
     options: &[],
     real_count: 40_967,
     numbering: Numbering::Lists,
+    marks: MARKS,
 };
 
 pub struct Brax;
@@ -35,6 +62,7 @@ impl Dataset for Brax {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        catalog.set_list(&file.path);
         catalog.set_layout("images/");
         let folder = catalog.folder(&tree.root);
         let mut table = Table::open(catalog, &file)?;

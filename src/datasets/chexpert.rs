@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, Place};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -27,12 +27,39 @@ const BATCH_IMAGES: [&str; 3] = [
 /// What stands before the patient in a key, and not in a batch.
 const TRAIN: &str = "train/";
 
+const MARKS: Marks = Marks {
+    title: "CheXpert",
+    home: "stanfordaimi.azurewebsites.net",
+    root: &[
+        &["train.csv", "train/patient*"],
+        &["train.csv.gz", "train/patient*"],
+        &["train.csv", "CheXpert-v1.0 batch*"],
+        &["CheXpert-v1.0 batch 1 (validate & csv)/train.csv*"],
+    ],
+    parts: &["train/patient*", "CheXpert-v1.0 batch*", "valid.csv"],
+    archives: &["CheXpert*.zip", "archive.zip"],
+    files: ".jpg",
+    others: &[Release {
+        marks: &[
+            "df_chexpert_plus_*.csv*",
+            "*/df_chexpert_plus_*.csv*",
+            "PNG/PNG",
+            "PNG/train*",
+            "DICOM/train*",
+        ],
+        unless: &[],
+        name: "CheXpert Plus",
+        advice: "machex reads CheXpert v1.0 (train.csv and its JPEGs): get that (stanfordaimi.azurewebsites.net, \"CheXpert\"), or set CHEXPERT_ROOT: null",
+    }],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "chexpert",
     root_key: "CHEXPERT_ROOT",
     options: &[],
     real_count: 223_414,
     numbering: Numbering::Lists,
+    marks: MARKS,
 };
 
 pub struct Chexpert;
@@ -45,6 +72,7 @@ impl Dataset for Chexpert {
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let folders = [tree.root.clone(), tree.root.join(BATCH_LISTS)];
         let file = ListFile::find(catalog, &folders, LIST)?;
+        catalog.set_list(&file.path);
         catalog.input(&tree.root);
         let layout = Layout::find(&tree.root, catalog)?;
         let mut table = Table::open(catalog, &file)?;
@@ -61,6 +89,7 @@ impl Dataset for Chexpert {
                 &mut views.lateral
             }) += 1;
             if tree.frontal_only && !is_frontal {
+                catalog.leave_out("lateral", 1);
                 continue;
             }
             let label = labels.read(&row);

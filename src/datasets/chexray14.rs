@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -14,12 +14,48 @@ const LIST: &str = "train_val_list.txt";
 /// What the archives `images_001.tar.gz` to `images_012.tar.gz` unpack to.
 const PART_PREFIX: &str = "images_";
 
+const MARKS: Marks = Marks {
+    title: "ChestX-ray14",
+    home: "nihcc.app.box.com/v/ChestXray-NIHCC",
+    root: &[&["train_val_list.txt"], &["train_val_list.txt.gz"]],
+    parts: &[
+        "Data_Entry_2017*.csv",
+        "BBox_List_2017*.csv",
+        "test_list.txt",
+        "images_001",
+        "images",
+    ],
+    archives: &[
+        "images_*.tar.gz",
+        "images_*.tar",
+        "images_*.zip",
+        "images.zip",
+        "archive.zip",
+    ],
+    files: ".png",
+    others: &[
+        Release {
+            marks: &["train_val_list_NIH.txt", "images-224"],
+            unless: &[],
+            name: "Kaggle's edition of ChestX-ray14 in 224x224 pixels",
+            advice: "machex reads the full size: get ChestX-ray14 from nihcc.app.box.com/v/ChestXray-NIHCC or kaggle.com/datasets/nih-chest-xrays/data, or set CHEXRAY14_ROOT: null",
+        },
+        Release {
+            marks: &["sample_labels.csv", "sample/sample_labels.csv"],
+            unless: &[],
+            name: "Kaggle's sample of ChestX-ray14 (5 %)",
+            advice: "get the whole from nihcc.app.box.com/v/ChestXray-NIHCC or kaggle.com/datasets/nih-chest-xrays/data, or set CHEXRAY14_ROOT: null",
+        },
+    ],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "chex-ray14",
     root_key: "CHEXRAY14_ROOT",
     options: &[],
     real_count: 86_524,
     numbering: Numbering::Lists,
+    marks: MARKS,
 };
 
 pub struct ChexRay14;
@@ -31,6 +67,7 @@ impl Dataset for ChexRay14 {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        catalog.set_list(&file.path);
         let keys = lists::lines(catalog, &file)?;
         catalog.input(&tree.root);
         let flat = tree.root.join("images");
@@ -103,7 +140,9 @@ fn places(
     for part in parts {
         let folder = catalog.folder(part);
         let names = sorted_files(catalog, part, &[".png"], false)?;
-        places.extend(names.into_iter().map(|name| (name, folder)));
+        // The list can name no others than these.
+        let names = names.into_iter().filter_map(|name| name.into_string().ok());
+        places.extend(names.map(|name| (name, folder)));
     }
     Ok(places)
 }

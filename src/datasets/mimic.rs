@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetInfo, Numbering, OptionKey, OptionKind, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
 use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -26,12 +26,58 @@ const REPORTS_ROOT: OptionKey = OptionKey {
     kind: OptionKind::Folder,
 };
 
+const MARKS: Marks = Marks {
+    title: "MIMIC-CXR-JPG",
+    home: "physionet.org/content/mimic-cxr-jpg",
+    root: &[
+        &["mimic-cxr-2.0.0-metadata.csv"],
+        &["mimic-cxr-2.0.0-metadata.csv.gz"],
+    ],
+    parts: &[
+        "mimic-cxr-2.*.csv*",
+        "files/p1*/p*/s*/*.jpg",
+        "IMAGE_FILENAMES",
+    ],
+    archives: &[
+        "mimic-cxr-2.0.0-*.zip",
+        "mimic-cxr-jpg*.zip",
+        "files.zip",
+        "archive.zip",
+    ],
+    files: ".jpg",
+    others: &[
+        Release {
+            marks: &[
+                "cxr-record-list.csv*",
+                "cxr-study-list.csv*",
+                "files/p1*/p*/s*/*.dcm",
+            ],
+            unless: &[],
+            name: "MIMIC-CXR as DICOM",
+            advice: "machex reads MIMIC-CXR-JPG: get that (physionet.org/content/mimic-cxr-jpg), or set MIMIC_ROOT: null",
+        },
+        Release {
+            marks: &["mimic_cxr_aug_train.csv", "official_data_iccv_final"],
+            unless: &[],
+            name: "a Kaggle edition of MIMIC-CXR",
+            advice: "machex reads MIMIC-CXR-JPG as PhysioNet has it (physionet.org/content/mimic-cxr-jpg); get that, or set MIMIC_ROOT: null",
+        },
+        Release {
+            marks: &["files/p1*/p*/s*.txt", "p1*/p*/s*.txt"],
+            unless: &["files/p1*/p*/s*/*.jpg", "mimic-cxr-2.*.csv*"],
+            name: "the download of MIMIC-CXR's reports, without images",
+            advice: "set MIMIC_REPORTS_ROOT to this folder, and MIMIC_ROOT to that of MIMIC-CXR-JPG (physionet.org/content/mimic-cxr-jpg)",
+        },
+    ],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "mimic",
     root_key: "MIMIC_ROOT",
     options: &[REPORTS_ROOT],
     real_count: 377_110,
     numbering: Numbering::Lists,
+    marks: MARKS,
 };
 
 pub struct Mimic;
@@ -45,6 +91,7 @@ impl Dataset for Mimic {
         let root = std::slice::from_ref(&tree.root);
         let file = ListFile::find(catalog, root, LIST)?;
         let labels_file = ListFile::find(catalog, root, LABELS)?;
+        catalog.set_list(&file.path);
         catalog.input(&tree.root);
         catalog.set_layout(match tree.folder_option(REPORTS_ROOT.name) {
             Some(_) => "files/, reports elsewhere",

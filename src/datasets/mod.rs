@@ -4,6 +4,10 @@
 mod brax;
 mod chexpert;
 mod chexray14;
+mod empty;
+mod finder;
+mod hint;
+mod marks;
 mod mimic;
 mod objcxr;
 mod openi;
@@ -18,6 +22,10 @@ use std::path::{Path, PathBuf};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::sample::{SampleError, SampleTree};
 use crate::shown::Show as _;
+
+pub use empty::why_empty;
+pub use hint::{explain, why_missing};
+pub use marks::{Marks, Release};
 
 /// Every dataset that machex knows, in the order in which the reference works them off.
 pub const ALL: &[&dyn Dataset] = &[
@@ -46,6 +54,8 @@ pub struct DatasetInfo {
     pub real_count: u32,
     /// Where the numbers of the images come from.
     pub numbering: Numbering,
+    /// What tells its own folder, and other releases.
+    pub marks: Marks,
 }
 
 /// Where the numbers of a dataset's images come from.
@@ -121,6 +131,8 @@ pub struct RawTree {
     /// Absolute, lexically normalised.
     pub root: PathBuf,
     pub frontal_only: bool,
+    /// Images whose sources are not there are left out. See [`crate::catalog::load`].
+    pub only_present: bool,
     /// Values of the dataset's own [`Dataset::options`]; keys that are absent are not in here.
     pub options: BTreeMap<&'static str, OptionValue>,
 }

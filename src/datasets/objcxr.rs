@@ -1,6 +1,6 @@
 //! object-CXR (JF Healthcare): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -11,6 +11,21 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".jpg", ".jpeg", ".png"],
 };
 
+const MARKS: Marks = Marks {
+    title: "object-CXR",
+    home: "academictorrents.com, \"object-CXR\"",
+    root: &[&["train/*.jpg"], &["train/*.jpeg"]],
+    parts: &["train.csv", "dev.csv", "dev/*.jpg"],
+    archives: &["train.zip", "object-CXR*.zip", "archive.zip"],
+    files: ".jpg",
+    others: &[Release {
+        marks: &["train/*.dcm", "train/*.dicom"],
+        unless: &[],
+        name: "a folder of DICOM files and not object-CXR",
+        advice: "object-CXR has JPEGs: get those (academictorrents.com, \"object-CXR\"), or set OBJECTCXR_ROOT: null",
+    }],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "objcxr",
     root_key: "OBJECTCXR_ROOT",
@@ -19,6 +34,7 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    marks: MARKS,
 };
 
 pub struct ObjectCxr;

@@ -1,9 +1,36 @@
-//! Open-i (NLM): a folder of PNGs, without anything that says of which view each is.
+//! Open-i (NLM): a folder of PNGs, without anything that says of which view each is. Kaggle's edition
+//! has the same pictures in `images/images_normalized/`.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
-use crate::lists::sorted_files;
+use crate::lists::{is_dir, sorted_files};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
+
+/// Where the edition `raddar/chest-xrays-indiana-university` has them.
+const KAGGLE: &str = "images/images_normalized";
+
+const MARKS: Marks = Marks {
+    title: "Open-i",
+    home: "openi.nlm.nih.gov/faq, \"NLMCXR_png.tgz\"",
+    root: &[&["CXR*.png"], &["images/images_normalized/*.png"]],
+    parts: &["indiana_reports.csv", "indiana_projections.csv"],
+    archives: &["NLMCXR_png*", "archive.zip"],
+    files: ".png",
+    others: &[
+        Release {
+            marks: &["*.dcm", "NLMCXR_dcm*", "*/*.dcm"],
+            unless: &[],
+            name: "Open-i as DICOM",
+            advice: "machex reads its PNGs: get those (openi.nlm.nih.gov/faq, \"NLMCXR_png.tgz\"), or set OPENI_ROOT: null",
+        },
+        Release {
+            marks: &["ecgen-radiology", "NLMCXR_reports*"],
+            unless: &[],
+            name: "the download of Open-i's reports, without images",
+            advice: "get the images (openi.nlm.nih.gov/faq, \"NLMCXR_png.tgz\"), or set OPENI_ROOT: null",
+        },
+    ],
+};
 
 const INFO: DatasetInfo = DatasetInfo {
     folder: "openi",
@@ -11,6 +38,7 @@ const INFO: DatasetInfo = DatasetInfo {
     options: &[],
     real_count: 7_470,
     numbering: Numbering::Folder { images: "" },
+    marks: MARKS,
 };
 
 pub struct OpenI;
@@ -21,15 +49,31 @@ impl Dataset for OpenI {
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
+        let mut folder = tree.root.clone();
         catalog.set_layout("PNGs in the root");
-        let names = sorted_files(catalog, &tree.root, &[".png"], false)?;
+        let mut names = sorted_files(catalog, &folder, &[".png"], false)?;
+        if names.is_empty() {
+            let kaggle = tree.root.join(KAGGLE);
+            // Each may come later.
+            kaggle
+                .parent()
+                .into_iter()
+                .for_each(|above| catalog.input(above));
+            catalog.input(&kaggle);
+            if is_dir(&kaggle) {
+                catalog.set_layout(format!("{KAGGLE}/"));
+                names = sorted_files(catalog, &kaggle, &[".png"], false)?;
+                folder = kaggle;
+            }
+        }
         catalog.views().other = names.len() as u32;
         if tree.frontal_only {
+            catalog.leave_out("view not known", names.len() as u32);
             return Ok(());
         }
-        let folder = catalog.folder(&tree.root);
+        let folder = catalog.folder(&folder);
         for name in &names {
-            catalog.push(name, Place::below(folder), None)?;
+            catalog.push_file(name, Place::below(folder))?;
         }
         Ok(())
     }

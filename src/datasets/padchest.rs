@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
-use super::{Dataset, DatasetInfo, Numbering, OptionKey, OptionKind, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{ListFile, Table, ViewPositions, is_dir};
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -36,10 +36,45 @@ const VETO: [&str; 16] = [
     "216840111366964012819207061112010315104455352_04-024-184.png",
 ];
 
+/// What is said of those that are left out.
+const UNREADABLE: &str = "known to be unreadable";
+
 /// Leaves out the three as well.
 const STRICT_VETO: OptionKey = OptionKey {
     name: "PADCHEST_STRICT_VETO",
     kind: OptionKind::Bool,
+};
+
+const MARKS: Marks = Marks {
+    title: "PadChest",
+    home: "bimcv.cipf.es/bimcv-projects/padchest",
+    root: &[
+        &["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"],
+        &["PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"],
+    ],
+    parts: &["images", "0", "54"],
+    archives: &["0.zip", "1.zip", "54.zip", "archive.zip"],
+    files: ".png",
+    others: &[
+        Release {
+            marks: &["PADCHEST*160K*.csv*", "*padchest*labels*.csv*"],
+            unless: &[],
+            name: "PadChest with its list under another name",
+            advice: "if it is the list of all 160,000 images, rename it to PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv (or .csv.gz)",
+        },
+        Release {
+            marks: &["chest_x_ray_images_labels_sample.csv*"],
+            unless: &[],
+            name: "the sample of PadChest",
+            advice: "get the whole (bimcv.cipf.es/bimcv-projects/padchest), or set PADCHEST_ROOT: null",
+        },
+        Release {
+            marks: &["grounded_reports_*.json"],
+            unless: &[],
+            name: "PadChest-GR",
+            advice: "machex reads PadChest: get that (bimcv.cipf.es/bimcv-projects/padchest), or set PADCHEST_ROOT: null",
+        },
+    ],
 };
 
 const INFO: DatasetInfo = DatasetInfo {
@@ -48,6 +83,7 @@ const INFO: DatasetInfo = DatasetInfo {
     options: &[STRICT_VETO],
     real_count: 160_861,
     numbering: Numbering::Lists,
+    marks: MARKS,
 };
 
 pub struct PadChest;
@@ -59,6 +95,7 @@ impl Dataset for PadChest {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        catalog.set_list(&file.path);
         catalog.input(&tree.root);
         let mut table = Table::open(catalog, &file)?;
         let (key, projection) = (table.column("ImageID")?, table.column("Projection")?);
@@ -74,7 +111,9 @@ impl Dataset for PadChest {
             let projection = row.get(projection).unwrap_or_default();
             let is_kept = VIEWS.takes(&projection, tree, catalog);
             let key = row.get(key).unwrap_or_default();
-            if is_kept && !veto.contains(key.as_ref()) {
+            if is_kept && veto.contains(key.as_ref()) {
+                catalog.leave_out(UNREADABLE, 1);
+            } else if is_kept {
                 let directory = directory
                     .and_then(|column| row.id(column))
                     .unwrap_or_default();

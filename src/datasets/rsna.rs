@@ -1,6 +1,6 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, SampleError, SampleTree, Shade};
@@ -11,6 +11,51 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".jpg", ".jpeg", ".png"],
 };
 
+const MARKS: Marks = Marks {
+    title: "the RSNA challenge as JPEG",
+    home: "academictorrents.com, \"kaggle-pneumonia-jpg\"",
+    root: &[
+        &["stage_2_train_images_jpg/*.jpg"],
+        &["stage_2_train_images_jpg/*.jpeg"],
+        &["stage_2_train_images_jpg/*.png"],
+    ],
+    parts: &[
+        "stage_2_train_labels.csv",
+        "stage_2_detailed_class_info.csv",
+        "stage_2_test_images_jpg",
+    ],
+    archives: &[
+        "stage_2_train_images_jpg*.zip",
+        "stage_2_train_images_jpg*.tar*",
+        "kaggle-pneumonia-jpg*",
+    ],
+    files: ".jpg",
+    others: &[
+        Release {
+            marks: &[
+                "stage_2_train_images/*.dcm",
+                "stage_2_train_images.zip",
+                "stage_2_train_images/*.png",
+            ],
+            unless: &[],
+            name: "the RSNA challenge as Kaggle has it (DICOM)",
+            advice: "machex reads its JPEG edition, the folder stage_2_train_images_jpg/: get that (academictorrents.com, \"kaggle-pneumonia-jpg\"), or set RSNA_ROOT: null",
+        },
+        Release {
+            marks: &["stage_1_train_images/*"],
+            unless: &[],
+            name: "stage 1 of the RSNA challenge",
+            advice: "machex reads stage 2 as JPEG, the folder stage_2_train_images_jpg/: get that (academictorrents.com, \"kaggle-pneumonia-jpg\"), or set RSNA_ROOT: null",
+        },
+        Release {
+            marks: &["stage2_train_metadata.csv", "Training/Images/*.png"],
+            unless: &[],
+            name: "a Kaggle edition of the RSNA challenge as PNG",
+            advice: "machex reads the JPEG edition, the folder stage_2_train_images_jpg/: get that (academictorrents.com, \"kaggle-pneumonia-jpg\"), or set RSNA_ROOT: null",
+        },
+    ],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "rsna",
     root_key: "RSNA_ROOT",
@@ -19,6 +64,7 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    marks: MARKS,
 };
 
 pub struct Rsna;

@@ -1,12 +1,55 @@
-//! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in folders within folders.
+//! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in folders within folders, in the root, in
+//! one of its folders, or in the root's own folders where it is the folder of images itself.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use std::path::PathBuf;
+
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
-use crate::lists::walk;
+use crate::lists::{is_dir, sorted_folders, walk};
 use crate::sample::{Coding, SampleError, SampleTree, Syntax};
+use crate::shown::Show as _;
 
 /// The training images; those of the test set are not taken.
 const IMAGES: &str = "dicom-images-train";
+
+const MARKS: Marks = Marks {
+    title: "SIIM-ACR",
+    home: "academictorrents.com, \"SIIM_TRAIN_TEST\"",
+    root: &[&["dicom-images-train"]],
+    parts: &["train-rle.csv", "dicom-images-test"],
+    archives: &[
+        "dicom-images-train*",
+        "siim*.zip",
+        "siim*.tar*",
+        "SIIM_TRAIN_TEST*",
+        "archive.zip",
+    ],
+    files: ".dcm",
+    others: &[
+        Release {
+            marks: &[
+                "png_images/*.png",
+                "siim-acr-pneumothorax/png_images",
+                "train/*.png",
+                "masks/*.png",
+                "*/train/*.png",
+            ],
+            unless: &[],
+            name: "a Kaggle edition of SIIM-ACR as PNG",
+            advice: "machex reads the DICOM files, the folder dicom-images-train/: get those (academictorrents.com, \"SIIM_TRAIN_TEST\"), or set SIIM_ROOT: null",
+        },
+        Release {
+            marks: &[
+                "sample images/*.dcm",
+                "stage_2_images/*.dcm",
+                "stage_2_images.zip",
+            ],
+            unless: &[],
+            name: "what Kaggle still has of the SIIM-ACR challenge",
+            advice: "the training images are the folder dicom-images-train/: get those (academictorrents.com, \"SIIM_TRAIN_TEST\"), or set SIIM_ROOT: null",
+        },
+    ],
+};
 
 const INFO: DatasetInfo = DatasetInfo {
     folder: "siim",
@@ -14,6 +57,7 @@ const INFO: DatasetInfo = DatasetInfo {
     options: &[],
     real_count: 10_712,
     numbering: Numbering::Folder { images: IMAGES },
+    marks: MARKS,
 };
 
 pub struct SiimAcr;
@@ -24,14 +68,23 @@ impl Dataset for SiimAcr {
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
-        catalog.set_layout(format!("{IMAGES}/"));
-        // Keys are full paths, as in the reference; the part below the root is what is looked up.
-        let images = tree.root.join(IMAGES);
-        let skip = (images.to_string_lossy().len() - IMAGES.len()) as u16;
-        let folder = catalog.folder(&tree.root);
+        let images = images(tree, catalog)?;
+        let layout = images.strip_prefix(&tree.root).unwrap_or(&images).shown();
+        catalog.set_layout(match images == tree.root {
+            true => format!("the root is {IMAGES}/"),
+            false => format!("{layout}/"),
+        });
+        let folder = catalog.folder(&images);
+        // Keys are full paths, as in the reference, of which that below the folder is looked up.
+        let start = images.as_os_str().len() + usize::from(images.parent().is_some());
         for path in walk(catalog, &images, ".dcm")? {
             catalog.views().frontal += 1;
-            catalog.push(&path.to_string_lossy(), Place { folder, skip }, None)?;
+            let skip = match path.to_str() {
+                Some(_) => start as u16,
+                // Its key is escaped, and it can only fail.
+                None => 0,
+            };
+            catalog.push_file(path.as_os_str(), Place { folder, skip })?;
         }
         Ok(())
     }
@@ -54,5 +107,28 @@ impl Dataset for SiimAcr {
             )?;
         }
         Ok(())
+    }
+}
+
+/// The folder of images: below the root; or in its only folder that has one (Kaggle's archives have
+/// `siim/` or `pneumothorax/` around it); or the root itself.
+fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, CatalogError> {
+    let images = tree.root.join(IMAGES);
+    if is_dir(&images) {
+        return Ok(images);
+    }
+    // Where it would be then.
+    catalog.input(&images);
+    if tree.root.ends_with(IMAGES) {
+        return Ok(tree.root.clone());
+    }
+    let folders = sorted_folders(catalog, &tree.root)?;
+    let inner = folders
+        .iter()
+        .map(|folder| tree.root.join(folder).join(IMAGES));
+    let mut inner = inner.filter(|inner| is_dir(inner));
+    match (inner.next(), inner.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Ok(images),
     }
 }

@@ -1,6 +1,6 @@
 //! VinDr-CXR (PhysioNet): a folder of DICOM files.
 
-use super::{Dataset, DatasetInfo, Numbering, RawTree};
+use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::sample::{Coding, DICOM_CODINGS, SampleError, SampleTree};
@@ -11,6 +11,35 @@ const IMAGES: ImageFolder = ImageFolder {
     extensions: &[".dicom", ".dcm"],
 };
 
+const MARKS: Marks = Marks {
+    title: "VinDr-CXR",
+    home: "physionet.org/content/vindr-cxr",
+    root: &[&["train/*.dicom"], &["train/*.dcm"]],
+    parts: &["annotations", "test/*.dicom", "train.csv"],
+    archives: &["train.zip", "vindr*.zip", "vinbigdata*.zip", "archive.zip"],
+    files: ".dicom",
+    others: &[
+        Release {
+            marks: &["train/*.png", "train_meta.csv"],
+            unless: &[],
+            name: "a Kaggle edition of VinDr-CXR as PNG",
+            advice: "machex reads the DICOM files: get those (physionet.org/content/vindr-cxr, or Kaggle's vinbigdata-chest-xray-abnormalities-detection), or set VINDRCXR_ROOT: null",
+        },
+        Release {
+            marks: &["train/*.jpg", "train/*.jpeg"],
+            unless: &[],
+            name: "a Kaggle edition of VinDr-CXR as JPEG",
+            advice: "machex reads the DICOM files: get those (physionet.org/content/vindr-cxr, or Kaggle's vinbigdata-chest-xray-abnormalities-detection), or set VINDRCXR_ROOT: null",
+        },
+        Release {
+            marks: &["train/*/*.dicom", "train/*/*.dcm"],
+            unless: &[],
+            name: "VinDr-CXR with its files in folders within train/",
+            advice: "move the .dicom files into train/ itself",
+        },
+    ],
+};
+
 const INFO: DatasetInfo = DatasetInfo {
     folder: "vindrcxr",
     root_key: "VINDRCXR_ROOT",
@@ -19,6 +48,7 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    marks: MARKS,
 };
 
 pub struct VinDrCxr;

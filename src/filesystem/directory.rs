@@ -75,53 +75,62 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
         Node::Shard(dataset, shard) => {
             let number = names::parse_image_name(name)?;
             let is_there =
-                number / names::SHARD_SIZE == shard && number < image_count(server, dataset);
+                number / names::SHARD_SIZE == shard && has_image(server, dataset, number);
             is_there.then_some(Node::Item(Item::image(dataset, number)))
         }
         Node::Status | Node::Metrics | Node::Item(_) => None,
     }
 }
 
-/// The entry at `position` of a folder, counted from 0 with `.` and `..` as the first two. Positions
-/// never change: they are the offsets of READDIR.
-pub(super) fn entry(server: &Server, folder: Node, position: u64) -> Option<(Node, String)> {
+/// The first entry at `position` of a folder or behind it, with its own position; counted from 0 with `.`
+/// and `..` as the first two. Positions never change: they are the offsets of READDIR. An image that is
+/// left out has a position and no entry.
+pub(super) fn entry(server: &Server, folder: Node, position: u64) -> Option<(u64, Node, String)> {
     match position {
-        0 => return Some((folder, ".".to_owned())),
-        1 => return Some((folder.parent(), "..".to_owned())),
+        0 => return Some((0, folder, ".".to_owned())),
+        1 => return Some((1, folder.parent(), "..".to_owned())),
         _ => {}
     }
     let at = u32::try_from(position - 2).ok()?;
+    let (at, node, name) = entry_at(server, folder, at)?;
+    Some((u64::from(at) + 2, node, name))
+}
+
+fn entry_at(server: &Server, folder: Node, at: u32) -> Option<(u32, Node, String)> {
     match folder {
         Node::Root => {
             let dataset = u8::try_from(at).ok()?;
             let name = server.datasets().get(usize::from(dataset))?.name();
-            Some((Node::Dataset(dataset), name.to_owned()))
+            Some((at, Node::Dataset(dataset), name.to_owned()))
         }
         Node::Hidden => match at {
-            0 => Some((Node::Status, STATUS.to_owned())),
-            1 => Some((Node::Metrics, METRICS.to_owned())),
+            0 => Some((at, Node::Status, STATUS.to_owned())),
+            1 => Some((at, Node::Metrics, METRICS.to_owned())),
             _ => None,
         },
         Node::Dataset(dataset) => match at {
-            0 => Some((
-                Node::Item(Item::index(dataset)),
-                names::INDEX_NAME.to_owned(),
-            )),
+            0 => {
+                let index = Node::Item(Item::index(dataset));
+                Some((at, index, names::INDEX_NAME.to_owned()))
+            }
             _ => {
                 let shard = at - 1;
                 (shard < shard_count(server, dataset)).then(|| {
                     let name = names::shard_name(shard * names::SHARD_SIZE);
-                    (Node::Shard(dataset, shard), name)
+                    (at, Node::Shard(dataset, shard), name)
                 })
             }
         },
         Node::Shard(dataset, shard) => {
-            let number = (shard * names::SHARD_SIZE).checked_add(at)?;
-            let is_there = at < names::SHARD_SIZE && number < image_count(server, dataset);
-            is_there.then(|| {
-                let name = format!("{}.jpg", names::image_id(number));
-                (Node::Item(Item::image(dataset, number)), name)
-            })
+            // Numbers of nodes may come from anywhere.
+            let start = shard.checked_mul(names::SHARD_SIZE)?;
+            let end = start.saturating_add(names::SHARD_SIZE);
+            let end = end.min(image_count(server, dataset));
+            let mut numbers = start.checked_add(at)?..end;
+            let number = numbers.find(|number| has_image(server, dataset, *number))?;
+            let name = format!("{}.jpg", names::image_id(number));
+            let image = Node::Item(Item::image(dataset, number));
+            Some((number - start, image, name))
         }
         Node::Status | Node::Metrics | Node::Item(_) => None,
     }
@@ -135,7 +144,7 @@ fn exists(server: &Server, node: Node) -> bool {
         Node::Shard(dataset, shard) => shard < shard_count(server, dataset),
         Node::Item(Item { dataset, what }) => match what {
             What::Index => usize::from(dataset) < server.datasets().len(),
-            What::Image(number) => number < image_count(server, dataset),
+            What::Image(number) => has_image(server, dataset, number),
         },
     }
 }
@@ -147,6 +156,11 @@ pub(super) fn folder_count(server: &Server, folder: Node) -> u32 {
         Node::Dataset(dataset) => shard_count(server, dataset),
         _ => 0,
     }
+}
+
+fn has_image(server: &Server, dataset: u8, number: u32) -> bool {
+    let dataset: Option<&ServedDataset> = server.datasets().get(usize::from(dataset));
+    dataset.is_some_and(|dataset| dataset.catalog.has(number))
 }
 
 fn image_count(server: &Server, dataset: u8) -> u32 {

@@ -223,8 +223,9 @@ impl Filesystem for MachexFilesystem {
             return reply.error(Errno::ENOENT);
         };
         let mut position = offset;
-        while let Some((node, name)) = directory::entry(&self.tree.server, folder, position) {
-            position += 1;
+        while let Some(entry) = directory::entry(&self.tree.server, folder, position) {
+            let (at, node, name) = entry;
+            position = at + 1;
             let number = INodeNo(self.tree.inodes.number(node));
             if reply.add(number, position, node.kind(), name) {
                 break;
@@ -237,13 +238,13 @@ impl Filesystem for MachexFilesystem {
         let datasets = self.tree.server.datasets();
         let files: u64 = datasets
             .iter()
-            .map(|dataset| u64::from(dataset.catalog.len()) + 1)
+            .map(|dataset| u64::from(dataset.catalog.present()) + 1)
             .sum();
         let bytes: u64 = datasets
             .iter()
             .map(|dataset| {
                 let image = dataset.estimate(crate::serve::What::Image(0));
-                image.saturating_mul(u64::from(dataset.catalog.len()))
+                image.saturating_mul(u64::from(dataset.catalog.present()))
             })
             .sum();
         let blocks = bytes.div_ceil(u64::from(BLOCK));

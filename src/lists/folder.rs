@@ -1,6 +1,6 @@
 //! Folders, listed in an order that does not depend on the file system: names sorted bytewise.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,39 +50,36 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
 }
 
 /// Names of the files in `folder` that are not hidden and have one of `extensions`, which must
-/// match exactly, or in any case.
+/// match exactly, or in any case. They need not be UTF-8.
 pub fn sorted_files(
     catalog: &mut CatalogBuilder,
     folder: &Path,
     extensions: &[&str],
     any_case: bool,
-) -> Result<Vec<String>, CatalogError> {
-    let has_extension = |name: &str| {
-        extensions.iter().any(|extension| {
-            let Some(at) = name.len().checked_sub(extension.len()) else {
-                return false;
-            };
-            let Some(end) = name.get(at..) else {
-                return false;
-            };
-            if any_case {
-                end.eq_ignore_ascii_case(extension)
-            } else {
-                end == *extension
-            }
-        })
-    };
-    let listing = list(catalog, folder)?;
-    let names = listing
-        .files
-        .iter()
-        .map(|name| name.to_string_lossy().into_owned());
-    Ok(names
-        .filter(|name| !name.starts_with('.') && has_extension(name))
-        .collect())
+) -> Result<Vec<OsString>, CatalogError> {
+    let mut files = list(catalog, folder)?.files;
+    files.retain(|name| !is_hidden(name) && has_extension(name, extensions, any_case));
+    Ok(files)
 }
 
-/// Names of the folders in `folder`, those behind links too.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+fn has_extension(name: &OsStr, extensions: &[&str], any_case: bool) -> bool {
+    let name = name.as_encoded_bytes();
+    extensions.iter().any(|extension| {
+        let start = name.len().checked_sub(extension.len());
+        let end = start.and_then(|start| name.get(start..));
+        end.is_some_and(|end| match any_case {
+            true => end.eq_ignore_ascii_case(extension.as_bytes()),
+            false => end == extension.as_bytes(),
+        })
+    })
+}
+
+/// Names of the folders in `folder`, those behind links too. No list can name one that is not UTF-8:
+/// these are left out.
 pub fn sorted_folders(
     catalog: &mut CatalogBuilder,
     folder: &Path,
@@ -90,11 +87,8 @@ pub fn sorted_folders(
     let mut listing = list(catalog, folder)?;
     listing.folders.append(&mut listing.linked);
     listing.folders.sort();
-    Ok(listing
-        .folders
-        .iter()
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect())
+    let names = listing.folders.into_iter();
+    Ok(names.filter_map(|name| name.into_string().ok()).collect())
 }
 
 /// All files below `folder` whose names end with `extension`, in the order of Python's `os.walk`
@@ -109,10 +103,9 @@ pub fn walk(
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {
         let listing = list(catalog, &folder)?;
-        let files = listing.files.iter().filter(|name| {
-            name.as_encoded_bytes().ends_with(extension.as_bytes())
-                && !name.as_encoded_bytes().starts_with(b".")
-        });
+        let files = listing.files.iter();
+        let files =
+            files.filter(|name| !is_hidden(name) && has_extension(name, &[extension], false));
         found.extend(files.map(|name| folder.join(name)));
         waiting.extend(listing.folders.iter().rev().map(|name| folder.join(name)));
     }

@@ -21,7 +21,7 @@ impl ImageFolder {
         catalog.views().frontal = names.len() as u32;
         let folder = catalog.folder(&path);
         for name in &names {
-            catalog.push(name, Place::below(folder), None)?;
+            catalog.push_file(name, Place::below(folder))?;
         }
         Ok(())
     }

@@ -18,9 +18,13 @@ impl ViewPositions {
             true
         } else if self.lateral.contains(&view) {
             views.lateral += 1;
+            if tree.frontal_only {
+                catalog.leave_out(view, 1);
+            }
             !tree.frontal_only
         } else {
             views.other += 1;
+            catalog.leave_out(view, 1);
             false
         }
     }

@@ -50,7 +50,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             .count();
         let mut dataset = DatasetSummary {
             dataset: name,
-            images: plan.catalog.len(),
+            images: plan.catalog.present(),
             new: 0,
             skipped: finished as u32,
             failed: outcome.failures.len() as u32,
@@ -98,6 +98,9 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
             let Some(entry) = plan.catalog.get(number) else {
                 return false;
             };
+            if plan.catalog.is_absent(number) {
+                return false;
+            }
             match plan.state_of(&entry) {
                 ImageState::Finished => return true,
                 ImageState::Failed { cause, .. } => push(failure(plan, &entry, cause, None)),

@@ -25,7 +25,7 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub use plan::{DatasetPlan, Forecast, ImageState, NO_IMAGES, plan};
+pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use progress::Progress;
 pub use run::run;
 pub use share::{Share, ShareError};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
-use crate::catalog::{self, Catalog, Entry, Views, names};
+use crate::catalog::{self, Catalog, Entry, names};
 use crate::config::real_path;
-use crate::datasets::RawTree;
+use crate::datasets::{RawTree, why_empty};
 use crate::mount::machex_mount_of;
 use crate::removal;
 use crate::render::RenderParams;
@@ -17,9 +17,7 @@ use crate::store::{
     ContentKey, Durability, Extent, FinishedTree, Links, ParentFolder, PrivateFolder, Record,
     StateFolder, Trust,
 };
-
-/// Said of a dataset without a single image, of whatever view.
-pub const NO_IMAGES: &str = "there are no images; is this the right folder?";
+use crate::words::grouped;
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -126,8 +124,14 @@ impl DatasetPlan {
     /// What a person should know of the lists.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = self.catalog.warnings().to_vec();
-        if self.catalog.views() == Views::default() {
-            warnings.push(NO_IMAGES.to_owned());
+        warnings.extend(why_empty(&self.tree, &self.catalog));
+        let absent = self.catalog.absent_count();
+        if absent > 0 {
+            warnings.push(format!(
+                "{} of {} images are not there and are left out (ONLY_PRESENT: true)",
+                grouped(u64::from(absent)),
+                grouped(u64::from(self.catalog.len()))
+            ));
         }
         warnings
     }
@@ -160,6 +164,7 @@ impl DatasetPlan {
     pub fn forecast(&self, range: Range<u32>) -> Forecast {
         range
             .into_par_iter()
+            .filter(|number| !self.catalog.is_absent(*number))
             .filter_map(|number| self.catalog.get(number))
             .map(|entry| match self.state_of(&entry) {
                 ImageState::Finished => Forecast {
@@ -180,6 +185,13 @@ impl DatasetPlan {
                 due: a.due + b.due,
                 failed: a.failed + b.failed,
             })
+    }
+
+    /// How many images of `range` are not left out.
+    pub fn present_in(&self, range: Range<u32>) -> u32 {
+        range
+            .filter(|number| !self.catalog.is_absent(*number))
+            .count() as u32
     }
 
     /// Opens the dataset's folder of records, making it if need be.

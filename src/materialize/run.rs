@@ -56,10 +56,11 @@ pub fn run(
         }
         let range = job.share.range(plan.catalog.len());
         let name = plan.tree.dataset.folder();
-        let progress = progress(name, range.len() as u32);
+        let images = plan.present_in(range.clone());
+        let progress = progress(name, images);
         let mut dataset = DatasetSummary {
             dataset: name,
-            images: range.len() as u32,
+            images,
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
@@ -130,7 +131,9 @@ impl Run<'_> {
             .map_err(MaterializeError::io(self.failures.path()))?;
         if self.job.share.is_whole() && !self.stop.load(Ordering::Relaxed) {
             remove_beyond_end(plan, self.lock.is_exclusive())?;
-            let include = |number: u32| failed.binary_search(&number).is_err();
+            let include = |number: u32| {
+                failed.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
+            };
             let reports = write_index(self.job, plan, &include, summary)?;
             plan.write_extent(&records, Some(reports))?;
         }

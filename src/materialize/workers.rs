@@ -56,6 +56,9 @@ impl Workers<'_> {
                 let Some(entry) = self.entry_in(number, range.end) else {
                     break;
                 };
+                if self.plan.catalog.is_absent(number) {
+                    continue;
+                }
                 let removes = || remove_index_once(self.plan, &index_removed);
                 let done = match survived(|| worker.process(&entry, removes)) {
                     Some(done) => done,

@@ -41,6 +41,8 @@ pub struct Report {
     total: Counts,
     is_raw: bool,
     has_unknown_views: bool,
+    /// Which views are left out.
+    left_out: Vec<Remark>,
     warnings: Vec<Remark>,
     findings: Vec<FindingsOf>,
     pictures: Vec<Pictures>,
@@ -96,6 +98,10 @@ impl Report {
             has_unknown_views: datasets
                 .iter()
                 .any(|dataset| dataset.views.is_none() && dataset.error.is_none()),
+            left_out: remarks(datasets, |dataset| match dataset.left_out.is_empty() {
+                true => &[],
+                false => std::slice::from_ref(&dataset.left_out),
+            }),
             warnings: remarks(datasets, |dataset| &dataset.warnings),
             findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),
             pictures: galleries.iter().map(Pictures::of).collect(),

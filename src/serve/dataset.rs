@@ -90,7 +90,7 @@ impl ServedDataset {
             workers,
         } = *places;
         let name = tree.dataset.folder();
-        let paths = u64::from(catalog.len()) - catalog.faults().count() as u64;
+        let paths = u64::from(catalog.present()) - catalog.faults().count() as u64;
         let finished = FinishedTree::open(&materialized.join(name), &state.dataset(name))?;
         Ok(Self {
             modified: modified(&tree.root),
@@ -175,7 +175,7 @@ impl ServedDataset {
     /// About how many bytes a file has whose size is not known: the mean of those that are.
     pub fn estimate(&self, what: What) -> u64 {
         match what {
-            What::Index => u64::from(self.catalog.len()) * INDEX_ENTRY + 2,
+            What::Index => u64::from(self.catalog.present()) * INDEX_ENTRY + 2,
             What::Image(_) => self
                 .known_bytes
                 .load(Ordering::Relaxed)

@@ -63,8 +63,8 @@ pub(super) fn key(
     ])
 }
 
-/// Writes the index without the mount point. Entries that can only fail are left out, as
-/// `materialize` leaves them out. `answered` is called after each report. Returns whether all reports
+/// Writes the index without the mount point. Entries that can only fail, and those that are
+/// not there (`ONLY_PRESENT`), are left out, as `materialize` leaves them out. `answered` is called after each report. Returns whether all reports
 /// that there are could be read.
 pub(super) fn write(
     out: &mut dyn Write,
@@ -72,7 +72,7 @@ pub(super) fn write(
     readers: &ThreadPool,
     answered: &(dyn Fn() + Sync),
 ) -> io::Result<bool> {
-    let include = |number| !dataset.catalog.is_faulty(number);
+    let include = |number| !dataset.catalog.is_faulty(number) && !dataset.catalog.is_absent(number);
     let root = Path::new("/");
     let (catalog, tree) = (&dataset.catalog, &dataset.tree);
     let readers = Readers {

@@ -258,8 +258,8 @@ impl Server {
                 Place::Tree => true,
                 Place::Cache | Place::Compared(_) => self.cache.contains(known.key),
             },
-            // Beyond the last image there is nothing to be made.
-            None => matches!(item.what, What::Image(number) if number >= dataset.catalog.len()),
+            // Of no image, and of one that is left out, there is nothing to be made.
+            None => matches!(item.what, What::Image(number) if !dataset.catalog.has(number)),
         }
     }
 }

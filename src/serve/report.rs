@@ -87,7 +87,7 @@ impl Server {
             .enumerate()
             .map(|(at, dataset)| DatasetStatus {
                 name: dataset.name().to_owned(),
-                images: dataset.catalog.len(),
+                images: dataset.catalog.present(),
                 known: dataset.known_count(),
                 rendered: dataset.rendered.get(),
                 failing: self.failing.count(number(at)),

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
+use crate::datasets::why_empty;
 use crate::removal;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -268,6 +269,17 @@ fn log_warnings(dataset: &ServedDataset) {
     let (name, finished) = (dataset.name(), &dataset.finished);
     for warning in dataset.catalog.warnings() {
         tracing::warn!(dataset = name, "{warning}");
+    }
+    if let Some(why) = why_empty(&dataset.tree, &dataset.catalog) {
+        tracing::warn!(dataset = name, "{why}");
+    }
+    let absent = dataset.catalog.absent_count();
+    if absent > 0 {
+        let all = dataset.catalog.len();
+        tracing::info!(
+            dataset = name,
+            "{absent} of {all} images are not there and are left out"
+        );
     }
     for fault in finished.faults() {
         tracing::warn!(dataset = name, "{fault}");

@@ -73,10 +73,13 @@ fn path_of(entry: &Entry<'_>) -> Result<PathBuf, SourceFault> {
     })
 }
 
+/// Said of a source that is not there.
+pub const MISSING: &str = "the source is missing";
+
 /// Words for a source that cannot be looked at or read.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "the source is missing".to_owned(),
+        io::ErrorKind::NotFound => MISSING.to_owned(),
         _ => format!("the source cannot be read: {error}"),
     }
 }

@@ -83,6 +83,8 @@ pub struct DatasetSurvey {
     pub images: u32,
     /// Images of each view that the lists name; `None` where nothing tells.
     pub views: Option<Views>,
+    /// Images that the lists name and the settings leave out, by view, in words; empty for none.
+    pub left_out: String,
     /// `None` where no image has labels.
     pub findings: Option<Findings>,
     /// Images to look at, evenly spread, the first among them.

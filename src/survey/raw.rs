@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, ToldBy};
 use crate::catalog::{self, Catalog, names};
 use crate::config::Config;
-use crate::datasets::RawTree;
+use crate::datasets::{RawTree, why_empty};
 use crate::spread;
+use crate::words::grouped;
 
 /// Reads the lists of a config's datasets. No image is looked for.
 pub fn of_config(config: &Config, options: &Options) -> Survey {
@@ -35,22 +36,34 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
         Ok(catalog) => catalog,
         Err(error) => return DatasetSurvey::unreadable(name.to_owned(), error),
     };
+    let present: Vec<u32> = catalog.present_numbers().collect();
+    let mut warnings = catalog.warnings().to_vec();
+    warnings.extend(why_empty(tree, &catalog));
+    if catalog.absent_count() > 0 {
+        let (absent, all) = (catalog.absent_count(), catalog.len());
+        let (absent, all) = (grouped(u64::from(absent)), grouped(u64::from(all)));
+        warnings.push(format!(
+            "{absent} of {all} images are not there and are left out (ONLY_PRESENT: true)"
+        ));
+    }
     let mut findings = Findings::default();
-    (0..catalog.len())
+    catalog
+        .present_numbers()
         .filter_map(|number| catalog.get(number)?.class_label())
         .for_each(|label| findings.add(label));
     DatasetSurvey {
         name: name.to_owned(),
-        images: catalog.len(),
+        images: catalog.present(),
         views: Some(catalog.views()),
+        left_out: catalog.left_out().to_string(),
         findings: findings.if_any(),
-        picks: spread::evenly(catalog.len(), images)
+        picks: spread::evenly(catalog.present(), images)
             .into_iter()
-            .filter_map(|number| catalog.get(number))
+            .filter_map(|at| catalog.get(*present.get(at as usize)?))
             .map(|entry| Pick::of_entry(&entry))
             .collect(),
         faults: faults(name, &catalog),
-        warnings: catalog.warnings().to_vec(),
+        warnings,
         error: None,
     }
 }

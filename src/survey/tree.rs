@@ -52,6 +52,7 @@ pub enum TreeError {
 /// What a mount's own lists say of a dataset.
 struct Known {
     views: Views,
+    left_out: String,
     faults: Vec<FailedImage>,
 }
 
@@ -65,7 +66,7 @@ impl Tree {
         let mut folders = Vec::new();
         for entry in fs::read_dir(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name().shown().to_string();
             // The root of a disk has a folder of its own, which is no dataset.
             let is_ours = !name.starts_with('.') && name != "lost+found";
             if is_ours && entry.path().is_dir() {
@@ -124,6 +125,7 @@ impl Tree {
             if let Some(known) = known.remove(&dataset.name) {
                 dataset.views = Some(known.views);
                 dataset.faults = known.faults;
+                dataset.left_out = known.left_out;
             }
         }
         let root = self.root.clone();
@@ -162,6 +164,7 @@ fn known(config: &Path, options: &Options) -> BTreeMap<String, Known> {
             let name = tree.dataset.folder();
             let known = Known {
                 views: catalog.views(),
+                left_out: catalog.left_out().to_string(),
                 faults: raw::faults(name, &catalog),
             };
             Some((name.to_owned(), known))

@@ -108,20 +108,6 @@ where
     }
 }
 
-/// The stream with a marker at its end. Of one that has been cut off, CharLS reads zeros for minutes:
-/// that its bits have run out it notices for certain only where a marker stands.
-fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
-    const END: [u8; 2] = [0xff, 0xd9];
-    if stream.ends_with(&END) {
-        return Ok(Cow::Borrowed(stream));
-    }
-    let mut ended = Vec::new();
-    reserve(&mut ended, stream.len() + END.len())?;
-    ended.extend_from_slice(stream);
-    ended.extend(END);
-    Ok(Cow::Owned(ended))
-}
-
 /// Whether the scan interleaves its components: the last but one byte of its header is not 0
 /// (T.87, section C.2.3).
 fn is_interleaved(stream: &[u8]) -> bool {

@@ -1,0 +1,145 @@
+//! Why a dataset has no images.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::finder::Finder;
+use super::hint::{hint, why_missing};
+use super::{Numbering, RawTree};
+use crate::catalog::Catalog;
+use crate::shown::Show as _;
+use crate::slow::announce_if_slow;
+use crate::words::{counted, grouped};
+
+/// Names that are counted.
+const COUNTED: u64 = 200_000;
+
+/// Levels of folders in which they are.
+const DEPTH: u32 = 4;
+
+/// Kinds of files that are named.
+const KINDS: usize = 3;
+
+/// Why nothing would be made of a dataset, and what to do; `None` where there are images.
+pub fn why_empty(tree: &RawTree, catalog: &Catalog) -> Option<String> {
+    if catalog.present() > 0 {
+        return None;
+    }
+    let doing = format!("looking at {}", tree.shown_root());
+    Some(announce_if_slow(doing, || words(tree, catalog)))
+}
+
+fn words(tree: &RawTree, catalog: &Catalog) -> String {
+    let key = tree.dataset.root_key();
+    if !catalog.is_empty() {
+        let count = grouped(u64::from(catalog.len()));
+        let (root, hint) = (tree.root.shown(), why_missing(tree));
+        return format!("none of the {count} images that the lists name is in {root}. {hint}");
+    }
+    let views = catalog.views();
+    let named = [views.frontal, views.lateral, views.other];
+    let named: u64 = named.into_iter().map(u64::from).sum();
+    if named > 0 {
+        let count = counted(named, "image is named", "images are named");
+        let left_out = catalog.left_out().to_string();
+        let advice = match tree.frontal_only {
+            true => format!(
+                "set FRONTAL_ONLY: false to take other views, or {key}: null to leave the dataset out"
+            ),
+            false => format!("set {key} to another folder, or to null"),
+        };
+        return format!(
+            "there are no images: {count}, and none has a view that is taken ({left_out}); {advice}"
+        );
+    }
+    match (tree.dataset.info().numbering, catalog.list()) {
+        (Numbering::Lists, Some(list)) => {
+            let what = match is_text(list) {
+                true => "is empty",
+                false => "has a header and no rows",
+            };
+            let home = tree.dataset.info().marks.home;
+            format!(
+                "there are no images: {} {what}; download it again ({home})",
+                list.shown()
+            )
+        }
+        _ => nothing_listed(tree),
+    }
+}
+
+fn is_text(list: &Path) -> bool {
+    let name = list.to_string_lossy();
+    name.trim_end_matches(".gz").ends_with(".txt")
+}
+
+fn nothing_listed(tree: &RawTree) -> String {
+    let folder = match tree.dataset.info().numbering {
+        Numbering::Folder { images } => tree.root.join(images),
+        Numbering::Lists => tree.root.clone(),
+    };
+    let marks = &tree.dataset.info().marks;
+    let holds = holds(&folder);
+    let hint = hint(&mut Finder::new(), tree);
+    let folder = folder.components().as_path().shown();
+    // Files of the right kind are in the folders within it, or have another name.
+    match holds.contains(marks.files) {
+        true => format!("there are no images in {folder} itself, which holds {holds}. {hint}"),
+        false => format!(
+            "there are no images: {folder} holds {holds}, and {} has {} files. {hint}",
+            marks.title, marks.files
+        ),
+    }
+}
+
+/// The files below a folder, counted by their extensions.
+fn holds(folder: &Path) -> String {
+    let mut kinds = BTreeMap::new();
+    let mut left = COUNTED;
+    count(folder, DEPTH, &mut kinds, &mut left);
+    let mut kinds: Vec<(String, u64)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let said = kinds.iter().take(KINDS).map(|(kind, count)| {
+        let count = counted(*count, "file", "files");
+        match count.split_once(' ') {
+            Some((number, files)) => format!("{number} {} {files}", kind.shown()),
+            None => count,
+        }
+    });
+    let said: Vec<String> = said.collect();
+    match (said.as_slice(), left) {
+        ([], _) => "no files".to_owned(),
+        (_, 0) => format!("more than {}", said.join(", ")),
+        _ => said.join(", "),
+    }
+}
+
+fn count(folder: &Path, depth: u32, kinds: &mut BTreeMap<String, u64>, left: &mut u64) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        // Links to folders are not followed: they may lead back.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if depth > 1 {
+                count(&entry.path(), depth - 1, kinds, left);
+            }
+            continue;
+        }
+        let name = entry.file_name();
+        let extension = Path::new(&name).extension();
+        let kind = extension.map_or_else(
+            || "other".to_owned(),
+            |extension| format!(".{}", extension.to_string_lossy()),
+        );
+        // Names may end in anything.
+        if kinds.contains_key(&kind) || kinds.len() < 1000 {
+            *kinds.entry(kind).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Looks around where a dataset was expected, to name the folder or the release that was meant. Only
+//! after something has failed, and bounded: the disk may be far away, and hold millions of files.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Names that are read of one folder, and of all.
+const NAMES_OF_FOLDER: usize = 400;
+const NAMES: usize = 8000;
+
+/// Folders that are entered.
+const FOLDERS: usize = 300;
+
+/// Levels below the root that are entered.
+const DEPTH: usize = 4;
+
+/// Levels above it.
+const LEVELS_ABOVE: usize = 3;
+
+/// Folders that are named where several would do.
+const FOUND: usize = 3;
+
+/// The first names of a folder, sorted. Names that are not UTF-8 are in no dataset.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub files: Vec<String>,
+    pub folders: Vec<String>,
+    /// There are more.
+    pub is_cut: bool,
+}
+
+/// Reads folders, each once, until it has read enough.
+pub(super) struct Finder {
+    names_left: usize,
+    known: HashMap<PathBuf, Rc<Listing>>,
+}
+
+impl Finder {
+    pub(super) fn new() -> Self {
+        Self {
+            names_left: NAMES,
+            known: HashMap::new(),
+        }
+    }
+
+    /// What is in `folder`; nothing where it cannot be read, or enough has been read.
+    pub(super) fn list(&mut self, folder: &Path) -> Rc<Listing> {
+        if let Some(known) = self.known.get(folder) {
+            return Rc::clone(known);
+        }
+        let mut listing = Listing::default();
+        let most = NAMES_OF_FOLDER.min(self.names_left);
+        if let Ok(entries) = fs::read_dir(folder) {
+            for (number, entry) in entries.flatten().enumerate() {
+                if number == most {
+                    listing.is_cut = true;
+                    break;
+                }
+                self.names_left -= 1;
+                let Ok(name) = entry.file_name().into_string() else {
+                    continue;
+                };
+                let is_folder = match entry.file_type() {
+                    Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+                    kind => kind.is_ok_and(|kind| kind.is_dir()),
+                };
+                if is_folder {
+                    listing.folders.push(name);
+                } else {
+                    listing.files.push(name);
+                }
+            }
+        }
+        listing.files.sort();
+        listing.folders.sort();
+        let listing = Rc::new(listing);
+        self.known.insert(folder.to_owned(), Rc::clone(&listing));
+        listing
+    }
+
+    /// The first path below `folder` that matches `pattern`: names in any case, in which `*` stands
+    /// for anything.
+    pub(super) fn first(&mut self, folder: &Path, pattern: &str) -> Option<PathBuf> {
+        let (name, rest) = match pattern.split_once('/') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (pattern, None),
+        };
+        let mut candidates = Vec::new();
+        if !name.contains('*') && folder.join(name).exists() {
+            candidates.push(name.to_owned());
+        } else {
+            let listing = self.list(folder);
+            let folders = listing.folders.iter();
+            let files = listing.files.iter().filter(|_| rest.is_none());
+            candidates.extend(folders.chain(files).filter(|n| matches(name, n)).cloned());
+        }
+        for candidate in candidates {
+            let path = folder.join(candidate);
+            match rest {
+                None => return Some(path),
+                Some(rest) => {
+                    if let Some(found) = self.first(&path, rest) {
+                        return Some(found);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether all of `patterns` have a match below `folder`.
+    pub(super) fn has_all(&mut self, folder: &Path, patterns: &[&str]) -> bool {
+        patterns
+            .iter()
+            .all(|pattern| self.first(folder, pattern).is_some())
+    }
+
+    /// The nearest folders below `root` that are wanted, itself excluded. What is below a folder that
+    /// is wanted is not looked at.
+    pub(super) fn below(
+        &mut self,
+        root: &Path,
+        mut is_wanted: impl FnMut(&mut Self, &Path) -> bool,
+    ) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut entered = HashSet::new();
+        let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
+        while let Some((folder, depth)) = waiting.pop_front() {
+            // A link may lead back.
+            let is_new = fs::metadata(&folder)
+                .is_ok_and(|metadata| entered.insert((metadata.dev(), metadata.ino())));
+            if !is_new || entered.len() > FOLDERS || found.len() == FOUND {
+                continue;
+            }
+            if depth > 0 && is_wanted(self, &folder) {
+                found.push(folder);
+            } else if depth < DEPTH {
+                let listing = self.list(&folder);
+                let folders = listing.folders.iter().filter(|name| is_visible(name));
+                waiting.extend(folders.map(|name| (folder.join(name), depth + 1)));
+            }
+        }
+        found
+    }
+
+    /// The nearest folder above `root` that is wanted.
+    pub(super) fn above(
+        &mut self,
+        root: &Path,
+        mut is_wanted: impl FnMut(&mut Self, &Path) -> bool,
+    ) -> Option<PathBuf> {
+        let above = root.ancestors().skip(1).take(LEVELS_ABOVE);
+        above
+            .filter(|folder| folder.parent().is_some())
+            .find(|folder| is_wanted(self, folder))
+            .map(Path::to_owned)
+    }
+}
+
+/// Not of macOS or of a tool.
+pub(super) fn is_visible(name: &str) -> bool {
+    !name.starts_with('.') && name != "__MACOSX" && name != "lost+found"
+}
+
+/// Whether `name` matches, in any case; `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_star_stands_for_anything_and_case_does_not_matter() {
+        for (pattern, name) in [
+            ("train", "Train"),
+            ("*.png", "a.PNG"),
+            ("df_chexpert_plus_*.csv", "df_chexpert_plus_240401.csv"),
+            ("a*b*c", "a-b-b-c"),
+            ("*", ""),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("train", "train2"),
+            ("*.png", "png"),
+            ("a*b", "ab-"),
+            ("ab*b", "ab"),
+            ("", "a"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_are_found_and_loops_end() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for folder in ["a/b/c/wanted", "d/wanted", "d/wanted/wanted", "a/b/c/d/e/f"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        symlink("..", root.join("a/loop")).unwrap();
+        symlink("gone", root.join("a/dangling")).unwrap();
+        fs::create_dir_all(root.join("a/b/c/d/e/wanted")).unwrap();
+        let is_wanted = |_: &mut Finder, folder: &Path| folder.ends_with("wanted");
+        let found = Finder::new().below(root, is_wanted);
+        assert_eq!(
+            found,
+            ["d/wanted", "a/b/c/wanted"].map(|name| root.join(name))
+        );
+        let above = Finder::new().above(&root.join("d/wanted/wanted"), is_wanted);
+        assert_eq!(above, Some(root.join("d/wanted")));
+    }
+
+    #[test]
+    fn no_more_than_enough_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in 0..30 {
+            let folder = root.path().join(folder.to_string());
+            fs::create_dir(&folder).unwrap();
+            for file in 0..NAMES_OF_FOLDER + 1 {
+                fs::File::create(folder.join(format!("{file}.png"))).unwrap();
+            }
+        }
+        let mut finder = Finder::new();
+        finder.below(root.path(), |finder, folder| {
+            finder.first(folder, "*.dcm").is_some()
+        });
+        assert_eq!(finder.names_left, 0);
+        assert!(finder.list(&root.path().join("1")).is_cut);
+    }
+}

@@ -1,22 +1,22 @@
 //! `machex materialize`.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
 use anyhow::Context;
 
-use super::signals::{self, Asked};
+use super::signals;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
 use crate::config::check_memory;
 use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
 use crate::shown::Show as _;
-use crate::store::{Failure, free_space, read_failure_log};
+use crate::store::{LoggedImage, free_space, read_log_file};
+use crate::words::{counted, overlay_bits};
 
-/// Failures that are shown at the end; all are in the log.
-const SHOWN_FAILURES: usize = 5;
+/// Failures, and images of damaged sources, that are shown at the end; all are in their logs.
+const SHOWN_IMAGES: usize = 5;
 
 /// Warnings of a dataset that are shown at the end.
 const SHOWN_WARNINGS: usize = 10;
@@ -78,7 +78,7 @@ fn share(part: Option<&str>) -> anyhow::Result<Share> {
 }
 
 fn render(job: &Job) -> CliResult {
-    let stop = stop_on_signal()?;
+    let stop = signals::stop_in_order("finishing the images at hand")?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
     // A run that could not begin has nothing to show.
@@ -93,23 +93,6 @@ fn render(job: &Job) -> CliResult {
         () => Exit::Success,
     };
     exit.after_printing(printed)
-}
-
-/// The first signal ends the run in order, a second one at once.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&stop);
-    signals::on_end(move |asked| {
-        if asked == Asked::Again {
-            std::process::exit(130);
-        }
-        seen.store(true, Ordering::Relaxed);
-        let _ = writeln!(
-            io::stderr(),
-            "\nmachex: finishing the images at hand (again to end at once)"
-        );
-    })?;
-    Ok(stop)
 }
 
 fn finish(job: &Job) -> CliResult {
@@ -155,6 +138,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
         ("new", Align::Right),
         ("skipped", Align::Right),
         ("failed", Align::Right),
+        ("damaged", Align::Right),
         ("images/s", Align::Right),
     ]);
     for dataset in &summary.datasets {
@@ -165,6 +149,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
             count(dataset.new),
             count(dataset.skipped),
             count(dataset.failed),
+            count(dataset.damaged + dataset.left_out),
             dataset
                 .rate()
                 .map_or("-".to_owned(), |rate| format!("{rate:.1}")),
@@ -188,6 +173,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     if summary.failed() > 0 {
         print_failures(&mut out, summary)?;
     }
+    print_damaged(&mut out, summary)?;
     if summary.unreadable_reports() > 0 {
         writeln!(
             out,
@@ -213,23 +199,29 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     Ok(())
 }
 
-fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
-    let failures = read_failure_log(&summary.failure_log)?;
-    let is_of_this_run = |failure: &&Failure| {
+/// Of images of this run, the first few in a log.
+fn print_some(out: &mut impl Write, summary: &Summary, log: &Path) -> anyhow::Result<()> {
+    let images = read_log_file(log).with_context(|| log.shown().to_string())?;
+    let is_of_this_run = |image: &&LoggedImage| {
         summary
             .datasets
             .iter()
-            .any(|dataset| dataset.dataset == failure.dataset)
+            .any(|dataset| dataset.dataset == image.dataset)
     };
-    let failures = failures.iter().filter(is_of_this_run);
-    for failure in failures.take(SHOWN_FAILURES) {
-        let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
-        let place = match &failure.source {
+    let images = images.iter().filter(is_of_this_run);
+    for image in images.take(SHOWN_IMAGES) {
+        let (dataset, number) = (image.dataset.shown(), names::image_id(image.image));
+        let place = match &image.source {
             Some(source) => source.shown().to_string(),
-            None => format!("key {:?}", failure.key),
+            None => format!("key {}", image.key.shown()),
         };
-        writeln!(out, "{dataset} {number}: {place}: {}", failure.cause)?;
+        writeln!(out, "{dataset} {number}: {place}: {}", image.cause.shown())?;
     }
+    Ok(())
+}
+
+fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
+    print_some(out, summary, &summary.failure_log)?;
     let (count, log) = (
         units::count(u64::from(summary.failed())),
         summary.failure_log.shown(),
@@ -238,6 +230,38 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
         out,
         "{count} images failed and are not in the index; all causes: {log}"
     )?;
+    Ok(())
+}
+
+/// What is in the tree, or left out of it, that a person may want to look at.
+fn print_damaged(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
+    let (damaged, left_out) = summary.damaged();
+    let log = summary.damage_log.shown();
+    if damaged + left_out > 0 {
+        print_some(out, summary, &summary.damage_log)?;
+    }
+    if damaged > 0 {
+        let count = counted(damaged.into(), "image is", "images are");
+        writeln!(
+            out,
+            "{count} made of a damaged source, as the original script makes them; \
+             SKIP_DAMAGED: true leaves them out; all: {log}"
+        )?;
+    }
+    if left_out > 0 {
+        let count = counted(left_out.into(), "image was", "images were");
+        writeln!(
+            out,
+            "{count} left out (SKIP_DAMAGED), since the source is damaged; all: {log}"
+        )?;
+    }
+    if summary.overlays() > 0 {
+        let (count, log) = (
+            overlay_bits(summary.overlays()),
+            summary.overlay_log.shown(),
+        );
+        writeln!(out, "{count} All: {log}")?;
+    }
     Ok(())
 }
 
@@ -250,8 +274,9 @@ fn dry_run(job: &Job) -> CliResult {
         ("cannot be", Align::Right),
         ("room needed", Align::Right),
     ]);
-    let (mut room, mut good) = (0, true);
+    let (mut room, mut good, mut left_out) = (0, true, 0);
     for plan in materialize::plan(job)? {
+        plan.announce_renewal();
         let range = job.share.range(plan.catalog.len());
         let forecast = plan.forecast(range.clone());
         let mean = plan
@@ -262,6 +287,7 @@ fn dry_run(job: &Job) -> CliResult {
         let needed = mean * u64::from(forecast.due);
         room += needed;
         good &= forecast.failed == 0;
+        left_out += forecast.left_out;
         table.row([
             plan.tree.dataset.folder().to_owned(),
             units::count(range.len() as u64),
@@ -288,6 +314,14 @@ fn dry_run(job: &Job) -> CliResult {
         units::bytes(room),
         units::bytes(free.bytes)
     )?;
+    if left_out > 0 {
+        let count = counted(
+            left_out.into(),
+            "image of a damaged source is",
+            "images of damaged sources are",
+        );
+        writeln!(out, "{count} left out (SKIP_DAMAGED).")?;
+    }
     if room > free.bytes {
         writeln!(
             out,

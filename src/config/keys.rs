@@ -16,9 +16,10 @@ impl Key {
     pub(super) const JPEG_QUALITY: &str = "JPEG_QUALITY";
     pub(super) const LISTING_PROGRAMS: &str = "LISTING_PROGRAMS";
     pub(super) const DURABLE: &str = "DURABLE";
+    pub(super) const SKIP_DAMAGED: &str = "SKIP_DAMAGED";
 }
 
-const GENERAL: [&str; 10] = [
+const GENERAL: [&str; 11] = [
     Key::MACHEX_PATH,
     Key::NUM_WORKERS,
     Key::FRONTAL_ONLY,
@@ -29,6 +30,7 @@ const GENERAL: [&str; 10] = [
     Key::JPEG_QUALITY,
     Key::LISTING_PROGRAMS,
     Key::DURABLE,
+    Key::SKIP_DAMAGED,
 ];
 
 /// Every key that a config may have.

@@ -62,6 +62,8 @@ pub struct Config {
     pub listing_programs: Vec<String>,
     /// `DURABLE`: what is finished outlasts a power cut, too.
     pub durable: bool,
+    /// `SKIP_DAMAGED`: images whose source is damaged are left out.
+    pub skip_damaged: bool,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
 }
@@ -145,6 +147,7 @@ impl Config {
         let jpeg_quality = reader.number(Key::JPEG_QUALITY, 1..=100);
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
         let durable = reader.bool(Key::DURABLE);
+        let skip_damaged = reader.bool(Key::SKIP_DAMAGED);
 
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
@@ -209,6 +212,7 @@ impl Config {
             listing_programs: listing_programs
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
             durable: durable.unwrap_or(false),
+            skip_damaged: skip_damaged.unwrap_or(false),
             trees,
             file,
         })

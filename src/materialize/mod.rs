@@ -15,6 +15,7 @@
 mod error;
 mod finish;
 mod image;
+mod logs;
 mod plan;
 mod progress;
 mod run;
@@ -25,7 +26,7 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub use plan::{DatasetPlan, Forecast, ImageState, NO_IMAGES, plan};
+pub use plan::{DatasetPlan, Forecast, ImageState, NO_IMAGES, plan, renewal};
 pub use progress::Progress;
 pub use run::run;
 pub use share::{Share, ShareError};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Gallery, Origin, Survey, mounted};
 use crate::catalog::names;
 use crate::shown::Show as _;
-use crate::store::{self, StateFolder};
+use crate::store::{self, LogKind, StateFolder};
 
 /// An image that cannot be had, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +93,11 @@ fn recorded(survey: &Survey) -> Vec<FailedImage> {
     let Some(state) = state else {
         return Vec::new();
     };
-    let failures = store::read_failures(state.path()).unwrap_or_else(|error| {
+    let failures = store::read_logged(state.path(), LogKind::Failures).unwrap_or_else(|error| {
         tracing::warn!("{}: {error}", state.path().shown());
         Vec::new()
     });
-    let failed = |failure: store::Failure| FailedImage {
+    let failed = |failure: store::LoggedImage| FailedImage {
         dataset: failure.dataset,
         image: names::image_id(failure.image),
         key: failure.key,

@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::logs::{Found, left_out, logged};
+use super::logs::{Found, logged};
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
 use super::tidy::{remove_beyond_end, remove_finished, remove_index, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
+use crate::source::left_out;
 use crate::store::{Durability, LogKind, LoggedImage, RunLock, logged_in};
 use crate::sync::held;
 

@@ -6,6 +6,7 @@ use super::image::Outcome;
 use super::plan::DatasetPlan;
 use super::{Job, MaterializeError};
 use crate::catalog::Entry;
+use crate::source::left_out;
 use crate::store::{
     ContentKey, Durability, ImageLog, LogKind, LoggedImage, PrivateFolder, logged_in, merge_logs,
 };
@@ -73,11 +74,6 @@ impl<'a> Logs<'a> {
         }
         Ok(())
     }
-}
-
-/// Why an image is not in the tree whose source is damaged.
-pub(super) fn left_out(damage: &str) -> String {
-    format!("the source is damaged: {damage}; SKIP_DAMAGED leaves it out")
 }
 
 /// The line of a log for an entry.

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
+use crate::materialize::renewal;
 use crate::removal;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -93,6 +94,7 @@ impl Server {
             datasets,
             cache,
             params,
+            skip_damaged: config.skip_damaged,
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
@@ -271,6 +273,10 @@ fn log_warnings(dataset: &ServedDataset) {
     }
     for fault in finished.faults() {
         tracing::warn!(dataset = name, "{fault}");
+    }
+    let older = finished.made_by_older_renderer(dataset.catalog.len());
+    if older > 0 {
+        tracing::warn!(dataset = name, "{} when they are read", renewal(older));
     }
     if let Some(removal) = removal::judge(&dataset.tree, &dataset.catalog, finished) {
         tracing::warn!(dataset = name, "{removal}");

@@ -46,7 +46,7 @@ pub enum CatalogError {
         found: usize,
     },
 
-    #[error("{config_key}: {path}, line {line}: {problem}", path = path.shown())]
+    #[error("{config_key}: {path}, line {line}: {problem}", path = path.shown(), problem = problem.shown())]
     Row {
         config_key: &'static str,
         path: PathBuf,
@@ -66,5 +66,5 @@ pub enum CatalogError {
 
 /// Why one entry can only fail, while the rest of its dataset is fine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", .0.shown())]
 pub struct EntryFault(pub String);

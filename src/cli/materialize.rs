@@ -73,7 +73,9 @@ fn share(part: Option<&str>) -> anyhow::Result<Share> {
     Ok(match part {
         None => Share::WHOLE,
         Some("auto") => Share::from_environment(|name| std::env::var(name).ok())?,
-        Some(part) => part.parse().with_context(|| format!("--part {part}"))?,
+        Some(part) => part
+            .parse()
+            .with_context(|| format!("--part {}", part.shown()))?,
     })
 }
 
@@ -159,7 +161,8 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     write!(out, "{table}")?;
     for dataset in &summary.datasets {
         for warning in dataset.warnings.iter().take(SHOWN_WARNINGS) {
-            writeln!(out, "{}: warning: {warning}", dataset.dataset)?;
+            let (name, warning) = (dataset.dataset, warning.shown());
+            writeln!(out, "{name}: warning: {warning}")?;
         }
         let more = dataset.warnings.len().saturating_sub(SHOWN_WARNINGS);
         if more > 0 {

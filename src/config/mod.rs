@@ -73,7 +73,7 @@ pub struct Config {
 pub enum ConfigError {
     #[error("{0}")]
     Read(#[from] io::Error),
-    #[error("not valid YAML: {0}")]
+    #[error("not valid YAML: {}", .0.to_string().shown())]
     Yaml(#[from] serde_yaml::Error),
     #[error("the file must consist of lines \"KEY: value\"")]
     NoMapping,

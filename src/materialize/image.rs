@@ -8,6 +8,7 @@ use super::plan::{DatasetPlan, ImageState};
 use super::tidy::remove_finished;
 use crate::catalog::Entry;
 use crate::render::{Notes, RenderError};
+use crate::shown::Show as _;
 use crate::source::{DevelopError, Developed, Developer};
 use crate::store::{ContentKey, Journal, Record, write_atomically};
 
@@ -116,7 +117,7 @@ impl<'a> ImageWorker<'a> {
             // The record bears the source that was read: one that changed meanwhile is found due.
             Ok(developed) => self.keep(entry.number(), &developed),
             Err(error) => {
-                let cause = error.to_string();
+                let cause = error.to_string().shown().to_string();
                 if tells_of_other_bytes(&error) {
                     self.remove_stale(entry.number())?;
                 }

@@ -27,7 +27,7 @@ mod workers;
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
 pub use plan::{DatasetPlan, Forecast, ImageState, NO_IMAGES, plan, renewal};
-pub use progress::Progress;
+pub use progress::{Progress, Unit};
 pub use run::run;
 pub use share::{Share, ShareError};
 pub use summary::{DatasetSummary, Summary};

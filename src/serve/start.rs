@@ -63,7 +63,7 @@ pub enum ServeError {
 fn as_lines(errors: &[CatalogError]) -> String {
     errors
         .iter()
-        .map(ToString::to_string)
+        .map(|error| error.to_string().shown().to_string())
         .collect::<Vec<_>>()
         .join("\n  ")
 }

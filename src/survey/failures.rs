@@ -155,10 +155,10 @@ fn of_mount(survey: &Survey, notes: fn(Status) -> Vec<FailureNote>) -> Vec<Faile
 }
 
 /// What is to be said of images that were tried just now.
-fn tried(
-    galleries: &[Gallery<'_>],
-    cause: fn(&Developed<'_>) -> Option<&String>,
-) -> impl Iterator<Item = FailedImage> {
+fn tried<'a>(
+    galleries: &'a [Gallery<'a>],
+    cause: fn(&'a Developed<'a>) -> Option<&'a String>,
+) -> impl Iterator<Item = FailedImage> + 'a {
     galleries.iter().flat_map(move |gallery| {
         gallery.images.iter().filter_map(move |image| {
             Some(FailedImage {

@@ -112,7 +112,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::render) fn bytes(&self) -> &[u8] {
         &self.jpeg
     }
 

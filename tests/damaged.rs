@@ -33,7 +33,9 @@ fn cut(path: &Path) {
 fn skip_damaged(bench: &Bench, skips: bool) {
     let path = bench.path("config.yml");
     let text = fs::read_to_string(&path).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with("SKIP_DAMAGED"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("SKIP_DAMAGED"));
     let text: Vec<&str> = lines.collect();
     let text = format!("{}\nSKIP_DAMAGED: {skips}\n", text.join("\n"));
     fs::write(path, text).unwrap();
@@ -44,7 +46,10 @@ fn logged(bench: &Bench, name: &str) -> Vec<(u64, String)> {
     let text = fs::read_to_string(bench.path("out.state").join(name)).unwrap_or_default();
     let lines = text.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert!(line["key"].is_string() && line["source"].is_string(), "{line}");
+        assert!(
+            line["key"].is_string() && line["source"].is_string(),
+            "{line}"
+        );
         (
             line["image"].as_u64().unwrap(),
             line["cause"].as_str().unwrap().to_owned(),
@@ -74,7 +79,10 @@ fn image(bench: &Bench, number: u32) -> std::path::PathBuf {
 /// The column "damaged" of the summary.
 fn damaged_of(ran: &Ran) -> u32 {
     let stdout = ran.stdout();
-    let row = stdout.lines().find(|line| line.starts_with(DATASET)).unwrap();
+    let row = stdout
+        .lines()
+        .find(|line| line.starts_with(DATASET))
+        .unwrap();
     row.split_whitespace().nth(5).unwrap().parse().unwrap()
 }
 
@@ -85,8 +93,14 @@ fn what_was_made_of_a_damaged_source_is_named_by_every_run() {
     assert_eq!(ran.summary_of(DATASET), [6, 6, 0, 0]);
     assert_eq!(damaged_of(&ran), 2);
     let text = ran.stdout();
-    assert!(text.contains("2 images are made of a damaged source"), "{text}");
-    assert!(text.contains("damaged.jsonl") && text.contains("0001.png: "), "{text}");
+    assert!(
+        text.contains("2 images are made of a damaged source"),
+        "{text}"
+    );
+    assert!(
+        text.contains("damaged.jsonl") && text.contains("0001.png: "),
+        "{text}"
+    );
     let first = logged(&bench, "damaged.jsonl");
     assert_eq!(numbers(&first), DAMAGED);
     assert_eq!(indexed(&bench), [0, 1, 2, 3, 4, 5]);
@@ -97,11 +111,18 @@ fn what_was_made_of_a_damaged_source_is_named_by_every_run() {
 
     // Known without rendering.
     let ran = bench.run(&["materialize"]).expect_status(0);
-    assert_eq!((ran.summary_of(DATASET), damaged_of(&ran)), ([6, 0, 6, 0], 2));
+    assert_eq!(
+        (ran.summary_of(DATASET), damaged_of(&ran)),
+        ([6, 0, 6, 0], 2)
+    );
     assert_eq!(logged(&bench, "damaged.jsonl"), first);
 
     let report = bench.run(&["report", "-o", "-"]).expect_status(0).stdout();
-    for words in ["Damaged sources", "Made of damaged sources", first[0].1.as_str()] {
+    for words in [
+        "Damaged sources",
+        "Made of damaged sources",
+        first[0].1.as_str(),
+    ] {
         assert!(report.contains(words), "{words}");
     }
 
@@ -111,7 +132,10 @@ fn what_was_made_of_a_damaged_source_is_named_by_every_run() {
         fs::write(bench.small_source(number), &whole).unwrap();
     }
     let ran = bench.run(&["materialize"]).expect_status(0);
-    assert_eq!((ran.summary_of(DATASET), damaged_of(&ran)), ([6, 2, 4, 0], 0));
+    assert_eq!(
+        (ran.summary_of(DATASET), damaged_of(&ran)),
+        ([6, 2, 4, 0], 0)
+    );
     assert!(!bench.path("out.state/damaged.jsonl").exists());
 }
 
@@ -125,7 +149,11 @@ fn shares_and_their_end_know_it_too() {
         }
         let ran = bench.run(&["materialize", "--finish"]).expect_status(0);
         assert_eq!(damaged_of(&ran), 2, "{skips}");
-        assert_eq!(numbers(&logged(&bench, "damaged.jsonl")), DAMAGED, "{skips}");
+        assert_eq!(
+            numbers(&logged(&bench, "damaged.jsonl")),
+            DAMAGED,
+            "{skips}"
+        );
         assert_eq!(indexed(&bench).len(), if skips { 4 } else { 6 });
         let state = fs::read_dir(bench.path("out.state")).unwrap();
         let names = state.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -133,8 +161,15 @@ fn shares_and_their_end_know_it_too() {
         // Switched over without a share in between: those that are missing now are said to be.
         skip_damaged(&bench, !skips);
         let status = if skips { 1 } else { 0 };
-        let ran = bench.run(&["materialize", "--finish"]).expect_status(status);
-        assert_eq!(ran.stdout().contains("2 images are missing"), skips, "{}", ran.stdout());
+        let ran = bench
+            .run(&["materialize", "--finish"])
+            .expect_status(status);
+        assert_eq!(
+            ran.stdout().contains("2 images are missing"),
+            skips,
+            "{}",
+            ran.stdout()
+        );
         assert_eq!(indexed(&bench), [0, 2, 3, 5]);
         assert_eq!(image(&bench, 1).exists(), false);
     }
@@ -146,11 +181,23 @@ fn skipping_is_switched_on_and_off_without_rendering_all() {
     bench.run(&["materialize"]).expect_status(0);
     skip_damaged(&bench, true);
     let dry = bench.run(&["materialize", "--dry-run"]).expect_status(0);
-    assert!(dry.stdout().contains("2 images of damaged sources are left out"), "{}", dry.stdout());
+    assert!(
+        dry.stdout()
+            .contains("2 images of damaged sources are left out"),
+        "{}",
+        dry.stdout()
+    );
     let ran = bench.run(&["materialize"]).expect_status(0);
-    assert_eq!((ran.summary_of(DATASET), damaged_of(&ran)), ([6, 0, 4, 0], 2));
+    assert_eq!(
+        (ran.summary_of(DATASET), damaged_of(&ran)),
+        ([6, 0, 4, 0], 2)
+    );
     assert_eq!(indexed(&bench), [0, 2, 3, 5]);
-    assert!(DAMAGED.iter().all(|number| !image(&bench, *number).exists()));
+    assert!(
+        DAMAGED
+            .iter()
+            .all(|number| !image(&bench, *number).exists())
+    );
     let lines = logged(&bench, "damaged.jsonl");
     assert_eq!(numbers(&lines), DAMAGED);
     let cause = &lines[0].1;
@@ -195,26 +242,36 @@ fn check_names_them_and_is_content() {
     let ran = bench.run(&["check", "--decode", "--json"]).expect_status(0);
     let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
     let decoded = &document["datasets"][0]["decoded"];
-    assert_eq!((&decoded["failed"], &decoded["damaged"]), (&0.into(), &2.into()));
+    assert_eq!(
+        (&decoded["failed"], &decoded["damaged"]),
+        (&0.into(), &2.into())
+    );
     let examples = decoded["damages"].as_array().unwrap().iter();
     let images = examples.map(|group| group["examples"][0]["image"].as_str().unwrap());
     let mut images: Vec<_> = images.collect();
     images.sort();
     assert_eq!(images, ["000001", "000004"]);
     let text = bench.run(&["check", "--decode"]).expect_status(0).stdout();
-    assert!(text.contains("2 are made of a damaged source, see above."), "{text}");
+    assert!(
+        text.contains("2 are made of a damaged source, see above."),
+        "{text}"
+    );
 }
 
 /// What the mount's log says of damaged sources.
 fn lines_of_damage(bench: &Bench) -> usize {
     let log = fs::read_to_string(bench.path("mount.err")).unwrap();
-    let lines = log.lines().filter(|line| line.contains("made of a damaged source: "));
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("made of a damaged source: "));
     lines.count()
 }
 
 fn read_all(mounted: &Mounted) -> Vec<bool> {
     let path = |number| mounted.path(&format!("{DATASET}/00/{number:06}.jpg"));
-    (0..6).map(|number| fs::read(path(number)).is_ok()).collect()
+    (0..6)
+        .map(|number| fs::read(path(number)).is_ok())
+        .collect()
 }
 
 #[test]
@@ -236,7 +293,10 @@ fn a_mount_counts_and_names_them_once_and_remembers_them() {
         let line = format!("machex_images_damaged{{dataset=\"{DATASET}\"}} 2");
         assert!(metrics.contains(&line), "{metrics}");
         let text = bench.run(&["status", "mnt"]).expect_status(0).stdout();
-        assert!(text.contains("2 images are made of a damaged source"), "{text}");
+        assert!(
+            text.contains("2 images are made of a damaged source"),
+            "{text}"
+        );
         assert!(text.contains("00/000001.jpg: "), "{text}");
         drop(mounted);
         assert_eq!(lines_of_damage(&bench), 2);
@@ -306,9 +366,14 @@ fn images_of_an_earlier_renderer_are_made_again_and_that_is_said() {
     assert_eq!(ran.summary_of(DATASET), [4, 4, 0, 0]);
     for ran in [&dry, &ran] {
         let text = ran.stderr();
-        assert!(says(&text) && text.contains("4 finished images were"), "{text}");
+        assert!(
+            says(&text) && text.contains("4 finished images were"),
+            "{text}"
+        );
     }
-    assert!(!says(&bench.run(&["materialize"]).expect_status(0).stderr()));
+    assert!(!says(
+        &bench.run(&["materialize"]).expect_status(0).stderr()
+    ));
 }
 
 #[test]
@@ -329,5 +394,8 @@ fn a_cache_of_an_earlier_format_begins_anew_and_says_so() {
     fs::write(&marker, format!("{words} 1\n")).unwrap();
     assert_eq!(read(), 1);
     let log = fs::read_to_string(bench.path("mount.err")).unwrap();
-    assert!(log.contains("made by an earlier version of machex"), "{log}");
+    assert!(
+        log.contains("made by an earlier version of machex"),
+        "{log}"
+    );
 }

@@ -52,6 +52,8 @@ pub struct Options {
     pub decode: bool,
     /// Compare the files with PhysioNet's list of their sums.
     pub sums: bool,
+    /// `SKIP_DAMAGED`, which decides what is said of damaged sources.
+    pub skip_damaged: bool,
 }
 
 /// By whom what takes long is done.

@@ -29,7 +29,7 @@ impl Verdict {
             sentences.push("Something would fail, see above.".to_owned());
         }
         sentences.push(match options.decode {
-            true => decoded(reports, is_good),
+            true => decoded(reports, options, is_good),
             false => looked_for(reports),
         });
         if options.sums {
@@ -46,7 +46,7 @@ fn sum(reports: &[TreeReport], of: impl Fn(&TreeReport) -> u32) -> u64 {
     reports.iter().map(|report| u64::from(of(report))).sum()
 }
 
-fn decoded(reports: &[TreeReport], is_good: bool) -> String {
+fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
     let images = sum(reports, |report| report.images);
     let of = |count: fn(&super::Decoded) -> u32| {
         sum(reports, |report| report.decoded.as_ref().map_or(0, count))
@@ -67,10 +67,11 @@ fn decoded(reports: &[TreeReport], is_good: bool) -> String {
     }
     if damaged > 0 {
         let is = if damaged == 1 { "is" } else { "are" };
-        found.push(format!(
-            "{} {is} made of a damaged source",
-            grouped(damaged)
-        ));
+        let what = match options.skip_damaged {
+            true => "left out, since the source is damaged",
+            false => "made of a damaged source",
+        };
+        found.push(format!("{} {is} {what}", grouped(damaged)));
     }
     words += match (found.is_empty(), is_good) {
         (true, true) => "; all is well.",
@@ -190,6 +191,12 @@ mod tests {
             text,
             "All 370 images were decoded: 1 is made of a damaged source, see above."
         );
+        let skips = Options {
+            skip_damaged: true,
+            ..options
+        };
+        let (_, text) = words(decoded(370, 0, 1), skips);
+        assert!(text.contains("1 is left out, since the source is damaged, see above."));
         let (good, text) = words(decoded(370, 84, 2), options);
         assert!(
             !good && text.contains("84 cannot be rendered and 2 are made of"),

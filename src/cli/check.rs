@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
         all: arguments.all,
         decode: arguments.decode,
         sums: arguments.sums,
+        skip_damaged: config.skip_damaged,
     };
     let (mut workers, mut stop) = (config.workers, Arc::<AtomicBool>::default());
     if options.decode || options.sums {
@@ -85,7 +86,7 @@ fn print(reports: &[TreeReport], verdict: &Verdict, options: Options) -> io::Res
     let mut out = io::stdout().lock();
     write!(out, "{}", table(reports, options))?;
     for report in reports {
-        write_notes(&mut out, report)?;
+        write_notes(&mut out, report, options)?;
     }
     writeln!(out, "\n{}", verdict.words)
 }
@@ -148,7 +149,7 @@ fn table(reports: &[TreeReport], options: Options) -> Table {
     table
 }
 
-fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
+fn write_notes(out: &mut impl Write, report: &TreeReport, options: Options) -> io::Result<()> {
     let name = report.dataset;
     if let Some(error) = &report.error {
         writeln!(out, "\n{name}: {error}")?;
@@ -171,7 +172,7 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     }
     match &report.decoded {
         // What the proof found is among what follows.
-        Some(decoded) => write_decoded(out, name, decoded)?,
+        Some(decoded) => write_decoded(out, name, decoded, options)?,
         None => {
             if let Some((proof, error)) = report
                 .proof
@@ -191,7 +192,12 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     Ok(())
 }
 
-fn write_decoded(out: &mut impl Write, name: &str, decoded: &Decoded) -> io::Result<()> {
+fn write_decoded(
+    out: &mut impl Write,
+    name: &str,
+    decoded: &Decoded,
+    options: Options,
+) -> io::Result<()> {
     let of = units::count(decoded.tried.into());
     if decoded.failed > 0 {
         let count = units::count(decoded.failed.into());
@@ -200,11 +206,11 @@ fn write_decoded(out: &mut impl Write, name: &str, decoded: &Decoded) -> io::Res
     }
     if decoded.damaged > 0 {
         let count = units::count(decoded.damaged.into());
-        writeln!(
-            out,
-            "\n{name}: {count} of {of} images are made of a damaged source (SKIP_DAMAGED: true leaves \
-             them out):"
-        )?;
+        let what = match options.skip_damaged {
+            true => "are left out (SKIP_DAMAGED), since the source is damaged:",
+            false => "are made of a damaged source (SKIP_DAMAGED: true leaves them out):",
+        };
+        writeln!(out, "\n{name}: {count} of {of} images {what}")?;
         write_groups(out, &decoded.damages)?;
     }
     if decoded.overlay_bits > 0 {

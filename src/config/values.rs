@@ -146,13 +146,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value on one line.
+/// A value on one line, fit to be shown.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        other => serde_yaml::to_string(other)
-            .unwrap_or_default()
-            .trim_end()
-            .replace('\n', ", "),
+        Value::String(text) => text.shown().to_string(),
+        other => {
+            let lines = serde_yaml::to_string(other).unwrap_or_default();
+            let line = lines.trim_end().replace('\n', ", ");
+            line.shown().to_string()
+        }
     }
 }

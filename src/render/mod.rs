@@ -180,7 +180,7 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
                     format: "JPEG".to_owned(),
                     width: image.width(),
                     height: image.height(),
-                    bits: image.header().precision,
+                    bits: 8,
                 }
             }
         })

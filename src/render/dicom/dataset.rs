@@ -1,26 +1,17 @@
-//! The elements of a DICOM file that concern pixels, found in place (PS3.5, PS3.10).
-//!
-//! Elements are walked by `dicom-parser`; values are taken from the file itself, so that pixel
-//! data are never copied.
+//! The elements of a DICOM file that concern pixels (PS3.10, section 7; PS3.3, section C.7.6.3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Cursor, ErrorKind, Read};
 use std::ops::Range;
 
-use dicom_core::header::Header as _;
-use dicom_core::{Tag, VR};
+use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
-use dicom_encoding::TransferSyntax;
-use dicom_encoding::transfer_syntax::{Endianness, TransferSyntaxIndex};
-use dicom_parser::dataset::lazy_read::LazyDataSetReader;
-use dicom_parser::dataset::{LazyDataToken, lazy_read};
-use dicom_parser::stateful::decode::StatefulDecode;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::super::source::reserve;
-use super::super::{MAX_PIXELS, RenderError};
+use super::super::RenderError;
+use super::inflate;
+use super::walk::{Element, Walk};
 use super::{malformed, unsupported};
+use crate::shown::Show;
 
 /// Preamble and magic number (PS3.10, section 7.1).
 const META_START: usize = 132;
@@ -28,236 +19,236 @@ const META_START: usize = 132;
 /// Group of the file meta information.
 const META_GROUP: u16 = 0x0002;
 
+/// Group of commands, which a file has no use for; always implicit (PS3.7, section 6.3.1).
+const COMMAND_GROUP: u16 = 0x0000;
+
 /// Group of rows, columns, bits and the like.
 const IMAGE_GROUP: u16 = 0x0028;
 
-/// More than this a deflated file is not inflated to: the largest image of 16 bits, and a header.
-const MAX_INFLATED: u64 = MAX_PIXELS * 2 + (16 << 20);
+/// Retired from the standard, but not from people's disks.
+const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
-/// More of an element's value is not kept: texts and numbers that the renderer asks for are short.
-const LONGEST_VALUE: usize = 1024;
+const PIXEL_TAGS: [Tag; 3] = [
+    tags::PIXEL_DATA,
+    tags::FLOAT_PIXEL_DATA,
+    tags::DOUBLE_FLOAT_PIXEL_DATA,
+];
+
+/// More of a text is not read: those that the renderer asks for are short.
+const LONGEST_TEXT: usize = 1024;
+
+/// What pixel data are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PixelKind {
+    Integers,
+    Floats,
+}
 
 /// Where the pixel data are, in the (inflated) file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PixelBytes {
-    Native {
-        range: Range<usize>,
-        /// Whether bytes stand in pairs of which the second comes first: OW in big endian.
-        swapped: bool,
-    },
-    /// Encapsulated; without the offset table.
-    Fragments(Vec<Range<usize>>),
+pub(super) struct PixelBytes {
+    pub kind: PixelKind,
+    pub range: Range<usize>,
+    /// Whether bytes stand in pairs of which the second comes first: OW in big endian.
+    pub swapped: bool,
+    /// Whether the file ends before the pixel data do.
+    pub is_cut: bool,
 }
 
 /// The elements of an image.
-pub(super) struct Elements {
+pub(super) struct Elements<'a> {
     pub transfer_syntax: String,
-    values: BTreeMap<Tag, Vec<u8>>,
-    big_endian: bool,
-    pub pixels: Option<PixelBytes>,
+    /// The file, inflated where it is deflated.
+    pub bytes: Cow<'a, [u8]>,
+    pub pixels: PixelBytes,
+    pub values: Values,
 }
 
-impl Elements {
-    /// The text of an element, without its padding.
-    pub(super) fn text(&self, tag: Tag) -> Option<&str> {
-        let text = std::str::from_utf8(self.values.get(&tag)?).ok()?;
-        Some(text.trim_matches([' ', '\0'])).filter(|text| !text.is_empty())
+impl Elements<'_> {
+    /// See [`Values::text`].
+    pub(super) fn text(&self, tag: Tag) -> Option<String> {
+        self.values.text(&self.bytes, tag)
     }
 
-    /// The number in an element of VR US.
-    pub(super) fn number(&self, tag: Tag) -> Option<u16> {
-        let bytes = *self.values.get(&tag)?.first_chunk::<2>()?;
-        Some(if self.big_endian {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
+    /// See [`Values::number`].
+    pub(super) fn number(&self, tag: Tag) -> Option<u64> {
+        self.values.number(&self.bytes, tag)
+    }
+}
+
+/// Where the values of group 0028 are.
+pub(super) struct Values {
+    elements: BTreeMap<Tag, Element>,
+    pub big_endian: bool,
+}
+
+impl Values {
+    /// Of a data set in explicit little endian of which perhaps only the beginning is there.
+    pub(super) fn of_beginning(bytes: &[u8]) -> Result<Self, RenderError> {
+        Ok(Self {
+            elements: Found::new(bytes, 0, false, false)?.values,
+            big_endian: false,
         })
     }
 
-    pub(super) fn is_big_endian(&self) -> bool {
-        self.big_endian
+    /// The text of an element, without its padding; `None` where there is no such element. Empty
+    /// is a text, too.
+    pub(super) fn text(&self, bytes: &[u8], tag: Tag) -> Option<String> {
+        let value = &bytes[self.elements.get(&tag)?.value.clone()];
+        // Latin-1: what is read here is ASCII, or it is no word that is known.
+        let text = value
+            .iter()
+            .take(LONGEST_TEXT)
+            .map(|byte| char::from(*byte));
+        let text: String = text.collect();
+        Some(text.trim_end_matches([' ', '\0']).to_owned())
+    }
+
+    /// The (first) number of an element that should be of VR US, but need not be.
+    pub(super) fn number(&self, bytes: &[u8], tag: Tag) -> Option<u64> {
+        let element = self.elements.get(&tag)?;
+        let len = match element.vr.as_ref() {
+            Some(b"US" | b"SS" | b"UN" | b"OW" | b"OB") | None => 2,
+            Some(b"UL" | b"SL") => 4,
+            Some(b"UV" | b"SV") => 8,
+            Some(_) => return self.text(bytes, tag)?.trim().parse().ok(),
+        };
+        let value = bytes[element.value.clone()].get(..len)?;
+        let number = (0..len).fold(0, |number, at| {
+            let at = if self.big_endian { at } else { len - 1 - at };
+            number << 8 | u64::from(value[at])
+        });
+        Some(number)
     }
 }
 
-/// Walks a file up to its pixel data. Returns the bytes that [`PixelBytes`] speak of, too.
-pub(super) fn read(file: &[u8]) -> Result<(Cow<'_, [u8]>, Elements), RenderError> {
-    let meta_syntax = known(uids::EXPLICIT_VR_LITTLE_ENDIAN)?;
-    let mut walk = Walk {
-        bytes: file,
-        syntax: meta_syntax,
-        start: META_START,
-    };
-    let mut uid = None;
-    let mut data_start = META_START;
-    walk.elements(&mut |tag, _, value, end| {
-        if tag.group() != META_GROUP {
-            return Next::Stop;
-        }
-        if tag == tags::TRANSFER_SYNTAX_UID {
-            uid = std::str::from_utf8(value)
-                .ok()
-                .map(|uid| uid.trim_matches([' ', '\0']).to_owned());
-        }
-        data_start = end;
-        Next::Go
-    })?;
-    let uid = uid.ok_or_else(|| malformed("there is no transfer syntax"))?;
-    let syntax = TransferSyntaxRegistry
-        .get(&uid)
-        .ok_or_else(|| unsupported(format!("transfer syntax {uid}")))?;
-
+/// Walks a file to its end: what stands twice counts as it stands last, and headers come behind
+/// pixel data, too.
+pub(super) fn read(file: &[u8]) -> Result<Elements<'_>, RenderError> {
+    let (uid, data_start) = read_meta(file)?;
     let (bytes, start) = if uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-        let mut inflated = Vec::new();
-        flate2::read::DeflateDecoder::new(&file[data_start..])
-            .take(MAX_INFLATED)
-            .read_to_end(&mut inflated)
-            .map_err(|error| match error.kind() {
-                ErrorKind::OutOfMemory => RenderError::NoMemory {
-                    bytes: inflated.capacity().saturating_mul(2),
-                },
-                _ => malformed(&format!("the data do not inflate: {error}")),
-            })?;
-        (Cow::Owned(inflated), 0)
+        (Cow::Owned(inflate::data_set(&file[data_start..])?), 0)
     } else {
         (Cow::Borrowed(file), data_start)
     };
-    let mut values = BTreeMap::new();
-    let big_endian = syntax.endianness() == Endianness::Big;
-    walk = Walk {
-        bytes: &bytes,
-        syntax,
-        start,
-    };
-    let mut swapped = false;
-    let pixels = walk.elements(&mut |tag, vr, value, _| {
-        if tag.group() == IMAGE_GROUP {
-            values.insert(tag, value[..value.len().min(LONGEST_VALUE)].to_vec());
-        }
-        swapped = big_endian && vr == VR::OW;
-        Next::Go
-    })?;
-    let pixels = pixels.map(|pixels| match pixels {
-        PixelBytes::Native { range, .. } => PixelBytes::Native { range, swapped },
-        fragments => fragments,
-    });
-    Ok((
-        bytes,
-        Elements {
-            transfer_syntax: uid,
-            values,
+    let implicit = uid == uids::IMPLICIT_VR_LITTLE_ENDIAN;
+    let big_endian = uid == EXPLICIT_VR_BIG_ENDIAN;
+    let found = Found::new(&bytes, start, implicit, big_endian)?;
+    let pixels = found.pixels(bytes.len(), big_endian)?;
+    Ok(Elements {
+        transfer_syntax: uid,
+        values: Values {
+            elements: found.values,
             big_endian,
-            pixels,
         },
-    ))
+        bytes,
+        pixels,
+    })
 }
 
-fn known(uid: &str) -> Result<&'static TransferSyntax, RenderError> {
-    TransferSyntaxRegistry
-        .get(uid)
-        .ok_or_else(|| unsupported(format!("transfer syntax {uid}")))
+/// What a walk finds.
+pub(super) struct Found {
+    values: BTreeMap<Tag, Element>,
+    pixels: BTreeMap<Tag, Element>,
+    is_cut: bool,
+    end: usize,
 }
 
-enum Next {
-    Go,
-    Stop,
-}
-
-/// Takes tag, VR, value and end of an element.
-type Visit<'v> = dyn FnMut(Tag, VR, &[u8], usize) -> Next + 'v;
-
-struct Walk<'a> {
-    bytes: &'a [u8],
-    syntax: &'static TransferSyntax,
-    start: usize,
-}
-
-impl Walk<'_> {
-    /// Calls `visit` for each element that is not part of a sequence, up to and with the native pixel data; returns where the pixel data are.
-    fn elements(&self, visit: &mut Visit<'_>) -> Result<Option<PixelBytes>, RenderError> {
-        let mut cursor = Cursor::new(self.bytes);
-        cursor.set_position(self.start as u64);
-        let mut reader = LazyDataSetReader::new_with_ts(cursor, self.syntax).map_err(broken)?;
-        let mut depth = 0;
-        let mut fragments: Option<Vec<Range<usize>>> = None;
-        while let Some(token) = reader.advance() {
-            match token.map_err(broken)? {
-                LazyDataToken::SequenceStart { .. } => depth += 1,
-                LazyDataToken::PixelSequenceStart => {
-                    if depth == 0 {
-                        fragments = Some(Vec::new());
-                    }
-                    depth += 1;
-                }
-                LazyDataToken::SequenceEnd => {
-                    depth -= 1;
-                    if let (0, Some(mut fragments)) = (depth, fragments.take()) {
-                        // The first item is the offset table.
-                        if !fragments.is_empty() {
-                            fragments.remove(0);
-                        }
-                        return Ok(Some(PixelBytes::Fragments(fragments)));
+impl Found {
+    fn new(
+        bytes: &[u8],
+        start: usize,
+        implicit: bool,
+        big_endian: bool,
+    ) -> Result<Self, RenderError> {
+        let (mut values, mut pixels) = (BTreeMap::new(), BTreeMap::new());
+        let mut walk = Walk::new(bytes, start, implicit, big_endian);
+        loop {
+            match walk.next() {
+                Ok(Some(element)) => {
+                    let tag = element.tag;
+                    if PIXEL_TAGS.contains(&tag) {
+                        pixels.insert(tag, element);
+                    } else if tag.group() == IMAGE_GROUP {
+                        values.insert(tag, element);
                     }
                 }
-                LazyDataToken::LazyValue { header, decoder } => {
-                    let (start, len) = (decoder.position() as usize, header.len.0 as usize);
-                    let range = self.range(start, len);
-                    let is_pixels = depth == 0 && header.tag() == tags::PIXEL_DATA;
-                    if depth == 0 {
-                        let value = &self.bytes[range.clone()];
-                        if let Next::Stop = visit(header.tag(), header.vr(), value, range.end) {
-                            return Ok(None);
-                        }
-                    }
-                    if is_pixels {
-                        return Ok(Some(PixelBytes::Native {
-                            range,
-                            swapped: false,
-                        }));
-                    }
-                    decoder
-                        .skip_bytes(header.len.0)
-                        .map_err(|error| malformed(&error.to_string()))?;
-                }
-                LazyDataToken::LazyItemValue { len, decoder } => {
-                    let range = self.range(decoder.position() as usize, len as usize);
-                    if let (1, Some(fragments)) = (depth, &mut fragments) {
-                        push(fragments, range)?;
-                    }
-                    decoder
-                        .skip_bytes(len)
-                        .map_err(|error| malformed(&error.to_string()))?;
-                }
-                LazyDataToken::ItemStart { len } => {
-                    // An empty item has no value that would follow.
-                    if let (1, Some(fragments), 0) = (depth, &mut fragments, len.0) {
-                        push(fragments, 0..0)?;
-                    }
-                }
-                _ => {}
+                Ok(None) => break,
+                // Junk behind the pixel data is nobody's loss.
+                Err(_) if !pixels.is_empty() => break,
+                Err(_) if walk.is_cut() => break,
+                Err(error) => return Err(error),
             }
         }
-        match fragments {
-            Some(_) => Err(malformed("the file ends within the pixel data")),
-            None => Ok(None),
+        Ok(Self {
+            values,
+            pixels,
+            is_cut: walk.is_cut(),
+            end: walk.position(),
+        })
+    }
+
+    fn pixels(&self, len: usize, big_endian: bool) -> Result<PixelBytes, RenderError> {
+        let mut pixels = self.pixels.values();
+        match (pixels.next(), pixels.next()) {
+            (Some(pixels), None) => Ok(PixelBytes {
+                kind: if pixels.tag == tags::PIXEL_DATA {
+                    PixelKind::Integers
+                } else {
+                    PixelKind::Floats
+                },
+                range: pixels.value.clone(),
+                swapped: big_endian && pixels.vr.is_none_or(|vr| vr == *b"OW"),
+                is_cut: self.is_cut && pixels.value.end == len,
+            }),
+            (Some(_), Some(_)) => {
+                let problem = "there are pixel data both as integers and as floats";
+                Err(malformed(problem))
+            }
+            (None, _) if self.is_cut => Err(cut(len)),
+            (None, _) => Err(malformed(&format!(
+                "there are no pixel data: the data set ends after byte {}",
+                self.end
+            ))),
         }
     }
-
-    /// A range of the file; shorter where the file ends.
-    fn range(&self, start: usize, len: usize) -> Range<usize> {
-        let start = start.min(self.bytes.len());
-        start..start.saturating_add(len).min(self.bytes.len())
-    }
 }
 
-/// Adds a fragment, of which a hostile file has a great many.
-fn push(fragments: &mut Vec<Range<usize>>, range: Range<usize>) -> Result<(), RenderError> {
-    if fragments.len() == fragments.capacity() {
-        reserve(fragments, fragments.len().max(16))?;
+/// The transfer syntax, and where the data set begins.
+fn read_meta(file: &[u8]) -> Result<(String, usize), RenderError> {
+    let mut uid = None;
+    let mut walk = Walk::new(file, META_START, false, false);
+    while walk.group() == Some(META_GROUP) {
+        let Some(element) = walk.next()? else { break };
+        if element.tag == tags::TRANSFER_SYNTAX_UID && element.value.len() <= LONGEST_TEXT {
+            uid = std::str::from_utf8(&file[element.value]).ok();
+        }
     }
-    fragments.push(range);
-    Ok(())
+    let uid = uid.map(|uid| uid.trim_end_matches([' ', '\0']));
+    let Some(uid) = uid.filter(|uid| !uid.is_empty()) else {
+        if walk.position() >= file.len() {
+            return Err(cut(file.len()));
+        }
+        return Err(malformed(
+            "the file meta information names no transfer syntax (0002,0010)",
+        ));
+    };
+    if !uid
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        return Err(unsupported(format!("transfer syntax \"{}\"", uid.shown())));
+    }
+    let mut start = walk.position();
+    let mut walk = Walk::new(file, start, true, false);
+    while walk.group() == Some(COMMAND_GROUP) && walk.next()?.is_some() {
+        start = walk.position();
+    }
+    Ok((uid.to_owned(), start))
 }
 
-fn broken(error: lazy_read::Error) -> RenderError {
-    malformed(&error.to_string())
+fn cut(len: usize) -> RenderError {
+    malformed(&format!(
+        "the file ends in its header, after {len} bytes: download it again"
+    ))
 }

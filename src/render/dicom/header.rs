@@ -7,8 +7,9 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::super::RenderError;
 use super::super::source::Channels;
-use super::dataset::Elements;
+use super::dataset::{Elements, PixelKind};
 use super::{malformed, unsupported};
+use crate::shown::Show;
 
 /// Retired from the standard, but not from people's disks.
 const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -37,17 +38,22 @@ impl fmt::Display for Coding {
     }
 }
 
-/// The header of an image that can be rendered: one frame, one or three samples a pixel, of 8 or
-/// 16 bits.
+/// The header of an image that can be rendered: one frame of one to four samples a pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
+    /// As the transfer syntax says; the data may differ.
     pub coding: Coding,
     pub rows: usize,
     pub columns: usize,
-    pub channels: Channels,
-    /// 8 or 16.
+    /// 1 to 4, of which the second of two and the last of four are dropped.
+    pub samples_per_pixel: usize,
+    /// 1, 8, 16, 32 or 64.
     pub bits_allocated: u16,
+    /// The highest bit that is not to be set, if any is not.
+    pub high_bit: Option<u16>,
     pub signed: bool,
+    /// Floating point numbers, of 32 or 64 bits.
+    pub is_float: bool,
     pub big_endian: bool,
     /// MONOCHROME1: the lowest value is white.
     pub inverted: bool,
@@ -57,59 +63,84 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn new(elements: &Elements) -> Result<Self, RenderError> {
+    pub(super) fn new(elements: &Elements<'_>) -> Result<Self, RenderError> {
         let number = |tag: Tag, name: &str| {
-            let missing = || malformed(&format!("{name} is missing"));
+            let missing = || malformed(&format!("{name} {tag} is missing"));
             elements.number(tag).ok_or_else(missing)
         };
         let coding = coding(&elements.transfer_syntax)?;
-        let frames = elements.text(tags::NUMBER_OF_FRAMES).unwrap_or("1");
+        let frames = elements.text(tags::NUMBER_OF_FRAMES).unwrap_or_default();
         // What is no number counts as one frame: there are pixels, and they tell.
-        if frames.parse().unwrap_or(1) > 1 {
+        if frames.trim().parse().unwrap_or(1u64) > 1 {
+            let frames = frames.shown();
             return Err(unsupported(format!("an image of {frames} frames")));
         }
         let photometric = elements
             .text(tags::PHOTOMETRIC_INTERPRETATION)
-            .ok_or_else(|| malformed("the photometric interpretation is missing"))?
-            .to_owned();
-        let channels = match number(tags::SAMPLES_PER_PIXEL, "samples per pixel")? {
-            1 => Channels::Gray,
-            3 => Channels::Rgb,
-            other => return Err(unsupported(format!("{other} samples a pixel"))),
+            .ok_or_else(|| malformed("the photometric interpretation (0028,0004) is missing"))?;
+        let samples_per_pixel = match number(tags::SAMPLES_PER_PIXEL, "the number of samples")? {
+            samples @ 1..=4 => samples as usize,
+            other => return Err(unsupported(format!("an image of {other} samples a pixel"))),
         };
-        let bits_allocated = number(tags::BITS_ALLOCATED, "bits allocated")?;
-        if !matches!(bits_allocated, 8 | 16) {
-            return Err(unsupported(format!("{bits_allocated} bits allocated")));
-        }
-        let signed = match number(tags::PIXEL_REPRESENTATION, "pixel representation")? {
-            0 => false,
-            1 => true,
-            other => return Err(malformed(&format!("pixel representation {other}"))),
-        };
-        let planar = match channels {
-            Channels::Gray => false,
-            Channels::Rgb if coding == Coding::Native => {
-                number(tags::PLANAR_CONFIGURATION, "planar configuration")? == 1
+        let is_float = elements.pixels.kind == PixelKind::Floats;
+        let bits_allocated = number(tags::BITS_ALLOCATED, "the number of bits")?;
+        let bits_allocated = match (bits_allocated, is_float, coding) {
+            (32 | 64, true, Coding::Native)
+            | (1 | 32 | 64, false, Coding::Native)
+            | (32 | 64, false, Coding::Rle)
+            | (8 | 16, false, _) => bits_allocated as u16,
+            _ => {
+                let kind = if is_float {
+                    "floating point"
+                } else {
+                    "integer"
+                };
+                let feature = format!("{coding}, {kind} data of {bits_allocated} bits");
+                return Err(unsupported(feature));
             }
-            Channels::Rgb => false,
         };
+        let signed = match number(tags::PIXEL_REPRESENTATION, "the pixel representation") {
+            Ok(0) => false,
+            Ok(1) => true,
+            _ if is_float => true,
+            Ok(other) => return Err(malformed(&format!("pixel representation {other}"))),
+            Err(error) => return Err(error),
+        };
+        let planar = samples_per_pixel > 1
+            && coding == Coding::Native
+            && match number(tags::PLANAR_CONFIGURATION, "the planar configuration")? {
+                0 => false,
+                1 => true,
+                other => return Err(malformed(&format!("planar configuration {other}"))),
+            };
         Ok(Self {
             coding,
-            rows: number(tags::ROWS, "rows")?.into(),
-            columns: number(tags::COLUMNS, "columns")?.into(),
-            channels,
+            rows: number(tags::ROWS, "the number of rows")? as usize,
+            columns: number(tags::COLUMNS, "the number of columns")? as usize,
+            samples_per_pixel,
             bits_allocated,
+            high_bit: high_bit(elements, bits_allocated),
             signed,
-            big_endian: elements.is_big_endian(),
+            is_float,
+            big_endian: elements.values.big_endian,
             inverted: photometric == "MONOCHROME1",
             photometric,
             planar,
         })
     }
 
+    /// What goes on to the encoder.
+    pub(super) fn channels(&self) -> Channels {
+        if self.samples_per_pixel < 3 {
+            Channels::Gray
+        } else {
+            Channels::Rgb
+        }
+    }
+
     /// Samples of the whole image.
     pub(super) fn samples(&self) -> usize {
-        self.rows * self.columns * self.channels.count()
+        self.rows * self.columns * self.samples_per_pixel
     }
 
     /// Refuses a code stream of another size than the header says.
@@ -119,15 +150,24 @@ impl Header {
         height: usize,
         components: usize,
     ) -> Result<(), RenderError> {
-        let channels = self.channels.count();
-        if (width, height, components) == (self.columns, self.rows, channels) {
+        if (width, height, components) == (self.columns, self.rows, self.samples_per_pixel) {
             return Ok(());
         }
         Err(malformed(&format!(
-            "the {} data have {width}x{height} pixels of {components} samples, the header says {}x{} of {channels}",
-            self.coding, self.columns, self.rows
+            "the pixel data are an image of {width}x{height} pixels and {components} samples, \
+             the header says {}x{} and {}",
+            self.columns, self.rows, self.samples_per_pixel
         )))
     }
+}
+
+/// The highest stored bit, where bits above it are allocated.
+fn high_bit(elements: &Elements<'_>, bits_allocated: u16) -> Option<u16> {
+    let stored = elements.number(tags::BITS_STORED)?;
+    let high = elements.number(tags::HIGH_BIT);
+    let high = high.unwrap_or(stored.saturating_sub(1));
+    let is_below = stored < bits_allocated.into() && high.saturating_add(1) < bits_allocated.into();
+    is_below.then_some(high as u16)
 }
 
 fn coding(transfer_syntax: &str) -> Result<Coding, RenderError> {

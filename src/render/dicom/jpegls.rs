@@ -9,9 +9,12 @@ use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
+use crate::shown::Show;
 
 pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
-    let problem = |error: charls::Error| error::malformed("DICOM JPEG-LS", error.to_string());
+    let problem = |error: charls::Error| {
+        error::malformed("DICOM JPEG-LS", error.to_string().shown().to_string())
+    };
     let mut codec = CharLS::default();
     let info = codec.get_frame_info(stream).map_err(problem)?;
     let components = usize::try_from(info.component_count).unwrap_or(0);

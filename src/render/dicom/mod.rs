@@ -6,21 +6,29 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod codestream;
 mod dataset;
 mod header;
+mod inflate;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
 mod native;
 mod normalise;
+mod openjpeg;
+mod overlay;
 mod rle;
 mod samples;
+mod walk;
+mod wide;
 
 use std::borrow::Cow;
 
+use super::jpeg::markers::segments;
 use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
-use super::{Description, Notes, RenderError, error};
-use dataset::PixelBytes;
+use super::{Damage, Description, Notes, RenderError, error};
+use codestream::{JP2, SOC_SIZ};
+use dataset::Elements;
 use header::{Coding, Header};
 use normalise::Normaliser;
 use samples::Frame;
@@ -48,56 +56,61 @@ pub(super) fn describe(source: &[u8]) -> Result<Description, RenderError> {
 }
 
 struct DicomImage<'a> {
-    /// The file, inflated where it is deflated.
-    bytes: Cow<'a, [u8]>,
-    pixels: PixelBytes,
+    elements: Elements<'a>,
     header: Header,
 }
 
 impl<'a> DicomImage<'a> {
     fn open(source: &'a [u8]) -> Result<Self, RenderError> {
-        let (bytes, elements) = dataset::read(source)?;
+        let elements = dataset::read(source)?;
         let header = Header::new(&elements)?;
         check_size(header.columns as u64, header.rows as u64)?;
-        let pixels = elements
-            .pixels
-            .ok_or_else(|| malformed("there is no pixel data"))?;
-        Ok(Self {
-            bytes,
-            pixels,
-            header,
-        })
+        Ok(Self { elements, header })
     }
 
-    fn decode(&self) -> Result<Frame<'_>, RenderError> {
-        let header = &self.header;
-        let fragments = match &self.pixels {
-            PixelBytes::Native { range, swapped } => {
-                if header.coding != Coding::Native {
-                    let problem = format!("{} pixel data without fragments", header.coding);
-                    return Err(malformed(&problem));
-                }
-                return native::frame(header, &self.bytes[range.clone()], *swapped);
-            }
-            PixelBytes::Fragments(fragments) => fragments,
-        };
+    /// The frame, and what is to be said of it.
+    fn decode(&self) -> Result<(Frame<'_>, Option<String>), RenderError> {
+        let (header, bytes) = (&self.header, &self.elements.bytes);
+        let pixels = &self.elements.pixels;
+        if header.coding == Coding::Native {
+            // Fragments of uncompressed data are taken as they are, with what is between them.
+            let frame = native::frame(header, &bytes[pixels.range.clone()], pixels)?;
+            return Ok((frame, None));
+        }
         // A frame may be cut in several fragments; with one frame, all belong to it.
-        let stream = match fragments.as_slice() {
+        let stream = match walk::fragments(bytes, pixels.range.clone())?.as_slice() {
             [] => return Err(malformed("the pixel data are empty")),
-            [whole] => Cow::Borrowed(&self.bytes[whole.clone()]),
+            [whole] => Cow::Borrowed(&bytes[whole.clone()]),
             parts => {
-                let parts: Vec<&[u8]> =
-                    parts.iter().map(|part| &self.bytes[part.clone()]).collect();
+                let parts: Vec<&[u8]> = parts.iter().map(|part| &bytes[part.clone()]).collect();
                 Cow::Owned(joined(&parts)?)
             }
         };
-        match header.coding {
-            Coding::Native => Err(malformed("uncompressed pixel data in fragments")),
-            Coding::Rle => rle::frame(header, &stream),
+        match coding_of(&stream, header.coding) {
+            Coding::Native | Coding::Rle => Ok((rle::frame(header, &stream)?, None)),
             Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream),
-            Coding::JpegLs => jpegls::frame(header, &stream),
+            Coding::JpegLs => Ok((jpegls::frame(header, &stream)?, None)),
             Coding::Jpeg2000 => jpeg2000::frame(header, &stream),
         }
+    }
+}
+
+/// How a stream is coded, which is not always what the transfer syntax says.
+fn coding_of(stream: &[u8], said: Coding) -> Coding {
+    /// Start of frame of JPEG-LS (T.87, annex C).
+    const SOF55: u8 = 0xf7;
+    if said == Coding::Rle {
+        said
+    } else if stream.starts_with(&SOC_SIZ) || stream.starts_with(&JP2) {
+        Coding::Jpeg2000
+    } else if !stream.starts_with(&[0xff, 0xd8, 0xff]) {
+        said
+    } else if segments(stream).any(|segment| segment.marker == SOF55) {
+        Coding::JpegLs
+    } else if said == Coding::JpegLossless {
+        said
+    } else {
+        Coding::JpegLossy
     }
 }
 
@@ -111,7 +124,7 @@ impl SourceImage for DicomImage<'_> {
     }
 
     fn channels(&self) -> Channels {
-        self.header.channels
+        self.header.channels()
     }
 
     fn decode_rows(
@@ -120,37 +133,49 @@ impl SourceImage for DicomImage<'_> {
         _: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Notes, RenderError> {
-        let Header {
-            rows,
-            columns: width,
-            inverted,
-            ..
-        } = self.header;
-        let channels = self.header.channels.count();
-        let frame = self.decode()?;
-        if frame.samples.len() < width * rows * channels {
+        let header = &self.header;
+        let (frame, problem) = self.decode()?;
+        if frame.samples.len() < header.samples() {
             return Err(malformed(
                 "there are fewer pixels than rows and columns ask for",
             ));
         }
-        let normaliser = Normaliser::new(&frame.samples, inverted);
+        let range = frame.samples.range();
+        let notes = Notes {
+            damage: problem.map(Damage::new),
+            has_overlay_bits: overlay::has_bits(header, &frame.samples, range),
+        };
+        let normaliser = Normaliser::new(&frame.samples, range, header.inverted);
+        let map = |start: usize, out: &mut [u8]| normaliser.apply(&frame.samples, start, out);
+        let stored = header.samples_per_pixel;
+        let channels = header.channels().count();
         let row_len = window.width * channels;
-        if frame.planar {
-            let (mut line, mut plane) = (zeros(row_len)?, zeros(window.width)?);
+        if frame.planar || stored != channels {
+            let (mut line, mut plane) = (zeros(row_len)?, zeros(window.width * stored)?);
             for row in window.top..window.top + window.height {
-                for channel in 0..channels {
-                    let start = (channel * rows + row) * width + window.left;
-                    normaliser.apply(&frame.samples, start, &mut plane);
-                    for (pixel, sample) in line.chunks_exact_mut(channels).zip(&plane) {
-                        pixel[channel] = *sample;
+                let start = row * header.columns + window.left;
+                if frame.planar {
+                    let plane = &mut plane[..window.width];
+                    for channel in 0..channels {
+                        map(channel * header.rows * header.columns + start, plane);
+                        for (pixel, sample) in line.chunks_exact_mut(channels).zip(&*plane) {
+                            pixel[channel] = *sample;
+                        }
+                    }
+                } else {
+                    // The last sample of a pixel is not shown.
+                    map(start * stored, &mut plane);
+                    let pixels = plane.chunks_exact(stored);
+                    for (pixel, samples) in line.chunks_exact_mut(channels).zip(pixels) {
+                        pixel.copy_from_slice(&samples[..channels]);
                     }
                 }
                 sink(&line);
             }
-            return Ok(Notes::default());
+            return Ok(notes);
         }
         // Rows that follow one another without a gap are mapped many at a time.
-        let at_once = if window.width == width {
+        let at_once = if window.width == header.columns {
             ROWS_AT_ONCE
         } else {
             1
@@ -158,11 +183,11 @@ impl SourceImage for DicomImage<'_> {
         let mut lines = zeros(at_once * row_len)?;
         for top in (0..window.height).step_by(at_once) {
             let lines = &mut lines[..at_once.min(window.height - top) * row_len];
-            let start = ((window.top + top) * width + window.left) * channels;
-            normaliser.apply(&frame.samples, start, lines);
+            let start = ((window.top + top) * header.columns + window.left) * channels;
+            map(start, lines);
             lines.chunks_exact(row_len).for_each(&mut *sink);
         }
-        Ok(Notes::default())
+        Ok(notes)
     }
 }
 

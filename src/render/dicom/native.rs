@@ -4,35 +4,48 @@ use std::borrow::Cow;
 
 use super::super::RenderError;
 use super::super::source::reserve;
+use super::dataset::PixelBytes;
 use super::header::Header;
-use super::malformed;
 use super::samples::{Frame, Samples, flip8, flip16};
+use super::{malformed, wide};
 
 /// Chroma for two pixels at a time: Y1 Y2 B R (PS3.3, section C.7.6.3.1.2).
 const SUBSAMPLED: &str = "YBR_FULL_422";
 
-/// The frame in `bytes`, which may be longer; `swapped` as in
-/// [`super::dataset::PixelBytes::Native`].
+/// The frame in `bytes`, which may be longer.
 pub(super) fn frame<'a>(
     header: &Header,
     bytes: &'a [u8],
-    swapped: bool,
+    pixels: &PixelBytes,
 ) -> Result<Frame<'a>, RenderError> {
     let subsampled = header.photometric == SUBSAMPLED;
     let samples = header.samples();
     let stored = if subsampled { samples / 3 * 2 } else { samples };
-    let len = stored * usize::from(header.bits_allocated / 8);
+    let bits = usize::from(header.bits_allocated);
+    let len = (stored * bits).div_ceil(8);
     let whole = bytes;
     let Some(bytes) = whole.get(..len) else {
         let found = whole.len();
-        let problem =
-            format!("the pixel data have {found} bytes, but rows and columns ask for {len}");
-        return Err(malformed(&problem));
+        let advice = if pixels.is_cut {
+            ": the file is cut off, download it again"
+        } else {
+            ""
+        };
+        return Err(malformed(&format!(
+            "the pixel data have {found} bytes, but rows and columns ask for {len}{advice}"
+        )));
     };
-    let samples = match header.bits_allocated {
+    if subsampled && bits != 8 {
+        return Err(malformed(&format!("YBR_FULL_422 with {bits} bits")));
+    }
+    let samples = match bits {
+        1 => Samples::Bytes {
+            values: unpack_bits(bytes, stored)?.into(),
+            flip: 0,
+        },
         8 => {
             let mut values = Cow::Borrowed(bytes);
-            if swapped {
+            if pixels.swapped {
                 // With the pad byte of an odd number, which comes before the last sample.
                 let pairs = whole.get(..len.next_multiple_of(2)).unwrap_or(bytes);
                 let mut swapped = swap_pairs(pairs)?;
@@ -47,17 +60,28 @@ pub(super) fn frame<'a>(
                 flip: flip8(header.signed),
             }
         }
-        _ if subsampled => return Err(malformed("YBR_FULL_422 with 16 bits")),
-        _ => Samples::Stored {
+        16 => Samples::Stored {
             bytes,
             big_endian: header.big_endian,
             flip: flip16(header.signed),
         },
+        _ => wide::samples(header, bytes, header.big_endian)?,
     };
     Ok(Frame {
         samples,
-        planar: header.planar && !subsampled,
+        planar: header.planar,
     })
+}
+
+/// One sample a bit, the lowest bit first.
+fn unpack_bits(bytes: &[u8], samples: usize) -> Result<Vec<u8>, RenderError> {
+    let mut values = Vec::new();
+    reserve(&mut values, samples)?;
+    let bits = bytes
+        .iter()
+        .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+    values.extend(bits.take(samples));
+    Ok(values)
 }
 
 /// 8-bit samples that were written as 16-bit words in big endian.
@@ -85,7 +109,7 @@ fn expand_422(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::source::Channels;
+    use super::super::dataset::PixelKind;
     use super::super::header::Coding;
     use super::*;
 
@@ -100,21 +124,37 @@ mod tests {
             coding: Coding::Native,
             rows: 1,
             columns: 3,
-            channels: Channels::Gray,
+            samples_per_pixel: 1,
             bits_allocated: 8,
+            high_bit: None,
             signed: false,
+            is_float: false,
             big_endian: true,
             inverted: false,
             photometric: "MONOCHROME2".to_owned(),
             planar: false,
         };
-        let frame = frame(&header, &[2, 1, 0, 3], true).unwrap();
+        let pixels = PixelBytes {
+            kind: PixelKind::Integers,
+            range: 0..4,
+            swapped: true,
+            is_cut: false,
+        };
+        let frame = frame(&header, &[2, 1, 0, 3], &pixels).unwrap();
         assert!(matches!(&frame.samples, Samples::Bytes { values, .. } if **values == [1, 2, 3]));
-        assert!(super::frame(&header, &[2, 1], true).is_err());
+        assert!(super::frame(&header, &[2, 1], &pixels).is_err());
     }
 
     #[test]
     fn an_odd_byte_keeps_its_place() {
         assert_eq!(swap_pairs(&[1, 2, 3]).unwrap(), [2, 1, 3]);
+    }
+
+    #[test]
+    fn bits_come_lowest_first() {
+        assert_eq!(
+            unpack_bits(&[0b101, 0xff], 10).unwrap(),
+            [1, 0, 1, 0, 0, 0, 0, 0, 1, 1]
+        );
     }
 }

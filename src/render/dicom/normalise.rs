@@ -8,6 +8,8 @@ pub(super) enum Normaliser {
     Formula(Formula),
     /// By [`Samples::index_of`]: everything else. MONOCHROME1 equals no integer formula.
     Table(Box<[u8; 1 << 16]>),
+    /// What has been mapped already.
+    Copy,
 }
 
 /// `(value - low) * 255 / range` in 16-bit arithmetic, so that a SIMD register holds many.
@@ -48,8 +50,10 @@ impl Formula {
 
 impl Normaliser {
     /// For the range of all `samples`; `inverted` for MONOCHROME1.
-    pub(super) fn new(samples: &Samples<'_>, inverted: bool) -> Self {
-        let (low, high) = samples.range();
+    pub(super) fn new(samples: &Samples<'_>, (low, high): (u16, u16), inverted: bool) -> Self {
+        if matches!(samples, Samples::Mapped { .. }) {
+            return Normaliser::Copy;
+        }
         let formula = Formula::new(low, high.saturating_sub(low));
         match formula.filter(|_| !inverted && samples.takes_formula()) {
             Some(formula) => Normaliser::Formula(formula),
@@ -62,6 +66,7 @@ impl Normaliser {
         match self {
             Normaliser::Formula(formula) => samples.compute(start, *formula, out),
             Normaliser::Table(table) => samples.look_up(start, table, out),
+            Normaliser::Copy => samples.copy(start, out),
         }
     }
 }
@@ -94,7 +99,7 @@ mod tests {
             flip: 0,
         };
         let mut out = vec![0; values.len()];
-        Normaliser::new(&samples, inverted).apply(&samples, 0, &mut out);
+        Normaliser::new(&samples, samples.range(), inverted).apply(&samples, 0, &mut out);
         out
     }
 
@@ -173,7 +178,7 @@ mod tests {
                 flip: 0x8000,
             };
             let mut out = vec![0; 4];
-            Normaliser::new(&samples, false).apply(&samples, 1, &mut out);
+            Normaliser::new(&samples, samples.range(), false).apply(&samples, 1, &mut out);
             assert_eq!(out, expected[1..]);
         }
     }

@@ -2,47 +2,65 @@
 
 use std::borrow::Cow;
 
-use super::super::source::reserve;
+use super::super::source::{reserve, zeros};
 use super::super::{RenderError, error};
 use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
+use super::wide;
 
 /// Number of segments and 15 offsets.
 const HEADER_LEN: usize = 64;
 
 pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
     let plane = header.rows * header.columns;
-    let channels = header.channels.count();
+    let channels = header.samples_per_pixel;
     let bytes_a_sample = usize::from(header.bits_allocated / 8);
     let segments = segments(stream, channels * bytes_a_sample)?;
-    let samples = if bytes_a_sample == 1 {
-        let mut values = Vec::new();
-        for segment in segments {
-            unpack(segment, plane, &mut values)?;
+    let samples = match bytes_a_sample {
+        1 => {
+            let mut values = Vec::new();
+            for segment in segments {
+                unpack(segment, plane, &mut values)?;
+            }
+            Samples::Bytes {
+                values: Cow::Owned(values),
+                flip: flip8(header.signed),
+            }
         }
-        Samples::Bytes {
-            values: Cow::Owned(values),
-            flip: flip8(header.signed),
+        2 => {
+            let mut values = Vec::new();
+            let (mut high, mut low) = (Vec::new(), Vec::new());
+            for pair in segments.chunks_exact(2) {
+                // The more significant byte comes first.
+                high.clear();
+                low.clear();
+                unpack(pair[0], plane, &mut high)?;
+                unpack(pair[1], plane, &mut low)?;
+                reserve(&mut values, plane)?;
+                values.extend(
+                    high.iter()
+                        .zip(&low)
+                        .map(|(high, low)| u16::from_be_bytes([*high, *low])),
+                );
+            }
+            Samples::Words {
+                values,
+                flip: flip16(header.signed),
+            }
         }
-    } else {
-        let mut values = Vec::new();
-        let (mut high, mut low) = (Vec::new(), Vec::new());
-        for pair in segments.chunks_exact(2) {
-            // The more significant byte comes first.
-            high.clear();
-            low.clear();
-            unpack(pair[0], plane, &mut high)?;
-            unpack(pair[1], plane, &mut low)?;
-            reserve(&mut values, plane)?;
-            values.extend(
-                high.iter()
-                    .zip(&low)
-                    .map(|(high, low)| u16::from_be_bytes([*high, *low])),
-            );
-        }
-        Samples::Words {
-            values,
-            flip: flip16(header.signed),
+        _ => {
+            let mut values = zeros(header.samples() * bytes_a_sample)?;
+            let mut unpacked = Vec::new();
+            for (at, segment) in segments.into_iter().enumerate() {
+                unpacked.clear();
+                unpack(segment, plane, &mut unpacked)?;
+                let (channel, byte) = (at / bytes_a_sample, at % bytes_a_sample);
+                let values = &mut values[channel * plane * bytes_a_sample..];
+                for (value, byte_of_it) in values.chunks_mut(bytes_a_sample).zip(&unpacked) {
+                    value[byte] = *byte_of_it;
+                }
+            }
+            wide::samples(header, &values, true)?
         }
     };
     Ok(Frame {

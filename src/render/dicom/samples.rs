@@ -32,6 +32,12 @@ pub(super) enum Samples<'a> {
         values: Vec<u16>,
         flip: u16,
     },
+    /// Values of more bits, mapped to 8 bits already.
+    Mapped {
+        values: Vec<u8>,
+        /// What [`super::overlay`] asks.
+        has_high_bits: bool,
+    },
 }
 
 /// XOR of this makes the order of two's complement that of unsigned numbers.
@@ -50,7 +56,18 @@ impl Samples<'_> {
             Samples::Bytes { values, .. } => values.len(),
             Samples::Stored { bytes, .. } => bytes.len() / 2,
             Samples::Words { values, .. } => values.len(),
+            Samples::Mapped { values, .. } => values.len(),
         }
+    }
+
+    /// The numbers that a lowest and a highest value, flipped, stand for.
+    pub(super) fn numbers(&self, (low, high): (u16, u16)) -> (i32, i32) {
+        let offset = match self {
+            Samples::Bytes { flip, .. } => (*flip).into(),
+            Samples::Stored { flip, .. } | Samples::Words { flip, .. } => i32::from(*flip),
+            Samples::Mapped { .. } => 0,
+        };
+        (i32::from(low) - offset, i32::from(high) - offset)
     }
 
     /// Lowest and highest value, flipped.
@@ -96,6 +113,7 @@ impl Samples<'_> {
                 flip,
             } => of(pairs(bytes).map(|pair| u16::from_be_bytes(pair) ^ flip)),
             Samples::Words { values, flip } => of(values.iter().map(|value| value ^ flip)),
+            Samples::Mapped { .. } => (0, u8::MAX.into()),
         }
     }
 
@@ -104,6 +122,7 @@ impl Samples<'_> {
         !matches!(
             self,
             Samples::Bytes { .. }
+                | Samples::Mapped { .. }
                 | Samples::Stored {
                     big_endian: true,
                     ..
@@ -111,8 +130,8 @@ impl Samples<'_> {
         )
     }
 
-    /// Maps `out.len()` values from `start` on by `formula`. Bytes and big-endian words, which do
-    /// not [take it](Self::takes_formula), are left out.
+    /// Maps `out.len()` values from `start` on by `formula`. Those that do not [take
+    /// it](Self::takes_formula) are left out.
     pub(super) fn compute(&self, start: usize, formula: Formula, out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Samples::Stored {
@@ -145,7 +164,14 @@ impl Samples<'_> {
                     *out = formula.apply(value ^ flip);
                 }
             }
-            Samples::Bytes { .. } | Samples::Stored { .. } => {}
+            Samples::Bytes { .. } | Samples::Mapped { .. } | Samples::Stored { .. } => {}
+        }
+    }
+
+    /// Copies `out.len()` mapped values from `start` on. All others are left out.
+    pub(super) fn copy(&self, start: usize, out: &mut [u8]) {
+        if let Samples::Mapped { values, .. } = self {
+            out.copy_from_slice(&values[start..start + out.len()]);
         }
     }
 
@@ -159,6 +185,7 @@ impl Samples<'_> {
                 ..
             } => (value ^ flip).swap_bytes(),
             Samples::Stored { flip, .. } | Samples::Words { flip, .. } => value ^ flip,
+            Samples::Mapped { .. } => value,
         })
     }
 
@@ -182,6 +209,7 @@ impl Samples<'_> {
                     *out = entry(*value);
                 }
             }
+            Samples::Mapped { .. } => {}
         }
     }
 }

@@ -6,6 +6,7 @@
 //! quantization and Huffman tables from stream to stream, and a stream without its own would be
 //! decoded with those of the image before.
 
+use std::borrow::Cow;
 use std::ffi::c_int;
 
 use turbojpeg::raw;
@@ -20,11 +21,14 @@ use super::types::{Color, Crop, Decoded, Header, Pixels};
 /// decoder busy for hours.
 const SCAN_LIMIT: c_int = 500;
 
+/// How libjpeg's warning that the file has ended begins.
+const ENDED: &str = "Premature end of JPEG";
+
 /// How libjpeg's warnings begin (`jerror.h`, JWRN). TurboJPEG's own error code says "warning" of an
 /// error that comes after one, so the last message has to tell.
 const WARNINGS: [&str; 8] = [
     "Corrupt JPEG data",
-    "Premature end of JPEG",
+    ENDED,
     "Inconsistent progression sequence",
     "Invalid SOS parameters for sequential JPEG",
     "Unknown Adobe color transform code",
@@ -33,12 +37,26 @@ const WARNINGS: [&str; 8] = [
     "Application transferred too many scanlines",
 ];
 
-/// Parts of messages that speak of no damage in the data: TurboJPEG's own, a file beyond
-/// [`SCAN_LIMIT`], nothing there to decode, and what libjpeg cannot do.
-const NOT_DAMAGE: [&str; 8] = [
-    "tj3",
-    "scans",
-    "Memory limit",
+/// Parts of warnings behind which the picture is as it was: bytes that no marker announces, headers
+/// of an odd kind.
+const HARMLESS: [&str; 6] = [
+    "extraneous bytes before marker",
+    "bad ICC marker",
+    "Invalid SOS parameters for sequential JPEG",
+    "Unknown Adobe color transform code",
+    "nknown JFIF revision",
+    "Application transferred too many scanlines",
+];
+
+/// Parts of messages that speak of no fault of the file: TurboJPEG's own.
+const NOT_THE_FILE: [&str; 2] = ["tj3", "Memory limit"];
+
+/// Part of TurboJPEG's message on a file beyond [`SCAN_LIMIT`].
+const TOO_MANY_SCANS: &str = "scans";
+
+/// Parts of messages that speak of no damage in the data: nothing there to decode, and what libjpeg
+/// cannot do.
+const NOT_DAMAGE: [&str; 5] = [
     "no image",
     "not supported",
     "Not implemented",
@@ -49,17 +67,20 @@ const NOT_DAMAGE: [&str; 8] = [
 /// A JPEG whose header has been read.
 pub(in crate::render) struct Decoder<'a> {
     handle: Handle,
-    jpeg: &'a [u8],
+    jpeg: Cow<'a, [u8]>,
     header: Header,
     /// The part that the instance was told to decode; `None` for the whole image.
     cut: Option<Crop>,
+    /// What was first said of damage in the data.
+    complaint: Option<String>,
 }
 
 impl<'a> Decoder<'a> {
     /// Reads the header.
-    pub(in crate::render) fn open(jpeg: &'a [u8]) -> Result<Self, RenderError> {
+    pub(in crate::render) fn open(jpeg: impl Into<Cow<'a, [u8]>>) -> Result<Self, RenderError> {
+        let jpeg = jpeg.into();
         // libjpeg takes a stream without a scan for one of tables only, which is no error.
-        if !segments(jpeg).any(|segment| segment.marker == SOS) {
+        if !segments(&jpeg).any(|segment| segment.marker == SOS) {
             return Err(malformed("the file ends before the image data"));
         }
         let mut handle = Handle::new(raw::TJINIT_TJINIT_DECOMPRESS)?;
@@ -68,7 +89,7 @@ impl<'a> Decoder<'a> {
         // SAFETY: the instance is valid; pointer and length are those of a slice, which C only
         // reads.
         let status = unsafe { raw::tj3DecompressHeader(handle.as_ptr(), start, len) };
-        if let Some(message) = fault(&mut handle, status) {
+        if let Status::Failed(message) = Status::of(&mut handle, status) {
             return Err(malformed(message));
         }
         let header = read_header(&mut handle)?;
@@ -77,6 +98,7 @@ impl<'a> Decoder<'a> {
             jpeg,
             header,
             cut: None,
+            complaint: None,
         })
     }
 
@@ -84,9 +106,52 @@ impl<'a> Decoder<'a> {
         &self.header
     }
 
-    /// The bytes that are decoded.
-    pub(in crate::render) fn bytes(&self) -> &'a [u8] {
-        self.jpeg
+    /// The same JPEG from the start: with nothing cut, and nothing left of what was decoded.
+    pub(super) fn reopen(&mut self) -> Result<(), RenderError> {
+        *self = Self::open(std::mem::take(&mut self.jpeg))?;
+        Ok(())
+    }
+
+    pub(in crate::render) fn bytes(&self) -> &[u8] {
+        &self.jpeg
+    }
+
+    /// A decoder of the first `len` bytes.
+    pub(super) fn part_of_file(&self, len: usize) -> Result<Decoder<'_>, RenderError> {
+        Decoder::open(&self.jpeg[..len.min(self.jpeg.len())])
+    }
+
+    /// What the last decoding said of data that are missing or damaged, in libjpeg's words: the
+    /// error that ended it, or else the first warning.
+    pub(in crate::render) fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
+    }
+
+    /// Whether the first complaint of the last decoding was that the file has ended.
+    pub(super) fn only_ended(&self) -> bool {
+        self.complaint().is_some_and(|text| text.starts_with(ENDED))
+    }
+
+    /// Decodes to an eighth of the size, for what there is to be said about the data; `false` where
+    /// libjpeg cannot.
+    pub(super) fn shrink(&mut self) -> bool {
+        const EIGHTH: raw::tjscalingfactor = raw::tjscalingfactor { num: 1, denom: 8 };
+        // SAFETY: the instance is valid; a factor that it does not take is reported, not acted on.
+        let is_taken = unsafe { raw::tj3SetScalingFactor(self.handle.as_ptr(), EIGHTH) } == 0;
+        if is_taken {
+            self.cut = Some(Crop {
+                left: 0,
+                top: 0,
+                width: self.header.width.div_ceil(8),
+                height: self.header.height.div_ceil(8),
+            });
+        }
+        is_taken
+    }
+
+    /// Makes the first warning end the decoding, as an error does.
+    pub(super) fn stop_at_warnings(&mut self) -> Result<(), RenderError> {
+        self.handle.set(raw::TJPARAM_TJPARAM_STOPONWARNING, 1)
     }
 
     /// Restricts the decoding to a part of the image; `false`, and the part as it was, where libjpeg
@@ -161,13 +226,30 @@ impl<'a> Decoder<'a> {
                 pixels.format(),
             )
         };
-        match fault(&mut self.handle, status) {
-            None => Ok(Decoded::Whole),
-            Some(message) if is_no_memory(&message) => Err(self.no_memory(pixels)),
-            Some(message) if NOT_DAMAGE.iter().any(|part| message.contains(part)) => {
-                Err(malformed(message))
+        let message = match Status::of(&mut self.handle, status) {
+            Status::Done => return Ok(Decoded::Whole),
+            Status::Warned(message) => {
+                self.complaint = Some(message);
+                return Ok(Decoded::Whole);
             }
-            Some(_) => Ok(Decoded::Partly),
+            Status::Failed(message) => message,
+        };
+        let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+        if is_no_memory(&message) {
+            Err(self.no_memory(pixels))
+        } else if says(&NOT_THE_FILE) {
+            Err(RenderError::Crashed(message))
+        } else if message.contains(TOO_MANY_SCANS) {
+            let feature = format!("a file of more than {SCAN_LIMIT} scans");
+            Err(RenderError::Unsupported {
+                format: "JPEG",
+                feature,
+            })
+        } else if says(&NOT_DAMAGE) {
+            Err(malformed(message))
+        } else {
+            self.complaint = Some(message);
+            Ok(Decoded::Partly)
         }
     }
 
@@ -202,10 +284,14 @@ impl<'a> Decoder<'a> {
                 )
             }
         };
-        match fault(&mut self.handle, status) {
-            None => Ok(()),
-            Some(message) if is_no_memory(&message) => Err(self.no_memory(pixels)),
-            Some(message) => Err(malformed(message)),
+        match Status::of(&mut self.handle, status) {
+            Status::Failed(message) if is_no_memory(&message) => Err(self.no_memory(pixels)),
+            Status::Failed(message) => Err(malformed(message)),
+            Status::Done => Ok(()),
+            Status::Warned(message) => {
+                self.complaint = Some(message);
+                Ok(())
+            }
         }
     }
 
@@ -254,15 +340,35 @@ fn read_header(handle: &mut Handle) -> Result<Header, RenderError> {
         color,
         precision: handle.get(raw::TJPARAM_TJPARAM_PRECISION).unsigned_abs(),
         progressive: handle.get(raw::TJPARAM_TJPARAM_PROGRESSIVE) == 1,
+        arithmetic: handle.get(raw::TJPARAM_TJPARAM_ARITHMETIC) == 1,
     })
 }
 
-/// What went wrong in a call that returned `status`, if it was worse than a warning: a warning (a
-/// truncated file, say) leaves pixels that are to be used.
-fn fault(handle: &mut Handle, status: c_int) -> Option<String> {
-    let message = (status != 0).then(|| handle.message())?;
-    let is_warning = WARNINGS.iter().any(|warning| message.starts_with(warning));
-    (!is_warning).then_some(message)
+/// How a call of TurboJPEG went.
+enum Status {
+    Done,
+    /// There are pixels, and they are to be used (a truncated file, say).
+    Warned(String),
+    Failed(String),
+}
+
+impl Status {
+    fn of(handle: &mut Handle, status: c_int) -> Self {
+        if status == 0 {
+            return Status::Done;
+        }
+        let message = handle.message();
+        if WARNINGS.iter().any(|warning| message.starts_with(warning)) {
+            Status::Warned(message)
+        } else {
+            Status::Failed(message)
+        }
+    }
+}
+
+/// Whether a warning tells of nothing that is missing in the picture.
+pub(super) fn is_harmless(warning: &str) -> bool {
+    HARMLESS.iter().any(|part| warning.contains(part))
 }
 
 #[cfg(test)]

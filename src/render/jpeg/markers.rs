@@ -2,11 +2,15 @@
 
 use std::ops::Range;
 
+use super::super::RenderError;
+use super::super::source::reserve;
+
 /// Start of scan: the last segment that is looked at.
 pub(in crate::render) const SOS: u8 = 0xda;
 
-/// End of image.
+/// End and start of image.
 const EOI: u8 = 0xd9;
+const SOI: u8 = 0xd8;
 
 /// One marker segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +39,8 @@ pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment
                 return None;
             }
             let [high, low] = *stream.get(at + 2..)?.first_chunk::<2>()?;
-            let body_len = usize::from(u16::from_be_bytes([high, low])).checked_sub(2)?;
+            // As libjpeg and Pillow do it: a length that does not even count itself is one of nothing.
+            let body_len = usize::from(u16::from_be_bytes([high, low])).saturating_sub(2);
             let range = at..at + 4 + body_len;
             let body = stream.get(at + 4..range.end)?;
             at = if marker == SOS {
@@ -50,6 +55,52 @@ pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment
             });
         }
     })
+}
+
+/// Where a stream that holds only tables ends and the next begins, which uses them (T.81, section
+/// B.5): the range of its end marker and of the other's start. libjpeg reads one after the other.
+pub(super) fn seam(stream: &[u8]) -> Option<Range<usize>> {
+    let last = segments(stream)
+        .take_while(|segment| segment.marker != SOS)
+        .last()?;
+    let seam = last.range.end..last.range.end + 4;
+    (stream.get(seam.clone())? == [0xff, EOI, 0xff, SOI]).then_some(seam)
+}
+
+/// A copy with nothing before its first scan but what decoding needs, and with an end marker.
+pub(super) fn bare(stream: &[u8]) -> Result<Vec<u8>, RenderError> {
+    let mut copy = Vec::new();
+    reserve(&mut copy, stream.len() + 2)?;
+    copy.extend([0xff, SOI]);
+    let mut end = stream.len();
+    for segment in segments(stream) {
+        end = segment.range.end;
+        // Neither what belongs to an application nor a comment.
+        if !matches!(segment.marker, 0xe0..=0xef | 0xfe) {
+            copy.extend(&stream[segment.range]);
+        }
+    }
+    copy.extend(&stream[end..]);
+    copy.extend([0xff, EOI]);
+    Ok(copy)
+}
+
+/// Where the data of the scan end that begin at `at`: at a marker other than a restart, or with the
+/// stream.
+pub(super) fn end_of_scan(stream: &[u8], at: usize) -> usize {
+    let ends = |bytes: &[u8]| is_marker(bytes) && !matches!(bytes[1], 0xd0..=0xd7);
+    let rest = stream.get(at..).unwrap_or_default();
+    rest.windows(2)
+        .position(ends)
+        .map_or(stream.len(), |found| at + found)
+}
+
+/// Where the data of the next scan begin, looked for from the marker at `at` on.
+pub(super) fn next_scan(stream: &[u8], at: usize) -> Option<usize> {
+    // As if that marker followed the start of the image.
+    let start = at.checked_sub(2)?;
+    let scan = segments(stream.get(start..)?).find(|segment| segment.marker == SOS)?;
+    Some(start + scan.range.end)
 }
 
 /// 0xff and what is neither an escaped 0xff nor another fill byte.
@@ -80,6 +131,15 @@ mod tests {
             0,
             "a segment that is cut off"
         );
+    }
+
+    #[test]
+    fn tables_and_the_image_that_uses_them_have_a_seam() {
+        let tables = b"\xff\xd8\xff\xdb\0\x03x\xff\xd9";
+        let image = b"\xff\xd8\xff\xda\0\x02";
+        assert_eq!(seam(&[tables.as_slice(), image].concat()), Some(7..11));
+        assert_eq!(seam(tables), None);
+        assert_eq!(seam(image), None);
     }
 
     proptest! {

@@ -5,17 +5,23 @@
 //! chroma upsampling looks beyond the edge of a cut; so are progressive files, since libjpeg smoothes
 //! blocks of which scans are missing with the help of their neighbours.
 
+mod arithmetic;
 mod cmyk;
 pub(super) mod compressor;
 pub(super) mod decoder;
 pub(super) mod markers;
+mod outline;
 mod raw;
 pub(super) mod types;
 
-use super::source::{Channels, SourceImage, Window, check_size, reserve};
-use super::{Notes, RenderError};
-use decoder::Decoder;
-use types::{Color, Crop, Decoded, Header, Pixels};
+use std::borrow::Cow;
+
+use super::source::{Channels, SourceImage, Window, check_size, grow, reserve};
+use super::{Damage, Notes, RenderError};
+use crate::shown::Show;
+use decoder::{Decoder, is_harmless};
+use outline::Outline;
+use types::{Color, Crop, Decoded, Pixels};
 
 /// Width of a block: what a cut at the left must be a multiple of.
 const BLOCK: usize = 8;
@@ -25,42 +31,149 @@ const NO_INK: u8 = 255;
 
 /// A JPEG whose header has been read.
 pub(super) struct JpegImage<'a> {
-    decoder: Decoder<'a>,
+    outline: Outline,
+    /// Or why libjpeg refuses the whole file.
+    decoder: Result<Decoder<'a>, String>,
 }
 
 impl<'a> JpegImage<'a> {
     /// Reads the header.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, RenderError> {
-        let decoder = Decoder::open(bytes)?;
-        let header = decoder.header();
-        check_size(header.width as u64, header.height as u64)?;
-        if header.precision != 8 {
-            let feature = format!("{}-bit samples outside DICOM", header.precision);
-            return Err(RenderError::Unsupported {
-                format: "JPEG",
-                feature,
-            });
+        let outline = Outline::read(bytes)?;
+        check_size(outline.width as u64, outline.height as u64)?;
+        let decoder = match Decoder::open(joined(bytes)?) {
+            Ok(decoder) => Ok(decoder),
+            Err(RenderError::Malformed { problem, .. }) => Err(problem),
+            Err(error) => return Err(error),
+        };
+        if let Ok(decoder) = &decoder {
+            let header = decoder.header();
+            let size = (header.width, header.height, header.color.components());
+            if size != (outline.width, outline.height, outline.layers.into()) {
+                return Err(raw::malformed("its headers contradict each other"));
+            }
         }
-        Ok(Self { decoder })
+        Ok(Self { outline, decoder })
     }
 
-    pub(super) fn header(&self) -> &Header {
-        self.decoder.header()
+    fn pixels(&self) -> Pixels {
+        match self.outline.layers {
+            1 => Pixels::Gray,
+            4 => Pixels::Cmyk,
+            _ => Pixels::Rgb,
+        }
     }
+
+    /// Decodes at least `window` to the beginning of `out`; returns the part that it holds, and
+    /// what libjpeg complains of.
+    fn decode(
+        &mut self,
+        window: Window,
+        out: &mut Vec<u8>,
+    ) -> Result<(Crop, Option<String>), RenderError> {
+        let (outline, pixels) = (self.outline, self.pixels());
+        let problem = match &mut self.decoder {
+            Ok(decoder) => match decode(decoder, outline, window, out) {
+                Ok(complaint) => return Ok((decoder.part(), complaint)),
+                // libjpeg cannot decode it at all.
+                Err(RenderError::Malformed { problem, .. }) => problem,
+                Err(error) => return Err(error),
+            },
+            Err(problem) => problem.clone(),
+        };
+        let part = Crop {
+            left: 0,
+            top: window.top,
+            width: outline.width,
+            height: window.height,
+        };
+        grow(out, part.width * part.height * pixels.samples())?.fill(blank(pixels));
+        Ok((part, Some(problem)))
+    }
+}
+
+/// The file, with tables that come as a stream of their own put into that which uses them.
+fn joined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
+    let Some(seam) = markers::seam(bytes) else {
+        return Ok(bytes.into());
+    };
+    let mut joined = Vec::new();
+    reserve(&mut joined, bytes.len())?;
+    joined.extend_from_slice(&bytes[..seam.start]);
+    joined.extend_from_slice(&bytes[seam.end..]);
+    Ok(joined.into())
+}
+
+/// What Pillow's pixels are before anything is decoded into them.
+fn blank(pixels: Pixels) -> u8 {
+    if pixels == Pixels::Cmyk { NO_INK } else { 0 }
+}
+
+fn decode(
+    decoder: &mut Decoder<'_>,
+    outline: Outline,
+    window: Window,
+    out: &mut Vec<u8>,
+) -> Result<Option<String>, RenderError> {
+    let header = *decoder.header();
+    let pixels = match header.color {
+        Color::Gray => Pixels::Gray,
+        Color::Rgb | Color::YCbCr => Pixels::Rgb,
+        Color::Cmyk | Color::Ycck => Pixels::Cmyk,
+    };
+    if header.arithmetic
+        && let Some(complaint) = arithmetic::decode(decoder, outline, pixels, out)?
+    {
+        return Ok(complaint);
+    }
+    let is_cut = pixels == Pixels::Gray && !header.progressive && decoder.crop(around(window));
+    let mut decoded = decoder.decode8(pixels, None, out);
+    if decoded.is_err() && is_cut {
+        // Gray JPEGs with odd sampling factors have wider blocks, and cannot be cut here.
+        decoder.reopen()?;
+        decoded = decoder.decode8(pixels, None, out);
+    }
+    if decoded? == Decoded::Partly {
+        // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
+        decoder.reopen()?;
+        decoder.decode8(pixels, Some(blank(pixels)), out)?;
+        return Ok(decoder.complaint().map(str::to_owned));
+    }
+    let Some(complaint) = decoder.complaint() else {
+        return Ok(None);
+    };
+    // Only the first warning is known. Behind one of these there may be another, or nothing more:
+    // the data of a single scan can be whole though the end marker is missing.
+    let is_one_scan = outline.is_interleaved && !header.progressive;
+    if is_harmless(complaint) || decoder.only_ended() && is_one_scan {
+        return complaint_of_data(decoder.bytes(), pixels);
+    }
+    Ok(Some(complaint.to_owned()))
+}
+
+/// What is to be said of the image data, whatever is odd about the header and the end of the file.
+fn complaint_of_data(jpeg: &[u8], pixels: Pixels) -> Result<Option<String>, RenderError> {
+    let mut decoder = Decoder::open(markers::bare(jpeg)?)?;
+    if !decoder.shrink() {
+        return Ok(None);
+    }
+    decoder.decode8(pixels, None, &mut Vec::new())?;
+    let complaint = decoder.complaint().filter(|text| !is_harmless(text));
+    Ok(complaint.map(str::to_owned))
 }
 
 impl SourceImage for JpegImage<'_> {
     fn width(&self) -> usize {
-        self.header().width
+        self.outline.width
     }
 
     fn height(&self) -> usize {
-        self.header().height
+        self.outline.height
     }
 
     fn channels(&self) -> Channels {
-        match self.header().color {
-            Color::Gray => Channels::Gray,
+        match self.pixels() {
+            Pixels::Gray => Channels::Gray,
             _ => Channels::Rgb,
         }
     }
@@ -71,28 +184,9 @@ impl SourceImage for JpegImage<'_> {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Notes, RenderError> {
-        let pixels = match self.header().color {
-            Color::Gray => Pixels::Gray,
-            Color::Rgb | Color::YCbCr => Pixels::Rgb,
-            Color::Cmyk | Color::Ycck => Pixels::Cmyk,
-        };
-        let is_cut = pixels == Pixels::Gray
-            && !self.header().progressive
-            && self.decoder.crop(around(window));
-        let mut decoded = self.decoder.decode8(pixels, None, scratch);
-        if decoded.is_err() && is_cut {
-            // Gray JPEGs with odd sampling factors have wider blocks, and cannot be cut here.
-            self.decoder = Decoder::open(self.decoder.bytes())?;
-            decoded = self.decoder.decode8(pixels, None, scratch);
-        }
-        if decoded? == Decoded::Partly {
-            // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
-            self.decoder = Decoder::open(self.decoder.bytes())?;
-            let start = if pixels == Pixels::Cmyk { NO_INK } else { 0 };
-            self.decoder.decode8(pixels, Some(start), scratch)?;
-        }
-
-        let (part, samples) = (self.decoder.part(), pixels.samples());
+        let pixels = self.pixels();
+        let (part, complaint) = self.decode(window, scratch)?;
+        let samples = pixels.samples();
         let (row_len, left) = (part.width * samples, (window.left - part.left) * samples);
         let rows = scratch
             .chunks_exact(row_len)
@@ -111,7 +205,15 @@ impl SourceImage for JpegImage<'_> {
                 sink(row);
             }
         }
-        Ok(Notes::default())
+        Ok(Notes {
+            damage: complaint.map(|text| {
+                let text = text.trim_end_matches('.').shown().to_string();
+                Damage::new(format!(
+                    "parts of the JPEG data are missing or damaged ({text})"
+                ))
+            }),
+            ..Notes::default()
+        })
     }
 }
 

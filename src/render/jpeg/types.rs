@@ -33,6 +33,8 @@ pub(in crate::render) struct Header {
     /// Bits a sample: 8 or 12 for lossy, 2 to 16 for lossless JPEGs.
     pub precision: u32,
     pub progressive: bool,
+    /// Arithmetic instead of Huffman coding.
+    pub arithmetic: bool,
 }
 
 /// Pixels as libjpeg hands them over.

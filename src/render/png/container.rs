@@ -1,9 +1,19 @@
 //! The chunks of a PNG (PNG specification, third edition, W3C 2025), up to its image data.
 
-use super::super::source::check_size;
 use super::super::{RenderError, error};
+use super::header::{Frame, Header};
+use crate::shown::Show;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// Image data; the same in frames of an animation, and by a name of MNG (Pillow takes all three for
+/// parts of one stream).
+const IDAT: &[u8] = b"IDAT";
+pub(super) const FDAT: &[u8] = b"fdAT";
+const DDAT: &[u8] = b"DDAT";
+
+/// Bytes in front of the payload of [`FDAT`].
+pub(super) const SEQUENCE_NUMBER: usize = 4;
 
 /// What samples of a pixel are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,25 +51,37 @@ impl Color {
 pub(super) struct Container<'a> {
     pub width: usize,
     pub height: usize,
+    /// The part of the image that the data fill.
+    pub frame: Frame,
     /// Bits a sample: 1, 2, 4, 8 or 16.
     pub bits: u8,
     pub color: Color,
     pub interlaced: bool,
     /// The payload of PLTE: three bytes an entry.
     pub palette: &'a [u8],
-    /// The run of IDAT chunks, with their lengths, names and sums; may end anywhere.
-    pub idat: &'a [u8],
+    /// The chunks of image data, with their lengths, names and sums; may end anywhere.
+    pub data: &'a [u8],
 }
 
-struct Chunk<'a> {
-    name: &'a [u8],
-    data: &'a [u8],
+pub(super) struct Chunk<'a> {
+    pub name: &'a [u8],
+    pub data: &'a [u8],
     sum: Option<u32>,
     /// Length with all its fields.
     len: usize,
 }
 
 impl<'a> Chunk<'a> {
+    #[cfg(test)]
+    pub(super) fn of(name: &'a [u8], data: &'a [u8]) -> Self {
+        Self {
+            name,
+            data,
+            sum: None,
+            len: 12 + data.len(),
+        }
+    }
+
     /// The chunk at the start of `bytes`; of one that is cut off, what is there.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
@@ -97,35 +119,21 @@ impl<'a> Container<'a> {
         let Some(mut rest) = bytes.strip_prefix(SIGNATURE) else {
             return Err(malformed("the signature is damaged"));
         };
-        let mut header = None;
-        let mut palette: &[u8] = &[];
+        let mut header = Header::default();
         loop {
             let Some(chunk) = Chunk::read(rest) else {
                 return Err(malformed("the file ends before the image data"));
             };
-            if chunk.name == b"IDAT" {
-                break;
+            if is_data(chunk.name) && header.starts_data(&chunk)? {
+                return header.finish(rest);
             }
             if !chunk.is_trustworthy() {
-                let name = String::from_utf8_lossy(chunk.name);
+                let name = String::from_utf8_lossy(chunk.name).shown().to_string();
                 return Err(malformed(&format!("the check sum of {name} is wrong")));
             }
-            match chunk.name {
-                b"IHDR" => header = Some(read_header(chunk.data)?),
-                b"PLTE" => palette = chunk.data,
-                b"IEND" => return Err(malformed("there is no image data")),
-                _ => {}
-            }
+            header.take(&chunk)?;
             rest = &rest[chunk.len..];
         }
-        let Some(header) = header else {
-            return Err(malformed("there is no header before the image data"));
-        };
-        Ok(Container {
-            palette,
-            idat: run_of_idat(rest),
-            ..header
-        })
     }
 
     /// Bytes of a row of `width` pixels.
@@ -137,11 +145,11 @@ impl<'a> Container<'a> {
         self.color.samples() * usize::from(self.bits)
     }
 
-    /// Signature and header of a PNG whose rows have the same bytes as this one's.
+    /// Signature and header of a PNG whose rows have the same bytes as this one's data.
     pub(super) fn plain_header(&self) -> Vec<u8> {
         let mut data = Vec::from(b"IHDR");
-        data.extend((self.width as u32).to_be_bytes());
-        data.extend((self.height as u32).to_be_bytes());
+        data.extend((self.frame.width as u32).to_be_bytes());
+        data.extend((self.frame.height as u32).to_be_bytes());
         data.extend([
             self.bits,
             self.color.code(),
@@ -160,71 +168,34 @@ impl<'a> Container<'a> {
         .concat()
     }
 
-    /// The payloads of the IDAT chunks.
-    pub(super) fn deflated(&self) -> impl Iterator<Item = &'a [u8]> {
-        let mut rest = self.idat;
+    /// The image data as long as all is in order: chunks of the one usual kind.
+    pub(super) fn idat(&self) -> &'a [u8] {
+        let mut len = 0;
+        while let Some(chunk) = Chunk::read(&self.data[len..]).filter(|chunk| chunk.name == IDAT) {
+            len += chunk.len;
+        }
+        &self.data[..len]
+    }
+
+    /// The payloads of the chunks that Pillow takes for image data, one after the other.
+    pub(super) fn deflated(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.data;
         std::iter::from_fn(move || {
             let chunk = Chunk::read(rest)?;
             rest = &rest[chunk.len..];
-            Some(chunk.data)
+            match chunk.name {
+                FDAT => chunk.data.get(SEQUENCE_NUMBER..),
+                name => (name == IDAT || name == DDAT).then_some(chunk.data),
+            }
         })
     }
 }
 
-fn read_header<'a>(data: &[u8]) -> Result<Container<'a>, RenderError> {
-    let &[
-        w0,
-        w1,
-        w2,
-        w3,
-        h0,
-        h1,
-        h2,
-        h3,
-        bits,
-        color,
-        _,
-        filter,
-        interlace,
-        ..,
-    ] = data
-    else {
-        return Err(malformed("the header is cut off"));
-    };
-    let width = u32::from_be_bytes([w0, w1, w2, w3]);
-    let height = u32::from_be_bytes([h0, h1, h2, h3]);
-    check_size(width.into(), height.into())?;
-    let color = match (color, bits) {
-        (0, 1 | 2 | 4 | 8 | 16) => Color::Gray,
-        (2, 8 | 16) => Color::Rgb,
-        (3, 1 | 2 | 4 | 8) => Color::Palette,
-        (4, 8 | 16) => Color::GrayAlpha,
-        (6, 8 | 16) => Color::RgbAlpha,
-        _ => return Err(malformed(&format!("colour type {color} with {bits} bits"))),
-    };
-    if filter != 0 {
-        return Err(malformed(&format!("unknown filter method {filter}")));
-    }
-    Ok(Container {
-        width: width as usize,
-        height: height as usize,
-        bits,
-        color,
-        interlaced: interlace != 0,
-        palette: &[],
-        idat: &[],
-    })
+/// Whether the first chunk of this name may begin the image data.
+fn is_data(name: &[u8]) -> bool {
+    name == IDAT || name == FDAT
 }
 
-/// The IDAT chunks at the start of `bytes`: what follows another chunk is not image data.
-fn run_of_idat(bytes: &[u8]) -> &[u8] {
-    let mut len = 0;
-    while let Some(chunk) = Chunk::read(&bytes[len..]).filter(|chunk| chunk.name == b"IDAT") {
-        len += chunk.len;
-    }
-    &bytes[..len]
-}
-
-fn malformed(problem: &str) -> RenderError {
+pub(super) fn malformed(problem: &str) -> RenderError {
     error::malformed("PNG", problem)
 }

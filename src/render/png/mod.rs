@@ -5,13 +5,16 @@
 //! below the last one that the crop needs.
 
 mod container;
+mod header;
+mod lines;
 mod repair;
 mod rows;
 mod samples;
 
-use super::source::{Channels, SourceImage, Window, grow, probe, reserve, zeros};
-use super::{Description, Notes, RenderError};
+use super::source::{Channels, SourceImage, Window, grow, probe, zeros};
+use super::{Damage, Description, Notes, RenderError};
 use container::Container;
+use lines::Lines;
 use samples::Samples;
 
 /// Rows that the `png` crate holds at a time, generously.
@@ -61,48 +64,55 @@ impl SourceImage for PngImage<'_> {
         scratch: &mut Vec<u8>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Notes, RenderError> {
-        let row_len = self.container.row_len(self.container.width);
+        let container = &self.container;
+        let frame = container.frame;
+        let row_len = container.row_len(frame.width);
         // The `png` crate holds a few rows, and ends the process where there is no memory for them.
         probe(row_len * ROWS_HELD)?;
-        let mut line = Vec::new();
-        reserve(&mut line, window.width * self.channels().count())?;
-        let mut take = |row: &[u8]| {
-            sink(
-                self.samples
-                    .to_8_bits(row, window.left, window.width, &mut line),
-            );
-        };
-        if self.container.interlaced {
-            let image = grow(scratch, row_len * self.container.height)?;
-            image.fill(0);
-            rows::interlaced(&self.container, image)?;
-            image
-                .chunks_exact(row_len)
-                .skip(window.top)
-                .take(window.height)
-                .for_each(take);
-            return Ok(Notes::default());
-        }
-        let end = window.top + window.height;
-        let mut given = rows::sequential(&self.container, end, &mut |number, row| {
-            if number >= window.top {
-                take(row);
+        let mut lines = Lines::new(&self.samples, frame, window, sink)?;
+        let rows = lines.rows();
+        if container.interlaced {
+            let image = grow(scratch, row_len * frame.height)?;
+            let is_damaged = rows::interlaced(container, image)?;
+            let stored = image.chunks_exact(row_len).enumerate();
+            for (number, row) in stored.skip(rows.start).take(rows.len()) {
+                lines.push(number, row);
             }
-        });
-        if given < end {
-            // Broken image data: whole rows as far as they go, black below.
-            let mended = repair::mend(&self.container, end)?;
-            let shown = given;
-            let mended = mended.container(&self.container);
-            given = rows::sequential(&mended, end, &mut |number, row| {
-                if number >= shown.max(window.top) {
-                    take(row);
-                }
+            lines.finish();
+            let damage =
+                || Damage::new("parts of the interlaced image data are missing or damaged");
+            return Ok(Notes {
+                damage: is_damaged.then(damage),
+                ..Notes::default()
             });
-            let black = zeros(row_len)?;
-            (given.max(shown).max(window.top)..end).for_each(|_| take(&black));
         }
-        Ok(Notes::default())
+        let given = rows::sequential(container, rows.end, &mut |number, row| {
+            lines.push(number, row);
+        });
+        let mut damage = None;
+        if given < rows.end {
+            // Broken image data: whole rows as far as they go, black below.
+            let runs = repair::runs(container, rows.end);
+            let good = repair::good_rows(container, &runs, &mut |_, number, row| {
+                if number >= given {
+                    lines.push(number, row);
+                }
+            })?;
+            let good = good.max(given);
+            let black = zeros(row_len)?;
+            (good..rows.end).for_each(|number| lines.push(number, &black));
+            damage = (good < rows.end).then(|| {
+                let all = frame.height;
+                Damage::new(format!(
+                    "the image data end or are damaged after {good} of {all} rows"
+                ))
+            });
+        }
+        lines.finish();
+        Ok(Notes {
+            damage,
+            ..Notes::default()
+        })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 
-use png::{DecodeOptions, Decoder, Limits, Reader};
+use png::{Adam7Info, DecodeOptions, Decoder, Limits, Reader};
 
 use super::super::RenderError;
 use super::container::Container;
-use super::repair;
+use super::repair::{self, Run};
 
 /// Calls `take` with the number and bytes of each row before `end` that can be decoded, in order;
 /// returns the number of the first that cannot.
@@ -28,15 +28,27 @@ pub(super) fn sequential(
     end
 }
 
-/// Decodes an Adam7 image into `image`, which is all zeros and has rows without gaps. What cannot
-/// be decoded stays zero.
-pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<(), RenderError> {
-    if !fill_passes(container, image) {
-        image.fill(0);
-        let mended = repair::mend(container, container.height)?;
-        fill_passes(&mended.container(container), image);
+/// Decodes an Adam7 image into `image`, which has rows without gaps. What cannot be decoded is zero;
+/// returns whether there is anything of it.
+pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<bool, RenderError> {
+    image.fill(0);
+    if fill_passes(container, image) {
+        return Ok(false);
     }
-    Ok(())
+    image.fill(0);
+    let runs = repair::runs(container, container.frame.height);
+    let (width, stride) = (
+        container.frame.width,
+        container.row_len(container.frame.width),
+    );
+    let bits = container.bits_per_pixel() as u8;
+    let good = repair::good_rows(container, &runs, &mut |pass, number, row| {
+        // Numbers are those of rows of an image whose sides have 32 bits.
+        let info = Adam7Info::new(pass, number as u32, width as u32);
+        png::expand_interlaced_row(image, stride, row, &info, bits);
+    })?;
+    let stored: usize = runs.iter().map(|Run { count, .. }| count).sum();
+    Ok(good < stored)
 }
 
 /// Whether all passes could be read.
@@ -45,7 +57,7 @@ fn fill_passes(container: &Container<'_>, image: &mut [u8]) -> bool {
     let Ok(mut reader) = reader(container, &header) else {
         return false;
     };
-    let stride = container.row_len(container.width);
+    let stride = container.row_len(container.frame.width);
     let bits = container.bits_per_pixel() as u8;
     loop {
         match reader.next_interlaced_row() {
@@ -68,7 +80,7 @@ fn reader<'a>(
     // As Pillow does: sums of chunks are not looked at, that of the whole data is.
     options.set_ignore_crc(true);
     options.set_ignore_adler32(false);
-    let parts = Parts(Cursor::new(header).chain(container.idat));
+    let parts = Parts(Cursor::new(header).chain(container.idat()));
     let mut decoder = Decoder::new_with_options(parts, options);
     // The size has been checked.
     decoder.set_limits(Limits { bytes: usize::MAX });

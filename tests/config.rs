@@ -197,3 +197,13 @@ fn paths_are_taken_from_the_configs_own_folder() {
     );
     assert!(bench.path("a/../out.state").is_dir());
 }
+
+#[test]
+fn a_config_without_end_is_not_read() {
+    let bench = Bench::new();
+    for arguments in [["check", "/dev/zero"], ["materialize", "/dev/zero"]] {
+        let ran = bench.run(&arguments).expect_status(1);
+        let said = "1.0 MiB are too many: at most 1.0 MiB are read";
+        assert!(ran.stderr().contains(said), "{}", ran.stderr());
+    }
+}

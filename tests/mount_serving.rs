@@ -195,7 +195,8 @@ fn a_source_that_fails_is_an_error_for_its_image_and_comes_back() {
         causes,
         [
             "the source is missing",
-            "neither a PNG, a JPEG nor a DICOM file"
+            "neither a PNG, a JPEG nor a DICOM file but a text file: look at what it says; the picture \
+             is somewhere else"
         ]
     );
     let log = fs::read_to_string(bench.path("mount.err")).unwrap();

@@ -59,7 +59,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     };
     let sample = |coding| picture(coding, 90, 70, 1).unwrap();
     let dicom_jpeg = sample(dicom(Syntax::Jpeg));
-    vec![
+    let mut files = other_files();
+    files.extend([
         ("of its own Huffman tables", optimal.clone()),
         ("without Huffman tables", without(&plain, DHT)),
         ("without those that it needs", without(&optimal, DHT)),
@@ -75,6 +76,82 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             dicom_jpeg[..dicom_jpeg.len() - 500].to_vec(),
         ),
         ("empty", Vec::new()),
+    ]);
+    files
+}
+
+/// A PNG with rows of all values, so that what is left of another image would show.
+fn png(width: u32, height: u32, color: png::ColorType, bits: png::BitDepth) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(color);
+    encoder.set_depth(bits);
+    let row_len = color.samples() * width as usize * bits as usize / 8;
+    let data: Vec<u8> = (0..row_len * height as usize)
+        .map(|at| (at % 251) as u8 | 128)
+        .collect();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&data).unwrap();
+    drop(writer);
+    bytes
+}
+
+/// As Adam7: the same bytes, which then stand for other pixels, and end early.
+fn interlaced(png: &[u8]) -> Vec<u8> {
+    let mut bytes = png.to_vec();
+    bytes[28] = 1;
+    let mut sum = flate2::Crc::new();
+    sum.update(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
+    bytes
+}
+
+fn other_files() -> Vec<(&'static str, Vec<u8>)> {
+    use png::{BitDepth, ColorType};
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let large = png(700, 500, ColorType::Rgba, BitDepth::Sixteen);
+    let small = png(40, 30, ColorType::Grayscale, BitDepth::Eight);
+    let rgb = png(300, 320, ColorType::Rgb, BitDepth::Eight);
+    let dicom = |syntax| {
+        let coding = Coding::Dicom {
+            syntax,
+            inverted: true,
+        };
+        picture(coding, 120, 95, 2).unwrap()
+    };
+    let [plain, deflated, jpeg_ls] = [
+        Syntax::Explicit { bits: 16 },
+        Syntax::Deflated,
+        Syntax::JpegLs,
+    ]
+    .map(dicom);
+    let large_jpeg = picture(Coding::Jpeg { shade: Shade::Rgb }, 640, 480, 3).unwrap();
+    let gray_map = [b"P5 50 40 255\n".as_slice(), &[200; 50 * 40]].concat();
+    vec![
+        ("PNG, large", large.clone()),
+        ("PNG, large, cut off", half(&large)),
+        ("PNG, interlaced, cut off", half(&interlaced(&rgb))),
+        ("PNG, small", small.clone()),
+        ("PNG, small, cut off", half(&small)),
+        ("PNG, interlaced", interlaced(&small)),
+        ("PNG, colour", rgb.clone()),
+        ("PNG, cut off in its header", rgb[..30].to_vec()),
+        ("PNG without a row", rgb[..45].to_vec()),
+        ("JPEG, large", large_jpeg.clone()),
+        ("JPEG, large, cut off", half(&large_jpeg)),
+        (
+            "JPEG that libjpeg refuses",
+            [b"\xff\xd8", large_jpeg.as_slice()].concat(),
+        ),
+        ("plain DICOM, cut off", half(&plain)),
+        ("plain DICOM", plain),
+        ("JPEG-LS in DICOM, cut off", half(&jpeg_ls)),
+        ("JPEG-LS in DICOM", jpeg_ls),
+        ("deflated DICOM, cut off", half(&deflated)),
+        ("deflated DICOM", deflated),
+        ("PGM, cut off", half(&gray_map)),
+        ("PGM", gray_map),
+        ("an HTML page", b"<!doctype html><html></html>".to_vec()),
     ]
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::names::MAX_IMAGES;
 use super::presence::Absent;
 use super::{EntryFault, LeftOut};
 
@@ -138,6 +139,33 @@ impl Catalog {
             }
         }
         hash.digest()
+    }
+
+    /// Whether all parts fit together, so that no entry points to what is not there. Catalogs that
+    /// [`super::CatalogBuilder`] made always do; of what was read from a disk it has to be known.
+    pub(super) fn is_sound(&self) -> bool {
+        let count = self.ends.len();
+        let key_ends_are_sound = || {
+            let ends = self.ends.iter().map(|end| *end as usize);
+            ends.clone().is_sorted()
+                && ends.clone().all(|end| self.keys.is_char_boundary(end))
+                && ends.last().unwrap_or_default() == self.keys.len()
+        };
+        let is_place_sound = |(number, place): (u32, &super::Place)| {
+            let entry = Entry {
+                catalog: self,
+                number,
+            };
+            self.is_faulty(number)
+                || (place.folder.0 as usize) < self.folders.len()
+                    && entry.key().is_char_boundary(place.skip.into())
+        };
+        count <= MAX_IMAGES as usize
+            && self.places.len() == count
+            && (self.labels.is_empty() || self.labels.len() == count)
+            && self.faults.keys().all(|number| *number < self.len())
+            && key_ends_are_sound()
+            && (0..).zip(&self.places).all(is_place_sound)
     }
 
     /// How many images of each view the lists name.

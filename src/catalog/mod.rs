@@ -19,3 +19,6 @@ pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};
 pub use load::load;
+// For the fuzz target `catalog`, which gives it bytes; the program goes through `load`.
+#[doc(hidden)]
+pub use stored::parse as parse_stored;

@@ -263,8 +263,9 @@ fn now() -> Timestamps {
     }
 }
 
-/// The catalog in a file, if it is whole and its inputs are as they were.
-fn parse(bytes: &[u8]) -> Option<Catalog> {
+/// The catalog in a file, if it is whole and its inputs are as they were. That its sum is right does
+/// not show that its parts fit together: the bytes may have been damaged before the sum was made.
+pub fn parse(bytes: &[u8]) -> Option<Catalog> {
     let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
     if xxh3_64(content) != u64::from_le_bytes(*sum) {
         return None;
@@ -275,6 +276,7 @@ fn parse(bytes: &[u8]) -> Option<Catalog> {
         .iter()
         .all(Input::is_unchanged)
         .then_some(content.catalog)
+        .filter(Catalog::is_sound)
 }
 
 #[cfg(test)]
@@ -417,6 +419,40 @@ mod tests {
         assert!(stored.read().unwrap().is_some());
         fs::write(&list, "a,b\nc").unwrap();
         assert_eq!(stored.read().unwrap(), None);
+    }
+
+    #[test]
+    fn a_catalog_whose_parts_do_not_fit_together_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, _) = example(folder.path());
+        let parsed = |change: fn(&mut Catalog)| {
+            let mut catalog = catalog.clone();
+            change(&mut catalog);
+            let inputs: [Input; 0] = [];
+            let content = postcard::to_stdvec(&Content {
+                inputs: &inputs[..],
+                catalog: &catalog,
+            })
+            .unwrap();
+            let sum = xxh3_64(&content).to_le_bytes();
+            parse(&[MAGIC.as_slice(), &sum, &content].concat())
+        };
+        assert_eq!(parsed(|_| ()), Some(catalog.clone()));
+        let changes: [fn(&mut Catalog); 9] = [
+            |catalog| catalog.ends.swap(0, 1),
+            // In the middle of a letter.
+            |catalog| catalog.ends[0] = 2,
+            |catalog| catalog.ends[1] += 1,
+            |catalog| catalog.ends[1] -= 1,
+            |catalog| catalog.places.truncate(1),
+            |catalog| catalog.places[0].folder.0 = 1,
+            |catalog| catalog.places[0].skip = 2,
+            |catalog| catalog.places[0].skip = 99,
+            |catalog| catalog.labels.truncate(1),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            assert_eq!(parsed(change), None, "change {at}");
+        }
     }
 
     /// When this fails, raise the version in [`MAGIC`] and write down the new sum.

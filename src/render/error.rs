@@ -1,5 +1,7 @@
 //! Why an image cannot be rendered.
 
+use super::contents::Contents;
+
 /// A fault of one source image. Says what is wrong with the bytes; whoever knows the path adds it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
@@ -7,10 +9,16 @@ pub enum RenderError {
     Empty,
     #[error("neither a PNG, a JPEG nor a DICOM file")]
     UnknownFormat,
+    #[error("neither a PNG, a JPEG nor a DICOM file but {}: {}", .0.what, .0.advice)]
+    NoPicture(Contents),
     #[error(
         "{width}x{height} pixels are more than machex takes (512 megapixels, 1,048,576 a side)"
     )]
     TooLarge { width: u64, height: u64 },
+    #[error(
+        "{len} bytes are more than a picture of {pixels} pixels takes: the file is damaged, or is none"
+    )]
+    TooLong { len: u64, pixels: u64 },
     #[error("the image has no pixels ({width}x{height})")]
     NoPixels { width: u64, height: u64 },
     #[error("{format}: {problem}")]

@@ -10,12 +10,15 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod contents;
 mod dicom;
 mod encode;
 mod error;
+mod format;
 mod geometry;
 mod jpeg;
 mod memory;
+mod other;
 mod png;
 mod rendered;
 mod resize;
@@ -24,10 +27,13 @@ mod source;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use contents::Contents;
 pub use error::RenderError;
+pub use format::refuse;
 pub use rendered::{Damage, Notes, Rendered};
 
 use encode::Encoder;
+use format::Format;
 use geometry::Geometry;
 use jpeg::JpegImage;
 use resize::Resizer;
@@ -143,7 +149,8 @@ impl Renderer {
         }
     }
 
-    /// Renders one source image (PNG, JPEG or DICOM, told by its first bytes).
+    /// Renders one source image (PNG, JPEG, DICOM or a format of `other`, told by its
+    /// first bytes).
     ///
     /// # Errors
     /// When the source is not an image that machex takes. A panic of a decoder is an error too:
@@ -174,6 +181,7 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
         Ok(match Format::of(source)? {
             Format::Png => png::describe(source)?,
             Format::Dicom => dicom::describe(source)?,
+            Format::Other(_) | Format::Targa => other::describe(&*open(source)?),
             Format::Jpeg => {
                 let image = JpegImage::open(source)?;
                 Description {
@@ -187,35 +195,12 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
     })
 }
 
-enum Format {
-    Png,
-    Jpeg,
-    Dicom,
-}
-
-impl Format {
-    fn of(source: &[u8]) -> Result<Self, RenderError> {
-        /// Bytes before DICOM's magic (PS3.10, section 7.1).
-        const PREAMBLE: usize = 128;
-        match source {
-            [] => Err(RenderError::Empty),
-            [0x89, b'P', b'N', b'G', ..] => Ok(Format::Png),
-            [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
-            _ if source
-                .get(PREAMBLE..)
-                .is_some_and(|rest| rest.starts_with(b"DICM")) =>
-            {
-                Ok(Format::Dicom)
-            }
-            _ => Err(RenderError::UnknownFormat),
-        }
-    }
-}
-
 fn open(source: &[u8]) -> Result<Box<dyn SourceImage + '_>, RenderError> {
     match Format::of(source)? {
         Format::Png => png::open(source),
         Format::Dicom => dicom::open(source),
+        Format::Other(format) => other::open(format, source),
+        Format::Targa => other::open_targa(source),
         Format::Jpeg => Ok(Box::new(JpegImage::open(source)?)),
     }
 }

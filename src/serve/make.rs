@@ -17,7 +17,7 @@ use super::queue::Priority;
 use super::silence::{Waiting, Waits};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::render::{RenderError, Rendered};
-use crate::source::{Developer, Fetched, Source, fetch};
+use crate::source::{Developer, FetchError, Fetched, Source, fetch};
 use crate::store::ContentKey;
 use crate::store::cache::Kept;
 
@@ -231,7 +231,12 @@ impl Server {
             let share = waiting.aside(share);
             (self.buffers.take(bytes), share)
         })
-        .map_err(|error| Fault::new(error.to_string()))?;
+        .map_err(|error| match error {
+            FetchError::Refused { source_file, error } => {
+                Fault::of_bytes(source_file.key, error.to_string())
+            }
+            FetchError::Read(_) => Fault::new(error.to_string()),
+        })?;
         Ok(RenderJob {
             item,
             fetched,

@@ -23,11 +23,11 @@ impl SourceBuffer {
         self.map.as_ref().map_or(0, |map| map.len())
     }
 
-    /// Reads the `size` bytes that `file` has.
+    /// Takes the `size` bytes of a file: `start`, and what `file` still gives.
     ///
     /// # Errors
     /// Also when there is no memory for them, or the file has more or fewer.
-    pub(super) fn fill(&mut self, file: &mut File, size: u64) -> io::Result<()> {
+    pub(super) fn fill(&mut self, start: &[u8], file: &mut File, size: u64) -> io::Result<()> {
         self.len = 0;
         let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
         if self.capacity() < size {
@@ -39,7 +39,11 @@ impl SourceBuffer {
             Some(map) => &mut map[..size],
             None => &mut [],
         };
-        file.read_exact(bytes).map_err(|error| match error.kind() {
+        let (known, rest) = bytes
+            .split_at_mut_checked(start.len())
+            .ok_or_else(changed)?;
+        known.copy_from_slice(start);
+        file.read_exact(rest).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => changed(),
             _ => error,
         })?;
@@ -79,15 +83,21 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
             fs::write(&path, &bytes).unwrap();
             let open = || File::open(&path).unwrap();
-            buffer.fill(&mut open(), size as u64).unwrap();
+            buffer.fill(&[], &mut open(), size as u64).unwrap();
+            assert!(buffer[..] == bytes);
+            let mut file = open();
+            let mut start = vec![0; size.min(3)];
+            file.read_exact(&mut start).unwrap();
+            buffer.fill(&start, &mut file, size as u64).unwrap();
             assert!(buffer[..] == bytes);
             for other in [size + 1, size.saturating_sub(1)] {
-                let filled = buffer.fill(&mut open(), other as u64);
+                let filled = buffer.fill(&[], &mut open(), other as u64);
                 assert!(other == size || filled.is_err() && buffer.is_empty());
             }
         }
         assert_eq!(buffer.capacity(), 2 * STEP);
         let mut file = File::open(&path).unwrap();
-        assert!(buffer.fill(&mut file, u64::MAX).is_err());
+        assert!(buffer.fill(&[], &mut file, u64::MAX).is_err());
+        assert!(buffer.fill(b"longer", &mut file, 3).is_err());
     }
 }

@@ -1,19 +1,23 @@
 //! From a source file to the bytes of its JPEG.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::buffer::changed;
 use super::look::words;
 use super::{Source, SourceBuffer};
 use crate::regular::open_regular;
-use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer};
+use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer, refuse};
 use crate::store::Stamp;
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header. A larger file cannot be an image that the renderer would take.
 const MAX_SOURCE_BYTES: u64 = MAX_PIXELS * 6 + (64 << 20);
+
+/// Bytes that are read of a source before it is decided whether it is read: enough for what formats
+/// begin with, and for most headers.
+const START: u64 = 64 << 10;
 
 /// Source buffers above this size are given back after use.
 const KEEP_CAPACITY: usize = 64 << 20;
@@ -57,7 +61,8 @@ impl Developer {
 
     /// Reads and renders one file.
     pub fn develop(&mut self, path: &Path) -> Result<Developed, DevelopError> {
-        let stamp = read_source(path, &mut self.buffer)?;
+        let opened = OpenSource::open(path)?.look()??;
+        let stamp = opened.read_into(&mut self.buffer)?;
         let rendered = self.renderer.render(&self.buffer);
         if self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer = SourceBuffer::default();
@@ -78,16 +83,20 @@ impl Developer {
 
 /// Reads a whole source file into `buffer`, whose memory is used again from image to image.
 /// Returns what the file system said of it when it was opened.
+///
+/// # Errors
+/// Also for what the renderer would refuse, by the first bytes.
 pub fn read_source(path: &Path, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
-    let opened = OpenSource::open(path)?;
-    opened.read_into(buffer)
+    let looked = OpenSource::open(path)?.look()?;
+    looked.map_err(io::Error::other)?.read_into(buffer)
 }
 
-/// A source file that is open and not read yet.
+/// A source file that is open and not read yet, but for its start.
 #[derive(Debug)]
 pub struct OpenSource {
     file: File,
     stamp: Stamp,
+    start: Vec<u8>,
 }
 
 impl OpenSource {
@@ -99,11 +108,29 @@ impl OpenSource {
             let problem = format!("{size} bytes are more than any image that machex takes");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
         }
-        Ok(Self { file, stamp })
+        Ok(Self {
+            file,
+            stamp,
+            start: Vec::new(),
+        })
     }
 
     pub fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// Reads the start of the file, and asks the renderer about it: nothing that cannot be a picture
+    /// is read to the end.
+    pub(super) fn look(mut self) -> io::Result<Result<Self, RenderError>> {
+        let mut start = Vec::with_capacity(START as usize);
+        (&self.file).take(START).read_to_end(&mut start)?;
+        if let Err(refused) = refuse(&start, self.stamp.size) {
+            // Of a file that is being written, nothing is to be concluded.
+            self.check_unchanged()?;
+            return Ok(Err(refused));
+        }
+        self.start = start;
+        Ok(Ok(self))
     }
 
     /// Reads all of it into `buffer`.
@@ -111,7 +138,7 @@ impl OpenSource {
     /// # Errors
     /// Also when it was changed while it was read.
     pub(super) fn read_into(mut self, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
-        buffer.fill(&mut self.file, self.stamp.size)?;
+        buffer.fill(&self.start, &mut self.file, self.stamp.size)?;
         self.check_unchanged()
     }
 

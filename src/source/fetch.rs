@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::look::words;
 use super::{OpenSource, Source, SourceBuffer};
-use crate::render::RenderParams;
+use crate::render::{RenderError, RenderParams};
 
 /// The bytes of a source, not rendered yet.
 #[derive(Debug)]
@@ -15,19 +15,37 @@ pub struct Fetched {
     pub source: Source,
 }
 
-/// Why a source could not be read; it may be readable the next time.
+/// Why a source was not read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", words(.0))]
-pub struct FetchError(#[from] io::Error);
+pub enum FetchError {
+    /// It may be readable the next time.
+    #[error("{}", words(.0))]
+    Read(#[from] io::Error),
+    /// It is not worth reading: the renderer refuses the same bytes again.
+    #[error("{error}")]
+    Refused {
+        source_file: Source,
+        error: RenderError,
+    },
+}
 
 /// Reads the source `path`. `admit` is told how many bytes it has, and gives memory for them, for which
-/// it may wait; what else it returns comes back with the bytes.
+/// it may wait; what else it returns comes back with the bytes. It is not asked for a file that is not
+/// read.
 pub fn fetch<T>(
     path: PathBuf,
     params: RenderParams,
     admit: impl FnOnce(u64) -> (SourceBuffer, T),
 ) -> Result<(Fetched, T), FetchError> {
     let opened = OpenSource::open(&path)?;
+    let stamp = opened.stamp();
+    let opened = match opened.look()? {
+        Ok(opened) => opened,
+        Err(error) => {
+            let source_file = Source::of(path, stamp, params);
+            return Err(FetchError::Refused { source_file, error });
+        }
+    };
     let (mut buffer, admitted) = admit(opened.stamp().size);
     let stamp = opened.read_into(&mut buffer)?;
     let fetched = Fetched {

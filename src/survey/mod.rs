@@ -29,6 +29,9 @@ use crate::render::RenderParams;
 pub use failures::{FailedImage, ToldBy, damaged, failures, overlays};
 pub use findings::{Finding, Findings};
 pub use gallery::{Developed, Gallery, galleries};
+// For the fuzz target `index`, which gives it bytes.
+#[doc(hidden)]
+pub use index_reader::{IndexEntry, read_index};
 pub use pick::Pick;
 pub use raw::of_config;
 pub use thumbnail::{Thumbnail, ThumbnailError};

@@ -9,7 +9,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::super::RenderError;
 use super::inflate;
-use super::walk::{Element, Walk};
+use super::walk::{Cut, Element, Walk};
 use super::{malformed, unsupported};
 use crate::shown::Show;
 
@@ -150,7 +150,7 @@ pub(super) fn read(file: &[u8]) -> Result<Elements<'_>, RenderError> {
 pub(super) struct Found {
     values: BTreeMap<Tag, Element>,
     pixels: BTreeMap<Tag, Element>,
-    is_cut: bool,
+    cut: Option<Cut>,
     end: usize,
 }
 
@@ -176,14 +176,14 @@ impl Found {
                 Ok(None) => break,
                 // Junk behind the pixel data is nobody's loss.
                 Err(_) if !pixels.is_empty() => break,
-                Err(_) if walk.is_cut() => break,
+                Err(_) if walk.cut().is_some() => break,
                 Err(error) => return Err(error),
             }
         }
         Ok(Self {
             values,
             pixels,
-            is_cut: walk.is_cut(),
+            cut: walk.cut(),
             end: walk.position(),
         })
     }
@@ -199,19 +199,30 @@ impl Found {
                 },
                 range: pixels.value.clone(),
                 swapped: big_endian && pixels.vr.is_none_or(|vr| vr == *b"OW"),
-                is_cut: self.is_cut && pixels.value.end == len,
+                is_cut: self.cut.is_some() && pixels.value.end == len,
             }),
             (Some(_), Some(_)) => {
                 let problem = "there are pixel data both as integers and as floats";
                 Err(malformed(problem))
             }
-            (None, _) if self.is_cut => Err(cut(len)),
-            (None, _) => Err(malformed(&format!(
-                "there are no pixel data: the data set ends after byte {}",
-                self.end
-            ))),
+            (None, _) => Err(no_pixels(self.cut, self.end, len)),
         }
     }
+}
+
+/// Why there are no pixel data in a file of `len` bytes.
+fn no_pixels(cut: Option<Cut>, end: usize, len: usize) -> RenderError {
+    malformed(&match cut {
+        Some(Cut::Value(tag)) if PIXEL_TAGS.contains(&tag) => {
+            format!("the file ends in its pixel data, after {len} bytes: download it again")
+        }
+        Some(_) => format!("the file ends in its header, after {len} bytes: download it again"),
+        None if end >= len => format!(
+            "there are no pixel data: the file ends after its header, with {len} bytes; if it is \
+             cut off, download it again"
+        ),
+        None => format!("there are no pixel data: the data set ends after {end} of {len} bytes"),
+    })
 }
 
 /// The transfer syntax, and where the data set begins.
@@ -224,10 +235,10 @@ fn read_meta(file: &[u8]) -> Result<(String, usize), RenderError> {
             uid = std::str::from_utf8(&file[element.value]).ok();
         }
     }
-    let uid = uid.map(|uid| uid.trim_end_matches([' ', '\0']));
+    let uid = uid.map(|uid| uid.trim_matches([' ', '\0']));
     let Some(uid) = uid.filter(|uid| !uid.is_empty()) else {
         if walk.position() >= file.len() {
-            return Err(cut(file.len()));
+            return Err(no_pixels(Some(Cut::Header), 0, file.len()));
         }
         return Err(malformed(
             "the file meta information names no transfer syntax (0002,0010)",
@@ -245,10 +256,4 @@ fn read_meta(file: &[u8]) -> Result<(String, usize), RenderError> {
         start = walk.position();
     }
     Ok((uid.to_owned(), start))
-}
-
-fn cut(len: usize) -> RenderError {
-    malformed(&format!(
-        "the file ends in its header, after {len} bytes: download it again"
-    ))
 }

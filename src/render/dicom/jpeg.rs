@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-
 use super::super::RenderError;
 use super::super::jpeg::declare_rgb;
 use super::super::jpeg::decoder::Decoder;
@@ -12,9 +10,7 @@ use super::super::jpeg::types::{Color, Decoded, Pixels};
 use super::header::{Coding, Header};
 use super::samples::{Frame, Samples, flip8, flip16};
 use super::{malformed, unsupported};
-
-/// End of image.
-const END: [u8; 2] = [0xff, 0xd9];
+use crate::shown::Show;
 
 /// A frame, and what is to be said of it.
 pub(super) fn frame(
@@ -27,9 +23,13 @@ pub(super) fn frame(
     let decoder = Decoder::open(stream)?;
     let jpeg = decoder.header();
     header.expect(jpeg.width, jpeg.height, jpeg.color.components())?;
+    if !takes_lossless(header) && jpeg.precision == 8 && is_lossless(stream) {
+        let problem = "lossless JPEG, under the transfer syntax of another coding";
+        return Ok((Frame::black(header)?, Some(problem.to_owned())));
+    }
     if keeps_components(header, stream) && jpeg.color != Color::Gray {
         drop(decoder);
-        return decode(header, Decoder::open(&declare_rgb(stream)?)?);
+        return decode(header, Decoder::open(declare_rgb(stream)?)?);
     }
     decode(header, decoder)
 }
@@ -44,17 +44,12 @@ fn decode(
     } else {
         Pixels::Rgb
     };
-    let has_end = memmem::find(decoder.bytes(), &END).is_some();
-    let mut problem = (!has_end).then(|| "the JPEG data end before their end marker".to_owned());
     let samples = if jpeg.precision <= 8 {
         let mut values = Vec::new();
         let decoded = decoder.decode8(pixels, None, &mut values)?;
         // The reference uses what there is of a lossy image, and refuses half a lossless one.
-        if decoded == Decoded::Partly {
-            if header.coding == Coding::JpegLossless {
-                return Err(malformed("the JPEG data are damaged"));
-            }
-            problem.get_or_insert_with(|| "the JPEG data are damaged".to_owned());
+        if decoded == Decoded::Partly && header.coding == Coding::JpegLossless {
+            return Err(malformed(&damage(decoder.complaint())));
         }
         let flip = flip8(header.signed && header.bits_allocated == 8);
         Samples::Bytes {
@@ -73,7 +68,25 @@ fn decode(
         samples,
         planar: false,
     };
+    let problem = decoder.complaint().map(|said| damage(Some(said)));
     Ok((frame, problem))
+}
+
+fn damage(said: Option<&str>) -> String {
+    let said = said.unwrap_or("no reason given").shown();
+    format!("parts of the JPEG data are missing or damaged (libjpeg: {said})")
+}
+
+/// Whether lossless JPEG is decoded under a transfer syntax. Where Pillow comes first, it opens
+/// such data, if they have 8 bits, and decodes nothing of them.
+fn takes_lossless(header: &Header) -> bool {
+    header.bits_allocated != 8 || !matches!(header.coding, Coding::JpegLossy | Coding::Jpeg2000)
+}
+
+fn is_lossless(stream: &[u8]) -> bool {
+    /// Start of frame of lossless JPEG, with Huffman and with arithmetic coding (T.81, table B.1).
+    const LOSSLESS: [u8; 2] = [0xc3, 0xcb];
+    segments(stream).any(|segment| LOSSLESS.contains(&segment.marker))
 }
 
 /// Whether colour goes on as the JPEG stores it. pydicom's rules: YBR is never converted, nor is

@@ -1,9 +1,9 @@
 //! JPEG 2000 (ITU-T T.800), by OpenJPEG.
 
-use super::super::source::{probe, reserve, zeros};
+use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
 use super::codestream::{CodeStream, JP2};
-use super::header::Header;
+use super::header::{Coding, Header};
 use super::openjpeg::{Component, Decoder, Tile};
 use super::samples::{Frame, Samples, flip16};
 
@@ -21,12 +21,16 @@ pub(super) fn frame(
     }
     // OpenJPEG holds four bytes a sample; what it says where it finds no memory is no clear error.
     probe(header.samples().saturating_mul(size_of::<i32>()))?;
+    if header.coding == Coding::JpegLossy
+        && header.photometric == "RGB"
+        && keeps_going(header, &code)
+    {
+        let problem = "JPEG 2000 in RGB, under the transfer syntax of another coding";
+        return Ok((Frame::black(header)?, Some(problem.to_owned())));
+    }
     let mut decoder = match Decoder::open(stream, stream.starts_with(&JP2)) {
         Ok(decoder) => decoder,
-        Err(said) if keeps_going(header, &code) => {
-            return Ok((black(header)?, Some(damage(&said))));
-        }
-        Err(said) => return Err(malformed(&said)),
+        Err(said) => return Ok((Frame::black(header)?, Some(given_up(header, &code, &said)?))),
     };
     let components = decoder.components();
     if components.len() != code.components || components.iter().any(|one| !one.is_full) {
@@ -50,11 +54,10 @@ pub(super) fn frame(
                 place(header, &conversions, tile, data, &mut values)?;
             }
             Ok(None) => break,
-            Err(said) if keeps_going(header, &code) => {
-                problem = Some(damage(&said));
+            Err(said) => {
+                problem = Some(given_up(header, &code, &said)?);
                 break;
             }
-            Err(said) => return Err(malformed(&said)),
         }
     }
     if problem.is_none() && decoder.has_said() {
@@ -77,19 +80,25 @@ fn keeps_going(header: &Header, code: &CodeStream) -> bool {
     header.bits_allocated == if is_word { 16 } else { 8 }
 }
 
-/// An image of which nothing could be decoded.
-fn black(header: &Header) -> Result<Frame<'static>, RenderError> {
-    Ok(Frame {
-        samples: Samples::Words {
-            values: zeros(header.samples())?,
-            flip: flip16(true),
-        },
-        planar: false,
-    })
+fn damage(said: &str) -> String {
+    format!("parts of the JPEG 2000 data are missing or damaged (OpenJPEG: {said})")
 }
 
-fn damage(said: &str) -> String {
-    format!("the JPEG 2000 data are damaged (OpenJPEG: {said})")
+/// The note on an image of which no more can be decoded; an error where the reference has one, and
+/// where the fault is not the image's.
+fn given_up(header: &Header, code: &CodeStream, said: &str) -> Result<String, RenderError> {
+    let lower = said.to_lowercase();
+    if lower.contains("memory") || lower.contains("alloc") {
+        return Err(RenderError::NoMemory {
+            bytes: header.samples().saturating_mul(size_of::<i32>()),
+        });
+    }
+    if keeps_going(header, code) {
+        return Ok(damage(said));
+    }
+    Err(malformed(&format!(
+        "the data are damaged or cut off (OpenJPEG: {said})"
+    )))
 }
 
 /// How the samples of a component become 16-bit two's complement.
@@ -128,16 +137,26 @@ impl Conversion {
         }
     }
 
-    fn apply(&self, bytes: &[u8]) -> u16 {
-        let value = match (bytes, self.is_signed) {
-            ([byte], false) => i32::from(*byte),
-            ([byte], true) => i32::from(*byte as i8),
-            ([low, high, ..], false) => i32::from(u16::from_ne_bytes([*low, *high])),
-            ([low, high, ..], true) => i32::from(i16::from_ne_bytes([*low, *high])),
-            ([], _) => 0,
-        };
-        ((value << self.shift >> self.shift) - self.offset) as u16
+    /// Converts a row.
+    fn apply(&self, row: &[u8], out: &mut [u16]) {
+        match (self.bytes, self.is_signed) {
+            (1, false) => self.put(row.iter().map(|byte| i32::from(*byte)), out),
+            (1, true) => self.put(row.iter().map(|byte| i32::from(*byte as i8)), out),
+            (_, false) => self.put(pairs(row).map(|pair| u16::from_ne_bytes(pair).into()), out),
+            (_, true) => self.put(pairs(row).map(|pair| i16::from_ne_bytes(pair).into()), out),
+        }
     }
+
+    fn put(&self, values: impl Iterator<Item = i32>, out: &mut [u16]) {
+        let (offset, shift) = (self.offset, self.shift);
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = ((value << shift >> shift) - offset) as u16;
+        }
+    }
+}
+
+fn pairs(row: &[u8]) -> impl Iterator<Item = [u8; 2]> {
+    row.as_chunks::<2>().0.iter().copied()
 }
 
 /// Puts a tile where it belongs.
@@ -164,10 +183,7 @@ fn place(
         rest = others;
         let lines = values.chunks_mut(header.columns).skip(tile.top);
         for (line, data) in lines.zip(data.chunks(tile.width * conversion.bytes)) {
-            let samples = data.chunks(conversion.bytes);
-            for (out, bytes) in line[tile.left..].iter_mut().zip(samples) {
-                *out = conversion.apply(bytes);
-            }
+            conversion.apply(data, &mut line[tile.left..]);
         }
     }
     Ok(())

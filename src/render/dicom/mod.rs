@@ -86,7 +86,8 @@ impl<'a> DicomImage<'a> {
                 Cow::Owned(joined(&parts)?)
             }
         };
-        match coding_of(&stream, header.coding) {
+        let coding = coding_of(&stream, header.coding)?;
+        match coding {
             Coding::Native | Coding::Rle => Ok((rle::frame(header, &stream)?, None)),
             Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream),
             Coding::JpegLs => Ok((jpegls::frame(header, &stream)?, None)),
@@ -96,22 +97,33 @@ impl<'a> DicomImage<'a> {
 }
 
 /// How a stream is coded, which is not always what the transfer syntax says.
-fn coding_of(stream: &[u8], said: Coding) -> Coding {
+fn coding_of(stream: &[u8], said: Coding) -> Result<Coding, RenderError> {
     /// Start of frame of JPEG-LS (T.87, annex C).
     const SOF55: u8 = 0xf7;
     if said == Coding::Rle {
-        said
-    } else if stream.starts_with(&SOC_SIZ) || stream.starts_with(&JP2) {
-        Coding::Jpeg2000
-    } else if !stream.starts_with(&[0xff, 0xd8, 0xff]) {
-        said
-    } else if segments(stream).any(|segment| segment.marker == SOF55) {
+        return Ok(said);
+    }
+    if stream.starts_with(&SOC_SIZ) || stream.starts_with(&JP2) {
+        return Ok(Coding::Jpeg2000);
+    }
+    if !stream.starts_with(&[0xff, 0xd8, 0xff]) {
+        let start: Vec<String> = stream
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        return Err(malformed(&format!(
+            "the pixel data should be {said}, but begin with the bytes {}",
+            start.join(" ")
+        )));
+    }
+    Ok(if segments(stream).any(|one| one.marker == SOF55) {
         Coding::JpegLs
     } else if said == Coding::JpegLossless {
         said
     } else {
         Coding::JpegLossy
-    }
+    })
 }
 
 impl SourceImage for DicomImage<'_> {

@@ -18,6 +18,9 @@ const MAX_MESSAGES: usize = 4;
 /// No message of OpenJPEG's is longer.
 const LONGEST_MESSAGE: usize = 200;
 
+/// Parts of what is said of bytes behind the code stream, such as those that pad a fragment.
+const HARMLESS: [&str; 2] = ["does not end with EOC", "JP2 box which are after"];
+
 /// Bytes that OpenJPEG reads at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -278,7 +281,8 @@ unsafe extern "C" fn keep_message(message: *const c_char, client: *mut c_void) {
     let bytes = message.to_bytes();
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_MESSAGE)]);
     let text = text.trim_end().shown().to_string();
-    if state.messages.len() < MAX_MESSAGES && !state.messages.contains(&text) {
+    let is_harmless = HARMLESS.iter().any(|part| text.contains(part));
+    if !is_harmless && state.messages.len() < MAX_MESSAGES && !state.messages.contains(&text) {
         state.messages.push(text);
     }
 }

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::super::RenderError;
 #[cfg(target_arch = "x86_64")]
 use super::super::avx2::Avx2;
+use super::super::source::zeros;
 #[cfg(target_arch = "x86_64")]
 use super::avx2;
+use super::header::Header;
 use super::normalise::Formula;
 
 /// The decoded pixels of an image.
@@ -13,6 +16,19 @@ pub(super) struct Frame<'a> {
     pub samples: Samples<'a>,
     /// Whether the channels come one after the other, not interleaved.
     pub planar: bool,
+}
+
+impl Frame<'_> {
+    /// What the reference shows where Pillow opens a file and cannot decode it.
+    pub(super) fn black(header: &Header) -> Result<Self, RenderError> {
+        Ok(Self {
+            samples: Samples::Bytes {
+                values: zeros(header.samples())?.into(),
+                flip: 0,
+            },
+            planar: false,
+        })
+    }
 }
 
 /// Stored values. Those of signed images are compared after `flip` has been applied to each by

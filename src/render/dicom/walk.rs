@@ -41,14 +41,23 @@ pub(super) struct Element {
     pub value: Range<usize>,
 }
 
+/// Where a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Between the elements, or among those of a sequence.
+    Header,
+    /// Within the value of an element.
+    Value(Tag),
+}
+
 /// Walks from element to element.
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
     implicit: bool,
     big_endian: bool,
-    /// The file ended within an element.
-    is_cut: bool,
+    /// The element within which the file ended.
+    cut: Option<Cut>,
     /// Items of undefined values that may still be looked at: values can share their items, so that
     /// their number is not that of the file's bytes.
     budget: usize,
@@ -80,7 +89,7 @@ impl<'a> Walk<'a> {
             at: start,
             implicit,
             big_endian,
-            is_cut: false,
+            cut: None,
             budget: bytes.len(),
             no_end_from: bytes.len(),
         };
@@ -93,9 +102,9 @@ impl<'a> Walk<'a> {
         self.at
     }
 
-    /// Whether the file ended within an element.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
+    /// Where the file ended, if that was within an element.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// The group of the next element.
@@ -107,7 +116,9 @@ impl<'a> Walk<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Element>, RenderError> {
         loop {
             let Some(head) = self.head(self.at, self.implicit) else {
-                self.is_cut |= self.at < self.bytes.len();
+                if self.at < self.bytes.len() {
+                    self.cut = Some(Cut::Header);
+                }
                 self.at = self.bytes.len();
                 return Ok(None);
             };
@@ -128,7 +139,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let Some(value) = self.undefined(head.start)? else {
-                self.is_cut = true;
+                self.cut = Some(Cut::Value(head.tag));
                 self.at = self.bytes.len();
                 return Ok(None);
             };
@@ -151,7 +162,7 @@ impl<'a> Walk<'a> {
             match *level {
                 Level::Sequence { implicit } => {
                     let (Some(tag), Some(len)) = (self.tag(at), self.word(at + 4)) else {
-                        self.is_cut = true;
+                        self.cut = Some(Cut::Header);
                         self.at = self.bytes.len();
                         return Err(malformed("the file ends within a sequence"));
                     };
@@ -220,7 +231,9 @@ impl<'a> Walk<'a> {
 
     fn defined(&mut self, head: &Head) -> Range<usize> {
         let end = head.start.saturating_add(head.len as usize);
-        self.is_cut |= end > self.bytes.len();
+        if end > self.bytes.len() {
+            self.cut = Some(Cut::Value(head.tag));
+        }
         head.start..end.min(self.bytes.len())
     }
 
@@ -319,7 +332,8 @@ impl<'a> Walk<'a> {
 }
 
 /// The items of encapsulated pixel data without the first, which is the offset table (PS3.5,
-/// section A.4).
+/// section A.4). As in pydicom, what stands in an item's place counts as one, and an empty item is
+/// the last, unless it is the first.
 pub(super) fn fragments(
     bytes: &[u8],
     value: Range<usize>,
@@ -327,29 +341,174 @@ pub(super) fn fragments(
     let within = &bytes[..value.end];
     // Encapsulated data are little endian.
     let walk = Walk::new(within, value.start, true, false);
+    let (Some(ITEM), Some(table)) = (walk.tag(value.start), walk.word(value.start + 4)) else {
+        let problem = "the pixel data are not encapsulated, as their transfer syntax has it";
+        return Err(malformed(problem));
+    };
     let mut fragments = Vec::new();
-    let mut at = value.start;
-    while let Some(tag) = walk.tag(at) {
-        match (tag, walk.word(at + 4)) {
-            (SEQUENCE_END, _) => break,
-            (ITEM, Some(len)) if len != UNDEFINED => {
-                let start = at + 8;
-                at = start.saturating_add(len as usize);
-                if fragments.len() == fragments.capacity() {
-                    let more = fragments.len().max(16);
-                    reserve(&mut fragments, more)?;
-                }
-                fragments.push(start..at.min(within.len()));
-            }
-            _ => {
-                let at = at - value.start;
-                let problem = format!("no fragment begins at byte {at} of the pixel data");
-                return Err(malformed(&problem));
-            }
+    let mut at = (value.start + 8).saturating_add(table as usize);
+    while let (Some(tag), Some(len)) = (walk.tag(at), walk.word(at + 4)) {
+        if tag == SEQUENCE_END || len == 0 && !fragments.is_empty() {
+            break;
+        }
+        if len == UNDEFINED {
+            let at = at - value.start;
+            let problem = format!("the fragment at byte {at} of the pixel data has no length");
+            return Err(malformed(&problem));
+        }
+        if fragments.len() == fragments.capacity() {
+            let more = fragments.len().max(16);
+            reserve(&mut fragments, more)?;
+        }
+        let start = at + 8;
+        at = start.saturating_add(len as usize);
+        if len > 0 {
+            fragments.push(start..at.min(within.len()));
         }
     }
-    if !fragments.is_empty() {
-        fragments.remove(0);
-    }
     Ok(fragments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ITEM_START: [u8; 4] = [0xfe, 0xff, 0, 0xe0];
+    const NO_LENGTH: [u8; 4] = [0xff; 4];
+    const ITEM_STOP: [u8; 8] = [0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0];
+    const SEQUENCE_STOP: [u8; 8] = [0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0];
+    /// (0028,0010) US 5
+    const ROWS: [u8; 10] = [0x28, 0, 0x10, 0, b'U', b'S', 2, 0, 5, 0];
+
+    fn tags(bytes: &[u8], implicit: bool) -> Vec<Tag> {
+        let mut walk = Walk::new(bytes, 0, implicit, false);
+        std::iter::from_fn(|| walk.next().unwrap())
+            .map(|element| element.tag)
+            .collect()
+    }
+
+    /// An element of undefined length in group 0019, `depth` deep, with ends or without.
+    fn nested(depth: usize, has_ends: bool) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..depth {
+            bytes.extend([0x19, 0, 0x10, 0x10, b'U', b'N', 0, 0]);
+            bytes.extend(NO_LENGTH);
+            bytes.extend(ITEM_START);
+            bytes.extend(NO_LENGTH);
+        }
+        for _ in 0..if has_ends { depth } else { 0 } {
+            bytes.extend(ITEM_STOP);
+            bytes.extend(SEQUENCE_STOP);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_sequence_as_un_is_passed_over() {
+        let implicit_item = [
+            &[0x19, 0, 0x10, 0x10, b'U', b'N', 0, 0][..],
+            &NO_LENGTH,
+            &ITEM_START,
+            &[8, 0, 0, 0],
+            // (0008,0060), empty, with implicit value representation.
+            &[8, 0, 0x60, 0, 0, 0, 0, 0],
+            &SEQUENCE_STOP,
+            &ROWS,
+        ];
+        assert_eq!(tags(&implicit_item.concat(), false), [Tag(0x28, 0x10)]);
+        let deep = [&nested(300, true)[..], &ROWS].concat();
+        assert_eq!(tags(&deep, false), [Tag(0x28, 0x10)]);
+    }
+
+    #[test]
+    fn a_million_nested_sequences_are_an_error() {
+        for has_ends in [false, true] {
+            let bytes = nested(1_000_000, has_ends);
+            let error = Walk::new(&bytes, 0, false, false).next().unwrap_err();
+            assert!(error.to_string().contains("nested"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_decides_on_the_value_representation() {
+        let implicit = [0x28, 0, 0x10, 0, 2, 0, 0, 0, 5, 0];
+        let expected = |vr, start| Element {
+            tag: Tag(0x28, 0x10),
+            vr,
+            value: start..10,
+        };
+        for said in [false, true] {
+            let first = |bytes| Walk::new(bytes, 0, said, false).next().unwrap();
+            assert_eq!(first(&ROWS), Some(expected(Some(*b"US"), 8)));
+            assert_eq!(first(&implicit), Some(expected(None, 8)));
+        }
+    }
+
+    #[test]
+    fn values_without_end_that_share_their_items_do_not_take_for_ever() {
+        // Each element is an item of the one before, and all share a long row of empty items.
+        let mut bytes = Vec::new();
+        for _ in 0..2_000 {
+            bytes.extend([0x19, 0, 0x10, 0x10, b'O', b'B', 0, 0]);
+            bytes.extend(NO_LENGTH);
+            bytes.extend(ITEM_START);
+            bytes.extend([4, 0, 0, 0]);
+            bytes.extend(SEQUENCE_STOP);
+        }
+        let first = bytes.len();
+        bytes.extend([&ITEM_START[..], &[0; 4]].concat().repeat(100_000));
+        for at in (0..first).step_by(28) {
+            let len = (first - at - 20) as u32;
+            bytes[at + 16..at + 20].copy_from_slice(&len.to_le_bytes());
+        }
+        let mut walk = Walk::new(&bytes, 0, false, false);
+        let error = std::iter::from_fn(|| walk.next().transpose()).find_map(Result::err);
+        assert!(error.unwrap().to_string().contains("more items"));
+    }
+
+    #[test]
+    fn what_stands_in_an_items_place_is_a_fragment() {
+        let item = |tag: [u8; 4], value: &[u8]| {
+            [&tag[..], &(value.len() as u32).to_le_bytes(), value].concat()
+        };
+        let table = item(ITEM_START, &[0; 4]);
+        let junk = item([1, 2, 3, 4], b"cd");
+        let bytes = [table.clone(), item(ITEM_START, b"ab"), junk].concat();
+        assert_eq!(fragments(&bytes, 0..bytes.len()), Ok(vec![20..22, 30..32]));
+        let empty = [table, item(ITEM_START, b""), item(ITEM_START, b"ab")].concat();
+        assert_eq!(fragments(&empty, 0..empty.len()), Ok(vec![28..30]));
+        assert!(fragments(b"no items", 0..8).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_a_walk_ends(
+            bytes in proptest::collection::vec(
+                prop_oneof![
+                    any::<[u8; 4]>(),
+                    Just(ITEM_START),
+                    Just(NO_LENGTH),
+                    Just([0xfe, 0xff, 0x0d, 0xe0]),
+                    Just([0xfe, 0xff, 0xdd, 0xe0]),
+                    Just([0, 0, 0, 0]),
+                    Just([b'U', b'N', 0, 0]),
+                    Just([0x19, 0, 0x10, 0x10]),
+                ],
+                0..60,
+            ),
+            implicit: bool,
+            big_endian: bool,
+        ) {
+            let bytes = bytes.concat();
+            let mut walk = Walk::new(&bytes, 0, implicit, big_endian);
+            let mut at = 0;
+            while let Ok(Some(element)) = walk.next() {
+                prop_assert!(element.value.end <= bytes.len());
+                prop_assert!(walk.position() > at);
+                at = walk.position();
+            }
+            let _ = fragments(&bytes, 0..bytes.len());
+        }
+    }
 }

@@ -134,3 +134,60 @@ fn doubles(
     }
     Ok(mapped)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::Coding;
+    use super::*;
+
+    fn mapped(bits: u16, signed: bool, is_float: bool, bytes: &[u8]) -> (Vec<u8>, bool) {
+        let header = Header {
+            coding: Coding::Native,
+            rows: 1,
+            columns: bytes.len() * 8 / usize::from(bits),
+            samples_per_pixel: 1,
+            bits_allocated: bits,
+            high_bit: Some(11),
+            signed,
+            is_float,
+            big_endian: false,
+            inverted: false,
+            photometric: "MONOCHROME2".to_owned(),
+            planar: false,
+        };
+        match samples(&header, bytes, false).unwrap() {
+            Samples::Mapped {
+                values,
+                has_high_bits,
+            } => (values, has_high_bits),
+            _ => panic!("not mapped"),
+        }
+    }
+
+    #[test]
+    fn integers_of_all_widths_are_stretched() {
+        let bytes = [-10i32, 0, 10].map(i32::to_le_bytes).concat();
+        assert_eq!(mapped(32, true, false, &bytes), (vec![0, 127, 255], false));
+        let bytes = [0u64, u64::MAX / 2, u64::MAX]
+            .map(u64::to_le_bytes)
+            .concat();
+        assert_eq!(mapped(64, false, false, &bytes), (vec![0, 127, 255], true));
+        let bytes = [i64::MIN, 0, i64::MAX].map(i64::to_le_bytes).concat();
+        assert_eq!(mapped(64, true, false, &bytes).0, [0, 127, 255]);
+        let flat = [7u32, 7].map(u32::to_le_bytes).concat();
+        assert_eq!(mapped(32, false, false, &flat), (vec![0, 0], false));
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_makes_all_black() {
+        let single =
+            |values: [f32; 3]| mapped(32, true, true, &values.map(f32::to_le_bytes).concat()).0;
+        assert_eq!(single([-1.0, 0.0, 1.0]), [0, 127, 255]);
+        assert_eq!(single([-1.0, f32::NAN, 1.0]), [0; 3]);
+        assert_eq!(single([0.0, 5.0, f32::INFINITY]), [0; 3]);
+        let double =
+            |values: [f64; 3]| mapped(64, true, true, &values.map(f64::to_le_bytes).concat()).0;
+        assert_eq!(double([-1.0, 0.0, 1.0]), [0, 127, 255]);
+        assert_eq!(double([f64::NAN, 0.0, 1.0]), [0; 3]);
+    }
+}

@@ -5,11 +5,15 @@
 pub(super) fn to_rgb(row: &[u8], rgb: &mut Vec<u8>) {
     rgb.clear();
     for pixel in row.chunks_exact(4) {
-        let [cyan, magenta, yellow, black] = [0, 1, 2, 3].map(|at| 255 - pixel[at]);
-        let light = 255 - black;
-        // Neither difference is negative: the product is at most `light`.
-        rgb.extend([cyan, magenta, yellow].map(|ink| light - multiply(ink, light)));
+        rgb.extend(pixel_to_rgb([0, 1, 2, 3].map(|at| 255 - pixel[at])));
     }
+}
+
+/// A pixel of inks that are not inverted.
+pub(in crate::render) fn pixel_to_rgb([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
+    let light = 255 - black;
+    // Neither difference is negative: the product is at most `light`.
+    [cyan, magenta, yellow].map(|ink| light - multiply(ink, light))
 }
 
 /// `a * b / 255`, rounded (Pillow's MULDIV255).

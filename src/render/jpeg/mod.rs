@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use super::source::{Channels, SourceImage, Window, check_size, grow, reserve};
 use super::{Damage, Notes, RenderError};
 use crate::shown::Show;
+pub(super) use cmyk::pixel_to_rgb as cmyk_to_rgb;
 use decoder::{Decoder, is_harmless};
 use outline::Outline;
 use types::{Color, Crop, Decoded, Pixels};
@@ -90,6 +91,12 @@ impl<'a> JpegImage<'a> {
         grow(out, part.width * part.height * pixels.samples())?.fill(blank(pixels));
         Ok((part, Some(problem)))
     }
+}
+
+/// Width and height of a JPEG of which this is the start, if they are in it.
+pub(super) fn size(start: &[u8]) -> Option<(usize, usize)> {
+    let outline = Outline::read(start).ok()?;
+    Some((outline.width, outline.height))
 }
 
 /// The file, with tables that come as a stream of their own put into that which uses them.

@@ -1,0 +1,125 @@
+//! Which decoder takes a file, by its first bytes; the name of a file does not count.
+
+use super::contents::Contents;
+use super::other::{self, Other};
+use super::{MAX_PIXELS, RenderError};
+
+pub(super) enum Format {
+    Png,
+    Jpeg,
+    Dicom,
+    Other(Other),
+    /// Has no mark of its own.
+    Targa,
+}
+
+impl Format {
+    /// By the start of a file, of which `contents::LOOKED_AT` bytes are enough.
+    pub(super) fn of(source: &[u8]) -> Result<Self, RenderError> {
+        /// Bytes before DICOM's magic (PS3.10, section 7.1).
+        const PREAMBLE: usize = 128;
+        match source {
+            [] => Err(RenderError::Empty),
+            [0x89, b'P', b'N', b'G', ..] => Ok(Format::Png),
+            [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
+            _ if source
+                .get(PREAMBLE..)
+                .is_some_and(|rest| rest.starts_with(b"DICM")) =>
+            {
+                Ok(Format::Dicom)
+            }
+            _ => match (Other::of(source), Contents::of(source)) {
+                (Some(format), _) => Ok(Format::Other(format)),
+                (None, Some(contents)) => Err(RenderError::NoPicture(contents)),
+                (None, None) if other::is_targa(source) => Ok(Format::Targa),
+                (None, None) => Err(RenderError::UnknownFormat),
+            },
+        }
+    }
+}
+
+/// Bytes that a file of no pixels may have: comments, profiles, thumbnails, further frames.
+const BESIDE_PIXELS: u64 = 64 << 20;
+
+/// Bytes of a pixel in the largest format, twice.
+const PER_PIXEL: u64 = 16;
+
+/// Whether a file that begins with `start` and has `len` bytes need not be read to the end, since
+/// the renderer refuses it: it is no picture, or is much larger than a picture of its size can be.
+///
+/// # Errors
+/// What the renderer would say of it.
+pub fn refuse(start: &[u8], len: u64) -> Result<(), RenderError> {
+    let pixels = match Format::of(start)? {
+        Format::Png => png_pixels(start),
+        Format::Jpeg => jpeg_pixels(start),
+        Format::Dicom | Format::Other(_) | Format::Targa => None,
+    };
+    let pixels = pixels.unwrap_or(MAX_PIXELS).min(MAX_PIXELS);
+    if len > pixels * PER_PIXEL + BESIDE_PIXELS {
+        return Err(RenderError::TooLong { len, pixels });
+    }
+    Ok(())
+}
+
+/// By the header, if it comes first, as it should.
+fn png_pixels(start: &[u8]) -> Option<u64> {
+    let [
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        b'I',
+        b'H',
+        b'D',
+        b'R',
+        size @ ..,
+    ] = start
+    else {
+        return None;
+    };
+    let side = |at: usize| Some(u32::from_be_bytes(*size.get(at..)?.first_chunk::<4>()?).into());
+    let (width, height): (u64, u64) = (side(0)?, side(4)?);
+    width.checked_mul(height)
+}
+
+fn jpeg_pixels(start: &[u8]) -> Option<u64> {
+    let (width, height) = super::jpeg::size(start)?;
+    Some(width as u64 * height as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Coding, Shade, picture};
+
+    #[test]
+    fn a_file_is_refused_by_its_start() {
+        let sample = |coding| picture(coding, 90, 70, 1).unwrap();
+        let shade = Shade::Gray;
+        for good in [
+            sample(Coding::Jpeg { shade }),
+            sample(Coding::Png { bits: 16, shade }),
+        ] {
+            let start = &good[..good.len().min(1000)];
+            assert_eq!(refuse(start, 1 << 20), Ok(()));
+            let error = refuse(start, 3 << 30).unwrap_err();
+            assert!(error.to_string().contains("6300 pixels"), "{error}");
+        }
+        assert!(matches!(
+            refuse(&[0; 1000], 3 << 30),
+            Err(RenderError::NoPicture(_))
+        ));
+        assert_eq!(refuse(b"", 0), Err(RenderError::Empty));
+        assert!(refuse(b"BM", 1 << 20).is_ok());
+        assert!(refuse(b"BM", 1 << 40).is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! Pictures of other formats than a dataset's own: files that somebody has converted and left the
+//! names of. Their contents decide, as in Pillow, and what they become follows Pillow's
+//! `convert("RGB")`.
+//!
+//! They are decoded whole, by crates in Rust where there are any, after their size has been looked
+//! at and memory for it has been found.
+
+mod bmp;
+mod decoders;
+mod gif;
+mod ico;
+mod jpeg2000;
+mod pcx;
+mod pnm;
+mod sgi;
+mod tiff;
+
+pub(super) use decoders::is_targa;
+
+use super::source::{Channels, SourceImage, Window, check_size};
+use super::{Damage, Description, Notes, RenderError};
+
+/// A format, by the first bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
+    Bmp,
+    Dib,
+    Gif,
+    Ico,
+    Jpeg2000,
+    Pcx,
+    Pnm,
+    Sgi,
+    Tiff,
+    WebP,
+}
+
+impl Other {
+    /// The format of a file that begins like this.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        match start {
+            [b'B', b'M', ..] => Some(Other::Bmp),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Other::Gif),
+            [b'P', b'1'..=b'6', b' ' | b'\t'..=b'\r' | b'#', ..] => Some(Other::Pnm),
+            [0, 0, 1, 0, _, _, ..] => Some(Other::Ico),
+            [0xff, 0x4f, 0xff, 0x51, ..] => Some(Other::Jpeg2000),
+            [
+                0,
+                0,
+                0,
+                12,
+                b'j',
+                b'P',
+                b' ',
+                b' ',
+                b'\r',
+                b'\n',
+                0x87,
+                b'\n',
+                ..,
+            ] => Some(Other::Jpeg2000),
+            [10, 0 | 2 | 3 | 5, 1, 1 | 8, ..] => Some(Other::Pcx),
+            [1, 0xda, 0 | 1, 1 | 2, ..] => Some(Other::Sgi),
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Other::Tiff),
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => Some(Other::WebP),
+            [40 | 64 | 108 | 124, 0, 0, 0, ..] | [12, 0, 0, 0, ..] => Some(Other::Dib),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the header of a picture.
+pub(super) fn open<'a>(
+    format: Other,
+    source: &'a [u8],
+) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+    Ok(match format {
+        // Icons hold whole files of other formats.
+        Other::Ico => ico::open(source)?,
+        _ => Box::new(picture(format, source)?),
+    })
+}
+
+/// Size of a picture.
+pub(super) fn describe(image: &dyn SourceImage) -> Description {
+    Description {
+        format: "a picture of another format".to_owned(),
+        width: image.width(),
+        height: image.height(),
+        bits: 8,
+    }
+}
+
+/// A picture in Targa, whose files nothing announces: Pillow takes what has the header of one, if it
+/// is nothing else.
+pub(super) fn open_targa<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
+    Ok(Box::new(decoders::targa(source)?))
+}
+
+fn picture(format: Other, source: &[u8]) -> Result<Picture<'_>, RenderError> {
+    match format {
+        Other::Bmp => bmp::file(source),
+        Other::Dib => bmp::bitmap(source),
+        Other::Gif => gif::open(source),
+        Other::Jpeg2000 => jpeg2000::open(source),
+        Other::Pcx => pcx::open(source),
+        Other::Pnm => pnm::open(source),
+        Other::Sgi => sgi::open(source),
+        Other::Tiff => tiff::open(source),
+        Other::WebP => decoders::webp(source),
+        Other::Ico => Err(RenderError::UnknownFormat),
+    }
+}
+
+/// A whole picture, 8 bits a sample, row after row without gaps.
+struct Pixels {
+    bytes: Vec<u8>,
+    damage: Option<Damage>,
+}
+
+type Decode<'a> = Box<dyn FnOnce() -> Result<Pixels, RenderError> + 'a>;
+
+/// A picture whose header has been read.
+struct Picture<'a> {
+    width: usize,
+    height: usize,
+    channels: Channels,
+    /// Gone once it has been decoded.
+    decode: Option<Decode<'a>>,
+}
+
+impl<'a> Picture<'a> {
+    fn new(
+        width: usize,
+        height: usize,
+        channels: Channels,
+        decode: impl FnOnce() -> Result<Pixels, RenderError> + 'a,
+    ) -> Result<Self, RenderError> {
+        check_size(width as u64, height as u64)?;
+        Ok(Self {
+            width,
+            height,
+            channels,
+            decode: Some(Box::new(decode)),
+        })
+    }
+}
+
+impl SourceImage for Picture<'_> {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn height(&self) -> usize {
+        self.height
+    }
+
+    fn channels(&self) -> Channels {
+        self.channels
+    }
+
+    fn decode_rows(
+        &mut self,
+        window: Window,
+        _: &mut Vec<u8>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Notes, RenderError> {
+        let Some(decode) = self.decode.take() else {
+            return Err(RenderError::Crashed("decoded twice".to_owned()));
+        };
+        let Pixels { bytes, damage } = decode()?;
+        let channels = self.channels.count();
+        let (left, len) = (window.left * channels, window.width * channels);
+        let rows = bytes.chunks_exact(self.width * channels);
+        for row in rows.skip(window.top).take(window.height) {
+            sink(&row[left..left + len]);
+        }
+        Ok(Notes {
+            damage,
+            ..Notes::default()
+        })
+    }
+}
+
+/// What is said of data that end or fail.
+fn cut_off() -> Damage {
+    Damage::new("parts of the image data are missing or damaged")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_told_by_the_first_bytes() {
+        for (start, format) in [
+            (b"BM".as_slice(), Some(Other::Bmp)),
+            (b"GIF89a", Some(Other::Gif)),
+            (b"P5\n", Some(Other::Pnm)),
+            (b"P5", None),
+            (b"PDF", None),
+            (b"II*\0", Some(Other::Tiff)),
+            (b"MM\0*", Some(Other::Tiff)),
+            (b"RIFF\x01\x02\x03\x04WEBP", Some(Other::WebP)),
+            (b"RIFF\x01\x02\x03\x04WAVE", None),
+            (b"<html>", None),
+            (b"", None),
+        ] {
+            assert_eq!(Other::of(start), format, "{start:?}");
+        }
+    }
+}

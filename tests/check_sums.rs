@@ -92,7 +92,7 @@ fn odd_files_and_lines_harm_nobody() {
     fs::remove_file(bench.small_source(5)).unwrap();
     rustix::fs::mkfifoat(
         rustix::fs::CWD,
-        &bench.small_source(5),
+        bench.small_source(5),
         rustix::fs::Mode::RWXU,
     )
     .unwrap();

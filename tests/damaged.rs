@@ -171,7 +171,7 @@ fn shares_and_their_end_know_it_too() {
             ran.stdout()
         );
         assert_eq!(indexed(&bench), [0, 2, 3, 5]);
-        assert_eq!(image(&bench, 1).exists(), false);
+        assert!(!image(&bench, 1).exists());
     }
 }
 

@@ -166,7 +166,7 @@ fn lies() -> Vec<(&'static str, Vec<u8>)> {
     let webp = {
         // Lossless, 16,383 pixels a side.
         let body = [
-            0x2f, 0xfe, 0xff, 0xff, 0x0f, 0x88, 0x88, 8, 1, 2, 3, 4, 5, 6, 7, 8,
+            0x2f, 0xfe, 0xbf, 0xff, 0x0f, 0x88, 0x88, 8, 1, 2, 3, 4, 5, 6, 7, 8,
         ];
         let len = le(body.len() as u32);
         let riff = le(body.len() as u32 + 12);

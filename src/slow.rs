@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::shown::Show as _;
 use crate::sync::held;
 
 /// After how long it is said first; then after twice as long each time.
@@ -46,7 +47,7 @@ impl Drop for Reset {
 
 fn say(line: &str) {
     // Best effort: this is for a person who wonders.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", line.shown());
 }
 
 /// A thread that waits for what takes long. Its output may be a pipe that nobody reads: nobody waits

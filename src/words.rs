@@ -19,6 +19,15 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {what}", grouped(number))
 }
 
+/// Said of so many DICOM files with bits above their HighBit.
+pub fn overlay_bits(number: u32) -> String {
+    let count = counted(u64::from(number), "DICOM file has", "DICOM files have");
+    format!(
+        "{count} bits set above HighBit: an overlay, perhaps with a burned-in name; look at these \
+         before you share the images."
+    )
+}
+
 /// Bytes in binary units with three figures or so: `981 B`, `12.3 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

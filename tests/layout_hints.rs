@@ -51,6 +51,30 @@ fn expect(bench: &Bench, key: &str, root: &str, words: &[&str]) {
     }
 }
 
+#[test]
+fn a_root_that_is_not_there_is_looked_for_beside_it() {
+    let bench = Bench::new();
+    make(&bench, "", &["Brax/", "object.zip", "file.zip"]);
+    for (key, root, words) in [
+        ("BRAX_ROOT", "brax", "does not exist ({}/Brax is there)"),
+        (
+            "OBJECTCXR_ROOT",
+            "object",
+            "does not exist ({}/object.zip is there and not unpacked)",
+        ),
+        (
+            "OBJECTCXR_ROOT",
+            "file.zip",
+            "is not a folder (an archive has to be unpacked)",
+        ),
+    ] {
+        bench.write_config(&format!("FRONTAL_ONLY: true\n{key}: {root}"));
+        let stderr = bench.run(&["check"]).expect_status(1).stderr();
+        let words = words.replace("{}/", &bench.path("").display().to_string());
+        assert!(stderr.contains(&words), "{words}: {stderr}");
+    }
+}
+
 /// Those who run `wget -r` have physionet.org around everything, and others give a folder within.
 #[test]
 fn the_folder_that_was_meant_is_named_where_it_is_above_or_below() {

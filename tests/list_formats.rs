@@ -99,6 +99,7 @@ impl List {
             dataset,
             root: self.root(),
             frontal_only: false,
+            only_present: false,
             options: Default::default(),
         };
         catalog::load(&tree, None)

@@ -44,3 +44,33 @@ fn every_file_is_named_by_the_module_above_it() {
         assert!(is_named, "{} is compiled nowhere", file.display());
     }
 }
+
+/// Files that need a name as text for something else than to show it.
+const LOSSY: [&str; 9] = [
+    "catalog/index.rs",
+    "cli/helper.rs",
+    "datasets/siim.rs",
+    "lists/folder.rs",
+    "mount/session.rs",
+    "render/jpeg/raw.rs",
+    "serve/index.rs",
+    "store/lock.rs",
+    "survey/tree.rs",
+];
+
+/// `Path::display` lets through what a terminal acts on; `Show::shown` does not. Text that
+/// `to_string_lossy` makes is no safer.
+#[test]
+fn no_path_is_shown_but_by_its_own_means() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in rust_files(&source) {
+        let name = file.strip_prefix(&source).unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            name == "shown.rs" || !text.contains(".display()"),
+            "{name}: use .shown()"
+        );
+        let is_lossy = text.contains("to_string_lossy") && !LOSSY.contains(&name);
+        assert!(!is_lossy, "{name}: use .shown(), or name the file here");
+    }
+}

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use machex::catalog::{Catalog, parse_stored};
+use machex::render::Notes;
 use machex::store::{
-    Durability, Failure, FailureLog, FinishedTree, Journal, StateFolder, Trust, read_failure_log,
+    Durability, FinishedTree, ImageLog, Journal, LogKind, LoggedImage, StateFolder, Trust,
+    read_log_file,
 };
 use machex::survey::read_index;
 use xxhash_rust::xxh3::xxh3_64;
@@ -94,7 +96,8 @@ fn records_of(tree: &std::path::Path, state: &std::path::Path) {
     let folder = machex::store::PrivateFolder::open(state, Trust::Group).expect("a folder");
     let journal = Journal::open(&folder, "", Durability::Accepted).expect("a journal");
     let key = "f".parse().expect("a key");
-    journal.append(7, key, 9, known).expect("room for a record");
+    let appended = journal.append(7, (key, 9), &Notes::default(), known);
+    appended.expect("room for a record");
     let again = FinishedTree::open(tree, state).expect("records that are there");
     let is_newest = known.is_some_and(|known| known.time == u64::MAX) || again.has_record(7, key);
     assert!(is_newest, "the last record does not count");
@@ -102,18 +105,19 @@ fn records_of(tree: &std::path::Path, state: &std::path::Path) {
 
 /// Reads failures, drops some, appends one, and reads them again.
 fn failures_of(state: &StateFolder, path: &std::path::Path) {
-    let found = read_failure_log(path).expect("a log that is there");
+    let found = read_log_file(path).expect("a log that is there");
     let folder = state
         .open()
         .expect("a folder")
         .expect("a folder that is there");
-    let log = FailureLog::open(
+    let log = ImageLog::open(
         &folder,
+        LogKind::Failures,
         "",
         &BTreeSet::from(["openi"]),
         Durability::Accepted,
     );
-    let failure = Failure {
+    let failure = LoggedImage {
         dataset: "openi".to_owned(),
         image: 7,
         key: "7.png".to_owned(),
@@ -123,7 +127,7 @@ fn failures_of(state: &StateFolder, path: &std::path::Path) {
     };
     let log = log.expect("a log");
     log.append(&failure).expect("room for a failure");
-    let kept = read_failure_log(path).expect("a log that is there");
+    let kept = read_log_file(path).expect("a log that is there");
     assert!(kept.contains(&failure) && kept.len() <= found.len() + 1);
 }
 

@@ -154,5 +154,5 @@ impl CatalogError {
 
 /// Why one entry can only fail, while the rest of its dataset is fine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", .0.shown())]
 pub struct EntryFault(pub String);

@@ -2,10 +2,16 @@
 //!
 //! Lists are read whole (seconds for a million rows). Files are looked for by sample, since a
 //! metadata call for each of a million files takes minutes on network file systems; all of them
-//! with [`Options::all`]. One image of each dataset is rendered as proof.
+//! with [`Options::all`]. One image of each dataset is rendered as proof; all of them, and nothing
+//! written, with [`Options::decode`].
+
+mod decode;
+mod sums;
+mod verdict;
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -15,6 +21,7 @@ use crate::catalog::{self, Catalog, Entry, LeftOutValue};
 use crate::config::Config;
 use crate::datasets::{Numbering, RawTree, why_empty, why_missing};
 use crate::lists::Report;
+use crate::materialize::{Progress, Unit, renewal};
 use crate::removal;
 use crate::render::{self, Renderer};
 use crate::shown::Show as _;
@@ -22,6 +29,10 @@ use crate::slow::announce_if_slow;
 use crate::source::{SourceBuffer, read_source};
 use crate::spread;
 use crate::store::{FinishedTree, StateFolder};
+
+pub use decode::{Decoded, Example, Group};
+pub use sums::{SUMS_NAME, Sums};
+pub use verdict::Verdict;
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
@@ -37,6 +48,22 @@ const NAMED: usize = 3;
 pub struct Options {
     /// Look for every file, not only for a sample.
     pub all: bool,
+    /// Render every image.
+    pub decode: bool,
+    /// Compare the files with PhysioNet's list of their sums.
+    pub sums: bool,
+    /// `SKIP_DAMAGED`, which decides what is said of damaged sources.
+    pub skip_damaged: bool,
+}
+
+/// By whom what takes long is done.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    pub workers: usize,
+    /// Set from outside (Ctrl-C): what is at hand is the last.
+    pub stop: &'a AtomicBool,
+    /// Makes the progress display of a dataset with so many images, or files.
+    pub progress: &'a dyn Fn(&'static str, u32, Unit) -> Progress,
 }
 
 /// What one raw tree holds.
@@ -68,6 +95,11 @@ pub struct TreeReport {
     pub fault_examples: Vec<String>,
     /// One image rendered as proof; absent when there is none to render.
     pub proof: Option<Proof>,
+    /// What came of rendering all images, if that was asked for.
+    pub decoded: Option<Decoded>,
+    /// What came of comparing sums, if that was asked for: of the root, and of the folders of options that
+    /// have a list.
+    pub sums: Vec<Sums>,
     /// What has gone of which images were made before, in words; `materialize` refuses to work then.
     pub removal: Option<String>,
     pub warnings: Vec<String>,
@@ -99,11 +131,16 @@ impl TreeReport {
                 .proof
                 .as_ref()
                 .is_none_or(|proof| proof.error.is_none())
+            && self
+                .decoded
+                .as_ref()
+                .is_none_or(|decoded| decoded.failed == 0)
+            && self.sums.iter().all(Sums::is_good)
     }
 }
 
 /// Checks one raw tree of `config`.
-pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
+pub fn check(config: &Config, tree: &RawTree, options: Options, work: &Work<'_>) -> TreeReport {
     let report = TreeReport {
         dataset: tree.dataset.folder(),
         root: tree.root.shown().to_string(),
@@ -112,14 +149,52 @@ pub fn check(config: &Config, tree: &RawTree, options: Options) -> TreeReport {
     match catalog::load(tree, Some(&config.cache_path)) {
         Ok(catalog) => {
             let doing = format!("looking for the images of {}", tree.shown_root());
-            announce_if_slow(doing, || {
+            let mut report = announce_if_slow(doing, || {
                 look_through(config, tree, &catalog, options, report)
-            })
+            });
+            look_into(config, tree, &catalog, options, work, &mut report);
+            // They may quote the lists.
+            for warning in &mut report.warnings {
+                *warning = warning.shown().to_string();
+            }
+            report
         }
         Err(error) => TreeReport {
-            error: Some(error.to_string()),
+            error: Some(error.to_string().shown().to_string()),
             ..report
         },
+    }
+}
+
+/// Reads the files themselves, as far as that is asked for.
+fn look_into(
+    config: &Config,
+    tree: &RawTree,
+    catalog: &Catalog,
+    options: Options,
+    work: &Work<'_>,
+    report: &mut TreeReport,
+) {
+    let name = tree.dataset.folder();
+    if options.decode && !work.stop.load(Ordering::Relaxed) {
+        let progress = (work.progress)(name, catalog.len(), Unit::Images);
+        report.decoded = Some(decode::decode(
+            catalog,
+            config.render_params(),
+            work,
+            &progress,
+        ));
+        progress.finish();
+    }
+    if options.sums && !work.stop.load(Ordering::Relaxed) {
+        for (at, folder) in tree.folders().enumerate() {
+            let progress = |files| (work.progress)(name, files, Unit::Files);
+            let sums = sums::verify(folder, catalog, work, progress);
+            // Reports may come without a list.
+            if at == 0 || sums.is_there {
+                report.sums.push(sums);
+            }
+        }
     }
 }
 
@@ -131,7 +206,7 @@ fn look_through(
     mut report: TreeReport,
 ) -> TreeReport {
     let views = catalog.views();
-    report.layout = catalog.layout().to_owned();
+    report.layout = catalog.layout().shown().to_string();
     report.warnings = catalog.warnings().to_vec();
     report.images = catalog.present();
     report.left_out = catalog.left_out().values();
@@ -141,13 +216,15 @@ fn look_through(
     for (number, fault) in catalog.faults() {
         report.faults += 1;
         if report.fault_examples.len() < NAMED {
+            let fault = fault.to_string();
             report
                 .fault_examples
-                .push(format!("image {number:06}: {fault}"));
+                .push(format!("image {number:06}: {}", fault.shown()));
         }
     }
     let present: Vec<u32> = catalog.present_numbers().collect();
-    let most = if options.all { u32::MAX } else { SAMPLE };
+    let all = options.all || options.decode;
+    let most = if all { u32::MAX } else { SAMPLE };
     let numbers = spread::evenly(catalog.present(), most)
         .into_iter()
         .filter_map(|at| present.get(at as usize).copied())
@@ -209,6 +286,12 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
         Ok(finished) => {
             let faults = finished.faults().iter().map(ToString::to_string);
             report.warnings.extend(faults);
+            let older = finished.made_by_older_renderer(catalog.len());
+            if older > 0 {
+                report
+                    .warnings
+                    .push(format!("{} by materialize", renewal(older)));
+            }
             report.removal =
                 removal::judge(tree, catalog, &finished).map(|removal| removal.to_string());
         }
@@ -250,12 +333,14 @@ fn prove(config: &Config, source: &Path) -> Proof {
     match read_source(source, &mut bytes) {
         Ok(_) => {
             if let Ok(description) = render::describe(&bytes) {
-                proof.format = description.to_string();
+                proof.format = description.to_string().shown().to_string();
             }
             let rendered = Renderer::new(config.render_params()).render(&bytes);
-            proof.error = rendered.err().map(|error| error.to_string());
+            proof.error = rendered
+                .err()
+                .map(|error| error.to_string().shown().to_string());
         }
-        Err(error) => proof.error = Some(error.to_string()),
+        Err(error) => proof.error = Some(error.to_string().shown().to_string()),
     }
     proof.milliseconds = millis(started.elapsed());
     proof

@@ -1,11 +1,18 @@
 //! `machex check`.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::table::{Align, Table};
-use super::{CliResult, ConfigArgument, Exit, job, units};
-use crate::check::{self, Options, TreeReport};
+use super::{CliResult, ConfigArgument, Exit, job, signals, units};
+use crate::check::{self, Decoded, Example, Group, Options, Sums, TreeReport, Verdict, Work};
 use crate::config::check_memory;
+use crate::materialize::Progress;
+use crate::words::{counted, overlay_bits};
+
+/// Causes that are shown of each dataset; all are in the JSON document.
+const SHOWN_CAUSES: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -14,6 +21,12 @@ pub struct Arguments {
     /// Look for every file instead of a sample of each dataset (minutes on network file systems)
     #[arg(long)]
     all: bool,
+    /// Render every image and write nothing, to know what would fail (as long as materialize takes)
+    #[arg(long)]
+    decode: bool,
+    /// Compare the files with PhysioNet's SHA256SUMS.txt in the root of each dataset that has one
+    #[arg(long)]
+    sums: bool,
     /// Print one JSON document for scripts
     #[arg(long)]
     json: bool,
@@ -22,37 +35,64 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> CliResult {
     let config = job::load_config(&arguments.config)?;
     check_memory(config.render_params(), config.workers)?;
-    let options = Options { all: arguments.all };
-    let reports: Vec<TreeReport> = config
-        .trees
-        .iter()
-        .map(|tree| check::check(&config, tree, options))
-        .collect();
-    let good = reports.iter().all(TreeReport::is_good);
-    let exit = if good { Exit::Success } else { Exit::Failure };
-    exit.after_printing(print(&reports, good, arguments.json).map_err(Into::into))
-}
-
-fn print(reports: &[TreeReport], good: bool, json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        let document = serde_json::json!({ "ok": good, "datasets": reports });
-        return writeln!(out, "{document:#}");
-    }
-    write!(out, "{}", table(reports))?;
-    for report in reports {
-        write_notes(&mut out, report)?;
-    }
-    let end = if good {
-        "All is well."
-    } else {
-        "Something would fail, see above."
+    let options = Options {
+        all: arguments.all,
+        decode: arguments.decode,
+        sums: arguments.sums,
+        skip_damaged: config.skip_damaged,
     };
-    writeln!(out, "\n{end}")
+    let (mut workers, mut stop) = (config.workers, Arc::<AtomicBool>::default());
+    if options.decode || options.sums {
+        workers = job::start_threads(config.workers)?;
+        stop = signals::stop_in_order("ending with what has been looked at")?;
+    }
+    let work = Work {
+        workers,
+        stop: &stop,
+        progress: &Progress::of,
+    };
+    let mut reports: Vec<TreeReport> = Vec::new();
+    for tree in &config.trees {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        reports.push(check::check(&config, tree, options, &work));
+    }
+    let is_interrupted = stop.load(Ordering::Relaxed);
+    let verdict = Verdict::of(&reports, options, is_interrupted);
+    let exit = match () {
+        () if is_interrupted => Exit::Interrupted,
+        () if verdict.is_good => Exit::Success,
+        () => Exit::Failure,
+    };
+    let printed = match arguments.json {
+        true => print_json(&reports, &verdict, is_interrupted),
+        false => print(&reports, &verdict, options),
+    };
+    exit.after_printing(printed.map_err(Into::into))
 }
 
-fn table(reports: &[TreeReport]) -> Table {
-    let mut table = Table::new(&[
+fn print_json(reports: &[TreeReport], verdict: &Verdict, is_interrupted: bool) -> io::Result<()> {
+    let document = serde_json::json!({
+        "ok": verdict.is_good,
+        "interrupted": is_interrupted,
+        "verdict": verdict.words,
+        "datasets": reports,
+    });
+    writeln!(io::stdout().lock(), "{document:#}")
+}
+
+fn print(reports: &[TreeReport], verdict: &Verdict, options: Options) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{}", table(reports, options))?;
+    for report in reports {
+        write_notes(&mut out, report, options)?;
+    }
+    writeln!(out, "\n{}", verdict.words)
+}
+
+fn table(reports: &[TreeReport], options: Options) -> Table {
+    let mut head = vec![
         ("dataset", Align::Left),
         ("images", Align::Right),
         ("frontal", Align::Right),
@@ -60,11 +100,42 @@ fn table(reports: &[TreeReport]) -> Table {
         ("other", Align::Right),
         ("looked for", Align::Right),
         ("missing", Align::Right),
-        ("one decoded", Align::Left),
-        ("layout", Align::Left),
-    ]);
+    ];
+    if options.decode {
+        head.extend([
+            ("decoded", Align::Right),
+            ("failed", Align::Right),
+            ("damaged", Align::Right),
+        ]);
+    }
+    head.extend([("one decoded", Align::Left), ("layout", Align::Left)]);
+    let mut table = Table::new(&head);
     for report in reports {
         let count = |number: u32| units::count(u64::from(number));
+        if report.error.is_some() {
+            table.row([report.dataset.to_owned(), "cannot be read".to_owned()]);
+            continue;
+        }
+        let mut cells = vec![
+            report.dataset.to_owned(),
+            count(report.images),
+            count(report.frontal),
+            count(report.lateral),
+            count(report.other),
+            count(report.looked_for),
+            count(report.missing),
+        ];
+        if options.decode {
+            let of = |of: fn(&Decoded) -> u32| {
+                let decoded = report.decoded.as_ref();
+                decoded.map_or("-".to_owned(), |decoded| count(of(decoded)))
+            };
+            cells.extend([
+                of(|decoded| decoded.tried),
+                of(|decoded| decoded.failed),
+                of(|decoded| decoded.damaged),
+            ]);
+        }
         let proof = match &report.proof {
             Some(proof) if proof.error.is_none() => {
                 format!("{} in {} ms", proof.format, proof.milliseconds)
@@ -72,26 +143,13 @@ fn table(reports: &[TreeReport]) -> Table {
             Some(_) => "failed".to_owned(),
             None => "-".to_owned(),
         };
-        let cells = match &report.error {
-            Some(_) => vec![report.dataset.to_owned(), "cannot be read".to_owned()],
-            None => vec![
-                report.dataset.to_owned(),
-                count(report.images),
-                count(report.frontal),
-                count(report.lateral),
-                count(report.other),
-                count(report.looked_for),
-                count(report.missing),
-                proof,
-                report.layout.clone(),
-            ],
-        };
+        cells.extend([proof, report.layout.clone()]);
         table.row(cells);
     }
     table
 }
 
-fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
+fn write_notes(out: &mut impl Write, report: &TreeReport, options: Options) -> io::Result<()> {
     let name = report.dataset;
     if let Some(error) = &report.error {
         writeln!(out, "\n{name}: {error}")?;
@@ -116,12 +174,21 @@ fn write_notes(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
             writeln!(out, "  {fault}")?;
         }
     }
-    if let Some((proof, error)) = report
-        .proof
-        .as_ref()
-        .and_then(|proof| Some((proof, proof.error.as_ref()?)))
-    {
-        writeln!(out, "\n{name}: {}: {error}", proof.source)?;
+    match &report.decoded {
+        // What the proof found is among what follows.
+        Some(decoded) => write_decoded(out, name, decoded, options)?,
+        None => {
+            if let Some((proof, error)) = report
+                .proof
+                .as_ref()
+                .and_then(|proof| Some((proof, proof.error.as_ref()?)))
+            {
+                writeln!(out, "\n{name}: {}: {error}", proof.source)?;
+            }
+        }
+    }
+    for sums in &report.sums {
+        write_sums(out, name, sums)?;
     }
     for warning in &report.warnings {
         writeln!(out, "\n{name}: warning: {warning}")?;
@@ -147,6 +214,118 @@ fn write_left_out(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
             "\n{name}: {present} of {} images are there; the others are left out (ONLY_PRESENT)",
             count(all)
         )?;
+    }
+    Ok(())
+}
+
+fn write_decoded(
+    out: &mut impl Write,
+    name: &str,
+    decoded: &Decoded,
+    options: Options,
+) -> io::Result<()> {
+    let of = units::count(decoded.tried.into());
+    if decoded.failed > 0 {
+        let count = units::count(decoded.failed.into());
+        writeln!(out, "\n{name}: {count} of {of} images cannot be rendered:")?;
+        write_groups(out, &decoded.failures)?;
+    }
+    if decoded.damaged > 0 {
+        let count = units::count(decoded.damaged.into());
+        let what = match options.skip_damaged {
+            true => "are left out (SKIP_DAMAGED), since the source is damaged:",
+            false => "are made of a damaged source (SKIP_DAMAGED: true leaves them out):",
+        };
+        writeln!(out, "\n{name}: {count} of {of} images {what}")?;
+        write_groups(out, &decoded.damages)?;
+    }
+    if decoded.overlay_bits > 0 {
+        writeln!(
+            out,
+            "\n{name}: warning: {}",
+            overlay_bits(decoded.overlay_bits)
+        )?;
+        write_examples(out, &decoded.overlay_examples, decoded.overlay_bits)?;
+    }
+    Ok(())
+}
+
+fn write_groups(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
+    for group in groups.iter().take(SHOWN_CAUSES) {
+        writeln!(
+            out,
+            "  {} x {}",
+            units::count(group.count.into()),
+            group.cause
+        )?;
+        write_examples(out, &group.examples, group.count)?;
+    }
+    let more = groups.len().saturating_sub(SHOWN_CAUSES);
+    if more > 0 {
+        writeln!(
+            out,
+            "  and {} (--json has all)",
+            counted(more as u64, "more cause", "more causes")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_examples(out: &mut impl Write, examples: &[Example], count: u32) -> io::Result<()> {
+    for Example { image, source, .. } in examples {
+        writeln!(out, "    {image}: {source}")?;
+    }
+    match u64::from(count).saturating_sub(examples.len() as u64) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {} more", units::count(more)),
+    }
+}
+
+fn write_sums(out: &mut impl Write, name: &str, sums: &Sums) -> io::Result<()> {
+    let file = &sums.file;
+    if !sums.is_there {
+        return writeln!(out, "\n{name}: there is no {file}: no sums were compared");
+    }
+    if let Some(error) = &sums.error {
+        return writeln!(out, "\n{name}: {error}");
+    }
+    let count = |number: usize| units::count(number as u64);
+    writeln!(
+        out,
+        "\n{name}: {file}: of {} listed files {} are as published, {} differ, {} are not there, {} \
+         cannot be read; {} images of the dataset are not listed",
+        count(sums.listed),
+        count(sums.ok),
+        count(sums.wrong),
+        count(sums.missing),
+        count(sums.unreadable),
+        count(sums.not_listed)
+    )?;
+    if sums.ok + sums.wrong == 0 {
+        writeln!(
+            out,
+            "  not one file was compared; does this list belong to this folder?"
+        )?;
+    }
+    if sums.odd_lines > 0 {
+        writeln!(
+            out,
+            "  {} lines are not <sha256>  <path>",
+            count(sums.odd_lines)
+        )?;
+    }
+    for (what, examples, of) in [
+        ("differs", &sums.wrong_examples, sums.wrong),
+        ("cannot be read", &sums.unreadable_examples, sums.unreadable),
+        ("is not there", &sums.missing_examples, sums.missing),
+        ("is not listed", &sums.not_listed_examples, sums.not_listed),
+    ] {
+        for example in examples {
+            writeln!(out, "  {what}: {example}")?;
+        }
+        if of > examples.len() {
+            writeln!(out, "  {what}: {} more", count(of - examples.len()))?;
+        }
     }
     Ok(())
 }

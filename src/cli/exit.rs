@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::CliResult;
+use crate::shown::Show as _;
 
 /// How the program ends. Wrong usage is clap's own status 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +45,27 @@ pub fn report(result: CliResult) -> Exit {
         Ok(exit) => exit,
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "machex: {}", on_one_line(&error));
+            let text = in_safe_lines(&on_one_line(&error));
+            let _ = writeln!(io::stderr(), "machex: {text}");
             Exit::Failure
         }
     }
+}
+
+/// A text whose further lines are set in by two blanks, as those of machex' own errors are. What else could
+/// begin a line or move the cursor is escaped, whatever it was that let it through.
+pub fn in_safe_lines(text: &str) -> String {
+    /// Begins a further line.
+    const NEXT: &str = "\n  ";
+    let lines = text.split(NEXT).map(|line| line.shown().to_string());
+    lines.collect::<Vec<_>>().join(NEXT)
 }
 
 /// The error and its causes, without those that an error's own text holds.
 fn on_one_line(error: &anyhow::Error) -> String {
     error
         .chain()
-        .map(ToString::to_string)
+        .map(|cause| in_safe_lines(&cause.to_string()))
         .fold(String::new(), |mut line, cause| {
             if !line.contains(&cause) {
                 if !line.is_empty() {
@@ -83,6 +94,12 @@ mod tests {
             .context("/x: disk on fire")
             .context("config");
         assert_eq!(on_one_line(&error), "config: /x: disk on fire");
+    }
+
+    #[test]
+    fn no_error_can_fake_a_line() {
+        let text = in_safe_lines("2 problems\n  a\x1b[2J\n  b\nmachex: all is well");
+        assert_eq!(text, "2 problems\n  a\\x1b[2J\n  b\\nmachex: all is well");
     }
 
     #[test]

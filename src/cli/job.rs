@@ -74,8 +74,9 @@ pub fn select<'a>(
     let known: Vec<&str> = known.collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!(
-            "--dataset {unknown}: {place} has {} (a config file goes before --dataset, or with -c)",
-            known.join(", ")
+            "--dataset {}: {place} has {} (a config file goes before --dataset, or with -c)",
+            unknown.shown(),
+            known.join(", ").shown()
         );
     }
     Ok(names.iter().cloned().collect())

@@ -1,12 +1,11 @@
 //! `machex materialize`.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
 use anyhow::Context;
 
-use super::signals::{self, Asked};
+use super::signals;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
 use crate::catalog::names;
@@ -14,10 +13,11 @@ use crate::config::check_memory;
 use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
 use crate::shown::Show as _;
 use crate::source::MISSING;
-use crate::store::{Failure, free_space, read_failure_log};
+use crate::store::{LoggedImage, free_space, read_log_file};
+use crate::words::{counted, overlay_bits};
 
-/// Failures that are shown at the end; all are in the log.
-const SHOWN_FAILURES: usize = 5;
+/// Failures, and images of damaged sources, that are shown at the end; all are in their logs.
+const SHOWN_IMAGES: usize = 5;
 
 /// Warnings of a dataset that are shown at the end.
 const SHOWN_WARNINGS: usize = 10;
@@ -74,12 +74,14 @@ fn share(part: Option<&str>) -> anyhow::Result<Share> {
     Ok(match part {
         None => Share::WHOLE,
         Some("auto") => Share::from_environment(|name| std::env::var(name).ok())?,
-        Some(part) => part.parse().with_context(|| format!("--part {part}"))?,
+        Some(part) => part
+            .parse()
+            .with_context(|| format!("--part {}", part.shown()))?,
     })
 }
 
 fn render(job: &Job) -> CliResult {
-    let stop = stop_on_signal()?;
+    let stop = signals::stop_in_order("finishing the images at hand")?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
     // A run that could not begin has nothing to show.
@@ -94,23 +96,6 @@ fn render(job: &Job) -> CliResult {
         () => Exit::Success,
     };
     exit.after_printing(printed)
-}
-
-/// The first signal ends the run in order, a second one at once.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&stop);
-    signals::on_end(move |asked| {
-        if asked == Asked::Again {
-            std::process::exit(130);
-        }
-        seen.store(true, Ordering::Relaxed);
-        let _ = writeln!(
-            io::stderr(),
-            "\nmachex: finishing the images at hand (again to end at once)"
-        );
-    })?;
-    Ok(stop)
 }
 
 fn finish(job: &Job) -> CliResult {
@@ -156,6 +141,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
         ("new", Align::Right),
         ("skipped", Align::Right),
         ("failed", Align::Right),
+        ("damaged", Align::Right),
         ("images/s", Align::Right),
     ]);
     for dataset in &summary.datasets {
@@ -166,6 +152,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
             count(dataset.new),
             count(dataset.skipped),
             count(dataset.failed),
+            count(dataset.damaged + dataset.left_out),
             dataset
                 .rate()
                 .map_or("-".to_owned(), |rate| format!("{rate:.1}")),
@@ -175,7 +162,8 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     write!(out, "{table}")?;
     for dataset in &summary.datasets {
         for warning in dataset.warnings.iter().take(SHOWN_WARNINGS) {
-            writeln!(out, "{}: warning: {warning}", dataset.dataset)?;
+            let (name, warning) = (dataset.dataset, warning.shown());
+            writeln!(out, "{name}: warning: {warning}")?;
         }
         let more = dataset.warnings.len().saturating_sub(SHOWN_WARNINGS);
         if more > 0 {
@@ -189,6 +177,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     if summary.failed() > 0 {
         print_failures(&mut out, summary)?;
     }
+    print_damaged(&mut out, summary)?;
     if summary.unreadable_reports() > 0 {
         writeln!(
             out,
@@ -214,23 +203,30 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     Ok(())
 }
 
-fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
-    let failures = read_failure_log(&summary.failure_log)?;
-    let is_of_this_run = |failure: &&Failure| {
+/// Of images of this run, the first few in a log. Returns how many of all of them have no source.
+fn print_some(out: &mut impl Write, summary: &Summary, log: &Path) -> anyhow::Result<usize> {
+    let images = read_log_file(log).with_context(|| log.shown().to_string())?;
+    let is_of_this_run = |image: &&LoggedImage| {
         summary
             .datasets
             .iter()
-            .any(|dataset| dataset.dataset == failure.dataset)
+            .any(|dataset| dataset.dataset == image.dataset)
     };
-    let failures: Vec<&Failure> = failures.iter().filter(is_of_this_run).collect();
-    for failure in failures.iter().take(SHOWN_FAILURES) {
-        let (dataset, number) = (&failure.dataset, names::image_id(failure.image));
-        let place = match &failure.source {
+    let images: Vec<&LoggedImage> = images.iter().filter(is_of_this_run).collect();
+    for image in images.iter().take(SHOWN_IMAGES) {
+        let (dataset, number) = (image.dataset.shown(), names::image_id(image.image));
+        let place = match &image.source {
             Some(source) => source.shown().to_string(),
-            None => format!("key {:?}", failure.key),
+            None => format!("key {}", image.key.shown()),
         };
-        writeln!(out, "{dataset} {number}: {place}: {}", failure.cause)?;
+        writeln!(out, "{dataset} {number}: {place}: {}", image.cause.shown())?;
     }
+    let missing = images.iter().filter(|image| image.cause == MISSING);
+    Ok(missing.count())
+}
+
+fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
+    let missing = print_some(out, summary, &summary.failure_log)?;
     let (count, log) = (
         units::count(u64::from(summary.failed())),
         summary.failure_log.shown(),
@@ -239,15 +235,45 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
         out,
         "{count} images failed and are not in the index; all causes: {log}"
     )?;
-    let missing = failures.iter().filter(|failure| failure.cause == MISSING);
-    match missing.count() {
-        0 => {}
-        missing => writeln!(
+    if missing > 0 {
+        writeln!(
             out,
             "{} of them have no source: finish the download, or set ONLY_PRESENT: true to leave these \
              out.",
             units::count(missing as u64)
-        )?,
+        )?;
+    }
+    Ok(())
+}
+
+/// What is in the tree, or left out of it, that a person may want to look at.
+fn print_damaged(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
+    let (damaged, left_out) = summary.damaged();
+    let log = summary.damage_log.shown();
+    if damaged + left_out > 0 {
+        print_some(out, summary, &summary.damage_log)?;
+    }
+    if damaged > 0 {
+        let count = counted(damaged.into(), "image is", "images are");
+        writeln!(
+            out,
+            "{count} made of a damaged source, as the original script makes them; \
+             SKIP_DAMAGED: true leaves them out; all: {log}"
+        )?;
+    }
+    if left_out > 0 {
+        let count = counted(left_out.into(), "image was", "images were");
+        writeln!(
+            out,
+            "{count} left out (SKIP_DAMAGED), since the source is damaged; all: {log}"
+        )?;
+    }
+    if summary.overlays() > 0 {
+        let (count, log) = (
+            overlay_bits(summary.overlays()),
+            summary.overlay_log.shown(),
+        );
+        writeln!(out, "{count} All: {log}")?;
     }
     Ok(())
 }
@@ -261,8 +287,9 @@ fn dry_run(job: &Job) -> CliResult {
         ("cannot be", Align::Right),
         ("room needed", Align::Right),
     ]);
-    let (mut room, mut good) = (0, true);
+    let (mut room, mut good, mut left_out) = (0, true, 0);
     for plan in materialize::plan(job)? {
+        plan.announce_renewal();
         let range = job.share.range(plan.catalog.len());
         let forecast = plan.forecast(range.clone());
         let mean = plan
@@ -273,6 +300,7 @@ fn dry_run(job: &Job) -> CliResult {
         let needed = mean * u64::from(forecast.due);
         room += needed;
         good &= forecast.failed == 0;
+        left_out += forecast.left_out;
         table.row([
             plan.tree.dataset.folder().to_owned(),
             units::count(u64::from(plan.present_in(range))),
@@ -299,6 +327,14 @@ fn dry_run(job: &Job) -> CliResult {
         units::bytes(room),
         units::bytes(free.bytes)
     )?;
+    if left_out > 0 {
+        let count = counted(
+            left_out.into(),
+            "image of a damaged source is",
+            "images of damaged sources are",
+        );
+        writeln!(out, "{count} left out (SKIP_DAMAGED).")?;
+    }
     if room > free.bytes {
         writeln!(
             out,

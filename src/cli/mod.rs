@@ -17,6 +17,7 @@ mod status;
 mod table;
 mod units;
 mod unmount;
+mod usage;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -89,10 +90,8 @@ impl ConfigArgument {
 
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {
-    let arguments = match helper::translate(std::env::args_os()) {
-        Some(translated) => Arguments::parse_from(translated),
-        None => Arguments::parse(),
-    };
+    let given = helper::translate(std::env::args_os());
+    let arguments = usage::parse(given.unwrap_or_else(|| std::env::args_os().collect()));
     if let Err(error) = signals::survive_limits_on_file_sizes() {
         // Nothing is lost by it as long as there is no limit.
         let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");

@@ -49,10 +49,13 @@ fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
         if let Some(error) = &dataset.error {
             tell(format!("{name}: {}", printable(error)));
         }
-        for Developed { pick, thumbnail } in &gallery.images {
+        for Developed {
+            pick, thumbnail, ..
+        } in &gallery.images
+        {
             if let Err(cause) = thumbnail {
                 let file = pick.file().map_or_else(
-                    || format!("key {:?}", pick.key),
+                    || format!("key {}", pick.key.shown()),
                     |file| file.shown().to_string(),
                 );
                 let (id, file) = (printable(&pick.id), printable(&file));

@@ -1,7 +1,8 @@
 //! Signals: those that ask for the end, and those that must not end a process that others rely on.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::Context;
@@ -79,4 +80,19 @@ pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()>
         .spawn(listen)
         .context("catching signals")?;
     Ok(())
+}
+
+/// A flag that the first signal sets, for an end in order; a second one ends the process at once. `doing`
+/// is what is done after the first.
+pub fn stop_in_order(doing: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    on_end(move |asked| {
+        if asked == Asked::Again {
+            std::process::exit(130);
+        }
+        seen.store(true, Ordering::Relaxed);
+        let _ = writeln!(io::stderr(), "\nmachex: {doing} (again to end at once)");
+    })?;
+    Ok(stop)
 }

@@ -10,8 +10,9 @@ use anyhow::{Context, bail};
 use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
 use crate::mount::{Answer, ask_status};
-use crate::serve::status::{Latency, Status};
+use crate::serve::status::{FailureNote, Latency, Status};
 use crate::shown::Show as _;
+use crate::words::counted;
 
 /// How often `--watch` looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -78,25 +79,27 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         ("images", Align::Right),
         ("known", Align::Right),
         ("rendered now", Align::Right),
+        ("damaged", Align::Right),
         ("failing", Align::Right),
     ]);
     for dataset in &status.datasets {
         table.row([
-            dataset.name.clone(),
+            dataset.name.shown().to_string(),
             units::count(u64::from(dataset.images)),
             units::count(dataset.known),
             units::count(dataset.rendered),
+            units::count(dataset.damaged),
             units::count(dataset.failing as u64),
         ]);
     }
     writeln!(
         out,
         "{} (config {}, process {}, up {}, {})\n",
-        status.mountpoint,
-        status.config,
+        status.mountpoint.shown(),
+        status.config.shown(),
         status.pid,
         units::time(status.uptime_seconds),
-        status.mode
+        status.mode.shown()
     )?;
     write!(out, "{table}")?;
     writeln!(
@@ -124,13 +127,13 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(
             out,
             "cache    {} cannot be written: a little is kept in memory",
-            cache.path
+            cache.path.shown()
         )?;
     }
     writeln!(
         out,
         "cache    {}: {} of {} in {} files{}; {} evicted{}",
-        cache.path,
+        cache.path.shown(),
         units::bytes(cache.bytes),
         units::bytes(cache.limit),
         units::count(cache.files as u64),
@@ -154,23 +157,31 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         let (done, of) = (units::count(warm.done), units::count(warm.of));
         writeln!(out, "warming  {done} of {of}{full}")?;
     }
+    let damaged = status.datasets.iter().map(|dataset| dataset.damaged).sum();
+    if damaged > 0 {
+        let count = counted(damaged, "image is", "images are");
+        writeln!(out, "damaged  {count} made of a damaged source; the last:")?;
+        print_notes(out, &status.damaged)?;
+    }
     if status.errors > 0 {
         writeln!(
             out,
             "errors   {} given to readers; the last:",
             units::count(status.errors)
         )?;
-        for note in &status.failures {
-            let source = match note.source.as_str() {
-                "" => String::new(),
-                source => format!(" {source}:"),
-            };
-            writeln!(
-                out,
-                "  {}/{}:{source} {}",
-                note.dataset, note.file, note.cause
-            )?;
-        }
+        print_notes(out, &status.failures)?;
+    }
+    Ok(())
+}
+
+fn print_notes(out: &mut impl Write, notes: &[FailureNote]) -> io::Result<()> {
+    for note in notes {
+        let source = match note.source.as_str() {
+            "" => String::new(),
+            source => format!(" {}:", source.shown()),
+        };
+        let (dataset, file, cause) = (note.dataset.shown(), note.file.shown(), note.cause.shown());
+        writeln!(out, "  {dataset}/{file}:{source} {cause}")?;
     }
     Ok(())
 }

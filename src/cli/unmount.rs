@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::exit::in_safe_lines;
 use super::{CliResult, Exit};
 use crate::config::real_path;
-use crate::mount::{UnmountHow, unmount};
+use crate::mount::{Remark, UnmountHow, unmount};
 use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,13 @@ pub fn run(arguments: &Arguments) -> CliResult {
         false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),
     };
     // Where nobody reads what is said, the mount is taken away all the same.
-    let mut say = |remark| drop(writeln!(io::stderr(), "machex: {remark}"));
+    let mut say = |remark: Remark| {
+        let _ = writeln!(
+            io::stderr(),
+            "machex: {}",
+            in_safe_lines(&remark.to_string())
+        );
+    };
     unmount(&real_path(&path), how, &mut say)?;
     Ok(Exit::Success)
 }

@@ -17,9 +17,10 @@ impl Key {
     pub(super) const LISTING_PROGRAMS: &str = "LISTING_PROGRAMS";
     pub(super) const DURABLE: &str = "DURABLE";
     pub(super) const ONLY_PRESENT: &str = "ONLY_PRESENT";
+    pub(super) const SKIP_DAMAGED: &str = "SKIP_DAMAGED";
 }
 
-const GENERAL: [&str; 11] = [
+const GENERAL: [&str; 12] = [
     Key::MACHEX_PATH,
     Key::NUM_WORKERS,
     Key::FRONTAL_ONLY,
@@ -31,6 +32,7 @@ const GENERAL: [&str; 11] = [
     Key::LISTING_PROGRAMS,
     Key::DURABLE,
     Key::ONLY_PRESENT,
+    Key::SKIP_DAMAGED,
 ];
 
 /// Every key that a config may have.

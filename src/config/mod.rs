@@ -68,6 +68,8 @@ pub struct Config {
     pub durable: bool,
     /// `ONLY_PRESENT`: images whose sources are not there are left out.
     pub only_present: bool,
+    /// `SKIP_DAMAGED`: images whose source is damaged are left out.
+    pub skip_damaged: bool,
     /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
     pub trees: Vec<RawTree>,
 }
@@ -77,7 +79,7 @@ pub struct Config {
 pub enum ConfigError {
     #[error("{0}")]
     Read(#[from] io::Error),
-    #[error("not valid YAML: {0}")]
+    #[error("not valid YAML: {}", .0.to_string().shown())]
     Yaml(#[from] serde_yaml::Error),
     #[error("the file must consist of lines \"KEY: value\"")]
     NoMapping,
@@ -152,6 +154,7 @@ impl Config {
         let listing_programs = reader.strings(Key::LISTING_PROGRAMS);
         let durable = reader.bool(Key::DURABLE);
         let only_present = reader.bool(Key::ONLY_PRESENT).unwrap_or(false);
+        let skip_damaged = reader.bool(Key::SKIP_DAMAGED);
 
         let mut trees = Vec::new();
         for dataset in datasets::ALL.iter().copied() {
@@ -218,6 +221,7 @@ impl Config {
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
             durable: durable.unwrap_or(false),
             only_present,
+            skip_damaged: skip_damaged.unwrap_or(false),
             trees,
             file,
         })

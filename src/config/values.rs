@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{keys, path, size};
+use crate::datasets::near;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
@@ -125,8 +126,11 @@ impl<'a> Reader<'a> {
         let doing = format!("looking at {key}, {}", path.shown());
         let problem = match announce_if_slow(doing, || fs::metadata(&path)) {
             Ok(metadata) if metadata.is_dir() => return Some(path),
-            Ok(_) => "is not a folder".to_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+            Ok(_) => "is not a folder (an archive has to be unpacked)".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match near(&path) {
+                Some(near) => format!("does not exist ({near})"),
+                None => "does not exist".to_owned(),
+            },
             Err(error) => format!("cannot be looked at: {error}"),
         };
         self.complain(format!(
@@ -146,13 +150,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value on one line.
+/// A value on one line, fit to be shown.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        other => serde_yaml::to_string(other)
-            .unwrap_or_default()
-            .trim_end()
-            .replace('\n', ", "),
+        Value::String(text) => text.shown().to_string(),
+        other => {
+            let lines = serde_yaml::to_string(other).unwrap_or_default();
+            let line = lines.trim_end().replace('\n', ", ");
+            line.shown().to_string()
+        }
     }
 }

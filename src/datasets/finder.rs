@@ -51,6 +51,9 @@ impl Finder {
         if let Some(known) = self.known.get(folder) {
             return Rc::clone(known);
         }
+        if self.names_left == 0 {
+            return Rc::default();
+        }
         let mut listing = Listing::default();
         let most = NAMES_OF_FOLDER.min(self.names_left);
         if let Ok(entries) = fs::read_dir(folder) {
@@ -251,6 +254,7 @@ mod tests {
             finder.first(folder, "*.dcm").is_some()
         });
         assert_eq!(finder.names_left, 0);
-        assert!(finder.list(&root.path().join("1")).is_cut);
+        assert!(finder.list(root.path()).folders.len() == 30);
+        assert!(finder.list(&root.path().join("none")).files.is_empty());
     }
 }

@@ -56,6 +56,23 @@ pub fn explain(tree: &RawTree, error: CatalogError) -> CatalogError {
     }
 }
 
+/// What is there instead of a root that is not there: the same in another case, or an archive.
+pub fn near(root: &Path) -> Option<String> {
+    let name = root.file_name()?.to_str()?;
+    let listing = Finder::new().list(root.parent()?);
+    let is_archive = |file: &&String| {
+        let rest = file.strip_prefix(name);
+        rest.is_some_and(|rest| ARCHIVES.iter().any(|end| end.get(1..) == Some(rest)))
+    };
+    let there = |name: &String| root.with_file_name(name).shown().to_string();
+    let mut folders = listing.folders.iter();
+    if let Some(folder) = folders.find(|folder| folder.eq_ignore_ascii_case(name)) {
+        return Some(format!("{} is there", there(folder)));
+    }
+    let archive = listing.files.iter().find(is_archive)?;
+    Some(format!("{} is there and not unpacked", there(archive)))
+}
+
 /// What was meant; what is there where nothing can be told.
 pub(super) fn hint(finder: &mut Finder, tree: &RawTree) -> String {
     match meant(finder, tree) {

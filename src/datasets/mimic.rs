@@ -64,7 +64,11 @@ const MARKS: Marks = Marks {
         },
         Release {
             marks: &["files/p1*/p*/s*.txt", "p1*/p*/s*.txt"],
-            unless: &["files/p1*/p*/s*/*.jpg", "mimic-cxr-2.*.csv*"],
+            unless: &[
+                "files/p1*/p*/s*/*.jpg",
+                "p1*/p*/s*/*.jpg",
+                "mimic-cxr-2.*.csv*",
+            ],
             name: "the download of MIMIC-CXR's reports, without images",
             advice: "set MIMIC_REPORTS_ROOT to this folder, and MIMIC_ROOT to that of MIMIC-CXR-JPG (physionet.org/content/mimic-cxr-jpg)",
         },

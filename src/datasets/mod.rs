@@ -24,7 +24,7 @@ use crate::sample::{SampleError, SampleTree};
 use crate::shown::Show as _;
 
 pub use empty::why_empty;
-pub use hint::{explain, why_missing};
+pub use hint::{explain, near, why_missing};
 pub use marks::{Marks, Release};
 
 /// Every dataset that machex knows, in the order in which the reference works them off.

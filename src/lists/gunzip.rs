@@ -47,9 +47,9 @@ impl<R: Read> Gunzip<R> {
                     if decoder.header().is_some() {
                         return Ok(State::Member(Box::new(decoder)));
                     }
-                    match decoder.read(&mut [0]) {
-                        Err(error) if !is_of_contents(&error) => return Err(error),
-                        _ => {}
+                    let failed = decoder.read(&mut [0]).err();
+                    if let Some(error) = failed.filter(|error| !is_of_contents(error)) {
+                        return Err(error);
                     }
                 }
                 Some(_) => {}

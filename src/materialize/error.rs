@@ -60,7 +60,7 @@ impl From<CatalogError> for MaterializeError {
 fn as_lines(errors: &[impl ToString]) -> String {
     errors
         .iter()
-        .map(ToString::to_string)
+        .map(|error| error.to_string().shown().to_string())
         .collect::<Vec<_>>()
         .join("\n  ")
 }

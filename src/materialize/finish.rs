@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::logs::{Found, logged};
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
-use super::tidy::{remove_beyond_end, remove_left_overs};
-use super::workers::failure;
+use super::tidy::{remove_beyond_end, remove_finished, remove_index, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
-use crate::store::{Durability, Failure, RunLock, failures_in, merge_failures};
+use crate::source::left_out;
+use crate::store::{Durability, LogKind, LoggedImage, RunLock, logged_in};
 use crate::sync::held;
 
 /// Images that no share has come to yet.
@@ -23,15 +24,9 @@ pub type Missing = BTreeMap<&'static str, Vec<u32>>;
 pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeError> {
     let state = open_state(job)?;
     let lock = RunLock::acquire(&state, "")?;
-    let known = failures_in(&state).map_err(MaterializeError::io(state.path()))?;
-    let mut failures: Vec<Failure> = known
-        .iter()
-        .filter(|failure| {
-            !job.trees()
-                .any(|tree| tree.dataset.folder() == failure.dataset)
-        })
-        .cloned()
-        .collect();
+    let known = logged_in(&state, LogKind::Failures).map_err(MaterializeError::io(state.path()))?;
+    let mut found = Found::default();
+    found.add_others(job, &state)?;
     let mut missing = Missing::new();
     for plan in plan(job)? {
         let name = plan.tree.dataset.folder();
@@ -42,6 +37,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         plan.create_folders()?;
         remove_left_overs(&plan, &(0..plan.catalog.len()), lock.is_exclusive())?;
         remove_beyond_end(&plan, lock.is_exclusive())?;
+        remove_left_out(&plan, &outcome.left_out)?;
         let include = |number: u32| outcome.finished[number as usize];
         let finished = outcome
             .finished
@@ -53,7 +49,10 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             images: plan.catalog.present(),
             new: 0,
             skipped: finished as u32,
-            failed: outcome.failures.len() as u32,
+            failed: outcome.found.failures.len() as u32,
+            damaged: (outcome.found.damaged.len() - outcome.left_out.len()) as u32,
+            left_out: outcome.left_out.len() as u32,
+            overlays: outcome.found.overlays.len() as u32,
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
@@ -61,37 +60,56 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         plan.write_extent(&records, Some(reports))?;
         dataset.elapsed = started.elapsed();
         summary.datasets.push(dataset);
-        failures.extend(outcome.failures);
+        found.extend(outcome.found);
         if !outcome.missing.is_empty() {
             missing.insert(name, outcome.missing);
         }
     }
-    failures.sort();
     let durability = Durability::of(&state.handle_path(), job.config.durable);
-    summary.failure_log = merge_failures(&state, &failures, durability)
-        .map_err(MaterializeError::io(state.path()))?;
+    found.write(&state, durability)?;
+    summary.failure_log = LogKind::Failures.path(&state);
+    summary.damage_log = LogKind::Damaged.path(&state);
+    summary.overlay_log = LogKind::Overlays.path(&state);
     Ok(missing)
+}
+
+/// Removes images that were finished when those of damaged sources were still wanted.
+fn remove_left_out(plan: &DatasetPlan, numbers: &[u32]) -> Result<(), MaterializeError> {
+    let records = numbers.iter().filter_map(|number| plan.record(*number));
+    let records: Vec<_> = records
+        .filter(|record| plan.finished.holds(record))
+        .collect();
+    if !records.is_empty() {
+        // A run that is killed here must not leave an index that names what is gone.
+        remove_index(plan)?;
+    }
+    records
+        .into_iter()
+        .try_for_each(|record| remove_finished(plan, record))
 }
 
 struct Outcome {
     /// By number.
     finished: Vec<bool>,
-    failures: Vec<Failure>,
+    found: Found,
+    /// Not wanted, since their sources are damaged.
+    left_out: Vec<u32>,
     missing: Vec<u32>,
 }
 
-fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
+fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> Outcome {
     let name = plan.tree.dataset.folder();
-    let known: BTreeMap<u32, &Failure> = known
+    let known: BTreeMap<u32, &LoggedImage> = known
         .iter()
         .filter(|failure| failure.dataset == name)
         .map(|failure| (failure.image, failure))
         .collect();
-    let failures = Mutex::new(Vec::new());
-    let missing = Mutex::new(Vec::new());
-    let push = |failure| {
-        held(&failures).push(failure);
-    };
+    let outcome = Mutex::new(Outcome {
+        finished: Vec::new(),
+        found: Found::default(),
+        left_out: Vec::new(),
+        missing: Vec::new(),
+    });
     let finished = (0..plan.catalog.len())
         .into_par_iter()
         .map(|number| {
@@ -101,29 +119,38 @@ fn look_over(plan: &DatasetPlan, known: &[Failure]) -> Outcome {
             if plan.catalog.is_absent(number) {
                 return false;
             }
-            match plan.state_of(&entry) {
-                ImageState::Finished => return true,
-                ImageState::Failed { cause, .. } => push(failure(plan, &entry, cause, None)),
+            let state = plan.state_of(&entry);
+            let mut outcome = held(&outcome);
+            match state {
+                ImageState::Finished => {
+                    outcome.found.add_finished(plan, &entry);
+                    return true;
+                }
+                ImageState::Failed { cause, .. } => {
+                    let failure = logged(plan, &entry, cause, None);
+                    outcome.found.failures.push(failure);
+                }
+                ImageState::LeftOut { key, damage } => {
+                    let line = logged(plan, &entry, left_out(&damage), Some(key));
+                    outcome.found.damaged.push(line);
+                    outcome.left_out.push(number);
+                }
                 // A failure counts only for the source it was seen with: numbers move when lists change,
                 // and sources are repaired.
                 ImageState::Due { key, .. } => match known.get(&number) {
-                    Some(failure) if failure.content == Some(key) => push((*failure).clone()),
-                    _ => held(&missing).push(number),
+                    Some(failure) if failure.content == Some(key) => {
+                        outcome.found.failures.push((*failure).clone());
+                    }
+                    _ => outcome.missing.push(number),
                 },
             }
             false
         })
         .collect();
-    let mut missing = missing
+    let mut outcome = outcome
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    missing.sort_unstable();
-    let failures = failures
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    Outcome {
-        finished,
-        failures,
-        missing,
-    }
+    outcome.finished = finished;
+    outcome.missing.sort_unstable();
+    outcome
 }

@@ -1,25 +1,60 @@
 //! One image: source bytes in, finished file and record out.
 
+use std::fs;
 use std::io::Write;
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, ImageState};
 use super::tidy::remove_finished;
 use crate::catalog::Entry;
-use crate::render::RenderError;
-use crate::source::{DevelopError, Developer};
-use crate::store::{ContentKey, Journal, write_atomically};
+use crate::render::{Notes, RenderError};
+use crate::shown::Show as _;
+use crate::source::{DevelopError, Developed, Developer};
+use crate::store::{ContentKey, Journal, Record, write_atomically};
 
 /// What became of an image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    New,
-    Skipped,
+    New(Remarks),
+    Skipped(Remarks),
+    /// Its source is damaged, and is not wanted then.
+    LeftOut {
+        damage: Box<str>,
+        content: ContentKey,
+    },
     /// With what the source and settings were, if there was a source to look at.
     Failed {
         cause: String,
         content: Option<ContentKey>,
     },
+}
+
+/// What is to be said of the source of an image that is in the tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Remarks {
+    pub damage: Option<Box<str>>,
+    pub has_overlay_bits: bool,
+}
+
+impl From<&Notes> for Remarks {
+    fn from(notes: &Notes) -> Self {
+        Self {
+            damage: notes
+                .damage
+                .as_ref()
+                .map(|damage| damage.to_string().into()),
+            has_overlay_bits: notes.has_overlay_bits,
+        }
+    }
+}
+
+impl From<&Record> for Remarks {
+    fn from(record: &Record) -> Self {
+        Self {
+            damage: record.damage.clone(),
+            has_overlay_bits: record.has_overlay_bits,
+        }
+    }
 }
 
 /// Renders images one after another; one for each worker thread.
@@ -45,8 +80,24 @@ impl<'a> ImageWorker<'a> {
         entry: &Entry<'_>,
         replaces: impl FnOnce() -> Result<(), MaterializeError>,
     ) -> Result<Outcome, MaterializeError> {
+        let known = self.plan.record(entry.number());
         let (source, key) = match self.plan.state_of(entry) {
-            ImageState::Finished => return Ok(Outcome::Skipped),
+            ImageState::Finished => {
+                return Ok(Outcome::Skipped(
+                    known.map_or_else(Default::default, Remarks::from),
+                ));
+            }
+            ImageState::LeftOut { key, damage } => {
+                // It may have been made when it was wanted.
+                if let Some(record) = known.filter(|record| self.plan.finished.holds(record)) {
+                    replaces()?;
+                    remove_finished(self.plan, record)?;
+                }
+                return Ok(Outcome::LeftOut {
+                    damage,
+                    content: key,
+                });
+            }
             // A source that is missing today may be back tomorrow: what was made of it stays, and is
             // left out of the index.
             ImageState::Failed { cause, .. } => {
@@ -57,7 +108,6 @@ impl<'a> ImageWorker<'a> {
             }
             ImageState::Due { source, key } => (source, key),
         };
-        let known = self.plan.record(entry.number());
         // Without a record (the state folder was lost), what is there may be any image.
         let path = self.plan.image_path(entry.number());
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
@@ -65,12 +115,9 @@ impl<'a> ImageWorker<'a> {
         }
         match self.developer.develop(&source) {
             // The record bears the source that was read: one that changed meanwhile is found due.
-            Ok(developed) => {
-                self.store(entry.number(), developed.source.key, &developed.jpeg)?;
-                Ok(Outcome::New)
-            }
+            Ok(developed) => self.keep(entry.number(), &developed),
             Err(error) => {
-                let cause = error.to_string();
+                let cause = error.to_string().shown().to_string();
                 if tells_of_other_bytes(&error) {
                     self.remove_stale(entry.number())?;
                 }
@@ -82,13 +129,58 @@ impl<'a> ImageWorker<'a> {
         }
     }
 
-    fn store(&self, number: u32, key: ContentKey, jpeg: &[u8]) -> Result<(), MaterializeError> {
+    fn keep(&self, number: u32, developed: &Developed) -> Result<Outcome, MaterializeError> {
+        let Developed {
+            jpeg,
+            notes,
+            source,
+        } = developed;
+        let remarks = Remarks::from(notes);
+        let made = (source.key, jpeg.len() as u64);
+        if self.plan.skip_damaged
+            && let Some(damage) = remarks.damage
+        {
+            self.remove_stale(number)?;
+            self.remove_unrecorded(number, jpeg)?;
+            // So that the next run need not render it to know.
+            self.record(number, made, notes)?;
+            return Ok(Outcome::LeftOut {
+                damage,
+                content: source.key,
+            });
+        }
         let path = self.plan.image_path(number);
         write_atomically(&path, self.plan.durability, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;
+        self.record(number, made, notes)?;
+        Ok(Outcome::New(remarks))
+    }
+
+    fn record(
+        &self,
+        number: u32,
+        made: (ContentKey, u64),
+        notes: &Notes,
+    ) -> Result<(), MaterializeError> {
         self.journal
-            .append(number, key, jpeg.len() as u64, self.plan.record(number))
+            .append(number, made, notes, self.plan.record(number))
             .map_err(MaterializeError::io(&self.plan.state))
+    }
+
+    /// Removes an image that is not wanted, and of which there is no record any more: if it is, to the
+    /// byte, what has just been rendered.
+    fn remove_unrecorded(&self, number: u32, jpeg: &[u8]) -> Result<(), MaterializeError> {
+        let path = self.plan.image_path(number);
+        let is_there = || {
+            let found = fs::symlink_metadata(&path).ok()?;
+            (found.is_file() && found.len() == jpeg.len() as u64).then(|| fs::read(&path).ok())?
+        };
+        match is_there() {
+            Some(bytes) if bytes == jpeg => {
+                fs::remove_file(&path).map_err(MaterializeError::io(&path))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What an earlier source or setting made must not stand where the present one cannot be

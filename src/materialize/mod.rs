@@ -15,6 +15,7 @@
 mod error;
 mod finish;
 mod image;
+mod logs;
 mod plan;
 mod progress;
 mod run;
@@ -25,8 +26,8 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub use plan::{DatasetPlan, Forecast, ImageState, plan};
-pub use progress::Progress;
+pub use plan::{DatasetPlan, Forecast, ImageState, plan, renewal};
+pub use progress::{Progress, Unit};
 pub use run::run;
 pub use share::{Share, ShareError};
 pub use summary::{DatasetSummary, Summary};

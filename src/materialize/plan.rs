@@ -17,7 +17,16 @@ use crate::store::{
     ContentKey, Durability, Extent, FinishedTree, Links, ParentFolder, PrivateFolder, Record,
     StateFolder, Trust,
 };
-use crate::words::grouped;
+use crate::words::{counted, grouped};
+
+/// Said of a tree whose images were finished by an earlier version of the renderer, which made other bytes
+/// of some sources.
+pub fn renewal(count: usize) -> String {
+    format!(
+        "{} made by an earlier version of the renderer, and made again",
+        counted(count as u64, "finished image was", "finished images were")
+    )
+}
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -30,6 +39,8 @@ pub struct DatasetPlan {
     /// What was finished before.
     pub finished: FinishedTree,
     pub params: RenderParams,
+    /// Leave out what is made of a damaged source.
+    pub skip_damaged: bool,
     /// What its images and its index need to count as finished.
     pub durability: Durability,
 }
@@ -41,6 +52,8 @@ pub enum ImageState {
     Finished,
     /// It has to be rendered; the source has this key.
     Due { source: PathBuf, key: ContentKey },
+    /// It has been rendered, and is left out since its source is damaged, in these words.
+    LeftOut { key: ContentKey, damage: Box<str> },
     /// It cannot be rendered, for this reason.
     Failed {
         source: Option<PathBuf>,
@@ -54,6 +67,7 @@ pub struct Forecast {
     pub finished: u32,
     pub due: u32,
     pub failed: u32,
+    pub left_out: u32,
 }
 
 /// Reads the catalogs and records of all datasets of a job. Nothing is written but the catalogs'
@@ -118,7 +132,18 @@ impl DatasetPlan {
             state,
             finished,
             params: job.config.render_params(),
+            skip_damaged: job.config.skip_damaged,
         })
+    }
+
+    /// Says that images are made again that were finished by an earlier version of the renderer, if
+    /// some are.
+    pub fn announce_renewal(&self) {
+        let older = self.finished.made_by_older_renderer(self.catalog.len());
+        if older > 0 {
+            let name = self.tree.dataset.folder();
+            tracing::warn!("{name}: {}", renewal(older));
+        }
     }
 
     /// What a person should know of the lists.
@@ -153,10 +178,16 @@ impl DatasetPlan {
                 source: fault.path,
                 cause: fault.cause,
             },
-            Ok(Source { path, key, .. }) => match self.finished.size_of(entry.number(), key) {
-                Some(_) => ImageState::Finished,
-                None => ImageState::Due { source: path, key },
-            },
+            Ok(Source { path, key, .. }) => {
+                let number = entry.number();
+                let record = self.finished.record_of(number, key);
+                let damage = record.and_then(|record| record.damage.clone());
+                match (damage, self.finished.size_of(number, key)) {
+                    (Some(damage), _) if self.skip_damaged => ImageState::LeftOut { key, damage },
+                    (_, Some(_)) => ImageState::Finished,
+                    (_, None) => ImageState::Due { source: path, key },
+                }
+            }
         }
     }
 
@@ -179,11 +210,16 @@ impl DatasetPlan {
                     failed: 1,
                     ..Forecast::default()
                 },
+                ImageState::LeftOut { .. } => Forecast {
+                    left_out: 1,
+                    ..Forecast::default()
+                },
             })
             .reduce(Forecast::default, |a, b| Forecast {
                 finished: a.finished + b.finished,
                 due: a.due + b.due,
                 failed: a.failed + b.failed,
+                left_out: a.left_out + b.left_out,
             })
     }
 

@@ -10,9 +10,26 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Images,
+    Files,
+}
+
+impl Unit {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Files => "files",
+        }
+    }
+}
+
 /// Progress of one dataset on standard error.
 pub struct Progress {
     name: &'static str,
+    unit: &'static str,
     total: u32,
     started: Instant,
     done: AtomicU32,
@@ -28,6 +45,11 @@ enum Display {
 impl Progress {
     /// Progress over `total` images of the dataset `name`.
     pub fn new(name: &'static str, total: u32) -> Self {
+        Self::of(name, total, Unit::Images)
+    }
+
+    /// Progress over `total` of these.
+    pub fn of(name: &'static str, total: u32, unit: Unit) -> Self {
         let display = if std::io::stderr().is_terminal() {
             Display::Bar(bar(name, total))
         } else {
@@ -39,6 +61,7 @@ impl Progress {
         let (done, rendered) = Default::default();
         Self {
             name,
+            unit: unit.words(),
             total,
             started,
             done,
@@ -57,7 +80,8 @@ impl Progress {
         match &self.display {
             Display::Bar(bar) => {
                 bar.inc(1);
-                bar.set_message(format!("{:.1} images/s", self.rate(rendered)));
+                let unit = self.unit;
+                bar.set_message(format!("{:.1} {unit}/s", self.rate(rendered)));
             }
             Display::Lines { last } => {
                 // Whoever finds the lock taken leaves the line to the one that has it.
@@ -79,8 +103,14 @@ impl Progress {
     fn line(&self, done: u32, rendered: u32) -> String {
         let left = f64::from(self.total.saturating_sub(done)) / self.rate(done).max(1e-9);
         let eta = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
+        let counted = self.counted(done, rendered);
+        format!("{counted}, about {eta} left")
+    }
+
+    fn counted(&self, done: u32, rendered: u32) -> String {
         let (name, total, rate) = (self.name, self.total, self.rate(rendered));
-        format!("{name}: {done} of {total} images, {rate:.1} images/s, about {eta} left")
+        let unit = self.unit;
+        format!("{name}: {done} of {total} {unit}, {rate:.1} {unit}/s")
     }
 
     /// The dataset is done, or the run ended.
@@ -94,10 +124,7 @@ impl Progress {
                     self.done.load(Ordering::Relaxed),
                     self.rendered.load(Ordering::Relaxed),
                 );
-                let (name, total, rate) = (self.name, self.total, self.rate(rendered));
-                say(&format!(
-                    "{name}: {done} of {total} images, {rate:.1} images/s"
-                ));
+                say(&self.counted(done, rendered));
             }
         }
     }

@@ -7,14 +7,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::logs::Logs;
 use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
 use super::tidy::{remove_beyond_end, remove_left_over_records, remove_left_overs};
 use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
 use crate::catalog::index::{self, Readers, ReportNotes};
-use crate::store::{
-    Durability, FailureLog, Journal, PrivateFolder, RunLock, StateFolder, write_atomically,
-};
+use crate::store::{Durability, Journal, PrivateFolder, RunLock, StateFolder, write_atomically};
 
 /// Renders what is not finished and writes the indexes (those of a share are left to
 /// [`super::finish`]). `stop` may be set at any time: the images at hand are finished, the summary
@@ -38,14 +37,15 @@ pub fn run(
         remove_left_over_records(&state)?;
     }
     let durability = Durability::of(&state.handle_path(), job.config.durable);
-    let failures = FailureLog::open(&state, &suffix, &datasets, durability)
-        .map_err(MaterializeError::io(state.path()))?;
-    summary.failure_log = failures.path().to_owned();
+    let logs = Logs::open(&state, &suffix, &datasets, durability)?;
+    logs.failures.path().clone_into(&mut summary.failure_log);
+    logs.damaged.path().clone_into(&mut summary.damage_log);
+    logs.overlays.path().clone_into(&mut summary.overlay_log);
     let run = Run {
         job,
         state: &state,
         lock: &lock,
-        failures: &failures,
+        logs: &logs,
         durability,
         stop,
     };
@@ -56,6 +56,7 @@ pub fn run(
         }
         let range = job.share.range(plan.catalog.len());
         let name = plan.tree.dataset.folder();
+        plan.announce_renewal();
         let images = plan.present_in(range.clone());
         let progress = progress(name, images);
         let mut dataset = DatasetSummary {
@@ -89,7 +90,7 @@ struct Run<'a> {
     job: &'a Job,
     state: &'a PrivateFolder,
     lock: &'a RunLock,
-    failures: &'a FailureLog,
+    logs: &'a Logs<'a>,
     /// What records need to be sure of.
     durability: Durability,
     stop: &'a AtomicBool,
@@ -115,24 +116,22 @@ impl Run<'_> {
         let workers = Workers {
             plan,
             journal: &journal,
-            failures: self.failures,
+            logs: self.logs,
             progress,
             stop: self.stop,
         };
-        let failed = workers.run(range, self.job.workers, summary)?;
+        let excluded = workers.run(range, self.job.workers, summary)?;
         // An index must not name what a later run, or a power cut, finds unfinished.
         plan.sync_folders()?;
         journal
             .confirm()
             .and_then(|()| self.durability.sync_folder(&records.handle_path()))
             .map_err(MaterializeError::io(&plan.state))?;
-        self.failures
-            .confirm()
-            .map_err(MaterializeError::io(self.failures.path()))?;
+        self.logs.confirm()?;
         if self.job.share.is_whole() && !self.stop.load(Ordering::Relaxed) {
             remove_beyond_end(plan, self.lock.is_exclusive())?;
             let include = |number: u32| {
-                failed.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
+                excluded.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
             };
             let reports = write_index(self.job, plan, &include, summary)?;
             plan.write_extent(&records, Some(reports))?;

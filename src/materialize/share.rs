@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::str::FromStr;
 
+use crate::shown::Show as _;
+
 /// The K-th of N shares, counted from 1. Each dataset is cut into N runs of consecutive numbers,
 /// so that shares seldom write into one folder (which network file systems dislike).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,14 +18,14 @@ pub struct Share {
 /// Why a share cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
-    #[error("\"{0}\" is not a share: write K/N with 1 <= K <= N, such as 3/8, or auto")]
+    #[error("\"{}\" is not a share: write K/N with 1 <= K <= N, such as 3/8, or auto", .0.shown())]
     Syntax(String),
     #[error(
         "--part auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set; \
          is this an array job? Otherwise say --part K/N"
     )]
     NoArray,
-    #[error("--part auto: {name} is {value}")]
+    #[error("--part auto: {name} is {value}", value = value.shown())]
     Variable { name: &'static str, value: String },
     /// The same words in all tasks, so that none of them renders while another is refused.
     #[error(

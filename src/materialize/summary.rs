@@ -13,6 +13,12 @@ pub struct DatasetSummary {
     pub new: u32,
     pub skipped: u32,
     pub failed: u32,
+    /// Images in the tree that are made of a damaged source.
+    pub damaged: u32,
+    /// Images that `SKIP_DAMAGED` left out.
+    pub left_out: u32,
+    /// DICOM files with bits set above their HighBit.
+    pub overlays: u32,
     pub elapsed: Duration,
     /// What a person should know about lists and reports.
     pub warnings: Vec<String>,
@@ -29,7 +35,7 @@ impl DatasetSummary {
     /// Images that the run did not come to.
     pub fn left(&self) -> u32 {
         self.images
-            .saturating_sub(self.new + self.skipped + self.failed)
+            .saturating_sub(self.new + self.skipped + self.failed + self.left_out)
     }
 }
 
@@ -39,12 +45,14 @@ pub struct Summary {
     pub datasets: Vec<DatasetSummary>,
     /// Ended by the user before it was done.
     pub interrupted: bool,
-    /// Where failures are recorded.
+    /// Where failures, images of damaged sources, and possible overlays are recorded.
     pub failure_log: PathBuf,
+    pub damage_log: PathBuf,
+    pub overlay_log: PathBuf,
 }
 
 impl Summary {
-    /// Whether everything that was come to is in the tree and its indexes.
+    /// Whether everything that was come to is in the tree and its indexes, or left out on purpose.
     pub fn is_good(&self) -> bool {
         self.failed() == 0 && self.unreadable_reports() == 0
     }
@@ -58,5 +66,18 @@ impl Summary {
     /// How many images could not be rendered.
     pub fn failed(&self) -> u32 {
         self.datasets.iter().map(|dataset| dataset.failed).sum()
+    }
+
+    /// How many images are made of a damaged source, and how many were left out for that.
+    pub fn damaged(&self) -> (u32, u32) {
+        let add = |sum: (u32, u32), dataset: &DatasetSummary| {
+            (sum.0 + dataset.damaged, sum.1 + dataset.left_out)
+        };
+        self.datasets.iter().fold((0, 0), add)
+    }
+
+    /// How many DICOM files have bits set above their HighBit.
+    pub fn overlays(&self) -> u32 {
+        self.datasets.iter().map(|dataset| dataset.overlays).sum()
     }
 }

@@ -7,18 +7,19 @@ use std::sync::{Mutex, Once};
 use std::thread;
 
 use super::image::{ImageWorker, Outcome};
+use super::logs::Logs;
 use super::plan::DatasetPlan;
 use super::tidy::remove_index;
 use super::{DatasetSummary, MaterializeError, Progress};
 use crate::catalog::Entry;
-use crate::store::{ContentKey, Failure, FailureLog, Journal};
+use crate::store::Journal;
 use crate::sync::held;
 
 /// What the workers of one dataset share.
 pub(super) struct Workers<'a> {
     pub plan: &'a DatasetPlan,
     pub journal: &'a Journal,
-    pub failures: &'a FailureLog,
+    pub logs: &'a Logs<'a>,
     pub progress: &'a Progress,
     /// Set from outside (Ctrl-C): workers finish the image at hand and end.
     pub stop: &'a AtomicBool,
@@ -26,7 +27,7 @@ pub(super) struct Workers<'a> {
 
 impl Workers<'_> {
     /// Works off the images `range` on `count` threads. Counts what became of them in `summary`
-    /// and returns the numbers that failed, sorted. The first error that concerns the run ends it.
+    /// and returns the numbers that failed or were left out, sorted. The first error that concerns the run ends it.
     pub(super) fn run(
         &self,
         range: Range<u32>,
@@ -109,16 +110,19 @@ impl Workers<'_> {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         summary.new = tally.new;
         summary.skipped = tally.skipped;
-        summary.failed = tally.failed.len() as u32;
+        summary.failed = tally.failed;
+        summary.damaged = tally.damaged;
+        summary.left_out = tally.left_out;
+        summary.overlays = tally.overlays;
         match first_error
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
         {
             Some(error) => Err(error),
             None => {
-                let mut failed = tally.failed;
-                failed.sort_unstable();
-                Ok(failed)
+                let mut excluded = tally.excluded;
+                excluded.sort_unstable();
+                Ok(excluded)
             }
         }
     }
@@ -137,19 +141,9 @@ impl Workers<'_> {
         outcome: Outcome,
         tally: &Mutex<Tally>,
     ) -> Result<(), MaterializeError> {
-        let rendered = outcome == Outcome::New;
-        match outcome {
-            Outcome::New => held(tally).new += 1,
-            Outcome::Skipped => held(tally).skipped += 1,
-            Outcome::Failed { cause, content } => {
-                held(tally).failed.push(entry.number());
-                let failure = failure(self.plan, entry, cause, content);
-                let path = self.failures.path();
-                self.failures
-                    .append(&failure)
-                    .map_err(MaterializeError::io(path))?;
-            }
-        }
+        self.logs.record(self.plan, entry, &outcome)?;
+        held(tally).add(entry.number(), &outcome);
+        let rendered = matches!(outcome, Outcome::New(_));
         self.progress.advance(rendered);
         Ok(())
     }
@@ -168,23 +162,6 @@ fn crashed() -> Outcome {
     }
 }
 
-/// The line of `failures.jsonl` for an entry.
-pub(super) fn failure(
-    plan: &DatasetPlan,
-    entry: &Entry<'_>,
-    cause: String,
-    content: Option<ContentKey>,
-) -> Failure {
-    Failure {
-        dataset: plan.tree.dataset.folder().to_owned(),
-        image: entry.number(),
-        key: entry.key().to_owned(),
-        source: entry.source().ok(),
-        cause,
-        content,
-    }
-}
-
 /// Takes the old index away before the first finished image is replaced: from then on it may name
 /// other images than the tree holds (another `FRONTAL_ONLY`, say). It is written anew at the end.
 fn remove_index_once(plan: &DatasetPlan, once: &Once) -> Result<(), MaterializeError> {
@@ -197,7 +174,30 @@ fn remove_index_once(plan: &DatasetPlan, once: &Once) -> Result<(), MaterializeE
 struct Tally {
     new: u32,
     skipped: u32,
-    failed: Vec<u32>,
+    failed: u32,
+    damaged: u32,
+    left_out: u32,
+    overlays: u32,
+    /// Images that do not belong into the index.
+    excluded: Vec<u32>,
+}
+
+impl Tally {
+    fn add(&mut self, number: u32, outcome: &Outcome) {
+        match outcome {
+            Outcome::New(_) => self.new += 1,
+            Outcome::Skipped(_) => self.skipped += 1,
+            Outcome::Failed { .. } => self.failed += 1,
+            Outcome::LeftOut { .. } => self.left_out += 1,
+        }
+        match outcome {
+            Outcome::New(remarks) | Outcome::Skipped(remarks) => {
+                self.damaged += u32::from(remarks.damage.is_some());
+                self.overlays += u32::from(remarks.has_overlay_bits);
+            }
+            Outcome::Failed { .. } | Outcome::LeftOut { .. } => self.excluded.push(number),
+        }
+    }
 }
 
 #[cfg(test)]

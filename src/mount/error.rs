@@ -24,7 +24,7 @@ pub enum MountError {
         path = .0.shown()
     )]
     Silent(PathBuf),
-    #[error("{path:?} is not UTF-8, which the paths in index.json have to be; take another mount point", path = .0)]
+    #[error("{path} is not UTF-8, which the paths in index.json have to be; take another mount point", path = .0.shown())]
     NotUtf8(PathBuf),
     #[error(
         "{path} is a machex mount already; mount with --replace, or end it with: machex unmount {path}",
@@ -55,7 +55,7 @@ pub enum MountError {
     Io { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Replace(#[from] super::UnmountError),
-    #[error("mounting on {path}: {problem}", path = path.shown())]
+    #[error("mounting on {path}: {problem}", path = path.shown(), problem = problem.shown())]
     Fuse { path: PathBuf, problem: String },
     #[error(
         "--passthrough on: {0}; leave the option out to read through machex where the kernel cannot"

@@ -31,12 +31,13 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Process { pid, name, path } => {
-                write!(f, "{name} (process {pid}): {}", path.shown())
+                write!(f, "{} (process {pid}): {}", name.shown(), path.shown())
             }
             Self::Waiting { pid, name } => {
                 write!(
                     f,
-                    "perhaps {name} (process {pid}), which waits for an answer of a FUSE mount"
+                    "perhaps {} (process {pid}), which waits for an answer of a FUSE mount",
+                    name.shown()
                 )
             }
             Self::Mount(path) => write!(f, "another mount is below it: {}", path.shown()),
@@ -147,7 +148,8 @@ impl fmt::Display for Copy {
         let Self { pid, name, .. } = self;
         write!(
             f,
-            "{name} (process {pid}) has a mount namespace of its own, where it is still mounted at {path}"
+            "{} (process {pid}) has a mount namespace of its own, where it is still mounted at {path}",
+            name.shown()
         )
     }
 }

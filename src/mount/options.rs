@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::parse_size;
 use crate::filesystem::Passthrough;
+use crate::shown::Show as _;
 
 /// The choices that can be given as options and with `-o`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum OptionError {
          log_file=, passthrough=auto|on|off, warm"
     )]
     Unknown(String),
-    #[error("-o {name}={value}: give {wanted}")]
+    #[error("-o {name}={value}: give {wanted}", name = name.shown(), value = value.shown())]
     Value {
         name: String,
         value: String,

@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::shown::Show as _;
+
 /// How often is looked. A pidfd would tell at once, but only from Linux 5.3 on.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -20,7 +22,7 @@ pub struct Process {
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({})", self.number, self.name)
+        write!(f, "process {} ({})", self.number, self.name.shown())
     }
 }
 

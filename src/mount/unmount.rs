@@ -52,13 +52,13 @@ impl UnmountHow {
 pub enum UnmountError {
     #[error("{path} is not a mount", path = .0.shown())]
     NotMounted(PathBuf),
-    #[error("{path} is a mount of type {filesystem}, not of machex", path = path.shown())]
+    #[error("{path} is a mount of type {filesystem}, not of machex", path = path.shown(), filesystem = filesystem.shown())]
     Foreign { path: PathBuf, filesystem: String },
     #[error("{path} is busy{}; close these, or unmount with --lazy", named(holders), path = path.shown())]
     Busy { path: PathBuf, holders: Vec<Holder> },
     #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path}: {text}", path = path.shown())]
+    #[error("{path}: {text}", path = path.shown(), text = text.shown())]
     Fusermount { path: PathBuf, text: String },
 }
 

@@ -18,8 +18,10 @@ use faults::Faults;
 use pictures::Pictures;
 
 use crate::shown::Show as _;
-use crate::survey::{DatasetSurvey, Origin, Survey, failures, galleries, printable};
-use crate::words::{counted, grouped};
+use crate::survey::{
+    DatasetSurvey, Origin, Survey, damaged, failures, galleries, overlays, printable,
+};
+use crate::words::{counted, grouped, overlay_bits};
 
 /// Longer side of a picture in pixels.
 const PICTURE_SIDE: u32 = 200;
@@ -47,6 +49,7 @@ pub struct Report {
     findings: Vec<FindingsOf>,
     pictures: Vec<Pictures>,
     faults: Faults,
+    damaged: Faults,
 }
 
 /// A number that sums up.
@@ -78,7 +81,16 @@ impl Report {
     pub fn of(survey: &Survey) -> Self {
         let galleries = galleries(survey, PICTURE_SIDE);
         let faults = Faults::of(survey, &failures(survey, &galleries));
+        let damaged = Faults::of(survey, &damaged(survey, &galleries));
         let datasets = &survey.datasets;
+        let mut warnings = remarks(datasets, |dataset| &dataset.warnings);
+        warnings.extend(overlays(survey).into_iter().filter_map(|(name, count)| {
+            let is_shown = datasets.iter().any(|dataset| dataset.name == name);
+            is_shown.then(|| Remark {
+                dataset: printable(&name),
+                text: overlay_bits(count),
+            })
+        }));
         let (kind, place, config) = match &survey.origin {
             Origin::Config { file, .. } => ("config file", file, None),
             Origin::Tree { root } => ("finished tree", root, None),
@@ -90,7 +102,7 @@ impl Report {
             place: printable(&place.shown().to_string()),
             config: config.map(|path| printable(&path.shown().to_string())),
             made: Utc::now(),
-            figures: figures(datasets, &faults),
+            figures: figures(datasets, &faults, &damaged),
             errors: remarks(datasets, |dataset| dataset.error.as_slice()),
             counts: datasets.iter().map(Counts::of).collect(),
             total: Counts::sum(datasets),
@@ -102,10 +114,11 @@ impl Report {
                 true => &[],
                 false => std::slice::from_ref(&dataset.left_out),
             }),
-            warnings: remarks(datasets, |dataset| &dataset.warnings),
+            warnings,
             findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),
             pictures: galleries.iter().map(Pictures::of).collect(),
             faults,
+            damaged,
         }
     }
 
@@ -127,22 +140,26 @@ fn remarks(datasets: &[DatasetSurvey], of: fn(&DatasetSurvey) -> &[String]) -> V
     remarks
 }
 
-fn figures(datasets: &[DatasetSurvey], faults: &Faults) -> Vec<Figure> {
+fn figures(datasets: &[DatasetSurvey], faults: &Faults, damaged: &Faults) -> Vec<Figure> {
     let images = datasets.iter().map(|dataset| u64::from(dataset.images));
     let labelled = datasets
         .iter()
         .filter_map(|dataset| Some(u64::from(dataset.findings.as_ref()?.labelled())));
-    [
+    let figures = [
         ("Datasets", datasets.len() as u64),
         ("Images", images.sum()),
         ("Images with labels", labelled.sum()),
         ("Known failures", faults.count),
-    ]
-    .map(|(name, value)| Figure {
-        name,
-        value: grouped(value),
-    })
-    .into()
+    ];
+    let damaged = (damaged.count > 0).then_some(("Made of damaged sources", damaged.count));
+    figures
+        .into_iter()
+        .chain(damaged)
+        .map(|(name, value)| Figure {
+            name,
+            value: grouped(value),
+        })
+        .collect()
 }
 
 impl Counts {

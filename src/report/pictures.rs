@@ -53,7 +53,9 @@ impl Pictures {
 
 impl Picture {
     fn of(image: &Developed<'_>) -> Self {
-        let Developed { pick, thumbnail } = image;
+        let Developed {
+            pick, thumbnail, ..
+        } = image;
         let findings = pick
             .positive_findings()
             .map(|names| match names.as_slice() {

@@ -55,6 +55,8 @@ pub struct ServedDataset {
     /// Images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
+    /// Those of them that are made of a damaged source.
+    damaged: AtomicU64,
     pub(super) rendered: Counter,
 }
 
@@ -109,6 +111,7 @@ impl ServedDataset {
             tree_waits: Waits::new(),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
             rendered: Counter::default(),
             params,
             finished,
@@ -139,6 +142,14 @@ impl ServedDataset {
         let mut learnt = known;
         self.update(what, |slot| {
             learnt = known.after(*slot);
+            match (
+                slot.is_some_and(|before| before.is_damaged),
+                known.is_damaged,
+            ) {
+                (false, true) => self.damaged.fetch_add(1, Ordering::Relaxed),
+                (true, false) => self.damaged.fetch_sub(1, Ordering::Relaxed),
+                _ => 0,
+            };
             if slot.is_none() && what != What::Index {
                 self.known.fetch_add(1, Ordering::Relaxed);
                 self.known_bytes.fetch_add(known.size, Ordering::Relaxed);
@@ -170,6 +181,11 @@ impl ServedDataset {
     /// How many images have a size that is known in this mount.
     pub(super) fn known_count(&self) -> u64 {
         self.known.load(Ordering::Relaxed)
+    }
+
+    /// How many of these are made of a damaged source.
+    pub(super) fn damaged_count(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// About how many bytes a file has whose size is not known: the mean of those that are.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Item;
+use crate::source::left_out;
 use crate::store::ContentKey;
 use crate::sync::held;
 
@@ -27,6 +28,11 @@ impl Fault {
             cause: cause.into(),
             bytes: None,
         }
+    }
+
+    /// The bytes that `key` stands for are damaged, in these words, and are not wanted then.
+    pub(super) fn of_damage(key: ContentKey, damage: &str) -> Self {
+        Self::of_bytes(key, left_out(damage))
     }
 
     /// A fault of the bytes that `key` stands for.

@@ -133,6 +133,11 @@ impl Server {
         let What::Image(number) = item.what else {
             return None;
         };
+        let record = dataset.finished.record_of(number, origin.key)?;
+        let damage = record.damage.as_deref();
+        if let Some(damage) = damage.filter(|_| self.skip_damaged) {
+            return Some(Found::Outcome(Err(Fault::of_damage(origin.key, damage))));
+        }
         let size = dataset.finished.size_of(number, origin.key)?;
         let known = origin.known(size, Place::Tree);
         let body = match want {
@@ -142,7 +147,7 @@ impl Server {
                 Some(self.open_in_tree(dataset, number, (origin.key, size), may_wait)?)
             }
         };
-        let known = dataset.learn(item.what, known);
+        let known = self.learn(dataset, item, known, damage);
         Some(Found::Outcome(Ok((known, body))))
     }
 
@@ -162,6 +167,15 @@ impl Server {
                 None => return Some(Found::WouldWait),
             },
         };
+        if record.is_damaged && patience == Patience::None {
+            return Some(Found::WouldWait);
+        }
+        let damage = record
+            .is_damaged
+            .then(|| self.cache.damage(origin.key).unwrap_or_default());
+        if let Some(damage) = damage.as_deref().filter(|_| self.skip_damaged) {
+            return Some(Found::Outcome(Err(Fault::of_damage(origin.key, damage))));
+        }
         let added = match item.what {
             What::Index => dataset.index_added(),
             What::Image(_) => 0,
@@ -186,13 +200,11 @@ impl Server {
                 (Place::Compared(fingerprint), Some(body))
             }
         };
-        let known = dataset.learn(
-            item.what,
-            Known {
-                sum: Some(record.sum),
-                ..origin.known(record.size + added, place)
-            },
-        );
+        let known = Known {
+            sum: Some(record.sum),
+            ..origin.known(record.size + added, place)
+        };
+        let known = self.learn(dataset, item, known, damage.as_deref());
         Some(Found::Outcome(Ok((known, body))))
     }
 
@@ -265,6 +277,7 @@ impl Origin {
             place,
             sum: None,
             revision: 0,
+            is_damaged: false,
             is_fresh: false,
         }
     }

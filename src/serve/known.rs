@@ -32,6 +32,8 @@ pub struct Known {
     /// How often the file was found changed in this mount: what the kernel remembers of an earlier
     /// revision is void.
     pub revision: u32,
+    /// Made of a damaged source.
+    pub is_damaged: bool,
     /// Made for somebody who asked for its size, and not opened yet.
     pub is_fresh: bool,
 }
@@ -68,6 +70,7 @@ impl Known {
             place: Place::Tree,
             sum: None,
             revision: 0,
+            is_damaged: false,
             is_fresh: false,
         }
     }
@@ -121,6 +124,7 @@ mod tests {
             place: Place::Tree,
             sum: Some(1),
             revision: 3,
+            is_damaged: false,
             is_fresh: false,
         };
         assert_eq!(first.after(None).revision, 3);

@@ -16,7 +16,7 @@ use super::known::{Known, Place};
 use super::queue::Priority;
 use super::silence::{Waiting, Waits};
 use super::{Fault, Item, ServedDataset, Server, What, index};
-use crate::render::RenderError;
+use crate::render::{RenderError, Rendered};
 use crate::source::{Developer, FetchError, Fetched, Source, fetch};
 use crate::store::ContentKey;
 use crate::store::cache::Kept;
@@ -154,7 +154,7 @@ impl Server {
                 // Who waits gets an error when the closure is dropped.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
                     let rendered = self.rendered(job, &mut developer);
-                    (rescue.reply)(rendered.map(|(jpeg, _)| jpeg.into()));
+                    (rescue.reply)(rendered.map(|(image, _)| image.jpeg.into()));
                 }));
                 self.renders.done();
                 continue;
@@ -248,18 +248,26 @@ impl Server {
     /// Renders an image and keeps it.
     pub(super) fn render(&self, job: RenderJob, developer: &mut Developer) -> Outcome {
         let (started, item) = (Instant::now(), job.item);
-        let (jpeg, source) = self.rendered(job, developer)?;
+        let (Rendered { jpeg, notes }, source) = self.rendered(job, developer)?;
+        let damage = notes.damage.map(|damage| damage.to_string());
+        if let Some(damage) = damage.as_deref().filter(|_| self.skip_damaged) {
+            self.cache.note_damaged(source.key, &jpeg, damage);
+            return Err(Fault::of_damage(source.key, damage));
+        }
         let waiting = self.cache_waits.begin();
         // Taken as unchanging, but if it did change there is only the new one to be had.
         let kept = self
             .cache
-            .put(source.key, jpeg.len() as u64, |out| out.write_all(&jpeg))
+            .put_noted(source.key, (jpeg.len() as u64, damage.as_deref()), |out| {
+                out.write_all(&jpeg)
+            })
             .map_err(|error| Fault::new(error.to_string()))?;
         drop(waiting);
         let dataset = self
             .dataset(item)
             .ok_or_else(|| Fault::new("no such dataset"))?;
-        let known = dataset.learn(item.what, made(source.key, source.modified, &kept));
+        let known = made(source.key, source.modified, &kept);
+        let known = self.learn(dataset, item, known, damage.as_deref());
         dataset.rendered.add_one();
         self.stats.rendered(started.elapsed());
         Ok((known, Some(kept.body)))
@@ -269,14 +277,14 @@ impl Server {
         &self,
         job: RenderJob,
         developer: &mut Developer,
-    ) -> Result<(Vec<u8>, Source), Fault> {
+    ) -> Result<(Rendered, Source), Fault> {
         // No more than one for each worker is past this.
         drop(job.share);
         let Fetched { bytes, source } = job.fetched;
         let rendered = developer.render(&bytes);
         self.buffers.give(bytes);
         match rendered {
-            Ok(rendered) => Ok((rendered.jpeg, source)),
+            Ok(rendered) => Ok((rendered, source)),
             // A lack of memory passes, whatever the bytes.
             Err(error @ RenderError::NoMemory { .. }) => Err(Fault::new(error.to_string())),
             Err(error) => Err(Fault::of_bytes(source.key, error.to_string())),
@@ -348,6 +356,7 @@ fn made(key: ContentKey, modified: (i64, u32), kept: &Kept) -> Known {
         place: Place::Compared(kept.fingerprint),
         sum: Some(kept.sum),
         revision: 0,
+        is_damaged: false,
         is_fresh: false,
     }
 }

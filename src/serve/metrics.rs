@@ -91,6 +91,12 @@ impl Status {
         );
         page.datasets(self, head, |dataset| number(dataset.rendered));
         let head = (
+            "images_damaged",
+            GAUGE,
+            "Images found in this mount to be made of a damaged source.",
+        );
+        page.datasets(self, head, |dataset| number(dataset.damaged));
+        let head = (
             "images_failing",
             GAUGE,
             "Images that failed when they were last asked for.",

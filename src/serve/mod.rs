@@ -82,6 +82,8 @@ pub struct Server {
     /// The materialized tree, if there is one.
     tree: Option<TreeRoot>,
     params: RenderParams,
+    /// Images of damaged sources are not served.
+    skip_damaged: bool,
     /// The root that stands in every `path` of an index.
     mountpoint: PathBuf,
     workers: usize,

@@ -1,11 +1,41 @@
 //! What is told to people: log lines of what failed, and the state of the mount.
 
 use super::status::{CacheStatus, DatasetStatus, FailureNote, Status};
-use super::{Fault, Item, ServedDataset, Server, What};
+use super::{Fault, Item, Known, ServedDataset, Server, What};
 
+use crate::catalog::Entry;
 use crate::shown::Show as _;
 
 impl Server {
+    /// Remembers what was found out of a file. That its source is damaged, in these words, is logged when
+    /// that is found out first.
+    pub(super) fn learn(
+        &self,
+        dataset: &ServedDataset,
+        item: Item,
+        known: Known,
+        damage: Option<&str>,
+    ) -> Known {
+        let was_damaged = || {
+            dataset
+                .known(item.what)
+                .is_some_and(|known| known.is_damaged)
+        };
+        if let Some(damage) = damage.filter(|_| !was_damaged()) {
+            let note = note(dataset, item, damage);
+            warn(dataset, item, &note, "made of a damaged source: ");
+            self.stats.damaged(note);
+        }
+        let is_damaged = damage.is_some();
+        dataset.learn(
+            item.what,
+            Known {
+                is_damaged,
+                ..known
+            },
+        )
+    }
+
     /// Logs a fault and keeps it for the status, unless it is known.
     pub(super) fn report_fault(&self, item: Item, fault: &Fault) {
         if !self.failing.insert(item, fault) {
@@ -14,26 +44,8 @@ impl Server {
         let Some(dataset) = self.dataset(item) else {
             return;
         };
-        let entry = match item.what {
-            What::Image(number) => dataset.entry(number),
-            What::Index => None,
-        };
-        let source = entry.and_then(|entry| entry.source().ok());
-        let note = FailureNote {
-            time: 0,
-            dataset: dataset.name().to_owned(),
-            file: ServedDataset::file_name(item.what),
-            source: source.map_or_else(String::new, |path| path.shown().to_string()),
-            cause: fault.to_string(),
-        };
-        tracing::warn!(
-            dataset = note.dataset,
-            file = note.file,
-            key = entry.map_or("", |entry| entry.key()),
-            source = note.source,
-            "{}",
-            note.cause
-        );
+        let note = note(dataset, item, &fault.cause);
+        warn(dataset, item, &note, "");
         self.stats.failed(note);
     }
 
@@ -76,6 +88,7 @@ impl Server {
             },
             errors: self.stats.errors.get(),
             failures: self.stats.failures(),
+            damaged: self.stats.damages(),
             warm: self.warm.as_ref().map(|warm| warm.status()),
         }
     }
@@ -90,6 +103,7 @@ impl Server {
                 images: dataset.catalog.present(),
                 known: dataset.known_count(),
                 rendered: dataset.rendered.get(),
+                damaged: dataset.damaged_count(),
                 failing: self.failing.count(number(at)),
                 waiting: {
                     let (waiting, busy) = dataset.load();
@@ -99,4 +113,35 @@ impl Server {
             })
             .collect()
     }
+}
+
+fn entry_of<'a>(dataset: &'a ServedDataset, item: Item) -> Option<Entry<'a>> {
+    match item.what {
+        What::Image(number) => dataset.entry(number),
+        What::Index => None,
+    }
+}
+
+/// What is shown of a file; its cause comes from anywhere.
+fn note(dataset: &ServedDataset, item: Item, cause: &str) -> FailureNote {
+    let source = entry_of(dataset, item).and_then(|entry| entry.source().ok());
+    FailureNote {
+        time: 0,
+        dataset: dataset.name().to_owned(),
+        file: ServedDataset::file_name(item.what),
+        source: source.map_or_else(String::new, |path| path.shown().to_string()),
+        cause: cause.shown().to_string(),
+    }
+}
+
+fn warn(dataset: &ServedDataset, item: Item, note: &FailureNote, what: &str) {
+    let key = entry_of(dataset, item).map_or("", |entry| entry.key());
+    tracing::warn!(
+        dataset = note.dataset,
+        file = note.file,
+        key = %format_args!("\"{}\"", key.shown()),
+        source = %format_args!("\"{}\"", note.source),
+        "{what}{}",
+        note.cause
+    );
 }

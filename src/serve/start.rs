@@ -20,6 +20,7 @@ use super::{
 use crate::catalog::{self, CatalogError};
 use crate::config::Config;
 use crate::datasets::why_empty;
+use crate::materialize::renewal;
 use crate::removal;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -63,7 +64,7 @@ pub enum ServeError {
 fn as_lines(errors: &[CatalogError]) -> String {
     errors
         .iter()
-        .map(ToString::to_string)
+        .map(|error| error.to_string().shown().to_string())
         .collect::<Vec<_>>()
         .join("\n  ")
 }
@@ -94,6 +95,7 @@ impl Server {
             datasets,
             cache,
             params,
+            skip_damaged: config.skip_damaged,
             mountpoint: mountpoint.to_owned(),
             workers: config.workers,
             flights: Flights::default(),
@@ -283,6 +285,10 @@ fn log_warnings(dataset: &ServedDataset) {
     }
     for fault in finished.faults() {
         tracing::warn!(dataset = name, "{fault}");
+    }
+    let older = finished.made_by_older_renderer(dataset.catalog.len());
+    if older > 0 {
+        tracing::warn!(dataset = name, "{} when they are read", renewal(older));
     }
     if let Some(removal) = removal::judge(&dataset.tree, &dataset.catalog, finished) {
         tracing::warn!(dataset = name, "{removal}");

@@ -46,6 +46,7 @@ pub struct Stats {
     pub open_latency: Timings,
     rate: Mutex<Rate>,
     failures: Mutex<VecDeque<FailureNote>>,
+    damages: Mutex<VecDeque<FailureNote>>,
 }
 
 impl Stats {
@@ -59,6 +60,7 @@ impl Stats {
             open_latency: Timings::new(),
             rate: Mutex::default(),
             failures: Mutex::default(),
+            damages: Mutex::default(),
         }
     }
 
@@ -78,20 +80,33 @@ impl Stats {
     }
 
     /// Keeps a cause to be shown; the oldest goes.
-    pub(super) fn failed(&self, mut note: FailureNote) {
-        note.time = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        let mut failures = held(&self.failures);
-        if failures.len() == SHOWN_FAILURES {
-            failures.pop_front();
-        }
-        failures.push_back(note);
+    pub(super) fn failed(&self, note: FailureNote) {
+        keep(&self.failures, note);
     }
 
     pub(super) fn failures(&self) -> Vec<FailureNote> {
         held(&self.failures).iter().cloned().collect()
     }
+
+    /// The same of images that are made of a damaged source.
+    pub(super) fn damaged(&self, note: FailureNote) {
+        keep(&self.damages, note);
+    }
+
+    pub(super) fn damages(&self) -> Vec<FailureNote> {
+        held(&self.damages).iter().cloned().collect()
+    }
+}
+
+fn keep(notes: &Mutex<VecDeque<FailureNote>>, mut note: FailureNote) {
+    note.time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let mut notes = held(notes);
+    if notes.len() == SHOWN_FAILURES {
+        notes.pop_front();
+    }
+    notes.push_back(note);
 }
 
 /// How long things took.

@@ -35,6 +35,9 @@ pub struct Status {
     pub errors: u64,
     /// The last of them.
     pub failures: Vec<FailureNote>,
+    /// The last images that were found to be made of a damaged source, and what is damaged.
+    #[serde(default)]
+    pub damaged: Vec<FailureNote>,
     /// Where `--warm` is, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub warm: Option<WarmStatus>,
@@ -50,6 +53,9 @@ pub struct DatasetStatus {
     pub known: u64,
     /// Images rendered in this mount.
     pub rendered: u64,
+    /// Images, of those whose size is known, that are made of a damaged source.
+    #[serde(default)]
+    pub damaged: u64,
     /// Images that could not be had when they were last asked for.
     pub failing: usize,
     /// Files that wait for the dataset's root, those that are being looked for or read included.
@@ -85,7 +91,7 @@ pub struct CacheStatus {
     pub refused: u64,
 }
 
-/// Why an image could not be had.
+/// Why an image could not be had, or what is damaged in its source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureNote {
     /// Seconds since 1970.

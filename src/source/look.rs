@@ -76,6 +76,11 @@ fn path_of(entry: &Entry<'_>) -> Result<PathBuf, SourceFault> {
 /// Said of a source that is not there.
 pub const MISSING: &str = "the source is missing";
 
+/// Words for an image that is left out, since its source is damaged.
+pub fn left_out(damage: &str) -> String {
+    format!("the source is damaged: {damage}; SKIP_DAMAGED leaves it out")
+}
+
 /// Words for a source that cannot be looked at or read.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {

@@ -9,4 +9,4 @@ mod look;
 pub use buffer::SourceBuffer;
 pub use developer::{DevelopError, Developed, Developer, OpenSource, read_source};
 pub use fetch::{FetchError, Fetched, fetch};
-pub use look::{MISSING, Source, SourceFault};
+pub use look::{MISSING, Source, SourceFault, left_out};

@@ -17,13 +17,14 @@ use serde::{Deserialize, Serialize};
 
 use super::atomic::confirm;
 use super::{ContentKey, Durability, PrivateFolder, foreign, is_not_ours};
+use crate::render::{Notes, RENDERER_VERSION};
 use crate::sync::held;
 
 const PREFIX: &str = "finished";
 const SUFFIX: &str = ".jsonl";
 
-/// One finished image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// One finished image; or one that was rendered and left out, whose file is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Number of the image in its dataset.
     pub image: u32,
@@ -33,6 +34,19 @@ pub struct Record {
     pub size: u64,
     /// When it was finished, in milliseconds since 1970: the newest record of an image counts.
     pub time: u64,
+    /// Version of the renderer that made it; 0 where that was not recorded yet.
+    #[serde(default)]
+    pub renderer: u32,
+    /// What is damaged in its source, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Box<str>>,
+    /// See [`Notes::has_overlay_bits`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_overlay_bits: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The newest record of every image of a dataset.
@@ -148,8 +162,8 @@ impl Journal {
     pub fn append(
         &self,
         image: u32,
-        key: ContentKey,
-        size: u64,
+        (key, size): (ContentKey, u64),
+        notes: &Notes,
         known: Option<&Record>,
     ) -> io::Result<()> {
         let now = SystemTime::now()
@@ -161,6 +175,12 @@ impl Journal {
             key,
             size,
             time,
+            renderer: RENDERER_VERSION,
+            damage: notes
+                .damage
+                .as_ref()
+                .map(|damage| damage.to_string().into()),
+            has_overlay_bits: notes.has_overlay_bits,
         })?;
         line.push(b'\n');
         held(&self.file).write_all(&line)
@@ -209,11 +229,17 @@ mod tests {
     fn newest_record_of_all_shares_counts() {
         let folder = tempfile::tempdir().unwrap();
         let whole = open(folder.path(), "");
-        whole.append(3, key("a"), 10, None).unwrap();
+        whole
+            .append(3, (key("a"), 10), &Notes::default(), None)
+            .unwrap();
         std::thread::sleep(std::time::Duration::from_millis(2));
         let share = open(folder.path(), "-1-of-2");
-        share.append(3, key("b"), 11, None).unwrap();
-        share.append(0, key("c"), 12, None).unwrap();
+        share
+            .append(3, (key("b"), 11), &Notes::default(), None)
+            .unwrap();
+        share
+            .append(0, (key("c"), 12), &Notes::default(), None)
+            .unwrap();
 
         let records = read(folder.path());
         assert_eq!(
@@ -227,17 +253,40 @@ mod tests {
     }
 
     #[test]
+    fn records_of_before_have_no_renderer_and_new_ones_have_what_was_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = format!(
+            "{{\"image\":0,\"key\":\"{:032x}\",\"size\":1,\"time\":2}}\n",
+            7
+        );
+        fs::write(folder.path().join("finished.jsonl"), before).unwrap();
+        let notes = Notes {
+            damage: None,
+            has_overlay_bits: true,
+        };
+        let journal = open(folder.path(), "");
+        journal.append(1, (key("b"), 2), &notes, None).unwrap();
+        let records = read(folder.path());
+        let [old, new] = [0, 1].map(|image| records.get(image).unwrap());
+        assert_eq!((old.renderer, old.has_overlay_bits), (0, false));
+        assert_eq!(
+            (new.renderer, new.has_overlay_bits),
+            (RENDERER_VERSION, true)
+        );
+    }
+
+    #[test]
     fn a_torn_line_costs_only_itself() {
         let folder = tempfile::tempdir().unwrap();
         open(folder.path(), "")
-            .append(0, key("a"), 1, None)
+            .append(0, (key("a"), 1), &Notes::default(), None)
             .unwrap();
         let path = folder.path().join("finished.jsonl");
         let mut text = fs::read(&path).unwrap();
         text.extend_from_slice(br#"{"image":1,"key":"00"#);
         fs::write(&path, text).unwrap();
         open(folder.path(), "")
-            .append(2, key("b"), 2, None)
+            .append(2, (key("b"), 2), &Notes::default(), None)
             .unwrap();
 
         let records = read(folder.path());
@@ -252,12 +301,17 @@ mod tests {
             key: key("a"),
             size: 5,
             time: u64::MAX - 9,
+            renderer: 0,
+            damage: None,
+            has_overlay_bits: false,
         };
         let text = serde_json::to_string(&ahead).unwrap() + "\n";
         fs::write(folder.path().join("finished-1-of-2.jsonl"), text).unwrap();
         let known = read(folder.path());
         let journal = open(folder.path(), "");
-        journal.append(1, key("b"), 6, known.get(1)).unwrap();
+        journal
+            .append(1, (key("b"), 6), &Notes::default(), known.get(1))
+            .unwrap();
         assert_eq!(read(folder.path()).get(1).unwrap().key, key("b"));
     }
 }

@@ -15,7 +15,7 @@ use crate::shown::Show as _;
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("another machex is at work on this {what} ({holder}; lock file {path})", path = path.shown())]
+    #[error("another machex is at work on this {what} ({holder}; lock file {path})", holder = holder.shown(), path = path.shown())]
     Held {
         what: &'static str,
         holder: String,

@@ -9,6 +9,8 @@
 //! /data/machex.state/<dataset>/finished.jsonl  one record an image: content key and size
 //! /data/machex.state/<dataset>/extent.json     how many images its sources held
 //! /data/machex.state/failures.jsonl            what could not be rendered, and why
+//! /data/machex.state/damaged.jsonl             what was made of a damaged source
+//! /data/machex.state/overlays.jsonl            DICOM files with bits above their HighBit
 //! /data/machex.state/lock                      held while a run works
 //! ```
 //!
@@ -24,8 +26,8 @@ mod content_key;
 mod descriptors;
 mod disk;
 mod extent;
-mod failures;
 mod foreign;
+mod image_log;
 mod journal;
 mod lock;
 mod parents;
@@ -41,8 +43,8 @@ pub use content_key::{ContentKey, Stamp};
 pub use descriptors::{is_lack_of_descriptors, patiently};
 pub use disk::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};
 pub use extent::Extent;
-pub use failures::{
-    Failure, FailureLog, failures_in, merge_failures, read_failure_log, read_failures,
+pub use image_log::{
+    ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ContentKey, Extent, Record, Records, foreign, is_not_ours};
 use crate::catalog::names;
+use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
@@ -129,20 +130,33 @@ impl FinishedTree {
         self.folder.join(names::image_path(number))
     }
 
+    /// What was recorded of the image `number` when it was last made, if that was of what `key` stands for.
+    pub fn record_of(&self, number: u32, key: ContentKey) -> Option<&Record> {
+        self.records.get(number).filter(|record| record.key == key)
+    }
+
+    /// How many of the first `len` images were finished by an earlier version of the renderer, and are
+    /// there to be replaced; as far as a few of them tell.
+    pub fn made_by_older_renderer(&self, len: u32) -> usize {
+        /// Files that are looked for.
+        const SAMPLE: usize = 100;
+        let is_older = |record: &&Record| record.image < len && record.renderer != RENDERER_VERSION;
+        let older = || self.records.from(0).filter(is_older);
+        match older().take(SAMPLE).any(|record| self.holds(record)) {
+            true => older().count(),
+            false => 0,
+        }
+    }
+
     /// Whether the image `number` was finished as what `key` makes; whether its file is there is not
     /// looked at.
     pub fn has_record(&self, number: u32, key: ContentKey) -> bool {
-        self.records
-            .get(number)
-            .is_some_and(|record| record.key == key)
+        self.record_of(number, key).is_some()
     }
 
     /// Size of the image `number` in bytes, if its file is there, whole, and what `key` makes.
     pub fn size_of(&self, number: u32, key: ContentKey) -> Option<u64> {
-        let record = self
-            .records
-            .get(number)
-            .filter(|record| record.key == key)?;
+        let record = self.record_of(number, key)?;
         self.holds(record).then_some(record.size)
     }
 
@@ -169,7 +183,10 @@ mod tests {
             .subfolder("openi", crate::store::Trust::Group, 0o755)
             .unwrap();
         let journal = Journal::open(&records, "", Durability::Accepted).unwrap();
-        journal.append(0, "a".parse().unwrap(), 9, None).unwrap();
+        let made = ("a".parse().unwrap(), 9);
+        journal
+            .append(0, made, &crate::render::Notes::default(), None)
+            .unwrap();
         (tree.join("openi"), state.dataset("openi"))
     }
 

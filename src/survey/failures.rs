@@ -1,12 +1,13 @@
 //! Images that cannot be had, from everything that knows of some.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{Gallery, Origin, Survey, mounted};
+use super::{Developed, Gallery, Origin, Survey, mounted};
 use crate::catalog::names;
+use crate::serve::status::{FailureNote, Status};
 use crate::shown::Show as _;
-use crate::store::{self, StateFolder};
+use crate::store::{self, LogKind, StateFolder};
 
 /// An image that cannot be had, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +56,32 @@ pub fn failures(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> 
         .iter()
         .flat_map(|dataset| dataset.faults.iter().cloned())
         .collect();
-    all.extend(recorded(survey));
-    all.extend(of_mount(survey));
-    all.extend(tried(galleries));
+    all.extend(recorded(survey, LogKind::Failures));
+    all.extend(of_mount(survey, |status| status.failures));
+    all.extend(tried(galleries, |image| image.thumbnail.as_ref().err()));
+    in_order(survey, all)
+}
+
+/// The same of images that are made of a damaged source, or were left out for that; the cause is what is
+/// damaged.
+pub fn damaged(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> {
+    let mut all = recorded(survey, LogKind::Damaged);
+    all.extend(of_mount(survey, |status| status.damaged));
+    all.extend(tried(galleries, |image| image.damage.as_ref()));
+    in_order(survey, all)
+}
+
+/// How many images of a dataset `materialize` found to have bits above their HighBit.
+pub fn overlays(survey: &Survey) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for image in recorded(survey, LogKind::Overlays) {
+        *counts.entry(image.dataset).or_default() += 1;
+    }
+    counts
+}
+
+/// Those of the survey, by dataset; what two know of the same image is there once.
+fn in_order(survey: &Survey, mut all: Vec<FailedImage>) -> Vec<FailedImage> {
     let place_of = |name: &str| {
         survey
             .datasets
@@ -78,7 +102,7 @@ pub fn failures(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> 
 }
 
 /// What `materialize` recorded.
-fn recorded(survey: &Survey) -> Vec<FailedImage> {
+fn recorded(survey: &Survey, kind: LogKind) -> Vec<FailedImage> {
     let trees = match &survey.origin {
         Origin::Config { machex_path, .. } => vec![machex_path.clone()],
         // The tree may have been named by a link, or from within.
@@ -93,11 +117,11 @@ fn recorded(survey: &Survey) -> Vec<FailedImage> {
     let Some(state) = state else {
         return Vec::new();
     };
-    let failures = store::read_failures(state.path()).unwrap_or_else(|error| {
+    let failures = store::read_logged(state.path(), kind).unwrap_or_else(|error| {
         tracing::warn!("{}: {error}", state.path().shown());
         Vec::new()
     });
-    let failed = |failure: store::Failure| FailedImage {
+    let failed = |failure: store::LoggedImage| FailedImage {
         dataset: failure.dataset,
         image: names::image_id(failure.image),
         key: failure.key,
@@ -109,13 +133,13 @@ fn recorded(survey: &Survey) -> Vec<FailedImage> {
 }
 
 /// What readers of the mount met, if there is one.
-fn of_mount(survey: &Survey) -> Vec<FailedImage> {
+fn of_mount(survey: &Survey, notes: fn(Status) -> Vec<FailureNote>) -> Vec<FailedImage> {
     let root: &Path = match &survey.origin {
         Origin::Config { machex_path, .. } => machex_path,
         Origin::Tree { .. } => return Vec::new(),
         Origin::Mount { root, .. } => root,
     };
-    let notes = mounted::status(root).map_or_else(Vec::new, |status| status.failures);
+    let notes = mounted::status(root).map_or_else(Vec::new, notes);
     notes
         .into_iter()
         .rev()
@@ -130,16 +154,19 @@ fn of_mount(survey: &Survey) -> Vec<FailedImage> {
         .collect()
 }
 
-/// What could not be read just now.
-fn tried(galleries: &[Gallery<'_>]) -> impl Iterator<Item = FailedImage> {
-    galleries.iter().flat_map(|gallery| {
-        gallery.images.iter().filter_map(|image| {
+/// What is to be said of images that were tried just now.
+fn tried<'a>(
+    galleries: &'a [Gallery<'a>],
+    cause: fn(&'a Developed<'a>) -> Option<&'a String>,
+) -> impl Iterator<Item = FailedImage> + 'a {
+    galleries.iter().flat_map(move |gallery| {
+        gallery.images.iter().filter_map(move |image| {
             Some(FailedImage {
                 dataset: gallery.dataset.name.clone(),
                 image: image.pick.id.clone(),
                 key: image.pick.key.clone(),
                 source: image.pick.file().map_or_else(String::new, shown),
-                cause: image.thumbnail.as_ref().err()?.clone(),
+                cause: cause(image)?.clone(),
                 told_by: ToldBy::Trial,
             })
         })

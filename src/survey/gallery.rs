@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::pick::Reader;
 use super::{DatasetSurvey, Origin, Pick, Survey, Thumbnail, mounted};
 use crate::render::RenderParams;
+use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
 /// The picks of one dataset.
@@ -20,6 +21,8 @@ pub struct Developed<'a> {
     pub pick: &'a Pick,
     /// A picture of it, or why there is none.
     pub thumbnail: Result<Thumbnail, String>,
+    /// What is damaged in its source, if that was read.
+    pub damage: Option<String>,
 }
 
 /// Reads or renders the picks of all datasets, in their order. The longer side of a thumbnail has
@@ -42,13 +45,10 @@ pub fn galleries(survey: &Survey, side: u32) -> Vec<Gallery<'_>> {
 
 impl<'a> Gallery<'a> {
     fn of(dataset: &'a DatasetSurvey, params: RenderParams, side: u32) -> Self {
-        let doing = format!("reading images of {}", dataset.name);
+        let doing = format!("reading images of {}", dataset.name.shown());
         let images = dataset.picks.par_iter().map_init(
             || Reader::new(params),
-            |reader, pick| Developed {
-                pick,
-                thumbnail: announce_if_slow(doing.as_str(), || develop(reader, pick, side)),
-            },
+            |reader, pick| announce_if_slow(doing.as_str(), || develop(reader, pick, side)),
         );
         Self {
             dataset,
@@ -57,7 +57,17 @@ impl<'a> Gallery<'a> {
     }
 }
 
-fn develop(reader: &mut Reader, pick: &Pick, side: u32) -> Result<Thumbnail, String> {
-    let jpeg = reader.jpeg(pick)?;
-    Thumbnail::of_jpeg(jpeg, side).map_err(|error| error.to_string())
+fn develop<'a>(reader: &mut Reader, pick: &'a Pick, side: u32) -> Developed<'a> {
+    let (thumbnail, damage) = match reader.jpeg(pick) {
+        Ok((jpeg, damage)) => {
+            let thumbnail = Thumbnail::of_jpeg(jpeg, side);
+            (thumbnail.map_err(|error| error.to_string()), damage)
+        }
+        Err(cause) => (Err(cause), None),
+    };
+    Developed {
+        pick,
+        thumbnail,
+        damage,
+    }
 }

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use crate::catalog::Views;
 use crate::render::RenderParams;
 
-pub use failures::{FailedImage, ToldBy, failures};
+pub use failures::{FailedImage, ToldBy, damaged, failures, overlays};
 pub use findings::{Finding, Findings};
 pub use gallery::{Developed, Gallery, galleries};
 // For the fuzz target `index`, which gives it bytes.

@@ -22,7 +22,10 @@ pub(super) fn explain(root: &Path, galleries: &mut [Gallery<'_>]) {
     }
     let Some(status) = status(root) else { return };
     for gallery in galleries {
-        for Developed { pick, thumbnail } in &mut gallery.images {
+        for Developed {
+            pick, thumbnail, ..
+        } in &mut gallery.images
+        {
             let is_of_pick = |note: &&FailureNote| {
                 note.dataset == gallery.dataset.name && image_of(&note.file) == pick.id
             };

@@ -71,18 +71,20 @@ impl Reader {
         }
     }
 
-    /// The JPEG of a pick, or why it cannot be had.
-    pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<&[u8], String> {
+    /// The JPEG of a pick, and what is damaged in its source if that was read; or why it cannot be had.
+    pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<(&[u8], Option<String>), String> {
         match &pick.place {
             Place::Source(Ok(path)) => {
                 let developed = self.developer.develop(path);
-                self.rendered = developed.map_err(|error| error.to_string())?.jpeg;
-                Ok(&self.rendered)
+                let developed = developed.map_err(|error| error.to_string())?;
+                self.rendered = developed.jpeg;
+                let damage = developed.notes.damage.map(|damage| damage.to_string());
+                Ok((&self.rendered, damage))
             }
             Place::Source(Err(fault)) => Err(fault.clone()),
             Place::Finished(files) => {
                 read_first(files, &mut self.finished).map_err(words)?;
-                Ok(&self.finished)
+                Ok((&self.finished, None))
             }
         }
     }

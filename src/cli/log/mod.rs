@@ -4,7 +4,7 @@ mod file;
 mod queue;
 
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -99,8 +99,9 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
                     .with_target(false),
             ))
             .init(),
+        // Colours would be escape sequences, of which there are none in a log.
         Style::Plain => builder
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(false)
             .with_target(false)
             .without_time()
             .init(),
@@ -111,7 +112,8 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
     let panicking = queue.clone();
     panic::set_hook(Box::new(move |info| {
         // Not by `tracing`, in whose middle this may be.
-        panicking.urgent(style_line(style, Level::ERROR, &info.to_string()));
+        let text = info.to_string().replace(":\n", ": ");
+        panicking.urgent(style_line(style, Level::ERROR, &text));
         panicking.flush(FLUSHING);
     }));
     // There is one log in a process.
@@ -146,6 +148,7 @@ fn open(target: &Target) -> io::Result<(Output, Option<String>)> {
 
 /// A line that does not come from `tracing`.
 fn style_line(style: Style, level: Level, text: &str) -> Vec<u8> {
+    let text = text.shown();
     let line = match style {
         Style::Plain => format!("{level:>5} {text}\n"),
         Style::Timed => {

@@ -1,7 +1,9 @@
 //! Log lines on their way: a thread of its own writes them, so that nothing that becomes of an output (a
 //! full disk, a pipe whose reader has gone or sleeps, a closed terminal) can fail or hold up who logs.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
@@ -12,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::file::LogFile;
 use super::{Style, style_line};
+use crate::shown::Show as _;
 
 /// Lines that wait to be written; more are dropped, and counted.
 const WAITING: usize = 1024;
@@ -119,13 +122,21 @@ impl Queue {
 impl io::Write for Queue {
     /// A whole line: the formatter writes each at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.send(Message::Line(line.to_vec()));
+        self.send(Message::Line(safe(line)));
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A line with all escaped that should have been escaped before.
+fn safe(line: &[u8]) -> Vec<u8> {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    let mut safe = OsStr::from_bytes(text).shown().to_string().into_bytes();
+    safe.push(b'\n');
+    safe
 }
 
 impl<'a> MakeWriter<'a> for Queue {
@@ -232,6 +243,12 @@ mod tests {
         assert_eq!(lines.len(), 4, "{lines:?}");
         assert!(lines[3].contains("7 more lines"), "{lines:?}");
         assert_eq!(lines_of(None, 10).len(), 10);
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_is_in_it() {
+        let line = b"WARN a\nWARN all is well \x1b[2J\xff\n";
+        assert_eq!(safe(line), b"WARN a\\nWARN all is well \\x1b[2J\\xff\n");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod walk;
 mod wide;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::jpeg::markers::segments;
 use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
@@ -81,10 +82,7 @@ impl<'a> DicomImage<'a> {
         let stream = match walk::fragments(bytes, pixels.range.clone())?.as_slice() {
             [] => return Err(malformed("the pixel data are empty")),
             [whole] => Cow::Borrowed(&bytes[whole.clone()]),
-            parts => {
-                let parts: Vec<&[u8]> = parts.iter().map(|part| &bytes[part.clone()]).collect();
-                Cow::Owned(joined(&parts)?)
-            }
+            parts => Cow::Owned(joined(bytes, parts)?),
         };
         let coding = coding_of(&stream, header.coding)?;
         match coding {
@@ -204,10 +202,12 @@ impl SourceImage for DicomImage<'_> {
 }
 
 /// One after the other.
-fn joined(parts: &[&[u8]]) -> Result<Vec<u8>, RenderError> {
+fn joined(bytes: &[u8], parts: &[Range<usize>]) -> Result<Vec<u8>, RenderError> {
     let mut all = Vec::new();
     reserve(&mut all, parts.iter().map(|part| part.len()).sum())?;
-    parts.iter().for_each(|part| all.extend_from_slice(part));
+    for part in parts {
+        all.extend_from_slice(&bytes[part.clone()]);
+    }
     Ok(all)
 }
 

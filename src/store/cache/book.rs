@@ -10,6 +10,8 @@ use std::sync::{Mutex, TryLockError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::render::RENDERER_VERSION;
+use crate::shown::Show as _;
 use crate::store::ContentKey;
 use crate::sync::held;
 
@@ -20,6 +22,8 @@ pub struct FileRecord {
     pub size: u64,
     /// XXH3-64 of the bytes.
     pub sum: u64,
+    /// Made of a damaged source; what is damaged is asked for by [`super::Cache::damage`].
+    pub is_damaged: bool,
 }
 
 impl FileRecord {
@@ -28,8 +32,16 @@ impl FileRecord {
         let mut row = key.to_bytes().to_vec();
         row.extend(self.size.to_le_bytes());
         row.extend(self.sum.to_le_bytes());
+        row.push(u8::from(self.is_damaged));
         xxh3_64(&row)
     }
+}
+
+/// A row as it is read.
+struct Row {
+    record: FileRecord,
+    row_sum: u64,
+    used: u64,
 }
 
 /// Bytes of a page, which is SQLite's unit.
@@ -48,7 +60,8 @@ const SCHEMA: &str = "
         size INTEGER NOT NULL,
         sum INTEGER NOT NULL,
         used INTEGER NOT NULL,
-        row_sum INTEGER NOT NULL
+        row_sum INTEGER NOT NULL,
+        damage TEXT
     ) WITHOUT ROWID";
 
 impl Book {
@@ -70,6 +83,7 @@ impl Book {
              PRAGMA journal_size_limit = {log_bytes};"
         ))?;
         connection.execute_batch(SCHEMA)?;
+        note_renderer(&connection, path)?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
@@ -91,34 +105,57 @@ impl Book {
     }
 
     fn get_from(connection: &Connection, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
-        let mut statement = connection
-            .prepare_cached("SELECT size, sum, row_sum, used FROM files WHERE key = ?1")?;
+        let mut statement = connection.prepare_cached(
+            "SELECT size, sum, row_sum, used, damage IS NOT NULL FROM files WHERE key = ?1",
+        )?;
         let row = statement
             .query_row([key.to_bytes()], |row| {
-                let record = FileRecord {
-                    size: from_sql(row.get(0)?),
-                    sum: from_sql(row.get(1)?),
-                };
-                Ok((record, from_sql(row.get(2)?), from_sql(row.get(3)?)))
+                Ok(Row {
+                    record: FileRecord {
+                        size: from_sql(row.get(0)?),
+                        sum: from_sql(row.get(1)?),
+                        is_damaged: row.get(4)?,
+                    },
+                    row_sum: from_sql(row.get(2)?),
+                    used: from_sql(row.get(3)?),
+                })
             })
             .optional()?;
         // SQLite does not notice a flipped bit; a wrong size would reach readers.
-        let is_whole =
-            |(record, row_sum, _): &(FileRecord, u64, u64)| record.row_sum(key) == *row_sum;
-        Ok(row.filter(is_whole).map(|(record, _, used)| (record, used)))
+        let row = row.filter(|row| row.record.row_sum(key) == row.row_sum);
+        Ok(row.map(|row| (row.record, row.used)))
     }
 
-    /// Records a file; `used` is in milliseconds since 1970.
-    pub(super) fn put(&self, key: ContentKey, record: FileRecord, used: u64) -> Result<()> {
+    /// What is damaged in the source of which a file was made, in words.
+    pub(super) fn damage(&self, key: ContentKey) -> Result<Option<String>> {
+        let connection = held(&self.connection);
+        let mut statement = connection.prepare_cached("SELECT damage FROM files WHERE key = ?1")?;
+        let found = statement.query_row([key.to_bytes()], |row| row.get(0));
+        Ok(found.optional()?.flatten())
+    }
+
+    /// Records a file; `used` is in milliseconds since 1970, `damage` what is damaged in its source.
+    pub(super) fn put(
+        &self,
+        key: ContentKey,
+        record: FileRecord,
+        damage: Option<&str>,
+        used: u64,
+    ) -> Result<()> {
+        let record = FileRecord {
+            is_damaged: damage.is_some(),
+            ..record
+        };
         let connection = held(&self.connection);
         let mut statement = connection
-            .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         statement.execute(params![
             key.to_bytes(),
             to_sql(record.size),
             to_sql(record.sum),
             to_sql(used),
             to_sql(record.row_sum(key)),
+            damage,
         ])?;
         Ok(())
     }
@@ -180,6 +217,22 @@ impl Book {
     }
 }
 
+/// Says so, once, if the files were made by another version of the renderer: their keys are asked for no
+/// more.
+fn note_renderer(connection: &Connection, path: &Path) -> Result<()> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == RENDERER_VERSION {
+        return Ok(());
+    }
+    if found != 0 {
+        tracing::warn!(
+            "{}: images were made by another version of the renderer, and are rendered again",
+            path.shown()
+        );
+    }
+    connection.pragma_update(None, "user_version", RENDERER_VERSION)
+}
+
 /// SQLite's integers are signed: the same 64 bits.
 fn to_sql(value: u64) -> i64 {
     value.cast_signed()
@@ -213,6 +266,12 @@ mod tests {
 
     const SIZE: u64 = 1 << 30;
 
+    const RECORD: FileRecord = FileRecord {
+        size: 5,
+        sum: 6,
+        is_damaged: false,
+    };
+
     fn key(hex: &str) -> ContentKey {
         hex.parse().unwrap()
     }
@@ -225,15 +284,23 @@ mod tests {
         let record = FileRecord {
             size: 5,
             sum: u64::MAX - 3,
+            is_damaged: false,
         };
         let book = Book::open(&path, SIZE).unwrap();
-        book.put(low, record, 7).unwrap();
-        book.put(high, record, 8).unwrap();
+        book.put(low, record, None, 7).unwrap();
+        book.put(high, record, Some("cut off"), 8).unwrap();
         book.touch([(low, 9)].into_iter()).unwrap();
         drop(book);
         let book = Book::open(&path, SIZE).unwrap();
         assert_eq!(book.get(low).unwrap(), Some((record, 9)));
         assert_eq!(book.get(key("cd")).unwrap(), None);
+        let damaged = FileRecord {
+            is_damaged: true,
+            ..record
+        };
+        assert_eq!(book.get(high).unwrap(), Some((damaged, 8)));
+        assert_eq!(book.damage(high).unwrap().as_deref(), Some("cut off"));
+        assert_eq!(book.damage(low).unwrap(), None);
         assert_eq!(book.list(0xab).unwrap(), [(low, 5, 9)]);
         assert_eq!(book.list(0).unwrap(), [(high, 5, 8)]);
         book.forget(&[low, high], 9).unwrap();
@@ -247,10 +314,9 @@ mod tests {
         let path = folder.path().join("book");
         let size = 10 << 20;
         let book = Book::open(&path, size).unwrap();
-        let record = FileRecord { size: 5, sum: 6 };
         for number in 0..3000u32 {
             let name = ContentKey::of_parts([number.to_le_bytes().as_slice()]);
-            book.put(name, record, 7).unwrap();
+            book.put(name, RECORD, None, 7).unwrap();
         }
         let log = std::fs::metadata(folder.path().join("book-wal"))
             .unwrap()
@@ -265,12 +331,14 @@ mod tests {
     fn a_row_that_was_tampered_with_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
-        book.put(key("ab"), FileRecord { size: 5, sum: 6 }, 7)
-            .unwrap();
-        held(&book.connection)
-            .execute("UPDATE files SET size = 4", [])
-            .unwrap();
-        assert_eq!(book.get(key("ab")).unwrap(), None);
+        for change in ["size = 4", "damage = 'cut off'"] {
+            book.put(key("ab"), RECORD, None, 7).unwrap();
+            assert!(book.get(key("ab")).unwrap().is_some());
+            held(&book.connection)
+                .execute(&format!("UPDATE files SET {change}"), [])
+                .unwrap();
+            assert_eq!(book.get(key("ab")).unwrap(), None, "{change}");
+        }
     }
 
     #[test]
@@ -296,9 +364,10 @@ mod tests {
         assert_eq!(
             (FORMAT, schema.as_str()),
             (
-                1,
+                2,
                 "CREATE TABLE files ( key BLOB PRIMARY KEY, size INTEGER NOT NULL, \
-                 sum INTEGER NOT NULL, used INTEGER NOT NULL, row_sum INTEGER NOT NULL ) WITHOUT ROWID"
+                 sum INTEGER NOT NULL, used INTEGER NOT NULL, row_sum INTEGER NOT NULL, \
+                 damage TEXT ) WITHOUT ROWID"
             )
         );
     }

@@ -136,6 +136,21 @@ impl DiskCache {
         Some(record)
     }
 
+    /// What is damaged in the source of which a file was made, in words.
+    pub(super) fn damage(&self, key: ContentKey) -> Option<String> {
+        self.book.damage(key).unwrap_or_else(|error| {
+            self.complain(&error);
+            None
+        })
+    }
+
+    /// Records a file that is not kept.
+    pub(super) fn note(&self, key: ContentKey, record: FileRecord, damage: Option<&str>) {
+        if let Err(error) = self.book.put(key, record, damage, now()) {
+            self.complain(&error);
+        }
+    }
+
     /// Opens a file that is unchanged since it had this fingerprint; `None` for any other. Does not
     /// wait for a descriptor.
     pub(super) fn get_trusted(
@@ -308,14 +323,14 @@ impl DiskCache {
     pub(super) fn put(
         &self,
         key: ContentKey,
-        expected: u64,
+        (expected, damage): (u64, Option<&str>),
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
         let mut attempts = 0;
         loop {
             let (since, offered) = (Instant::now(), Cell::new(0));
             attempts += 1;
-            match self.try_put(key, &offered, write) {
+            match self.try_put(key, damage, &offered, write) {
                 Err(PutError::Disk(error)) if wants_room(&error) && attempts < ATTEMPTS => {
                     if !self.make_room(offered.get().max(expected), since) && attempts > 1 {
                         return Err(PutError::Disk(error));
@@ -342,6 +357,7 @@ impl DiskCache {
     fn try_put(
         &self,
         key: ContentKey,
+        damage: Option<&str>,
         offered: &Cell<u64>,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
@@ -368,7 +384,9 @@ impl DiskCache {
         let locked = self.files.lock(key);
         let pin = locked.pin();
         // Before the rename: a file without a record could not be trusted after a crash.
-        self.book.put(key, record, now()).map_err(book_error)?;
+        self.book
+            .put(key, record, damage, now())
+            .map_err(book_error)?;
         temporary.commit(self.durability)?;
         locked.insert(record.size);
         drop((locked, reserved));

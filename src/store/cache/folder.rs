@@ -31,7 +31,7 @@ use crate::store::{
 };
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The mount before may have gone already while its process still has readers, whom it gives 5
 /// seconds, or writes down what it knows.
@@ -88,6 +88,13 @@ impl CacheFolder {
             _lock,
         };
         if found != Some(FORMAT) {
+            if found.is_some() {
+                let path = path.shown();
+                tracing::warn!(
+                    "{path}: made by an earlier version of machex; the cache begins anew, and \
+                     images are rendered again"
+                );
+            }
             folder.begin_anew().map_err(CacheError::io(&path))?;
         }
         Ok(folder)

@@ -171,6 +171,23 @@ impl Cache {
         self.disk()?.record(key)
     }
 
+    /// What is damaged in the source of which a file was made, in words.
+    pub fn damage(&self, key: ContentKey) -> Option<String> {
+        self.disk()?.damage(key)
+    }
+
+    /// Remembers a file that is not to be kept, since its source is damaged.
+    pub fn note_damaged(&self, key: ContentKey, bytes: &[u8], damage: &str) {
+        if let Some(disk) = self.disk() {
+            let record = FileRecord {
+                size: bytes.len() as u64,
+                sum: xxh3_64(bytes),
+                is_damaged: true,
+            };
+            disk.note(key, record, Some(damage));
+        }
+    }
+
     /// [`Self::record`] for threads that must not wait for others; `None` if that cannot be told.
     pub fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
         match self.disk() {
@@ -267,10 +284,23 @@ impl Cache {
         &self,
         key: ContentKey,
         expected: u64,
+        write: impl FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<Kept> {
+        self.put_noted(key, (expected, None), write)
+    }
+
+    /// [`Self::put`] of a file that is made of a damaged source: what is damaged, in words.
+    ///
+    /// # Errors
+    /// Those of `write` itself.
+    pub fn put_noted(
+        &self,
+        key: ContentKey,
+        (expected, damage): (u64, Option<&str>),
         mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Kept> {
         if let Some(disk) = self.disk() {
-            match disk.put(key, expected, &mut write) {
+            match disk.put(key, (expected, damage), &mut write) {
                 Ok((body, fingerprint, sum)) => {
                     self.state.refusals.accepted();
                     return Ok(Kept {

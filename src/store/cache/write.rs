@@ -50,6 +50,7 @@ pub(super) fn write_summed(
     Ok(FileRecord {
         size: out.size,
         sum: out.sum.digest(),
+        is_damaged: false,
     })
 }
 

@@ -1,0 +1,352 @@
+//! `SHA256SUMS.txt`, which PhysioNet puts into the root of each release: whether the files are those that
+//! were published.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::Work;
+use crate::catalog::Catalog;
+use crate::materialize::Progress;
+use crate::shown::Show as _;
+use crate::sync::held;
+
+/// Name of the list.
+pub const SUMS_NAME: &str = "SHA256SUMS.txt";
+
+/// Longest line that is a line of a list: 64 digits and a path.
+const MOST_LINE: u64 = 64 + 2 + 4 * 4096;
+
+/// Lines that a list may have; the longest of PhysioNet's has some 400,000.
+const MOST_LINES: usize = 10_000_000;
+
+/// Files that are named for each fault.
+const NAMED: usize = 5;
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 1 << 20;
+
+type Sum = [u8; 32];
+
+/// What came of comparing the files of one root with its list.
+#[derive(Debug, Default, Serialize)]
+pub struct Sums {
+    /// The list.
+    pub file: String,
+    /// False if there is none.
+    pub is_there: bool,
+    /// Files that it names.
+    pub listed: usize,
+    pub ok: usize,
+    pub wrong: usize,
+    /// Listed files that are not there: not downloaded, or unpacked under another name.
+    pub missing: usize,
+    pub unreadable: usize,
+    /// Images of the dataset that the list does not name.
+    pub not_listed: usize,
+    /// Lines that are not `<sha256>  <path below the folder>`.
+    pub odd_lines: usize,
+    /// The first few of each kind, with what is wrong.
+    pub wrong_examples: Vec<String>,
+    pub missing_examples: Vec<String>,
+    pub unreadable_examples: Vec<String>,
+    pub not_listed_examples: Vec<String>,
+    /// Why the list cannot be read.
+    pub error: Option<String>,
+}
+
+impl Sums {
+    /// Whether nothing of what was compared is wrong. A list of which not one file is there says nothing,
+    /// and is not good either.
+    pub fn is_good(&self) -> bool {
+        !self.is_there
+            || self.error.is_none()
+                && self.wrong == 0
+                && self.unreadable == 0
+                && self.odd_lines == 0
+                && self.ok > 0
+    }
+}
+
+/// Compares the files of the folder `root`, which holds images of `catalog`, with its list. `progress`
+/// is given for a number of files.
+pub(super) fn verify(
+    root: &Path,
+    catalog: &Catalog,
+    work: &Work<'_>,
+    progress: impl FnOnce(u32) -> Progress,
+) -> Sums {
+    let list = root.join(SUMS_NAME);
+    let mut sums = Sums {
+        file: list.shown().to_string(),
+        ..Sums::default()
+    };
+    let listed = match open_regular(&list) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return sums,
+        opened => {
+            sums.is_there = true;
+            match opened.and_then(|file| List::read(BufReader::new(file))) {
+                Ok(list) => list,
+                Err(error) => {
+                    sums.error = Some(format!("{}: {error}", list.shown()));
+                    return sums;
+                }
+            }
+        }
+    };
+    sums.listed = listed.files.len();
+    sums.odd_lines = listed.odd_lines;
+    note_not_listed(&mut sums, root, catalog, &listed);
+    let progress = progress(u32::try_from(listed.files.len()).unwrap_or(u32::MAX));
+    compare(&mut sums, root, &listed, work, &progress);
+    progress.finish();
+    sums
+}
+
+fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List) {
+    let names: HashSet<&Path> = list.files.iter().map(|(_, path)| path.as_path()).collect();
+    for entry in (0..catalog.len()).filter_map(|number| catalog.get(number)) {
+        let Ok(source) = entry.source() else { continue };
+        let is_listed = source
+            .strip_prefix(root)
+            .is_ok_and(|path| names.contains(path));
+        if !is_listed {
+            sums.not_listed += 1;
+            if sums.not_listed_examples.len() < NAMED {
+                sums.not_listed_examples.push(source.shown().to_string());
+            }
+        }
+    }
+}
+
+fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress: &Progress) {
+    let (workers, stop) = (work.workers, work.stop);
+    let next = AtomicUsize::new(0);
+    let faults = Mutex::new(Vec::new());
+    let ok = AtomicUsize::new(0);
+    let work = || {
+        let mut buffer = vec![0; CHUNK];
+        while !stop.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((sum, path)) = list.files.get(at) else {
+                break;
+            };
+            match sum_of(&root.join(path), &mut buffer) {
+                Ok(found) if found == *sum => drop(ok.fetch_add(1, Ordering::Relaxed)),
+                Ok(_) => held(&faults).push((at, Fault::Wrong)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    held(&faults).push((at, Fault::Missing));
+                }
+                Err(error) => held(&faults).push((at, Fault::Unreadable(error))),
+            }
+            progress.advance(true);
+        }
+    };
+    thread::scope(|scope| {
+        let mut threads = 0;
+        for number in 0..workers.min(list.files.len()) {
+            let thread = thread::Builder::new().name(format!("sums-{number}"));
+            // Where the system gives no more threads, those that are there do the work.
+            if thread.spawn_scoped(scope, work).is_err() {
+                break;
+            }
+            threads += 1;
+        }
+        if threads == 0 {
+            work();
+        }
+    });
+    sums.ok = ok.into_inner();
+    let mut faults = faults
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    faults.sort_unstable_by_key(|(at, _)| *at);
+    for (at, fault) in faults {
+        let path = list.files[at].1.shown().to_string();
+        let (count, examples, text) = match fault {
+            Fault::Wrong => (&mut sums.wrong, &mut sums.wrong_examples, path),
+            Fault::Missing => (&mut sums.missing, &mut sums.missing_examples, path),
+            Fault::Unreadable(error) => (
+                &mut sums.unreadable,
+                &mut sums.unreadable_examples,
+                format!("{path}: {error}"),
+            ),
+        };
+        *count += 1;
+        if examples.len() < NAMED {
+            examples.push(text);
+        }
+    }
+}
+
+enum Fault {
+    Wrong,
+    Missing,
+    Unreadable(io::Error),
+}
+
+/// Opens a regular file. It is looked at first: a pipe would be waited for, and a device may do something.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let not_a_file = || io::Error::other("it is not a file");
+    if !fs::metadata(path)?.is_file() {
+        return Err(not_a_file());
+    }
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(not_a_file()),
+    }
+}
+
+fn sum_of(path: &Path, buffer: &mut [u8]) -> io::Result<Sum> {
+    let mut file = open_regular(path)?;
+    let mut hash = Sha256::new();
+    loop {
+        match file.read(buffer) {
+            Ok(0) => return Ok(hash.finalize().into()),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What a list says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct List {
+    files: Vec<(Sum, PathBuf)>,
+    odd_lines: usize,
+}
+
+impl List {
+    fn read(mut text: impl BufRead) -> io::Result<Self> {
+        let mut list = Self::default();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = text.by_ref().take(MOST_LINE).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok(list);
+            }
+            if line.len() as u64 == MOST_LINE && !line.ends_with(b"\n") {
+                return Err(io::Error::other(
+                    "it has a line that is no line of such a list",
+                ));
+            }
+            let content = line.trim_ascii_end();
+            if content.is_empty() {
+                continue;
+            }
+            match parse(content) {
+                Some(file) => list.files.push(file),
+                None => list.odd_lines += 1,
+            }
+            if list.files.len() + list.odd_lines > MOST_LINES {
+                return Err(io::Error::other("it has more lines than any such list"));
+            }
+        }
+    }
+}
+
+/// `<64 hexadecimal digits>  <path>`, or with `*` for the second blank; a backslash in front says that the
+/// path has escapes, as sha256sum writes it.
+fn parse(line: &[u8]) -> Option<(Sum, PathBuf)> {
+    let (is_escaped, line) = match line.strip_prefix(b"\\") {
+        Some(line) => (true, line),
+        None => (false, line),
+    };
+    let (digits, rest) = line.split_at_checked(64)?;
+    let mut sum = [0; 32];
+    for (byte, pair) in sum.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = [pair[0], pair[1]].map(|digit| char::from(digit).to_digit(16));
+        *byte = u8::try_from(high? << 4 | low?).ok()?;
+    }
+    let name = rest
+        .strip_prefix(b"  ")
+        .or_else(|| rest.strip_prefix(b" *"))?;
+    let name = match is_escaped {
+        true => unescaped(name)?,
+        false => name.to_vec(),
+    };
+    let path = Path::new(std::ffi::OsStr::from_bytes(&name));
+    // Collected again, so that `./a` is `a`.
+    let mut below = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(part) => below.push(part),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    (!below.as_os_str().is_empty() && !name.contains(&0)).then_some((sum, below))
+}
+
+fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = name.iter();
+    let mut plain = Vec::with_capacity(name.len());
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'\\' => match bytes.next()? {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b'\\' => b'\\',
+                _ => return None,
+            },
+            byte => *byte,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> io::Result<List> {
+        List::read(BufReader::new(text))
+    }
+
+    #[test]
+    fn lines_of_both_forms_are_read_and_others_are_counted() {
+        let digits = "0123456789abcdefABCDEF0123456789".repeat(2);
+        let lines = [
+            format!("{digits}  files/p10/a b.jpg"),
+            format!("{digits} *./x\r"),
+            format!("\\{digits}  a\\nb\\\\c"),
+            String::new(),
+            format!("{digits}  ../x"),
+            format!("{digits}  /etc/passwd"),
+            format!("{digits}  "),
+            format!("{digits}\tx"),
+            format!("{}g  x", &digits[1..]),
+            "x".to_owned(),
+        ];
+        let list = read(lines.join("\n").as_bytes()).unwrap();
+        let names: Vec<_> = list
+            .files
+            .iter()
+            .map(|(_, path)| path.to_str().unwrap())
+            .collect();
+        assert_eq!(names, ["files/p10/a b.jpg", "x", "a\nb\\c"]);
+        assert_eq!(list.odd_lines, 6);
+        assert_eq!(list.files[0].0[..4], [0x01, 0x23, 0x45, 0x67]);
+        assert_eq!(list.files[0].0[8..11], [0xab, 0xcd, 0xef]);
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let text = vec![b'a'; 1 << 20];
+        assert!(read(&text).is_err());
+        assert_eq!(read(b"").unwrap(), List::default());
+    }
+}

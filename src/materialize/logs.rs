@@ -1,0 +1,164 @@
+//! The lists of images that a person may want to look at: one line is written as soon as an image is met.
+
+use std::collections::BTreeSet;
+
+use super::image::Outcome;
+use super::plan::DatasetPlan;
+use super::{Job, MaterializeError};
+use crate::catalog::Entry;
+use crate::source::left_out;
+use crate::store::{
+    ContentKey, Durability, ImageLog, LogKind, LoggedImage, PrivateFolder, logged_in, merge_logs,
+};
+
+/// Said of an image whose DICOM file has bits above its HighBit.
+const OVERLAY: &str = "bits are set above HighBit";
+
+/// The logs of one run.
+pub(super) struct Logs<'a> {
+    pub failures: ImageLog<'a>,
+    pub damaged: ImageLog<'a>,
+    pub overlays: ImageLog<'a>,
+}
+
+impl<'a> Logs<'a> {
+    pub(super) fn open(
+        state: &'a PrivateFolder,
+        share: &str,
+        datasets: &BTreeSet<&str>,
+        durability: Durability,
+    ) -> Result<Self, MaterializeError> {
+        let open = |kind| {
+            ImageLog::open(state, kind, share, datasets, durability)
+                .map_err(MaterializeError::io(state.path()))
+        };
+        Ok(Self {
+            failures: open(LogKind::Failures)?,
+            damaged: open(LogKind::Damaged)?,
+            overlays: open(LogKind::Overlays)?,
+        })
+    }
+
+    /// Writes down what became of an image, where that is worth a line.
+    pub(super) fn record(
+        &self,
+        plan: &DatasetPlan,
+        entry: &Entry<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), MaterializeError> {
+        let append = |log: &ImageLog<'_>, cause: &str, content| {
+            log.append(&logged(plan, entry, cause.to_owned(), content))
+                .map_err(MaterializeError::io(log.path()))
+        };
+        match outcome {
+            Outcome::Failed { cause, content } => append(&self.failures, cause, *content),
+            Outcome::LeftOut { damage, content } => {
+                append(&self.damaged, &left_out(damage), Some(*content))
+            }
+            Outcome::New(remarks) | Outcome::Skipped(remarks) => {
+                if let Some(damage) = &remarks.damage {
+                    append(&self.damaged, damage, None)?;
+                }
+                if remarks.has_overlay_bits {
+                    append(&self.overlays, OVERLAY, None)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure of all lines so far.
+    pub(super) fn confirm(&self) -> Result<(), MaterializeError> {
+        for log in [&self.failures, &self.damaged, &self.overlays] {
+            log.confirm().map_err(MaterializeError::io(log.path()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The line of a log for an entry.
+pub(super) fn logged(
+    plan: &DatasetPlan,
+    entry: &Entry<'_>,
+    cause: String,
+    content: Option<ContentKey>,
+) -> LoggedImage {
+    LoggedImage {
+        dataset: plan.tree.dataset.folder().to_owned(),
+        image: entry.number(),
+        key: entry.key().to_owned(),
+        source: entry.source().ok(),
+        cause,
+        content,
+    }
+}
+
+/// The logs of all images of a tree, by what [`super::finish`] found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub failures: Vec<LoggedImage>,
+    pub damaged: Vec<LoggedImage>,
+    pub overlays: Vec<LoggedImage>,
+}
+
+impl Found {
+    /// Adds what a finished image is made of.
+    pub(super) fn add_finished(&mut self, plan: &DatasetPlan, entry: &Entry<'_>) {
+        let Some(record) = plan.record(entry.number()) else {
+            return;
+        };
+        if let Some(damage) = &record.damage {
+            let line = logged(plan, entry, damage.to_string(), None);
+            self.damaged.push(line);
+        }
+        if record.has_overlay_bits {
+            let line = logged(plan, entry, OVERLAY.to_owned(), None);
+            self.overlays.push(line);
+        }
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.failures.extend(other.failures);
+        self.damaged.extend(other.damaged);
+        self.overlays.extend(other.overlays);
+    }
+
+    /// Adds what is known of datasets that the job leaves alone.
+    pub(super) fn add_others(
+        &mut self,
+        job: &Job,
+        state: &PrivateFolder,
+    ) -> Result<(), MaterializeError> {
+        let is_other = |image: &LoggedImage| {
+            !job.trees()
+                .any(|tree| tree.dataset.folder() == image.dataset)
+        };
+        for (kind, images) in self.each() {
+            let known = logged_in(state, kind).map_err(MaterializeError::io(state.path()))?;
+            images.extend(known.into_iter().filter(is_other));
+        }
+        Ok(())
+    }
+
+    /// Writes the logs in the place of those of the shares.
+    pub(super) fn write(
+        &mut self,
+        state: &PrivateFolder,
+        durability: Durability,
+    ) -> Result<(), MaterializeError> {
+        for (kind, images) in self.each() {
+            images.sort();
+            merge_logs(state, kind, images, durability)
+                .map_err(MaterializeError::io(state.path()))?;
+        }
+        Ok(())
+    }
+
+    fn each(&mut self) -> [(LogKind, &mut Vec<LoggedImage>); 3] {
+        [
+            (LogKind::Failures, &mut self.failures),
+            (LogKind::Damaged, &mut self.damaged),
+            (LogKind::Overlays, &mut self.overlays),
+        ]
+    }
+}

@@ -1,0 +1,128 @@
+//! `machex check --sums`: files against PhysioNet's list of their sums.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::Bench;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The line of a list for a file below a folder.
+fn line(folder: &Path, name: &str, separator: &str) -> String {
+    let bytes = fs::read(folder.join(name)).unwrap();
+    let digits: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{digits}{separator}{name}\n")
+}
+
+/// A dataset with a list of its first 8 files of 10, and of its own list.
+fn listed() -> (Bench, String) {
+    let bench = Bench::small(10, "");
+    let raw = bench.path("raw");
+    let mut list = line(&raw, "train_val_list.txt", "  ");
+    for number in 0..8 {
+        let separator = if number % 2 == 0 { "  " } else { " *" };
+        list += &line(&raw, &format!("images/{number:04}.png"), separator);
+    }
+    fs::write(raw.join("SHA256SUMS.txt"), &list).unwrap();
+    (bench, list)
+}
+
+fn sums(bench: &Bench, status: i32) -> Value {
+    let ran = bench
+        .run(&["check", "--sums", "--json"])
+        .expect_status(status);
+    let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    document["datasets"][0]["sums"][0].clone()
+}
+
+fn counts(sums: &Value) -> [u64; 6] {
+    [
+        "listed",
+        "ok",
+        "wrong",
+        "missing",
+        "unreadable",
+        "not_listed",
+    ]
+    .map(|name| sums[name].as_u64().unwrap())
+}
+
+#[test]
+fn what_differs_is_told_from_what_is_missing_and_what_is_not_listed() {
+    let (bench, _) = listed();
+    assert_eq!(counts(&sums(&bench, 0)), [9, 9, 0, 0, 0, 2]);
+    let text = bench.run(&["check", "--sums"]).expect_status(0).stdout();
+    assert!(
+        text.contains("9 files were compared with SHA256SUMS.txt: none differs."),
+        "{text}"
+    );
+
+    // Half a download is no fault of the sums; that images are missing is one of the check.
+    fs::remove_file(bench.path("raw/images/0007.png")).unwrap();
+    assert_eq!(counts(&sums(&bench, 1)), [9, 8, 0, 1, 0, 2]);
+    fs::copy(bench.small_source(6), bench.small_source(7)).unwrap();
+    let mut bytes = fs::read(bench.small_source(3)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(bench.small_source(3), bytes).unwrap();
+    let found = sums(&bench, 1);
+    assert_eq!(counts(&found), [9, 7, 2, 0, 0, 2]);
+    assert_eq!(
+        found["wrong_examples"],
+        serde_json::json!(["images/0003.png", "images/0007.png"])
+    );
+    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    for words in [
+        "differs: images/0003.png",
+        "2 differ, see above",
+        "is not listed: ",
+    ] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+}
+
+#[test]
+fn odd_files_and_lines_harm_nobody() {
+    let (bench, list) = listed();
+    // A pipe in the place of a file, which nobody writes to.
+    fs::remove_file(bench.small_source(5)).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        bench.small_source(5),
+        rustix::fs::Mode::RWXU,
+    )
+    .unwrap();
+    let found = sums(&bench, 1);
+    assert_eq!(counts(&found)[1..5], [8, 0, 0, 1], "{found}");
+    fs::remove_file(bench.small_source(5)).unwrap();
+
+    let path = bench.path("raw/SHA256SUMS.txt");
+    for (text, words) in [
+        (format!("{}x", "a".repeat(1 << 20)), "it has a line"),
+        (
+            format!("{list}{}  ../../etc/passwd\n", "0".repeat(64)),
+            "1 lines are not",
+        ),
+        ("\n".to_owned(), "not one file was compared"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    assert!(text.contains("SHA256SUMS.txt: it is not a file"), "{text}");
+}
+
+#[test]
+fn without_a_list_it_says_so() {
+    let bench = Bench::small(3, "");
+    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    assert!(text.contains("there is no "), "{text}");
+    assert!(text.contains("No dataset has a SHA256SUMS.txt"), "{text}");
+}

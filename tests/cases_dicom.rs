@@ -103,7 +103,7 @@ fn none_reaches_the_next_one() {
     let cases = cases();
     let mut renderer = Renderer::new(PARAMS);
     // Each meets another one before it: a step that shares no factor with the number of cases.
-    let step = (7..).find(|step| cases.len() % step != 0 && step % 2 == 1);
+    let step = (7..).find(|step| !cases.len().is_multiple_of(*step) && step % 2 == 1);
     let step = step.unwrap();
     for at in 0..2 * cases.len() {
         let case = &cases[at * step % cases.len()];

@@ -103,7 +103,7 @@ fn none_reaches_the_next_one() {
     let cases = cases();
     let mut renderer = Renderer::new(PARAMS);
     // Each meets another one before it: a step that shares no factor with the number of cases.
-    let step = (7..).find(|step| cases.len() % step != 0 && step % 2 == 1);
+    let step = (7..).find(|step| !cases.len().is_multiple_of(*step) && step % 2 == 1);
     let step = step.unwrap();
     for at in 0..2 * cases.len() {
         let case = &cases[at * step % cases.len()];
@@ -130,22 +130,20 @@ fn no_library_writes_to_the_terminal() {
     assert!(number > 50);
     bench.write_config("FRONTAL_ONLY: true\nVINDRCXR_ROOT: raw");
     let ran = bench.run(&["materialize"]).expect_status(1);
-    let stderr = ran.stderr();
-    for line in stderr.lines() {
-        let words = [
-            "Tile part length",
-            "Stream too short",
-            "Premature end",
-            "Corrupt JPEG",
-        ];
-        if words.iter().any(|word| line.contains(word)) {
-            assert!(line.contains("vindrcxr"), "{stderr}");
-            assert!(line.contains(".dicom"), "{stderr}");
+    // What a library says stands in a line that names dataset and file.
+    let printed = ran.stdout() + &ran.stderr();
+    let of_libraries = [
+        "Tile part length",
+        "Stream too short",
+        "Failed to decode",
+        "does not end with EOC",
+        "Premature end",
+        "Corrupt JPEG",
+    ];
+    for line in printed.lines() {
+        if of_libraries.iter().any(|words| line.contains(words)) {
+            let names_both = line.contains("vindrcxr") && line.contains(".dicom");
+            assert!(names_both, "{printed}");
         }
-        assert!(
-            !line.starts_with("[ERROR]") && !line.starts_with("ERROR \""),
-            "{stderr}"
-        );
     }
-    assert!(ran.stdout().is_empty() || !ran.stdout().contains("Tile part length"));
 }

@@ -68,7 +68,7 @@ mod tests {
     fn buffers_are_kept_up_to_a_number_of_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        std::fs::write(&path, "12345").unwrap();
+        std::fs::write(&path, b"\xff\xd8\xff\xe0\0").unwrap();
         let filled = || {
             let params = crate::render::RenderParams::default();
             let fetched =

@@ -64,28 +64,9 @@ pub fn refuse(start: &[u8], len: u64) -> Result<(), RenderError> {
 
 /// By the header, if it comes first, as it should.
 fn png_pixels(start: &[u8]) -> Option<u64> {
-    let [
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        b'I',
-        b'H',
-        b'D',
-        b'R',
-        size @ ..,
-    ] = start
-    else {
-        return None;
-    };
+    /// Behind signature and length.
+    const NAME: usize = 12;
+    let size = start.get(NAME..)?.strip_prefix(b"IHDR")?;
     let side = |at: usize| Some(u32::from_be_bytes(*size.get(at..)?.first_chunk::<4>()?).into());
     let (width, height): (u64, u64) = (side(0)?, side(4)?);
     width.checked_mul(height)

@@ -177,7 +177,7 @@ fn look_into(
 ) {
     let name = tree.dataset.folder();
     if options.decode && !work.stop.load(Ordering::Relaxed) {
-        let progress = (work.progress)(name, catalog.len(), Unit::Images);
+        let progress = (work.progress)(name, catalog.present(), Unit::Images);
         report.decoded = Some(decode::decode(
             catalog,
             config.render_params(),

@@ -107,8 +107,8 @@ fn looked_for(reports: &[TreeReport]) -> String {
             let missing = match missing {
                 0 => "and is there".to_owned(),
                 missing => format!(
-                    "and {} of it missing",
-                    counted(missing, "file is", "files are")
+                    "and {} missing",
+                    counted(missing, "of them is", "of them are")
                 ),
             };
             format!(

@@ -110,7 +110,7 @@ pub struct TreeReport {
 }
 
 /// One image that was rendered as proof.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Proof {
     pub source: String,
     /// Format and size of the source, such as `PNG, 2048x2500, 16 bit`.

@@ -79,6 +79,15 @@ fn check_size(size: u64, limit: u64) -> Result<(), Unfit> {
     }
 }
 
+/// Whether an error says that there is no such file: by its name, by what should be a folder on the way
+/// to it and is none, or since no file can have the name.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+    )
+}
+
 /// What something is that is not a regular file.
 pub fn kind_of(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();

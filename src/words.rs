@@ -13,6 +13,12 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
+/// The first `count` characters.
+pub fn start_of(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count);
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
 /// A number of things: `1 image`, `1,000 images`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     let what = if number == 1 { one } else { many };

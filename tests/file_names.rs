@@ -44,11 +44,10 @@ fn a_name_that_is_not_utf8_fails_by_itself_and_keeps_its_number() {
         assert_eq!(ran.summary_of(dataset), [7, 5, 0, 2]);
         let stdout = ran.stdout();
         for words in [
-            "000004: key \"b\\xe8.png\": the file name b\\xe8.png is not UTF-8; rename it",
-            "000005: key \"b\\xe9.png\": the file name b\\xe9.png is not UTF-8; rename it",
+            "000004: key b\\xe8.png: the file name b\\xe8.png is not UTF-8; rename it",
+            "000005: key b\\xe9.png: the file name b\\xe9.png is not UTF-8; rename it",
         ] {
-            let shown = stdout.replace("\\\\x", "\\x");
-            assert!(shown.contains(words), "{stdout}");
+            assert!(stdout.contains(words), "{stdout}");
         }
         let index = fs::read(bench.out().join(dataset).join("index.json")).unwrap();
         let index: Value = serde_json::from_slice(&index).unwrap();

@@ -298,7 +298,7 @@ fn keys_cannot_change_the_page() {
     let hostile = "<script>alert(1)</script>\"'&\u{202e}<img src=x>.png";
     fs::write(
         bench.path("raw/train_val_list.txt"),
-        format!("{hostile}\n../</table><b onclick=x>.png\n"),
+        format!("x.png\n{hostile}\n../</table><b onclick=x>.png\n"),
     )
     .unwrap();
     let page = page(&bench, &[], 0);

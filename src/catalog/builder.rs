@@ -11,6 +11,7 @@ use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 use crate::shown::Show as _;
 use crate::sync::held;
+use crate::words::start_of;
 
 /// A folder in which a catalog's sources are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ impl CatalogBuilder {
             });
         }
         catalog.keys.push_str(key);
-        // A million paths of the longest kind are 4 GB; real ones have a hundred bytes.
+        // All keys together are limited far below 4 GB.
         let end = u32::try_from(catalog.keys.len()).map_err(|_| CatalogError::TooMany {
             config_key: self.config_key,
         })?;
@@ -224,12 +225,6 @@ impl CatalogBuilder {
         self.catalog.labels.shrink_to_fit();
         (self.catalog, self.inputs)
     }
-}
-
-/// The first `count` characters.
-fn start_of(text: &str, count: usize) -> &str {
-    let end = text.char_indices().nth(count);
-    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// Why a path below a folder is not one.

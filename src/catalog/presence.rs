@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::Catalog;
+use crate::regular::is_absent;
 use crate::sync::held;
 
 /// Folders within one another in which a source is looked for. Real ones have six.
@@ -179,13 +180,6 @@ impl Wanted<'_> {
             wanted.all(numbers);
         }
     }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
-    )
 }
 
 /// Whether a path leads to something that is no folder; what cannot be told counts.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde::Serialize;
@@ -12,6 +11,7 @@ use serde::Serialize;
 use super::Work;
 use crate::catalog::{Catalog, names};
 use crate::materialize::Progress;
+use crate::regular::is_absent;
 use crate::render::{Notes, RenderParams};
 use crate::shown::Show as _;
 use crate::source::{DevelopError, Developer};
@@ -74,17 +74,16 @@ pub(super) fn decode(
     progress: &Progress,
 ) -> Decoded {
     let (workers, stop) = (work.workers, work.stop);
-    let next = AtomicU32::new(0);
-    let count = catalog.len();
+    let next = AtomicUsize::new(0);
+    let numbers: Vec<u32> = catalog.present_numbers().collect();
     let tally = Mutex::new(Tally::default());
     let work = || {
         let mut developer = Developer::new(params);
         while !stop.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count {
+            let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
-            }
-            let tried = try_one(catalog, number, &mut developer);
+            };
+            let tried = try_one(catalog, *number, &mut developer);
             let is_rendered = matches!(tried, Tried::Rendered(..));
             held(&tally).add(tried);
             progress.advance(is_rendered);
@@ -92,7 +91,7 @@ pub(super) fn decode(
     };
     thread::scope(|scope| {
         let mut threads = 0;
-        for number in 0..workers.min(count as usize) {
+        for number in 0..workers.min(numbers.len()) {
             let thread = thread::Builder::new().name(format!("decode-{number}"));
             // Where the system gives no more threads, those that are there do the work.
             if thread.spawn_scoped(scope, work).is_err() {
@@ -107,7 +106,7 @@ pub(super) fn decode(
     let tally = tally
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    tally.into_decoded(count)
+    tally.into_decoded(catalog.present())
 }
 
 /// What came of one image.
@@ -132,7 +131,7 @@ fn try_one(catalog: &Catalog, number: u32, developer: &mut Developer) -> Tried {
     };
     match developer.develop(&path) {
         Ok(developed) => Tried::Rendered(example, developed.notes),
-        Err(DevelopError::Read(error)) if error.kind() == io::ErrorKind::NotFound => Tried::Absent,
+        Err(DevelopError::Read(error)) if is_absent(&error) => Tried::Absent,
         Err(error) => Tried::Failed(example, error.to_string()),
     }
 }

@@ -110,7 +110,7 @@ pub struct TreeReport {
 }
 
 /// One image that was rendered as proof.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Proof {
     pub source: String,
     /// Format and size of the source, such as `PNG, 2048x2500, 16 bit`.
@@ -177,7 +177,7 @@ fn look_into(
 ) {
     let name = tree.dataset.folder();
     if options.decode && !work.stop.load(Ordering::Relaxed) {
-        let progress = (work.progress)(name, catalog.len(), Unit::Images);
+        let progress = (work.progress)(name, catalog.present(), Unit::Images);
         report.decoded = Some(decode::decode(
             catalog,
             config.render_params(),

@@ -2,10 +2,8 @@
 //! were published.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::Work;
 use crate::catalog::Catalog;
 use crate::materialize::Progress;
+use crate::regular::{is_absent, open_regular};
 use crate::shown::Show as _;
 use crate::sync::held;
 
@@ -25,6 +24,9 @@ pub const SUMS_NAME: &str = "SHA256SUMS.txt";
 
 /// Longest line that is a line of a list: 64 digits and a path.
 const MOST_LINE: u64 = 64 + 2 + 4 * 4096;
+
+/// Bytes of a list: PhysioNet's largest has 60 MB.
+const MOST_LIST: u64 = 1 << 30;
 
 /// Lines that a list may have; the longest of PhysioNet's has some 400,000.
 const MOST_LINES: usize = 10_000_000;
@@ -90,11 +92,11 @@ pub(super) fn verify(
         file: list.shown().to_string(),
         ..Sums::default()
     };
-    let listed = match open_regular(&list) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return sums,
+    let listed = match open_regular(&list, MOST_LIST) {
+        Err(error) if is_absent(&error) => return sums,
         opened => {
             sums.is_there = true;
-            match opened.and_then(|file| List::read(BufReader::new(file))) {
+            match opened.and_then(|(file, _)| List::read(BufReader::new(file))) {
                 Ok(list) => list,
                 Err(error) => {
                     sums.error = Some(format!("{}: {error}", list.shown()));
@@ -116,10 +118,11 @@ fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List)
     let names: HashSet<&Path> = list.files.iter().map(|(_, path)| path.as_path()).collect();
     for entry in (0..catalog.len()).filter_map(|number| catalog.get(number)) {
         let Ok(source) = entry.source() else { continue };
-        let is_listed = source
-            .strip_prefix(root)
-            .is_ok_and(|path| names.contains(path));
-        if !is_listed {
+        // Those in another folder stand in that one's list.
+        let Ok(path) = source.strip_prefix(root) else {
+            continue;
+        };
+        if !names.contains(path) {
             sums.not_listed += 1;
             if sums.not_listed_examples.len() < NAMED {
                 sums.not_listed_examples.push(source.shown().to_string());
@@ -143,7 +146,7 @@ fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress:
             match sum_of(&root.join(path), &mut buffer) {
                 Ok(found) if found == *sum => drop(ok.fetch_add(1, Ordering::Relaxed)),
                 Ok(_) => held(&faults).push((at, Fault::Wrong)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(error) if is_absent(&error) => {
                     held(&faults).push((at, Fault::Missing));
                 }
                 Err(error) => held(&faults).push((at, Fault::Unreadable(error))),
@@ -194,22 +197,8 @@ enum Fault {
     Unreadable(io::Error),
 }
 
-/// Opens a regular file. It is looked at first: a pipe would be waited for, and a device may do something.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let not_a_file = || io::Error::other("it is not a file");
-    if !fs::metadata(path)?.is_file() {
-        return Err(not_a_file());
-    }
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(not_a_file()),
-    }
-}
-
 fn sum_of(path: &Path, buffer: &mut [u8]) -> io::Result<Sum> {
-    let mut file = open_regular(path)?;
+    let (mut file, _) = open_regular(path, u64::MAX)?;
     let mut hash = Sha256::new();
     loop {
         match file.read(buffer) {

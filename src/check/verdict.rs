@@ -88,18 +88,34 @@ fn counted_were(images: u64) -> String {
 }
 
 fn looked_for(reports: &[TreeReport]) -> String {
-    const DECODED: &str = "one image of each dataset was decoded (--decode decodes all).";
+    let proofs = reports
+        .iter()
+        .filter(|report| report.proof.is_some())
+        .count();
+    let decoded = match proofs {
+        0 => "no image was decoded.".to_owned(),
+        all if all == reports.len() => {
+            "one image of each dataset was decoded (--decode decodes all).".to_owned()
+        }
+        some => format!(
+            "one image was decoded in {some} of {} datasets (--decode decodes all).",
+            reports.len()
+        ),
+    };
     let readable = || reports.iter().filter(|report| report.error.is_none());
     let is_all = readable().all(|report| report.looked_for + report.faults >= report.images);
     let missing = sum(reports, |report| report.missing);
     let looked_for = sum(reports, |report| report.looked_for);
+    if looked_for == 0 {
+        return format!("No file was looked for, and {decoded}");
+    }
     match (is_all, missing) {
         (true, 0) => format!(
-            "All {} there; {DECODED}",
+            "All {} there; {decoded}",
             counted(looked_for, "file is", "files are")
         ),
         (true, missing) => format!(
-            "{} of {} missing; {DECODED}",
+            "{} of {} missing; {decoded}",
             grouped(missing),
             counted(looked_for, "file is", "files are")
         ),
@@ -107,13 +123,13 @@ fn looked_for(reports: &[TreeReport]) -> String {
             let missing = match missing {
                 0 => "and is there".to_owned(),
                 missing => format!(
-                    "and {} of it missing",
-                    counted(missing, "file is", "files are")
+                    "and {} missing",
+                    counted(missing, "of them is", "of them are")
                 ),
             };
             format!(
                 "A sample of {} files of each dataset was looked for {missing} (--all looks for \
-                 all); {DECODED}",
+                 all); {decoded}",
                 grouped(SAMPLE.into())
             )
         }
@@ -129,6 +145,7 @@ fn compared(reports: &[TreeReport], has_sums: bool) -> String {
     let (ok, wrong) = (of(|sums| sums.ok), of(|sums| sums.wrong));
     let compared = counted(ok + wrong, "file was", "files were");
     let outcome = match wrong {
+        _ if ok + wrong == 0 => return format!("No file was compared with {SUMS_NAME}."),
         0 => "none differs".to_owned(),
         1 => "1 differs, see above".to_owned(),
         wrong => format!("{} differ, see above", grouped(wrong)),
@@ -138,15 +155,27 @@ fn compared(reports: &[TreeReport], has_sums: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Decoded, Sums};
+    use super::super::{Decoded, Proof, Sums};
     use super::*;
 
     fn report(images: u32, looked_for: u32) -> TreeReport {
         TreeReport {
             images,
             looked_for,
+            proof: (looked_for > 0).then(Proof::default),
             ..TreeReport::default()
         }
+    }
+
+    #[test]
+    fn what_was_not_done_is_not_said() {
+        let (_, text) = words(report(0, 0), Options::default());
+        assert_eq!(text, "No file was looked for, and no image was decoded.");
+        let verdict = Verdict::of(&[report(3, 3), report(0, 0)], Options::default(), false);
+        assert_eq!(
+            verdict.words,
+            "All 3 files are there; one image was decoded in 1 of 2 datasets (--decode decodes all)."
+        );
     }
 
     fn words(report: TreeReport, options: Options) -> (bool, String) {

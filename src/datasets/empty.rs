@@ -70,8 +70,8 @@ fn words(tree: &RawTree, catalog: &Catalog) -> String {
 }
 
 fn is_text(list: &Path) -> bool {
-    let name = list.to_string_lossy();
-    name.trim_end_matches(".gz").ends_with(".txt")
+    let name = list.as_os_str().as_encoded_bytes();
+    name.strip_suffix(b".gz").unwrap_or(name).ends_with(b".txt")
 }
 
 fn nothing_listed(tree: &RawTree) -> String {
@@ -135,7 +135,7 @@ fn count(folder: &Path, depth: u32, kinds: &mut BTreeMap<String, u64>, left: &mu
         let extension = Path::new(&name).extension();
         let kind = extension.map_or_else(
             || "other".to_owned(),
-            |extension| format!(".{}", extension.to_string_lossy()),
+            |extension| format!(".{}", extension.shown()),
         );
         // Names may end in anything.
         if kinds.contains_key(&kind) || kinds.len() < 1000 {

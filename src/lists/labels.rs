@@ -3,6 +3,7 @@
 use super::{Column, Row, Table};
 use crate::catalog::{CatalogError, ClassLabel, EntryFault};
 use crate::shown::Show as _;
+use crate::words::start_of;
 
 /// The labels in the reference's order, whatever that of a table.
 pub const LABELS: [&str; 13] = [
@@ -45,7 +46,7 @@ impl LabelColumns {
                 Ok(Some(number)) => number,
                 Ok(None) => continue,
                 Err(cell) => {
-                    let (line, cell) = (row.line(), start_of(&cell));
+                    let (line, cell) = (row.line(), told(&cell));
                     return Err(EntryFault(format!(
                         "line {line}: \"{cell}\" in column \"{name}\" is not a number"
                     )));
@@ -62,9 +63,8 @@ impl LabelColumns {
 }
 
 /// As much of a cell as is told.
-fn start_of(cell: &str) -> String {
-    match cell.char_indices().nth(TOLD) {
-        Some((end, _)) => format!("{}…", cell[..end].shown()),
-        None => cell.shown().to_string(),
-    }
+fn told(cell: &str) -> String {
+    let start = start_of(cell, TOLD);
+    let more = if start.len() < cell.len() { "…" } else { "" };
+    format!("{}{more}", start.shown())
 }

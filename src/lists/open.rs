@@ -10,7 +10,7 @@ use super::kind::{KIND_BYTES, advice, kind_of};
 use super::limit::{ListLimit, MAX_LIST_BYTES};
 use super::utf16::{Utf16, byte_order};
 use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
-use crate::regular::{Unfit, open_regular};
+use crate::regular::{Unfit, is_absent, open_regular};
 use crate::shown::Show as _;
 
 /// How every gzip file begins.
@@ -110,14 +110,6 @@ fn look_at(path: &Path) -> io::Result<bool> {
         },
         Err(error) => Err(error),
     }
-}
-
-/// No such file, or what should be a folder on the way to it is none.
-pub(super) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 /// The first bytes of a file, which have been read.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::gunzip::Gunzip;
 use super::kind::kind_of;
-use super::open::{GZIP, decode, is_absent};
+use super::open::{GZIP, decode};
 use super::utf16::{self, byte_order};
-use crate::regular::{read_regular, read_within};
+use crate::regular::{is_absent, read_regular, read_within};
 use crate::shown::Show as _;
 use crate::store::Stamp;
 

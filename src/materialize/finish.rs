@@ -47,6 +47,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         let mut dataset = DatasetSummary {
             dataset: name,
             images: plan.catalog.present(),
+            is_empty: plan.is_empty(),
             new: 0,
             skipped: finished as u32,
             failed: outcome.found.failures.len() as u32,

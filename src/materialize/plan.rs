@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
-use crate::catalog::{self, Catalog, Entry, names};
+use crate::catalog::{self, Catalog, Entry, Views, names};
 use crate::config::real_path;
 use crate::datasets::{RawTree, why_empty};
 use crate::mount::machex_mount_of;
@@ -159,6 +159,14 @@ impl DatasetPlan {
             ));
         }
         warnings
+    }
+
+    /// Whether there is no image at all, of whatever view: the folder is not the right one, or nothing of
+    /// it is there.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_left_out_by_view =
+            self.catalog.is_empty() && self.catalog.views() != Views::default();
+        self.catalog.present() == 0 && !is_left_out_by_view
     }
 
     /// Where the image `number` is, or will be.

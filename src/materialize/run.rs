@@ -62,6 +62,7 @@ pub fn run(
         let mut dataset = DatasetSummary {
             dataset: name,
             images,
+            is_empty: plan.is_empty(),
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };

@@ -10,6 +10,8 @@ pub struct DatasetSummary {
     pub dataset: &'static str,
     /// Images of this run's share.
     pub images: u32,
+    /// The dataset has no image at all, of whatever view: what was meant is among the warnings.
+    pub is_empty: bool,
     pub new: u32,
     pub skipped: u32,
     pub failed: u32,
@@ -54,7 +56,8 @@ pub struct Summary {
 impl Summary {
     /// Whether everything that was come to is in the tree and its indexes, or left out on purpose.
     pub fn is_good(&self) -> bool {
-        self.failed() == 0 && self.unreadable_reports() == 0
+        let is_empty = self.datasets.iter().any(|dataset| dataset.is_empty);
+        !is_empty && self.failed() == 0 && self.unreadable_reports() == 0
     }
 
     /// How many reports could not be read.

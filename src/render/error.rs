@@ -19,6 +19,11 @@ pub enum RenderError {
         "{len} bytes are more than a picture of {pixels} pixels takes: the file is damaged, or is none"
     )]
     TooLong { len: u64, pixels: u64 },
+    #[error(
+        "{len} bytes are more than machex reads ({limit}) of a file whose first bytes tell no size in \
+         pixels: the file is damaged, or is none of a radiograph"
+    )]
+    TooLongUntold { len: u64, limit: u64 },
     #[error("the image has no pixels ({width}x{height})")]
     NoPixels { width: u64, height: u64 },
     #[error("{format}: {problem}")]

@@ -44,6 +44,10 @@ const BESIDE_PIXELS: u64 = 64 << 20;
 /// Bytes of a pixel in the largest format, twice.
 const PER_PIXEL: u64 = 16;
 
+/// Longest file whose size in pixels its first bytes do not tell. The largest radiographs have a tenth
+/// of it.
+const MAX_UNTOLD: u64 = 512 << 20;
+
 /// Whether a file that begins with `start` and has `len` bytes need not be read to the end, since
 /// the renderer refuses it: it is no picture, or is much larger than a picture of its size can be.
 ///
@@ -53,39 +57,24 @@ pub fn refuse(start: &[u8], len: u64) -> Result<(), RenderError> {
     let pixels = match Format::of(start)? {
         Format::Png => png_pixels(start),
         Format::Jpeg => jpeg_pixels(start),
-        Format::Dicom | Format::Other(_) | Format::Targa => None,
+        Format::Other(other) => other.pixels(start),
+        Format::Dicom | Format::Targa => None,
     };
-    let pixels = pixels.unwrap_or(MAX_PIXELS).min(MAX_PIXELS);
-    if len > pixels * PER_PIXEL + BESIDE_PIXELS {
-        return Err(RenderError::TooLong { len, pixels });
+    let limit = pixels.map_or(MAX_UNTOLD, |pixels| {
+        pixels.min(MAX_PIXELS) * PER_PIXEL + BESIDE_PIXELS
+    });
+    match pixels {
+        Some(pixels) if len > limit => Err(RenderError::TooLong { len, pixels }),
+        None if len > limit => Err(RenderError::TooLongUntold { len, limit }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// By the header, if it comes first, as it should.
 fn png_pixels(start: &[u8]) -> Option<u64> {
-    let [
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        b'I',
-        b'H',
-        b'D',
-        b'R',
-        size @ ..,
-    ] = start
-    else {
-        return None;
-    };
+    /// Behind signature and length.
+    const NAME: usize = 12;
+    let size = start.get(NAME..)?.strip_prefix(b"IHDR")?;
     let side = |at: usize| Some(u32::from_be_bytes(*size.get(at..)?.first_chunk::<4>()?).into());
     let (width, height): (u64, u64) = (side(0)?, side(4)?);
     width.checked_mul(height)
@@ -103,6 +92,7 @@ mod tests {
 
     #[test]
     fn a_file_is_refused_by_its_start() {
+        let dicom = [&[0; 128][..], b"DICM", &[0; 1000]].concat();
         let sample = |coding| picture(coding, 90, 70, 1).unwrap();
         let shade = Shade::Gray;
         for good in [
@@ -119,6 +109,14 @@ mod tests {
             Err(RenderError::NoPicture(_))
         ));
         assert_eq!(refuse(b"", 0), Err(RenderError::Empty));
+        let gif = b"GIF89a\x10\0\x10\0";
+        assert_eq!(refuse(gif, 1 << 20), Ok(()));
+        assert!(refuse(gif, 100 << 20).is_err());
+        for start in [&b"\x89PNG\r\n\x1a\n\0\0"[..], b"II*\0", &dicom[..1000]] {
+            assert_eq!(refuse(start, 100 << 20), Ok(()));
+            let error = refuse(start, 3 << 30).unwrap_err();
+            assert!(error.to_string().contains("first bytes"), "{error}");
+        }
         assert!(refuse(b"BM", 1 << 20).is_ok());
         assert!(refuse(b"BM", 1 << 40).is_err());
     }

@@ -17,6 +17,7 @@ mod error;
 mod format;
 mod geometry;
 mod jpeg;
+mod jpeg2000;
 mod memory;
 mod other;
 mod png;

@@ -251,6 +251,7 @@ impl Server {
         let (Rendered { jpeg, notes }, source) = self.rendered(job, developer)?;
         let damage = notes.damage.map(|damage| damage.to_string());
         if let Some(damage) = damage.as_deref().filter(|_| self.skip_damaged) {
+            let _waiting = self.cache_waits.begin();
             self.cache.note_damaged(source.key, &jpeg, damage);
             return Err(Fault::of_damage(source.key, damage));
         }

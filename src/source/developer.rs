@@ -12,7 +12,7 @@ use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Rend
 use crate::store::Stamp;
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
-/// its header. A larger file cannot be an image that the renderer would take.
+/// its header.
 const MAX_SOURCE_BYTES: u64 = MAX_PIXELS * 6 + (64 << 20);
 
 /// Bytes that are read of a source before it is decided whether it is read: enough for what formats

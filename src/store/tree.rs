@@ -140,7 +140,7 @@ impl FinishedTree {
     pub fn made_by_older_renderer(&self, len: u32) -> usize {
         /// Files that are looked for.
         const SAMPLE: usize = 100;
-        let is_older = |record: &&Record| record.image < len && record.renderer != RENDERER_VERSION;
+        let is_older = |record: &&Record| record.image < len && record.renderer < RENDERER_VERSION;
         let older = || self.records.from(0).filter(is_older);
         match older().take(SAMPLE).any(|record| self.holds(record)) {
             true => older().count(),

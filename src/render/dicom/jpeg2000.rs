@@ -1,10 +1,9 @@
 //! JPEG 2000 (ITU-T T.800), by OpenJPEG.
 
+use super::super::jpeg2000::{CodeStream, Component, Tile, damage, is_no_memory, open};
 use super::super::source::{probe, reserve};
 use super::super::{RenderError, error};
-use super::codestream::{CodeStream, JP2};
 use super::header::{Coding, Header};
-use super::openjpeg::{Component, Decoder, Tile};
 use super::samples::{Frame, Samples, flip16};
 
 /// A frame, and what is to be said of it.
@@ -28,14 +27,11 @@ pub(super) fn frame(
         let problem = "JPEG 2000 in RGB, under the transfer syntax of another coding";
         return Ok((Frame::black(header)?, Some(problem.to_owned())));
     }
-    let mut decoder = match Decoder::open(stream, stream.starts_with(&JP2)) {
+    let mut decoder = match open(stream, &code)? {
         Ok(decoder) => decoder,
         Err(said) => return Ok((Frame::black(header)?, Some(given_up(header, &code, &said)?))),
     };
     let components = decoder.components();
-    if components.len() != code.components || components.iter().any(|one| !one.is_full) {
-        return Err(malformed("components of different sizes"));
-    }
     let conversions: Vec<Conversion> = components
         .iter()
         .map(|component| Conversion::new(component, header.signed))
@@ -80,15 +76,10 @@ fn keeps_going(header: &Header, code: &CodeStream) -> bool {
     header.bits_allocated == if is_word { 16 } else { 8 }
 }
 
-fn damage(said: &str) -> String {
-    format!("parts of the JPEG 2000 data are missing or damaged (OpenJPEG: {said})")
-}
-
 /// The note on an image of which no more can be decoded; an error where the reference has one, and
 /// where the fault is not the image's.
 fn given_up(header: &Header, code: &CodeStream, said: &str) -> Result<String, RenderError> {
-    let lower = said.to_lowercase();
-    if lower.contains("memory") || lower.contains("alloc") {
+    if is_no_memory(said) {
         return Err(RenderError::NoMemory {
             bytes: header.samples().saturating_mul(size_of::<i32>()),
         });

@@ -6,7 +6,6 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-mod codestream;
 mod dataset;
 mod header;
 mod inflate;
@@ -15,7 +14,6 @@ mod jpeg2000;
 mod jpegls;
 mod native;
 mod normalise;
-mod openjpeg;
 mod overlay;
 mod rle;
 mod samples;
@@ -26,9 +24,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::jpeg::markers::segments;
+use super::jpeg2000::{JP2, SOC_SIZ};
 use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
 use super::{Damage, Description, Notes, RenderError, error};
-use codestream::{JP2, SOC_SIZ};
 use dataset::Elements;
 use header::{Coding, Header};
 use normalise::Normaliser;

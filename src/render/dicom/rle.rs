@@ -84,7 +84,11 @@ fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
         let problem = format!("{} segments where {expected} are expected", numbers[0]);
         return Err(malformed(&problem));
     }
-    let mut bounds = numbers[1..=expected].to_vec();
+    // There is room for 15 of them.
+    let Some(bounds) = numbers.get(1..=expected) else {
+        return Err(malformed(&format!("an image of {expected} segments")));
+    };
+    let mut bounds = bounds.to_vec();
     bounds.push(stream.len());
     bounds
         .windows(2)

@@ -1,82 +1,136 @@
 //! JPEG 2000 outside DICOM, by OpenJPEG, which Pillow uses too.
 
-use jpeg2k::{DecodeParameters, Image};
-
-use super::super::source::{Channels, check_size, probe, reserve};
-use super::super::{RenderError, error};
+use super::super::jpeg2000::{
+    CodeStream, Component, Tile, damage, is_no_memory, malformed, open as open_stream,
+};
+use super::super::source::{Channels, check_size, probe, zeros};
+use super::super::{Damage, RenderError};
 use super::{Picture, Pixels};
-use crate::shown::Show;
-
-/// Marker of image and tile size, the first after the start of a code stream.
-const SIZ: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 
 /// Bytes that OpenJPEG holds of each sample.
 const HELD: usize = 16;
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
-    let start = memchr::memmem::find(source, &SIZ);
-    // T.800, section A.5.1.
-    let Some(siz) = start.and_then(|start| source.get(start + 8..start + 42)) else {
-        return Err(malformed("there is no image size"));
-    };
-    let number = |at: usize| {
-        let bytes = siz[at..].first_chunk::<4>().copied().unwrap_or_default();
-        u32::from_be_bytes(bytes) as usize
-    };
-    let width = number(0).saturating_sub(number(8));
-    let height = number(4).saturating_sub(number(12));
-    let components = usize::from(u16::from_be_bytes([siz[32], siz[33]]));
-    let channels = match components {
+    // OpenJPEG allocates what the code stream says: that is looked at first.
+    let code = CodeStream::of(source)?;
+    let channels = match code.components {
         1 | 2 => Channels::Gray,
         3 | 4 => Channels::Rgb,
-        _ => return Err(malformed(&format!("an image of {components} components"))),
+        other => return Err(malformed(&format!("an image of {other} components"))),
     };
+    let (width, height) = (code.width, code.height);
     check_size(width as u64, height as u64)?;
+    code.check()?;
     Picture::new(width, height, channels, move || {
-        probe((width * height * components).saturating_mul(HELD))?;
-        let image = Image::from_bytes_with(source, DecodeParameters::default())
-            .map_err(|error| malformed(&error.to_string().shown().to_string()))?;
-        let components = image.components();
-        let shown = channels.count();
-        let is_whole = |plane: &jpeg2k::ImageComponent| plane.data().len() == width * height;
-        if components.len() < shown || !components.iter().take(shown).all(is_whole) {
-            return Err(malformed("components of different sizes"));
-        }
-        let mut bytes = Vec::new();
-        reserve(&mut bytes, width * height * shown)?;
-        for at in 0..width * height {
-            for plane in &components[..shown] {
-                bytes.push(to_8_bits(
-                    plane.data()[at],
-                    plane.precision(),
-                    plane.is_signed(),
-                    shown,
-                ));
-            }
-        }
-        Ok(Pixels {
-            bytes,
-            damage: None,
-        })
+        decode(source, &code, channels)
     })
 }
 
-/// Colour is scaled to 8 bits; gray of more than 8 bits ends at white, as in Pillow.
-fn to_8_bits(value: i32, bits: u32, is_signed: bool, channels: usize) -> u8 {
-    let value = i64::from(value)
-        + if is_signed {
-            1 << bits.clamp(1, 31) >> 1
-        } else {
-            0
+fn decode(source: &[u8], code: &CodeStream, channels: Channels) -> Result<Pixels, RenderError> {
+    let samples = code.width * code.height * code.components;
+    let held = samples.saturating_mul(HELD);
+    probe(held)?;
+    // Memory that is not there is no fault of the image.
+    let noted = |said: &str| match is_no_memory(said) {
+        true => Err(RenderError::NoMemory { bytes: held }),
+        false => Ok(Some(Damage::new(damage(said)))),
+    };
+    let mut bytes = zeros(code.width * code.height * channels.count())?;
+    let mut decoder = match open_stream(source, code)? {
+        Ok(decoder) => decoder,
+        Err(said) => {
+            let damage = noted(&said)?;
+            return Ok(Pixels { bytes, damage });
+        }
+    };
+    let components = decoder.components();
+    let longest = samples.saturating_mul(size_of::<i32>());
+    loop {
+        match decoder.next_tile(longest)? {
+            Ok(Some((tile, data))) => {
+                place(
+                    code,
+                    &components,
+                    channels.count(),
+                    (tile, data),
+                    &mut bytes,
+                )?;
+            }
+            Ok(None) => break,
+            // Pillow keeps the tiles before.
+            Err(said) => {
+                let damage = noted(&said)?;
+                return Ok(Pixels { bytes, damage });
+            }
+        }
+    }
+    let damage = match decoder.has_said() {
+        true => noted(&decoder.said())?,
+        false => None,
+    };
+    Ok(Pixels { bytes, damage })
+}
+
+/// Puts a tile where it belongs. Its components come one after the other, each in as many bytes as
+/// its samples need (three count as four).
+fn place(
+    code: &CodeStream,
+    components: &[Component],
+    channels: usize,
+    (tile, data): (Tile, &[u8]),
+    bytes: &mut [u8],
+) -> Result<(), RenderError> {
+    let is_inside = tile.left.saturating_add(tile.width) <= code.width
+        && tile.top.saturating_add(tile.height) <= code.height;
+    let pixels = tile.width.saturating_mul(tile.height);
+    let mut start = 0usize;
+    for (channel, component) in components.iter().take(channels).enumerate() {
+        let size = match component.precision {
+            0..=8 => 1,
+            9..=16 => 2,
+            _ => 4,
         };
+        let end = start.saturating_add(pixels.saturating_mul(size));
+        let Some(plane) = data.get(start..end).filter(|_| is_inside) else {
+            return Err(malformed("a tile lies outside of the image"));
+        };
+        start = end;
+        for (number, sample) in plane.chunks_exact(size).enumerate() {
+            let (row, column) = (number / tile.width, number % tile.width);
+            let at = (tile.top + row) * code.width + tile.left + column;
+            bytes[at * channels + channel] =
+                to_8_bits(value(sample, component), component, channels);
+        }
+    }
+    Ok(())
+}
+
+/// A sample in the machine's own order.
+fn value(sample: &[u8], component: &Component) -> i64 {
+    match (sample, component.signed) {
+        ([byte], false) => i64::from(*byte),
+        ([byte], true) => i64::from(byte.cast_signed()),
+        ([a, b], false) => i64::from(u16::from_ne_bytes([*a, *b])),
+        ([a, b], true) => i64::from(i16::from_ne_bytes([*a, *b])),
+        ([a, b, c, d], false) => i64::from(u32::from_ne_bytes([*a, *b, *c, *d])),
+        ([a, b, c, d], true) => i64::from(i32::from_ne_bytes([*a, *b, *c, *d])),
+        _ => 0,
+    }
+}
+
+/// Colour is scaled to 8 bits; gray of more than 8 bits ends at white, as in Pillow.
+fn to_8_bits(value: i64, component: &Component, channels: usize) -> u8 {
+    let bits = component.precision;
+    let offset = if component.signed {
+        1 << bits.clamp(1, 31) >> 1
+    } else {
+        0
+    };
+    let value = value + offset;
     let value = match bits {
         0..=8 => value << (8 - bits.max(1)),
         _ if channels == 1 => value << 16u32.saturating_sub(bits),
-        _ => value >> (bits - 8),
+        _ => value >> (bits - 8).min(32),
     };
     value.clamp(0, 255) as u8
-}
-
-fn malformed(problem: &str) -> RenderError {
-    error::malformed("JPEG 2000", problem)
 }

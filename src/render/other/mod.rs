@@ -83,6 +83,28 @@ impl Other {
     }
 }
 
+impl Other {
+    /// Pixels by the start of a file, where they stand at a fixed place.
+    pub(super) fn pixels(self, start: &[u8]) -> Option<u64> {
+        let two = |at: usize| {
+            let bytes = *start.get(at..)?.first_chunk::<2>()?;
+            Some(u64::from(u16::from_le_bytes(bytes)))
+        };
+        let four = |at: usize| {
+            let bytes = *start.get(at..)?.first_chunk::<4>()?;
+            // Heights of BMP are negative where rows go down.
+            Some(u64::from(i32::from_le_bytes(bytes).unsigned_abs()))
+        };
+        match self {
+            Other::Gif => Some(two(6)? * two(8)?),
+            // The oldest headers have 12 bytes, and sides of two.
+            Other::Bmp if four(14)? > 12 => Some(four(18)? * four(22)?),
+            Other::Dib if four(0)? > 12 => Some(four(4)? * four(8)?),
+            _ => None,
+        }
+    }
+}
+
 /// Reads the header of a picture.
 pub(super) fn open<'a>(
     format: Other,

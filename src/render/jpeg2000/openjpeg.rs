@@ -9,7 +9,7 @@ use openjpeg_sys as sys;
 
 use super::super::RenderError;
 use super::super::source::grow;
-use super::jpeg2000::malformed;
+use super::malformed;
 use crate::shown::Show;
 
 /// More messages than this of one image are not kept.
@@ -26,7 +26,7 @@ const CHUNK: usize = 1 << 20;
 
 /// One component, as the code stream describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Component {
+pub(in crate::render) struct Component {
     /// Bits of a sample.
     pub precision: u32,
     pub signed: bool,
@@ -36,7 +36,7 @@ pub(super) struct Component {
 
 /// The part of the image that a tile covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tile {
+pub(in crate::render) struct Tile {
     pub left: usize,
     pub top: usize,
     pub width: usize,
@@ -51,7 +51,7 @@ struct State<'a> {
 }
 
 /// A code stream whose header has been read.
-pub(super) struct Decoder<'a> {
+pub(in crate::render) struct Decoder<'a> {
     codec: NonNull<sys::opj_codec_t>,
     stream: NonNull<sys::opj_stream_t>,
     image: NonNull<sys::opj_image_t>,
@@ -85,7 +85,7 @@ impl Drop for Parts<'_> {
 
 impl<'a> Decoder<'a> {
     /// Reads the header of a code stream, or of a JP2 file; `Err` is what OpenJPEG said.
-    pub(super) fn open(stream: &'a [u8], is_jp2: bool) -> Result<Self, String> {
+    pub(in crate::render) fn open(stream: &'a [u8], is_jp2: bool) -> Result<Self, String> {
         let format = if is_jp2 {
             sys::OPJ_CODEC_FORMAT::OPJ_CODEC_JP2
         } else {
@@ -149,7 +149,15 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    pub(super) fn components(&self) -> Vec<Component> {
+    /// Width and height in pixels.
+    pub(in crate::render) fn size(&self) -> (usize, usize) {
+        // SAFETY: the image is valid.
+        let image = unsafe { self.image.as_ref() };
+        let side = |start: u32, end: u32| end.saturating_sub(start) as usize;
+        (side(image.x0, image.x1), side(image.y0, image.y1))
+    }
+
+    pub(in crate::render) fn components(&self) -> Vec<Component> {
         // SAFETY: the image is valid, and has so many components.
         let components = unsafe {
             let image = self.image.as_ref();
@@ -170,7 +178,7 @@ impl<'a> Decoder<'a> {
     /// other. `Ok(Err(_))` is what OpenJPEG said of a tile that it cannot decode, after which there
     /// is no more.
     #[allow(clippy::type_complexity)]
-    pub(super) fn next_tile(
+    pub(in crate::render) fn next_tile(
         &mut self,
         longest: usize,
     ) -> Result<Result<Option<(Tile, &[u8])>, String>, RenderError> {
@@ -235,13 +243,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// What OpenJPEG has said so far, which is no more told by the next call.
-    pub(super) fn said(&mut self) -> String {
+    pub(in crate::render) fn said(&mut self) -> String {
         // SAFETY: the state is valid, and nothing of C's runs that writes to it.
         said(unsafe { &mut self.state.as_mut().messages })
     }
 
     /// Whether OpenJPEG has said anything.
-    pub(super) fn has_said(&self) -> bool {
+    pub(in crate::render) fn has_said(&self) -> bool {
         // SAFETY: as in `said`.
         unsafe { !self.state.as_ref().messages.is_empty() }
     }

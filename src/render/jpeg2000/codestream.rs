@@ -1,13 +1,13 @@
 //! What a JPEG 2000 code stream says of itself, before OpenJPEG allocates it (ITU-T T.800, annex A).
 
 use super::super::RenderError;
-use super::jpeg2000::malformed;
+use super::malformed;
 
 /// How a JP2 file begins, a box around a code stream (annex I).
-pub(super) const JP2: [u8; 12] = *b"\0\0\0\x0cjP  \r\n\x87\n";
+pub(in crate::render) const JP2: [u8; 12] = *b"\0\0\0\x0cjP  \r\n\x87\n";
 
 /// Start of a code stream, and its first marker: image and tile size.
-pub(super) const SOC_SIZ: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
+pub(in crate::render) const SOC_SIZ: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 
 const COD: u8 = 0x52;
 const COC: u8 = 0x53;
@@ -26,7 +26,7 @@ const MAX_PACKETS: u64 = 1 << 24;
 
 /// Size and structure of a code stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CodeStream {
+pub(in crate::render) struct CodeStream {
     pub width: usize,
     pub height: usize,
     pub components: usize,
@@ -44,9 +44,8 @@ pub(super) struct CodeStream {
 }
 
 impl CodeStream {
-    pub(super) fn of(stream: &[u8]) -> Result<Self, RenderError> {
-        let start = stream.windows(4).position(|bytes| bytes == SOC_SIZ);
-        let code = start.and_then(|start| stream.get(start + 4..));
+    pub(in crate::render) fn of(stream: &[u8]) -> Result<Self, RenderError> {
+        let code = code_stream_of(stream).and_then(|code| code.strip_prefix(&SOC_SIZ));
         let Some((code, siz)) = code.and_then(|code| Some((code, code.get(..38)?))) else {
             return Err(malformed("there is no image size"));
         };
@@ -145,7 +144,7 @@ impl CodeStream {
     }
 
     /// Refuses what would take more memory or time than any real image.
-    pub(super) fn check(&self) -> Result<(), RenderError> {
+    pub(in crate::render) fn check(&self) -> Result<(), RenderError> {
         let (width, height) = self.tile;
         let components = self.components as u64;
         // Each level has a resolution of its own, besides the lowest.
@@ -179,6 +178,32 @@ impl CodeStream {
             ))),
             None => Ok(()),
         }
+    }
+}
+
+/// The code stream, which stands in the first box of type `jp2c` of a JP2 file: the one that OpenJPEG
+/// decodes (annex I.4). What looks like one elsewhere is not.
+fn code_stream_of(stream: &[u8]) -> Option<&[u8]> {
+    let Some(mut rest) = stream.strip_prefix(&JP2) else {
+        return Some(stream);
+    };
+    loop {
+        let (len, after) = rest.split_first_chunk::<4>()?;
+        let (kind, body) = after.split_first_chunk::<4>()?;
+        let (len, head, body) = match u32::from_be_bytes(*len) {
+            // A length of eight bytes follows.
+            1 => {
+                let (len, body) = body.split_first_chunk::<8>()?;
+                (u64::from_be_bytes(*len), 16, body)
+            }
+            len => (u64::from(len), 8, body),
+        };
+        if kind == b"jp2c" {
+            return Some(body);
+        }
+        // A length of 0 is that of the last box.
+        let len = usize::try_from(len).ok().filter(|len| *len >= head)?;
+        rest = rest.get(len..)?;
     }
 }
 
@@ -240,6 +265,30 @@ mod tests {
             let error = CodeStream::of(&stream).unwrap().check().unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_code_stream_in_another_box_is_not_looked_at() {
+        let (small, large) = (
+            header(8, 8, 1, &[0, 5, 4, 4, 0, 1]),
+            header(4000, 4000, 1, &[0, 5, 4, 4, 0, 1]),
+        );
+        let boxed = |kind: &[u8], body: &[u8]| {
+            let len = (body.len() as u32 + 8).to_be_bytes();
+            [&len[..], kind, body].concat()
+        };
+        let decoy = boxed(b"uuid", &small);
+        for tail in [
+            boxed(b"jp2c", &large),
+            [b"\0\0\0\0jp2c", &large[..]].concat(),
+            [b"\0\0\0\x01jp2c\0\0\0\0\0\0\xff\xff", &large[..]].concat(),
+        ] {
+            let file = [&JP2[..], &decoy, &tail].concat();
+            assert_eq!(CodeStream::of(&file).unwrap().width, 4000);
+        }
+        let none = [&JP2[..], &decoy].concat();
+        assert!(CodeStream::of(&none).is_err());
+        assert!(CodeStream::of(&decoy).is_err(), "not at the start");
     }
 
     proptest::proptest! {

@@ -149,7 +149,7 @@ impl Catalog {
             let ends = self.ends.iter().map(|end| *end as usize);
             ends.clone().is_sorted()
                 && ends.clone().all(|end| self.keys.is_char_boundary(end))
-                && ends.last().unwrap_or_default() == self.keys.len()
+                && self.ends.last().map_or(0, |end| *end as usize) == self.keys.len()
         };
         let is_place_sound = |(number, place): (u32, &super::Place)| {
             let entry = Entry {

@@ -96,6 +96,7 @@ fn every_picture_is_as_pillow_makes_it_in_any_order() {
 #[test]
 fn damage_is_noted_where_there_is_some_and_only_there() {
     for (name, words) in [
+        ("j2k_tiles_cut.jpg", "JPEG 2000 data"),
         ("g_cut50.jpg", "premature end of data segment"),
         ("g_prog_cut_scan2.jpg", "Premature end of JPEG file"),
         ("g_arith_cut60.jpg", "Premature end of JPEG file"),

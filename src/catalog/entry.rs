@@ -146,10 +146,10 @@ impl Catalog {
     pub(super) fn is_sound(&self) -> bool {
         let count = self.ends.len();
         let key_ends_are_sound = || {
-            let ends = self.ends.iter().map(|end| *end as usize);
+            let mut ends = self.ends.iter().map(|end| *end as usize);
             ends.clone().is_sorted()
                 && ends.clone().all(|end| self.keys.is_char_boundary(end))
-                && self.ends.last().map_or(0, |end| *end as usize) == self.keys.len()
+                && ends.next_back().unwrap_or_default() == self.keys.len()
         };
         let is_place_sound = |(number, place): (u32, &super::Place)| {
             let entry = Entry {

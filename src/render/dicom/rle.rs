@@ -149,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn a_header_has_no_more_than_fifteen_segments() {
+        let mut stream = [0; HEADER_LEN];
+        for expected in [15u8, 16, 32, 255] {
+            stream[0] = expected;
+            assert_eq!(segments(&stream, expected.into()).is_ok(), expected == 15);
+        }
+    }
+
+    #[test]
     fn literals_repeats_and_no_ops() {
         assert_eq!(
             unpacked(&[2, 7, 8, 9, 128, 254, 5], 6).unwrap(),

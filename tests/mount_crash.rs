@@ -265,7 +265,7 @@ fn a_full_disk_is_served_from_memory_and_logged_once() {
     let disk = SmallDisk::new(bench.path("cache"), "size=400k");
     let fill = disk.0.join("fill");
     let mounted = Mounted::new(&bench, &[]);
-    check_all(&mounted, &expected[..4]);
+    // Before the cache has a file: else it may get by on evicting those it has, and refuse none.
     let space = rustix::fs::statvfs(&disk.0).unwrap();
     fs::write(&fill, vec![0; (space.f_bavail * space.f_frsize) as usize]).unwrap();
     for _ in 0..3 {

@@ -98,6 +98,26 @@ fn what_materialize_would_fail_with_is_found_and_nothing_is_written() {
 }
 
 #[test]
+fn what_is_no_file_is_told_from_what_is_missing() {
+    let bench = Bench::small(4, "");
+    for number in 1..3 {
+        fs::remove_file(bench.small_source(number)).unwrap();
+    }
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        bench.small_source(2),
+        rustix::fs::Mode::RWXU,
+    )
+    .unwrap();
+    let text = bench.run(&["check"]).expect_status(1).stdout();
+    assert!(text.contains("0001.png\n"), "{text}");
+    assert!(
+        text.contains("0002.png: it is a pipe, not a file"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_good_tree_is_well_once_all_was_decoded() {
     let bench = Bench::sample(3);
     let ran = bench.run(&["check", "--decode"]).expect_status(0);

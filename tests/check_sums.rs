@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::Bench;
+use common::{Bench, copy_tree, golden};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -83,6 +83,32 @@ fn what_differs_is_told_from_what_is_missing_and_what_is_not_listed() {
     ] {
         assert!(text.contains(words), "{words}:\n{text}");
     }
+}
+
+#[test]
+fn images_of_another_folder_or_left_out_are_not_missed_in_a_list() {
+    let (bench, _) = listed();
+    fs::remove_file(bench.small_source(9)).unwrap();
+    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
+    fs::write(bench.path("config.yml"), config + "\nONLY_PRESENT: true\n").unwrap();
+    assert_eq!(counts(&sums(&bench, 0)), [9, 9, 0, 0, 0, 1]);
+
+    // Reports with a list of their own, as MIMIC-CXR has them beside MIMIC-CXR-JPG.
+    let bench = Bench::new();
+    copy_tree(
+        &golden().join("raw/mimic-cxr-jpg-2.0.0"),
+        &bench.path("raw"),
+    );
+    let reports = bench.path("reports");
+    fs::create_dir(&reports).unwrap();
+    fs::write(reports.join("a.txt"), "FINDINGS: none").unwrap();
+    let list = line(&reports, "a.txt", "  ");
+    fs::write(reports.join("SHA256SUMS.txt"), list).unwrap();
+    bench.write_config("IMAGE_SIZE: 64\nMIMIC_ROOT: raw\nMIMIC_REPORTS_ROOT: reports");
+    let ran = bench.run(&["check", "--sums", "--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let found = &document["datasets"][0]["sums"];
+    assert_eq!(counts(&found[1]), [1, 1, 0, 0, 0, 0], "{found}");
 }
 
 #[test]

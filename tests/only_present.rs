@@ -67,13 +67,17 @@ fn materialize_leaves_out_what_is_not_there_and_takes_it_later() {
 #[test]
 fn check_counts_what_is_there() {
     let bench = part(&[0, 1]);
-    for more in [&["check"][..], &["check", "--all"]] {
-        let ran = bench.run(more).expect_status(0);
-        assert!(
-            ran.stdout().contains("4 of 6 images are there"),
-            "{}",
-            ran.stdout()
-        );
+    for (more, end) in [
+        (&["check"][..], "All 4 files are there; one image"),
+        (&["check", "--all"], "All 4 files are there; one image"),
+        (
+            &["check", "--decode"],
+            "All 4 images were decoded; all is well.",
+        ),
+    ] {
+        let words = bench.run(more).expect_status(0).stdout();
+        assert!(words.contains("4 of 6 images are there"), "{words}");
+        assert!(words.contains(end), "{words}");
     }
     for number in 2..6 {
         fs::remove_file(bench.small_source(number)).unwrap();

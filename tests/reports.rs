@@ -73,12 +73,17 @@ fn a_report_that_is_no_file_costs_its_text_and_a_warning() {
             }
         }
     }
-    let checked = run(&bench, &["check"]);
-    assert!(
-        checked.stdout().contains("cannot be read: it is a "),
-        "{}",
-        checked.stdout()
-    );
+    for (arguments, said) in [
+        (["check"].as_slice(), "1 report cannot be read, see above."),
+        (
+            &["check", "--decode"],
+            "5 reports cannot be read, see above.",
+        ),
+    ] {
+        let checked = run(&bench, arguments).expect_status(1).stdout();
+        assert!(checked.contains("cannot be read: it is a "), "{checked}");
+        assert!(checked.contains(said), "{checked}");
+    }
     let ran = run(&bench, &["materialize"]).expect_status(1);
     for said in [
         "it is a pipe, not a file",

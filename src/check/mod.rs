@@ -6,6 +6,7 @@
 //! written, with [`Options::decode`].
 
 mod decode;
+mod reports;
 mod sums;
 mod verdict;
 
@@ -20,8 +21,8 @@ use serde::Serialize;
 use crate::catalog::{self, Catalog, Entry, LeftOutValue};
 use crate::config::Config;
 use crate::datasets::{Numbering, RawTree, why_empty, why_missing};
-use crate::lists::Report;
 use crate::materialize::{Progress, Unit, renewal};
+use crate::regular::{is_absent, kind_of};
 use crate::removal;
 use crate::render::{self, Renderer};
 use crate::shown::Show as _;
@@ -36,9 +37,6 @@ pub use verdict::Verdict;
 
 /// Files that are looked for in each dataset when not all are.
 const SAMPLE: u32 = 1000;
-
-/// Images of which the free-text reports are looked for, until one is found.
-const REPORTS: usize = 100;
 
 /// Faults that are named in a report.
 const NAMED: usize = 3;
@@ -102,6 +100,9 @@ pub struct TreeReport {
     pub sums: Vec<Sums>,
     /// What has gone of which images were made before, in words; `materialize` refuses to work then.
     pub removal: Option<String>,
+    /// Free-text reports that are there and cannot be read: of all images where all are rendered, else
+    /// of the first few.
+    pub unreadable_reports: u32,
     pub warnings: Vec<String>,
     /// Why there are no images, and what to do.
     pub empty: Option<String>,
@@ -127,6 +128,7 @@ impl TreeReport {
             && self.removal.is_none()
             && self.missing == 0
             && self.faults == 0
+            && self.unreadable_reports == 0
             && self
                 .proof
                 .as_ref()
@@ -185,6 +187,7 @@ fn look_into(
             &progress,
         ));
         progress.finish();
+        reports::read_all(config, tree, catalog, work.stop, report);
     }
     if options.sums && !work.stop.load(Ordering::Relaxed) {
         for (at, folder) in tree.folders().enumerate() {
@@ -229,32 +232,32 @@ fn look_through(
         .into_iter()
         .filter_map(|at| present.get(at as usize).copied())
         .collect::<Vec<_>>();
-    let looked: Vec<(Entry<'_>, bool)> = numbers
+    let looked: Vec<(Entry<'_>, Result<(), String>)> = numbers
         .into_par_iter()
         .filter_map(|number| catalog.get(number))
-        .filter_map(|entry| Some((entry, is_file(&entry.source().ok()?))))
+        .filter_map(|entry| Some((entry, look_for(&entry.source().ok()?))))
         .collect();
     report.looked_for = looked.len() as u32;
-    for (entry, _) in looked.iter().filter(|(_, found)| !found) {
+    for missing in looked.iter().filter_map(|(_, found)| found.as_ref().err()) {
         report.missing += 1;
         if report.missing_examples.len() < NAMED {
-            report
-                .missing_examples
-                .extend(entry.source().map(|path| path.shown().to_string()));
+            report.missing_examples.push(missing.clone());
         }
     }
     let found = looked
         .iter()
-        .filter(|(_, found)| *found)
+        .filter(|(_, found)| found.is_ok())
         .map(|(entry, _)| entry);
-    report.warnings.extend(no_reports(tree, found));
+    if !options.decode {
+        reports::look(tree, found, &mut report);
+    }
     report.empty =
         why_empty(tree, catalog).map(|why| format!("{}: {why}", tree.dataset.root_key()));
     report.warnings.extend(part_missing(tree, &report));
     look_at_finished(config, tree, catalog, &mut report);
     report.proof = looked
         .iter()
-        .find(|(_, found)| *found)
+        .find(|(_, found)| found.is_ok())
         .and_then(|(entry, _)| entry.source().ok())
         .map(|source| prove(config, &source));
     report
@@ -299,26 +302,17 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
     }
 }
 
-/// A warning where images should have reports and none of the first has.
-fn no_reports<'a>(tree: &RawTree, images: impl Iterator<Item = &'a Entry<'a>>) -> Option<String> {
-    let mut looked_for = 0;
-    for entry in images.take(REPORTS) {
-        let report = Report::read(&tree.dataset.report_files(tree, entry.key())?);
-        match report {
-            Report {
-                is_unreadable: true,
-                warning,
-                ..
-            } => return warning,
-            Report { text, .. } if !text.is_empty() => return None,
-            _ => looked_for += 1,
-        }
-    }
-    (looked_for > 0).then(|| format!("none of the first {looked_for} images has a report"))
-}
-
-fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+/// Whether a source is there; else its path, and what is the matter unless it simply is not.
+fn look_for(path: &Path) -> Result<(), String> {
+    let problem = match fs::metadata(path) {
+        Ok(metadata) => match kind_of(&metadata) {
+            None => return Ok(()),
+            Some(kind) => format!(": it is {kind}, not a file"),
+        },
+        Err(error) if is_absent(&error) => String::new(),
+        Err(error) => format!(": {error}"),
+    };
+    Err(format!("{}{problem}", path.shown()))
 }
 
 fn prove(config: &Config, source: &Path) -> Proof {

@@ -53,7 +53,7 @@ pub struct Sums {
     /// Listed files that are not there: not downloaded, or unpacked under another name.
     pub missing: usize,
     pub unreadable: usize,
-    /// Images of the dataset that the list does not name.
+    /// Images of the dataset in this folder that the list does not name.
     pub not_listed: usize,
     /// Lines that are not `<sha256>  <path below the folder>`.
     pub odd_lines: usize,
@@ -116,7 +116,10 @@ pub(super) fn verify(
 
 fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List) {
     let names: HashSet<&Path> = list.files.iter().map(|(_, path)| path.as_path()).collect();
-    for entry in (0..catalog.len()).filter_map(|number| catalog.get(number)) {
+    for entry in catalog
+        .present_numbers()
+        .filter_map(|number| catalog.get(number))
+    {
         let Ok(source) = entry.source() else { continue };
         // Those in another folder stand in that one's list.
         let Ok(path) = source.strip_prefix(root) else {

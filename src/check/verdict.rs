@@ -28,6 +28,11 @@ impl Verdict {
         } else if !reports.iter().all(TreeReport::is_good) {
             sentences.push("Something would fail, see above.".to_owned());
         }
+        let unreadable = sum(reports, |report| report.unreadable_reports);
+        if unreadable > 0 {
+            let counted = counted(unreadable, "report", "reports");
+            sentences.push(format!("{counted} cannot be read, see above."));
+        }
         sentences.push(match options.decode {
             true => decoded(reports, options, is_good),
             false => looked_for(reports),

@@ -1,0 +1,101 @@
+//! The free-text reports of a dataset: whether they are there and can be read.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::TreeReport;
+use crate::catalog::index::{self, Readers};
+use crate::catalog::{Catalog, Entry};
+use crate::config::Config;
+use crate::datasets::RawTree;
+use crate::lists::Report;
+use crate::words::counted;
+
+/// Images of which the reports are looked for, until one is found.
+const SAMPLE: usize = 100;
+
+/// Warnings of reports that are repeated.
+const NAMED: usize = 10;
+
+/// Reads reports until one has a text, and warns where none of the first has.
+pub(super) fn look<'a>(
+    tree: &RawTree,
+    images: impl Iterator<Item = &'a Entry<'a>>,
+    result: &mut TreeReport,
+) {
+    let mut looked_for = 0;
+    for entry in images.take(SAMPLE) {
+        let Some(files) = tree.dataset.report_files(tree, entry.key()) else {
+            return;
+        };
+        let report = Report::read(&files);
+        if report.is_unreadable {
+            result.unreadable_reports = 1;
+            result.warnings.extend(report.warning);
+            return;
+        }
+        if !report.text.is_empty() {
+            return;
+        }
+        looked_for += 1;
+    }
+    if looked_for > 0 {
+        let none = format!("none of the first {looked_for} images has a report");
+        result.warnings.push(none);
+    }
+}
+
+/// Reads all reports, as for an index that nobody keeps.
+pub(super) fn read_all(
+    config: &Config,
+    tree: &RawTree,
+    catalog: &Catalog,
+    stop: &AtomicBool,
+    result: &mut TreeReport,
+) {
+    if !tree.dataset.has_reports() {
+        return;
+    }
+    let readers = Readers {
+        pool: None,
+        answered: &|| {},
+    };
+    let include = |number| !catalog.is_absent(number);
+    let mut nowhere = Nowhere { stop };
+    let path = &config.machex_path;
+    let Ok(notes) = index::write(&mut nowhere, catalog, tree, path, &include, readers) else {
+        // Stopped: the check says so.
+        return;
+    };
+    result.unreadable_reports = notes.unreadable;
+    let more = notes.warnings.len().saturating_sub(NAMED);
+    result
+        .warnings
+        .extend(notes.warnings.into_iter().take(NAMED));
+    if more > 0 {
+        let more = counted(more as u64, "more report", "more reports");
+        result.warnings.push(format!("the like for {more}"));
+    }
+    if notes.found == 0 && catalog.present() > 0 {
+        let none = "no image has a report with a text".to_owned();
+        result.warnings.push(none);
+    }
+}
+
+/// Takes what is written, keeps nothing, and fails once it is to stop.
+struct Nowhere<'a> {
+    stop: &'a AtomicBool,
+}
+
+impl Write for Nowhere<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("stopped"));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

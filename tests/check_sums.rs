@@ -104,7 +104,9 @@ fn images_of_another_folder_or_left_out_are_not_missed_in_a_list() {
     fs::write(reports.join("a.txt"), "FINDINGS: none").unwrap();
     let list = line(&reports, "a.txt", "  ");
     fs::write(reports.join("SHA256SUMS.txt"), list).unwrap();
-    bench.write_config("IMAGE_SIZE: 64\nMIMIC_ROOT: raw\nMIMIC_REPORTS_ROOT: reports");
+    bench.write_config(
+        "FRONTAL_ONLY: false\nIMAGE_SIZE: 64\nMIMIC_ROOT: raw\nMIMIC_REPORTS_ROOT: reports",
+    );
     let ran = bench.run(&["check", "--sums", "--json"]);
     let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
     let found = &document["datasets"][0]["sums"];

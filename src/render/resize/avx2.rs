@@ -209,6 +209,26 @@ fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     plain::columns(rows, weights, out, whole);
 }
 
+/// [`plain::take_apart`] as the compiler makes it of AVX2's instructions.
+pub(super) fn take_apart(_: Avx2, row: &[u8], planes: &mut [u8]) {
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(row: &[u8], planes: &mut [u8]) {
+        plain::take_apart(row, planes);
+    }
+    // SAFETY: the processor has AVX2, the function's only condition.
+    unsafe { with_avx2(row, planes) }
+}
+
+/// [`plain::interleave`] as the compiler makes it of AVX2's instructions.
+pub(super) fn interleave(_: Avx2, planes: &[u8], row: &mut [u8]) {
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(planes: &[u8], row: &mut [u8]) {
+        plain::interleave(planes, row);
+    }
+    // SAFETY: the processor has AVX2, the function's only condition.
+    unsafe { with_avx2(planes, row) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::geometry::Side;

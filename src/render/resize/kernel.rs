@@ -44,6 +44,28 @@ impl Kernel {
             Kernel::Neon => neon::vertical(rows, weights, out),
         }
     }
+
+    /// From interleaved RGB to plane after plane.
+    pub(super) fn take_apart(self, row: &[u8], planes: &mut [u8]) {
+        match self {
+            Kernel::Plain => plain::take_apart(row, planes),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(proof) => avx2::take_apart(proof, row, planes),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => plain::take_apart(row, planes),
+        }
+    }
+
+    /// From plane after plane to interleaved RGB.
+    pub(super) fn interleave(self, planes: &[u8], row: &mut [u8]) {
+        match self {
+            Kernel::Plain => plain::interleave(planes, row),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(proof) => avx2::interleave(proof, planes, row),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => plain::interleave(planes, row),
+        }
+    }
 }
 
 /// The horizontal pass over rows of one length, ready for a kernel.
@@ -155,6 +177,26 @@ mod tests {
                 plain::vertical(&rows, weights, &mut plain);
                 prop_assert_eq!(&fast, &plain);
             }
+        }
+
+        #[test]
+        fn planes_are_taken_apart_and_put_together(
+            row in (0usize..400).prop_flat_map(|width| pixels(width * 3))
+        ) {
+            let width = row.len() / 3;
+            let mut planes = vec![7; row.len()];
+            Kernel::best().take_apart(&row, &mut planes);
+            for (at, sample) in row.iter().enumerate() {
+                prop_assert_eq!(planes[at % 3 * width + at / 3], *sample);
+            }
+            let mut again = vec![7; row.len()];
+            Kernel::best().interleave(&planes, &mut again);
+            prop_assert_eq!(&again, &row);
+            let mut plain = vec![7; row.len()];
+            plain::take_apart(&row, &mut plain);
+            prop_assert_eq!(&plain, &planes);
+            plain::interleave(&plain, &mut again);
+            prop_assert_eq!(&again, &row);
         }
 
         #[test]

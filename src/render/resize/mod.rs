@@ -186,7 +186,7 @@ impl<'a> Pass<'a> {
             } else {
                 let planes = &mut self.planes[..len];
                 self.kernel.vertical(&rows, weights, planes);
-                interleave(planes, self.channels, out);
+                self.kernel.interleave(planes, out);
             }
             self.made += 1;
         }
@@ -200,7 +200,7 @@ impl<'a> Pass<'a> {
             return;
         }
         let width = row.len() / self.channels;
-        take_apart(row, self.channels, &mut self.planes[..row.len()]);
+        self.kernel.take_apart(row, &mut self.planes[..row.len()]);
         let planes = self.planes[..row.len()].chunks_exact(width.max(1));
         for (plane, out) in planes.zip(out.chunks_exact_mut(kept)) {
             resample(&self.plan.horizontal, plane, out);
@@ -215,7 +215,11 @@ impl<'a> Pass<'a> {
         }
         self.resample_into_ring(row, 0);
         let out = &mut self.out[number * len..][..len];
-        interleave(&self.ring[..len], self.channels, out);
+        if self.channels == 1 {
+            out.copy_from_slice(&self.ring[..len]);
+        } else {
+            self.kernel.interleave(&self.ring[..len], out);
+        }
     }
 
     /// The finished pixels, channels interleaved.
@@ -231,26 +235,6 @@ fn resample(pass: &Option<HorizontalPass>, row: &[u8], out: &mut [u8]) {
     match pass {
         Some(pass) => pass.run(row, out),
         None => out.copy_from_slice(&row[..out.len()]),
-    }
-}
-
-/// From interleaved channels to plane after plane.
-fn take_apart(row: &[u8], channels: usize, planes: &mut [u8]) {
-    let width = row.len() / channels;
-    for (channel, plane) in planes.chunks_exact_mut(width.max(1)).enumerate() {
-        for (sample, pixel) in plane.iter_mut().zip(row.chunks_exact(channels)) {
-            *sample = pixel[channel];
-        }
-    }
-}
-
-/// From plane after plane to interleaved channels.
-fn interleave(planes: &[u8], channels: usize, row: &mut [u8]) {
-    let width = planes.len() / channels;
-    for (channel, plane) in planes.chunks_exact(width.max(1)).enumerate() {
-        for (sample, pixel) in plane.iter().zip(row.chunks_exact_mut(channels)) {
-            pixel[channel] = *sample;
-        }
     }
 }
 
@@ -344,9 +328,9 @@ mod tests {
             prop_assert_eq!(&stream(&planes[0], geometry, Channels::Gray), &expected[0]);
 
             let mut rgb = vec![0; width * height * 3];
-            interleave(&planes.concat(), 3, &mut rgb);
+            plain::interleave(&planes.concat(), &mut rgb);
             let mut expected_rgb = vec![0; size * size * 3];
-            interleave(&expected.concat(), 3, &mut expected_rgb);
+            plain::interleave(&expected.concat(), &mut expected_rgb);
             prop_assert_eq!(stream(&rgb, geometry, Channels::Rgb), expected_rgb);
         }
     }

@@ -6,6 +6,7 @@ mod common;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use common::mounted::{Mounted, skips_fuse};
@@ -231,9 +232,10 @@ fn who_holds_a_mount_is_named_without_harm() {
     }
     let bench = bench();
     let mounted = Mounted::new(&bench, &[]);
-    // The name of a process is that of its file.
+    // The name of a process is that of its file, or of the link to it. A copy could be "busy": a
+    // process that another test starts may still have it open for writing.
     let program = bench.path("s\nm\x1b[2J");
-    fs::copy("/bin/sleep", &program).unwrap();
+    symlink("/bin/sleep", &program).unwrap();
     let mut holder = std::process::Command::new(&program)
         .arg("60")
         .current_dir(&mounted.root)

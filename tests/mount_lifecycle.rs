@@ -529,7 +529,13 @@ fn a_user_without_root_can_mount() {
     let as_nobody = |arguments: &[&str]| {
         let program = place.0.path("machex");
         if !program.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_machex"), &program).unwrap();
+            // Not by this process: one that another test starts meanwhile would have the copy open
+            // for writing, and it would be "busy".
+            let copied = Command::new("cp")
+                .arg(env!("CARGO_BIN_EXE_machex"))
+                .arg(&program)
+                .status();
+            assert!(copied.unwrap().success());
         }
         Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])

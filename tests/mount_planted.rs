@@ -217,11 +217,8 @@ fn catalogs_that_somebody_planted_are_not_used() {
         bench.expected(&bench.small_source(3), 64)
     });
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
-    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
-    assert!(
-        log.contains("catalogs") && log.lines().count() == 1,
-        "{log}"
-    );
+    let log = mounted.log_once(|log| log.contains("catalogs"));
+    assert_eq!(log.lines().count(), 1, "{log}");
 }
 
 #[test]

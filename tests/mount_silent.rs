@@ -56,6 +56,10 @@ impl Stopped {
         ran
     }
 
+    fn log(&self) -> String {
+        fs::read_to_string(self.bench.path("mount.err")).unwrap()
+    }
+
     fn is_mounted(&self) -> bool {
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
         table.contains(self.mounted.root.to_str().unwrap())
@@ -105,7 +109,7 @@ fn a_silent_mount_is_taken_away_and_its_process_is_named() {
         assert!(ran.stderr().contains(&continuing), "{}", ran.stderr());
         assert!(!stopped.is_mounted());
         stopped.signal(Signal::CONT);
-        assert_eq!(stopped.mounted.wait(), Some(0));
+        assert_eq!(stopped.mounted.wait(), Some(0), "{}", stopped.log());
         let mounted = Mounted::new(&stopped.bench, &[]);
         drop(mounted);
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -41,6 +42,7 @@ pub fn passthrough_modes() -> Vec<&'static str> {
 pub struct Mounted {
     pub root: PathBuf,
     child: Child,
+    log: PathBuf,
 }
 
 impl Mounted {
@@ -65,28 +67,55 @@ impl Mounted {
         let mountpoint = root.to_str().unwrap();
         let mut arguments = vec!["mount", "-c", "config.yml", mountpoint, "--foreground"];
         arguments.extend(options);
+        // As systemd is told: before that, the mount still asks itself whether it answers.
+        let socket = bench.path("ready");
+        let _ = fs::remove_file(&socket);
+        let ready = UnixDatagram::bind(&socket).unwrap();
+        let log = bench.path("mount.err");
         let child = bench
             .command_below(program, &arguments)
+            .env("NOTIFY_SOCKET", &socket)
             .stdout(Stdio::null())
-            .stderr(fs::File::create(bench.path("mount.err")).unwrap())
+            .stderr(fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut mounted = Self { root, child };
-        mounted.wait_until_it_answers(bench);
+        let mut mounted = Self { root, child, log };
+        mounted.wait_until(&ready);
         mounted
     }
 
-    fn wait_until_it_answers(&mut self, bench: &Bench) {
+    fn wait_until(&mut self, ready: &UnixDatagram) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.root.join(".machex/status.json").exists() {
+        ready
+            .set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let mut text = [0; 7];
+        while !matches!(ready.recv(&mut text), Ok(7)) {
             let ended = self.child.try_wait().unwrap();
-            let log = || fs::read_to_string(bench.path("mount.err")).unwrap_or_default();
             assert!(
                 ended.is_none(),
                 "the mount ended: {}\nTests of mounts need /dev/fuse; MACHEX_SKIP_FUSE=1 leaves them out",
-                log()
+                self.log()
             );
-            assert!(Instant::now() < deadline, "no mount: {}", log());
+            assert!(Instant::now() < deadline, "no mount: {}", self.log());
+        }
+        assert_eq!(&text, b"READY=1");
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What the mount has logged once that is all that is waited for: a thread of its own writes it.
+    #[track_caller]
+    pub fn log_once(&self, is_all: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = self.log();
+            if is_all(&log) {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "not all is logged: {log}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

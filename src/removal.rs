@@ -16,7 +16,7 @@ use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::source::OpenSource;
 use crate::spread;
-use crate::store::{Extent, FinishedTree};
+use crate::store::{Extent, FinishedTree, Record};
 
 /// Finished images of which the sources are looked for.
 const SAMPLE: u32 = 100;
@@ -218,15 +218,27 @@ fn fewer(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<G
 }
 
 /// More than a few finished images would leave the index without a word.
-fn left_out(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
-    let images = finished.records().images();
-    let (mut finished, mut absent) = (0u32, 0u32);
-    for image in images.take_while(|image| *image < catalog.len()) {
-        finished += 1;
-        absent += u32::from(catalog.is_absent(image));
+fn left_out(catalog: &Catalog, tree: &FinishedTree) -> Option<Gone> {
+    let records = tree.records().from(0);
+    let (absent, present): (Vec<&Record>, Vec<&Record>) = records
+        .take_while(|record| record.image < catalog.len())
+        .partition(|record| catalog.is_absent(record.image));
+    let is_more = |absent: usize| {
+        let finished = absent + present.len();
+        absent as u64 > finished as u64 * LIST_TOLERANCE / 100
+    };
+    if !is_more(absent.len()) {
+        return None;
     }
-    let tolerated = u64::from(finished) * LIST_TOLERANCE / 100;
-    (u64::from(absent) > tolerated).then_some(Gone::LeftOut { finished, absent })
+    // Of those that were removed, the records are still there.
+    let absent = absent
+        .par_iter()
+        .filter(|record| tree.holds(record))
+        .count();
+    is_more(absent).then(|| Gone::LeftOut {
+        finished: (absent + present.len()) as u32,
+        absent: absent as u32,
+    })
 }
 
 fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {

@@ -188,4 +188,18 @@ fn finished_images_are_not_left_out_without_a_word() {
         .run(&["materialize", "--allow-removal"])
         .expect_status(0);
     assert_eq!(ran.summary_of("chex-ray14"), [3, 0, 3, 0]);
+    // They have gone, and nothing is asked about them again.
+    let images = files_below(&bench.out().join("chex-ray14/00"));
+    assert_eq!(images, ["000002.jpg", "000003.jpg", "000004.jpg"]);
+    bench.run(&["check"]).expect_status(0);
+    let ran = bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(ran.summary_of("chex-ray14"), [3, 0, 3, 0]);
+    // As the last step of a run in shares does it.
+    fs::remove_file(bench.small_source(2)).unwrap();
+    bench.run(&["materialize", "--finish"]).expect_status(1);
+    bench
+        .run(&["materialize", "--finish", "--allow-removal"])
+        .expect_status(0);
+    let images = files_below(&bench.out().join("chex-ray14/00"));
+    assert_eq!(images, ["000003.jpg", "000004.jpg"]);
 }

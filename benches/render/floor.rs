@@ -78,6 +78,53 @@ pub fn jpeg(source: &[u8]) -> Floor {
     })
 }
 
+/// Red, green and blue from end to end, as the render must have them.
+pub fn colour_jpeg(source: &[u8]) -> Floor {
+    let source = source.to_vec();
+    let mut decompressor = Decompressor::new().expect("a decompressor");
+    let mut compressor = Compressor::new().expect("a compressor");
+    compressor.set_quality(95).expect("quality");
+    compressor
+        .set_subsamp(Subsamp::Sub2x2)
+        .expect("subsampling");
+    let header = decompressor.read_header(&source).expect("a header");
+    let (width, height) = (header.width, header.height);
+    let mut pixels = vec![0; width * height * 3];
+    let mut decode = move |pixels: &mut [u8]| {
+        let image = Image {
+            pixels,
+            width,
+            pitch: width * 3,
+            height,
+            format: PixelFormat::RGB,
+        };
+        decompressor.decompress(&source, image).expect("decoded");
+    };
+    decode(&mut pixels);
+    // The same amount of detail as the render's output has.
+    let step = (width / SIZE).max(1);
+    let picture: Vec<u8> = (0..SIZE * SIZE)
+        .flat_map(|at| {
+            let first = (at / SIZE * step * width + at % SIZE * step) * 3;
+            [pixels[first], pixels[first + 1], pixels[first + 2]]
+        })
+        .collect();
+    let mut out = OutputBuf::new_owned();
+    Box::new(move || {
+        decode(&mut pixels);
+        black_box(&pixels);
+        let image = Image {
+            pixels: picture.as_slice(),
+            width: SIZE,
+            pitch: SIZE * 3,
+            height: SIZE,
+            format: PixelFormat::RGB,
+        };
+        compressor.compress(image, &mut out).expect("compressed");
+        black_box(&out);
+    })
+}
+
 pub fn png(source: &[u8]) -> Floor {
     let source = source.to_vec();
     let mut pixels = Vec::new();

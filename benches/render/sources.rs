@@ -28,7 +28,7 @@ const fn gray_png(bits: u8) -> Coding {
     }
 }
 
-pub const ALL: [Source; 6] = [
+pub const ALL: [Source; 7] = [
     Source {
         name: "gray JPEG 2320x2828",
         make: || draw(GRAY_JPEG, 2320, 2828),
@@ -38,6 +38,11 @@ pub const ALL: [Source; 6] = [
         name: "gray JPEG 2544x3056",
         make: || draw(GRAY_JPEG, 2544, 3056),
         floor: floor::jpeg,
+    },
+    Source {
+        name: "colour JPEG 2048x2500",
+        make: || draw(Coding::Jpeg { shade: Shade::Rgb }, 2048, 2500),
+        floor: floor::colour_jpeg,
     },
     Source {
         name: "gray PNG 1024x1024",

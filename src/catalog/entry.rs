@@ -90,6 +90,11 @@ impl Catalog {
         absent.is_some_and(|absent| absent.contains(number))
     }
 
+    /// The numbers of the entries that are left out, since their sources are not there.
+    pub fn absent_numbers(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).filter(|number| self.is_absent(*number))
+    }
+
     /// Whether there is an image `number` that is not left out.
     pub fn has(&self, number: u32) -> bool {
         number < self.len() && !self.is_absent(number)

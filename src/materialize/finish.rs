@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::logs::{Found, logged};
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
-use super::tidy::{remove_beyond_end, remove_finished, remove_index, remove_left_overs};
+use super::tidy::{remove_beyond_end, remove_left_out, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::source::left_out;
 use crate::store::{Durability, LogKind, LoggedImage, RunLock, logged_in};
@@ -37,7 +37,11 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         plan.create_folders()?;
         remove_left_overs(&plan, &(0..plan.catalog.len()), lock.is_exclusive())?;
         remove_beyond_end(&plan, lock.is_exclusive())?;
-        remove_left_out(&plan, &outcome.left_out)?;
+        // Finished when images of damaged sources were still wanted, or when their sources were there.
+        remove_left_out(&plan, outcome.left_out.iter().copied())?;
+        if job.allow_removal {
+            remove_left_out(&plan, plan.catalog.absent_numbers())?;
+        }
         let include = |number: u32| outcome.finished[number as usize];
         let finished = outcome
             .finished
@@ -72,21 +76,6 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
     summary.damage_log = LogKind::Damaged.path(&state);
     summary.overlay_log = LogKind::Overlays.path(&state);
     Ok(missing)
-}
-
-/// Removes images that were finished when those of damaged sources were still wanted.
-fn remove_left_out(plan: &DatasetPlan, numbers: &[u32]) -> Result<(), MaterializeError> {
-    let records = numbers.iter().filter_map(|number| plan.record(*number));
-    let records: Vec<_> = records
-        .filter(|record| plan.finished.holds(record))
-        .collect();
-    if !records.is_empty() {
-        // A run that is killed here must not leave an index that names what is gone.
-        remove_index(plan)?;
-    }
-    records
-        .into_iter()
-        .try_for_each(|record| remove_finished(plan, record))
 }
 
 struct Outcome {

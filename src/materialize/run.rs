@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use super::logs::Logs;
 use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
-use super::tidy::{remove_beyond_end, remove_left_over_records, remove_left_overs};
+use super::tidy::{
+    remove_beyond_end, remove_left_out, remove_left_over_records, remove_left_overs,
+};
 use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
 use crate::catalog::index::{self, Readers, ReportNotes};
@@ -131,6 +133,9 @@ impl Run<'_> {
         self.logs.confirm()?;
         if self.job.share.is_whole() && !self.stop.load(Ordering::Relaxed) {
             remove_beyond_end(plan, self.lock.is_exclusive())?;
+            if self.job.allow_removal {
+                remove_left_out(plan, plan.catalog.absent_numbers())?;
+            }
             let include = |number: u32| {
                 excluded.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
             };

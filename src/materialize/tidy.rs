@@ -119,6 +119,24 @@ pub(super) fn remove_beyond_end(
     Ok(())
 }
 
+/// Removes images that were finished and are left out now.
+pub(super) fn remove_left_out(
+    plan: &DatasetPlan,
+    numbers: impl Iterator<Item = u32>,
+) -> Result<(), MaterializeError> {
+    let records = numbers.filter_map(|number| plan.record(number));
+    let records: Vec<_> = records
+        .filter(|record| plan.finished.holds(record))
+        .collect();
+    if !records.is_empty() {
+        // A run that is killed here must not leave an index that names what is gone.
+        remove_index(plan)?;
+    }
+    records
+        .into_iter()
+        .try_for_each(|record| remove_finished(plan, record))
+}
+
 /// Removes the image of a record, if the file that has its name is the one that was recorded, as
 /// far as its size tells.
 pub(super) fn remove_finished(plan: &DatasetPlan, record: &Record) -> Result<(), MaterializeError> {

@@ -4,38 +4,8 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
-use common::{Bench, Ran};
-use serde_json::Value;
-
-/// The program under limits of `prlimit`.
-fn limited(bench: &Bench, limits: &[&str], arguments: &[&str]) -> Ran {
-    let program = bench.command(arguments);
-    let mut command = Command::new("prlimit");
-    // Otherwise every thread reserves address space for memory that it never uses.
-    command.env("MALLOC_ARENA_MAX", "1");
-    command.args(limits).arg(program.get_program());
-    command.args(program.get_args());
-    if let Some(folder) = program.get_current_dir() {
-        command.current_dir(folder);
-    }
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Ran::of(&mut command)
-}
-
-fn causes(bench: &Bench) -> Vec<String> {
-    let text = fs::read_to_string(bench.path("out.state/failures.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|failure| failure["cause"].as_str().unwrap().to_owned())
-        .collect()
-}
+use common::Bench;
 
 #[test]
 fn an_image_size_that_no_worker_can_hold_is_refused_before_any_work() {
@@ -49,7 +19,7 @@ fn an_image_size_that_no_worker_can_hold_is_refused_before_any_work() {
         &["mount", "-c", "config.yml", "mnt"],
         &["mount", "-c", "config.yml", "mnt", "--foreground"],
     ] {
-        let ran = limited(&bench, &limits, arguments).expect_status(1);
+        let ran = bench.run_limited(&limits, arguments).expect_status(1);
         let said = ran.stderr();
         let wanted = "IMAGE_SIZE: 65500 needs 17.2 GiB of memory for each of 2 workers and ulimit -v \
                       allows 8.0 GiB: lower IMAGE_SIZE or NUM_WORKERS";
@@ -63,7 +33,9 @@ fn an_image_size_that_no_worker_can_hold_is_refused_before_any_work() {
 fn usual_sizes_are_rendered_by_many_workers_in_little_memory() {
     let bench = Bench::small(2, "IMAGE_SIZE: 1024");
     let limits = ["--as=2147483648"];
-    let ran = limited(&bench, &limits, &["materialize", "--workers", "64"]).expect_status(0);
+    let ran = bench
+        .run_limited(&limits, &["materialize", "--workers", "64"])
+        .expect_status(0);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 2, 0, 0]);
 }
 
@@ -83,9 +55,11 @@ fn an_image_without_memory_fails_alone_and_is_made_when_there_is_some() {
         .unwrap();
 
     let arguments = ["materialize", "--workers", "1"];
-    let ran = limited(&bench, &["--as=170000000"], &arguments).expect_status(1);
+    let ran = bench
+        .run_limited(&["--as=170000000"], &arguments)
+        .expect_status(1);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 0, 1]);
-    let causes = causes(&bench);
+    let causes = bench.failure_causes();
     assert!(causes[0].starts_with("no memory for "), "{causes:?}");
     let ran = bench.run(&arguments).expect_status(0);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 1, 0]);
@@ -97,7 +71,7 @@ fn more_workers_than_the_system_starts_are_no_crash() {
     // The stacks of 1000 threads, 2 MiB each, do not fit into this address space.
     let limits = ["--as=1000000000"];
     let arguments = ["materialize", "--workers", "1000"];
-    let ran = limited(&bench, &limits, &arguments).expect_status(0);
+    let ran = bench.run_limited(&limits, &arguments).expect_status(0);
     assert!(!ran.stderr().contains("panicked"), "{}", ran.stderr());
     assert_eq!(ran.summary_of("chex-ray14"), [2000, 2000, 0, 0]);
     assert!(ran.stderr().contains("of 1000 workers"), "{}", ran.stderr());

@@ -6,39 +6,14 @@ mod common;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 use common::{Bench, Ran};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use serde_json::Value;
 
 fn materialize(bench: &Bench, bytes: u64) -> Ran {
-    let program = bench.command(&["materialize", "--workers", "1"]);
-    let mut command = Command::new("prlimit");
-    command.env("MALLOC_ARENA_MAX", "1");
-    command
-        .arg(format!("--as={bytes}"))
-        .arg(program.get_program());
-    command.args(program.get_args());
-    if let Some(folder) = program.get_current_dir() {
-        command.current_dir(folder);
-    }
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Ran::of(&mut command)
-}
-
-fn causes(bench: &Bench) -> Vec<String> {
-    let text = fs::read_to_string(bench.path("out.state/failures.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|failure| failure["cause"].as_str().unwrap().to_owned())
-        .collect()
+    let limit = format!("--as={bytes}");
+    bench.run_limited(&[&limit], &["materialize", "--workers", "1"])
 }
 
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
@@ -84,9 +59,9 @@ fn an_interlaced_one_takes_its_decoded_size_and_no_more() {
     let ran = materialize(&bench, 160_000_000).expect_status(1);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 0, 1]);
     assert!(
-        causes(&bench)[0].starts_with("no memory for "),
+        bench.failure_causes()[0].starts_with("no memory for "),
         "{:?}",
-        causes(&bench)
+        bench.failure_causes()
     );
     let ran = materialize(&bench, 160_000_000 + 6000 * 6000 * 8).expect_status(0);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 1, 0]);
@@ -105,7 +80,7 @@ fn of_a_large_file_that_is_no_picture_only_the_start_is_read() {
     enlarge(2, b"PK\x03\x04");
     let ran = materialize(&bench, 160_000_000).expect_status(1);
     assert_eq!(ran.summary_of("chex-ray14"), [4, 1, 0, 3]);
-    let causes = causes(&bench);
+    let causes = bench.failure_causes();
     for (cause, words) in causes.iter().zip([
         "nothing but zero bytes",
         "3221225472 bytes are more than a picture of",
@@ -274,7 +249,7 @@ fn a_header_that_lies_costs_its_image_and_nothing_else() {
     assert_eq!([all, made + failed], [count + 1; 2]);
     // The last is a good one, and a PNG without data is black in little memory.
     assert!(made >= 1, "{}", ran.stderr());
-    for cause in causes(&bench) {
+    for cause in bench.failure_causes() {
         assert!(!cause.contains("crashed"), "{cause}");
     }
 }

@@ -112,11 +112,19 @@ impl List {
 
     /// The program on this dataset alone, which must end soon, in so many bytes of memory.
     fn run_within(&self, bytes: u64, arguments: &[&str]) -> Ran {
-        let limit = format!("--as={bytes}");
-        let below = ["timeout", "120", "prlimit", &limit];
-        // Otherwise every thread reserves address space for memory that it never uses.
-        let mut command = self.bench.command_below(&below, arguments);
-        Ran::of(command.env("MALLOC_ARENA_MAX", "1"))
+        self.bench
+            .run_limited(&[&format!("--as={bytes}")], arguments)
+    }
+
+    /// `check` in a gigabyte, which says what is wrong.
+    fn expect_refused(&self, what: &str, said: &str) {
+        let ran = self.run_within(1 << 30, &["check"]);
+        let all = ran.stdout() + &ran.stderr();
+        assert!(
+            ran.status() == 1 && all.contains(said),
+            "{what}: {} {all}",
+            ran.status()
+        );
     }
 }
 
@@ -466,13 +474,7 @@ fn lists_without_end_are_refused_in_little_memory() {
     for (what, bytes, said) in cases {
         list.write(true, &bytes);
         // The catalog of a million images has its room, and the bomb has not.
-        let ran = list.run_within(1 << 30, &["check"]);
-        let all = ran.stdout() + &ran.stderr();
-        assert!(
-            ran.status() == 1 && all.contains(said),
-            "{what}: {} {all}",
-            ran.status()
-        );
+        list.expect_refused(what, said);
     }
     let list = List::of(&sample, TEXT);
     for (what, bytes, said) in [
@@ -495,13 +497,7 @@ fn lists_without_end_are_refused_in_little_memory() {
         ),
     ] {
         list.write(false, &bytes);
-        let ran = list.run_within(1 << 30, &["check"]);
-        let all = ran.stdout() + &ran.stderr();
-        assert!(
-            ran.status() == 1 && all.contains(said),
-            "{what}: {} {all}",
-            ran.status()
-        );
+        list.expect_refused(what, said);
     }
     // Not compressed, and of a size that no list has.
     let list = List::of(&sample, TABLES[0]);

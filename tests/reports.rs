@@ -48,9 +48,7 @@ fn make_pipe(path: &Path) {
 
 /// The program in little memory, which must end soon.
 fn run(bench: &Bench, arguments: &[&str]) -> Ran {
-    let below = ["timeout", "120", "prlimit", "--as=1500000000"];
-    let mut command = bench.command_below(&below, arguments);
-    Ran::of(command.env("MALLOC_ARENA_MAX", "1"))
+    bench.run_limited(&["--as=1500000000"], arguments)
 }
 
 #[test]
@@ -145,9 +143,9 @@ fn long_reports_are_written_in_little_memory() {
     let header = format!("subject_id,study_id,{labels}\n");
     fs::write(root.join("mimic-cxr-2.0.0-chexpert.csv"), header).unwrap();
     bench.write_config("FRONTAL_ONLY: true\nIMAGE_SIZE: 16\nMIMIC_ROOT: raw");
-    let below = ["timeout", "300", "prlimit", "--as=700000000"];
-    let mut command = bench.command_below(&below, &["materialize"]);
-    Ran::of(command.env("MALLOC_ARENA_MAX", "1")).expect_status(0);
+    bench
+        .run_limited(&["--as=700000000"], &["materialize"])
+        .expect_status(0);
     let index = fs::metadata(bench.out().join("mimic/index.json")).unwrap();
     assert!(index.len() > 1500 * ((1 << 20) - 100), "{}", index.len());
 }

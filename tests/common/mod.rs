@@ -121,6 +121,23 @@ impl Bench {
         command
     }
 
+    /// Runs the program below `prlimit` with these limits; it must end within minutes.
+    pub fn run_limited(&self, limits: &[&str], arguments: &[&str]) -> Ran {
+        let below = [&["timeout", "300", "prlimit"], limits].concat();
+        let mut command = self.command_below(&below, arguments);
+        // Otherwise every thread reserves address space for memory that it never uses.
+        Ran::of(command.env("MALLOC_ARENA_MAX", "1"))
+    }
+
+    /// The causes in `failures.jsonl`.
+    pub fn failure_causes(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("out.state/failures.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|failure| failure["cause"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&mut self.command(arguments))

@@ -26,7 +26,7 @@ const COMMAND_GROUP: u16 = 0x0000;
 const IMAGE_GROUP: u16 = 0x0028;
 
 /// Retired from the standard, but not from people's disks.
-const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+pub(super) const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 const PIXEL_TAGS: [Tag; 3] = [
     tags::PIXEL_DATA,

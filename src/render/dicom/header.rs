@@ -7,12 +7,9 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::super::RenderError;
 use super::super::source::Channels;
-use super::dataset::{Elements, PixelKind};
+use super::dataset::{EXPLICIT_VR_BIG_ENDIAN, Elements, PixelKind};
 use super::{malformed, unsupported};
 use crate::shown::Show;
-
-/// Retired from the standard, but not from people's disks.
-const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// How pixel data are coded, by their transfer syntax (PS3.6, table A-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

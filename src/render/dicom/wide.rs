@@ -78,62 +78,38 @@ fn integers<const N: usize>(
     Ok((mapped, has_high_bits))
 }
 
-fn singles(
-    bytes: &[u8],
-    read: impl Fn([u8; 4]) -> u32,
-    inverted: bool,
-) -> Result<Vec<u8>, RenderError> {
-    let values = || {
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| f32::from_bits(read(*bytes)))
-    };
-    let (mut low, mut high, mut has_nan) = (f32::INFINITY, f32::NEG_INFINITY, false);
-    for value in values() {
-        (low, high) = (low.min(value), high.max(value));
-        has_nan |= value.is_nan();
-    }
-    let mut mapped: Vec<u8> = zeros(bytes.len() / 4)?;
-    // One value that is no number makes the range none, and with it all of the image.
-    if !has_nan {
-        for (out, value) in mapped.iter_mut().zip(values()) {
-            let x = (value - low) / (high - low);
-            let x = if inverted { 1.0 - x } else { x };
-            *out = (x * 255.0) as u8;
+/// Floating point numbers, in the arithmetic of their own type.
+macro_rules! floats {
+    ($name:ident, $float:ty, $bits:ty) => {
+        fn $name(
+            bytes: &[u8],
+            read: impl Fn([u8; size_of::<$float>()]) -> $bits,
+            inverted: bool,
+        ) -> Result<Vec<u8>, RenderError> {
+            let (chunks, _) = bytes.as_chunks();
+            let values = || chunks.iter().map(|bytes| <$float>::from_bits(read(*bytes)));
+            let (mut low, mut high) = (<$float>::INFINITY, <$float>::NEG_INFINITY);
+            let mut has_nan = false;
+            for value in values() {
+                (low, high) = (low.min(value), high.max(value));
+                has_nan |= value.is_nan();
+            }
+            let mut mapped: Vec<u8> = zeros(chunks.len())?;
+            // One value that is no number makes the range none, and with it all of the image.
+            if !has_nan {
+                for (out, value) in mapped.iter_mut().zip(values()) {
+                    let x = (value - low) / (high - low);
+                    let x = if inverted { 1.0 - x } else { x };
+                    *out = (x * 255.0) as u8;
+                }
+            }
+            Ok(mapped)
         }
-    }
-    Ok(mapped)
+    };
 }
 
-fn doubles(
-    bytes: &[u8],
-    read: impl Fn([u8; 8]) -> u64,
-    inverted: bool,
-) -> Result<Vec<u8>, RenderError> {
-    let values = || {
-        bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| f64::from_bits(read(*bytes)))
-    };
-    let (mut low, mut high, mut has_nan) = (f64::INFINITY, f64::NEG_INFINITY, false);
-    for value in values() {
-        (low, high) = (low.min(value), high.max(value));
-        has_nan |= value.is_nan();
-    }
-    let mut mapped: Vec<u8> = zeros(bytes.len() / 8)?;
-    if !has_nan {
-        for (out, value) in mapped.iter_mut().zip(values()) {
-            let x = (value - low) / (high - low);
-            let x = if inverted { 1.0 - x } else { x };
-            *out = (x * 255.0) as u8;
-        }
-    }
-    Ok(mapped)
-}
+floats!(singles, f32, u32);
+floats!(doubles, f64, u64);
 
 #[cfg(test)]
 mod tests {

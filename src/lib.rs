@@ -53,3 +53,4 @@ pub mod store;
 pub mod survey;
 mod sync;
 mod words;
+mod workers;

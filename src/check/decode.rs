@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use serde::Serialize;
 
@@ -16,6 +15,7 @@ use crate::render::{Notes, RenderParams};
 use crate::shown::Show as _;
 use crate::source::{DevelopError, Developer};
 use crate::sync::held;
+use crate::workers;
 
 /// Causes that are told from each other.
 const MOST_CAUSES: usize = 100;
@@ -73,7 +73,7 @@ pub(super) fn decode(
     work: &Work<'_>,
     progress: &Progress,
 ) -> Decoded {
-    let (workers, stop) = (work.workers, work.stop);
+    let (threads, stop) = (work.workers, work.stop);
     let next = AtomicUsize::new(0);
     let numbers: Vec<u32> = catalog.present_numbers().collect();
     let tally = Mutex::new(Tally::default());
@@ -89,20 +89,7 @@ pub(super) fn decode(
             progress.advance(is_rendered);
         }
     };
-    thread::scope(|scope| {
-        let mut threads = 0;
-        for number in 0..workers.min(numbers.len()) {
-            let thread = thread::Builder::new().name(format!("decode-{number}"));
-            // Where the system gives no more threads, those that are there do the work.
-            if thread.spawn_scoped(scope, work).is_err() {
-                break;
-            }
-            threads += 1;
-        }
-        if threads == 0 {
-            work();
-        }
-    });
+    workers::run("decode", threads.min(numbers.len()), work);
     let tally = tally
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -18,6 +17,7 @@ use crate::materialize::Progress;
 use crate::regular::{is_absent, open_regular};
 use crate::shown::Show as _;
 use crate::sync::held;
+use crate::workers;
 
 /// Name of the list.
 pub const SUMS_NAME: &str = "SHA256SUMS.txt";
@@ -135,7 +135,7 @@ fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List)
 }
 
 fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress: &Progress) {
-    let (workers, stop) = (work.workers, work.stop);
+    let (threads, stop) = (work.workers, work.stop);
     let next = AtomicUsize::new(0);
     let faults = Mutex::new(Vec::new());
     let ok = AtomicUsize::new(0);
@@ -157,20 +157,7 @@ fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress:
             progress.advance(true);
         }
     };
-    thread::scope(|scope| {
-        let mut threads = 0;
-        for number in 0..workers.min(list.files.len()) {
-            let thread = thread::Builder::new().name(format!("sums-{number}"));
-            // Where the system gives no more threads, those that are there do the work.
-            if thread.spawn_scoped(scope, work).is_err() {
-                break;
-            }
-            threads += 1;
-        }
-        if threads == 0 {
-            work();
-        }
-    });
+    workers::run("sums", threads.min(list.files.len()), work);
     sums.ok = ok.into_inner();
     let mut faults = faults
         .into_inner()

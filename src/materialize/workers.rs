@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
-use std::thread;
 
 use super::image::{ImageWorker, Outcome};
 use super::logs::Logs;
@@ -14,6 +13,7 @@ use super::{DatasetSummary, MaterializeError, Progress};
 use crate::catalog::Entry;
 use crate::store::Journal;
 use crate::sync::held;
+use crate::workers::{self, Worked};
 
 /// What the workers of one dataset share.
 pub(super) struct Workers<'a> {
@@ -43,16 +43,10 @@ impl Workers<'_> {
             held(&first_error).get_or_insert(error);
         };
         let index_removed = Once::new();
-        // Lowered where the system starts no more threads.
-        let allowed = AtomicUsize::new(count);
-        let is_wanted = |thread: usize| {
-            thread < allowed.load(Ordering::Relaxed)
-                && !self.stop.load(Ordering::Relaxed)
-                && !broken.load(Ordering::Relaxed)
-        };
-        let work = |thread: usize| {
+        let is_wanted = || !self.stop.load(Ordering::Relaxed) && !broken.load(Ordering::Relaxed);
+        let work = || {
             let mut worker = ImageWorker::new(self.plan, self.journal);
-            while is_wanted(thread) {
+            while is_wanted() {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(entry) = self.entry_in(number, range.end) else {
                     break;
@@ -76,35 +70,17 @@ impl Workers<'_> {
             }
         };
         let wanted = count.min(range.len().max(1));
-        thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for number in 0..wanted {
-                let (thread, work) = (thread::Builder::new(), &work);
-                let thread = thread.name(format!("worker-{number}"));
-                match thread.spawn_scoped(scope, move || work(number)) {
-                    Ok(thread) => threads.push(thread),
-                    Err(error) => {
-                        // Half of them go on: where there is no room for a stack, there is little for
-                        // the work of the others.
-                        let kept = (number / 2).max(1);
-                        allowed.store(kept, Ordering::Relaxed);
-                        summary.warnings.push(format!(
-                            "{kept} of {wanted} workers were at work, since the system starts no \
-                             more threads: {error}"
-                        ));
-                        break;
-                    }
-                }
-            }
-            if threads.is_empty() {
-                work(0);
-            }
-            for thread in threads {
-                if thread.join().is_err() {
-                    break_off(MaterializeError::Crashed);
-                }
-            }
-        });
+        match survived(|| workers::run("worker", wanted, work)) {
+            Some(Worked {
+                threads,
+                refused: Some(error),
+            }) => summary.warnings.push(format!(
+                "{threads} of {wanted} workers were at work, since the system starts no more threads: \
+                 {error}"
+            )),
+            Some(_) => {}
+            None => break_off(MaterializeError::Crashed),
+        }
         let tally = tally
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::mounted::{Mounted, skips_fuse};
 use common::{Bench, Ran};
-use machex::sample::{Coding, Shade, picture};
+use machex::synthetic::{Coding, Shade, picture};
 use serde_json::Value;
 
 const DATASET: &str = "chex-ray14";

@@ -102,7 +102,7 @@ impl List {
             only_present: false,
             options: Default::default(),
         };
-        catalog::load(&tree, None)
+        datasets::load(&tree, None)
     }
 
     #[track_caller]

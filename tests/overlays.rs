@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::Bench;
-use machex::sample::{Coding, Syntax, picture};
+use machex::synthetic::{Coding, Syntax, picture};
 use serde_json::Value;
 
 /// HighBit, (0028,0102), in explicit VR little endian, without its value.

@@ -17,7 +17,7 @@ fn how_many_images_lists_hold_does_not_depend_on_frontal_only() {
         let bench = Bench::golden(frontal_only, "");
         let config = machex::config::Config::load(&bench.path("config.yml")).unwrap();
         let count = |tree: &machex::datasets::RawTree| {
-            let catalog = machex::catalog::load(tree, None).unwrap();
+            let catalog = machex::datasets::load(tree, None).unwrap();
             let views = catalog.views();
             let all = views.frontal + views.lateral + views.other;
             assert!(all >= catalog.len(), "{}", tree.dataset.folder());

@@ -2,7 +2,7 @@
 //! rendered before reaches it, be they whole or damaged.
 
 use machex::render::{RenderError, RenderParams, Rendered, Renderer};
-use machex::sample::{Coding, Shade, Syntax, picture};
+use machex::synthetic::{Coding, Shade, Syntax, picture};
 use proptest::prelude::*;
 
 const PARAMS: RenderParams = RenderParams {

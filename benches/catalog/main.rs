@@ -47,7 +47,7 @@ fn load(what: &str, config: &Config, cache: &std::path::Path) {
     let catalogs: Vec<Catalog> = config
         .trees
         .iter()
-        .map(|tree| catalog::load(tree, Some(cache)).expect("a catalog"))
+        .map(|tree| datasets::load(tree, Some(cache)).expect("a catalog"))
         .collect();
     let elapsed = started.elapsed();
     let entries: u32 = catalogs.iter().map(Catalog::len).sum();

@@ -4,7 +4,7 @@ use dicom_core::value::{PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
-use machex::sample::{Coding, Shade, Syntax, picture};
+use machex::synthetic::{Coding, Shade, Syntax, picture};
 
 use super::floor::{self, Floor};
 use super::jpeg2000;

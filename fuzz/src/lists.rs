@@ -137,25 +137,23 @@ fn write(list: &Path, form: u8, text: &[u8]) -> PathBuf {
 
 /// Reads the lists of a tree, goes through all entries, and writes the index.
 fn read(tree: &RawTree) {
-    let catalog = match catalog::load(tree, None) {
+    let catalog = match datasets::load(tree, None) {
         Ok(catalog) => catalog,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     super::records::walk(&catalog);
-    let answered = || {};
-    let readers = index::Readers {
+    let reports = index::Reports {
+        read: &|key| tree.report(key),
         pool: None,
-        answered: &answered,
     };
     let mut text = Vec::new();
     let include = |number| !catalog.is_faulty(number);
     index::write(
         &mut text,
         &catalog,
-        tree,
-        Path::new("/out"),
+        Path::new("/out/dataset"),
         &include,
-        readers,
+        reports,
     )
     .expect("an index in memory");
     let parsed: serde_json::Value = serde_json::from_slice(&text).expect("an index that is JSON");

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use machex::catalog::{Catalog, parse_stored};
+use machex::files::{Durability, Trust};
 use machex::render::Notes;
 use machex::store::{
-    Durability, FinishedTree, ImageLog, Journal, LogKind, LoggedImage, StateFolder, Trust,
-    read_log_file,
+    FinishedTree, ImageLog, Journal, LogKind, LoggedImage, StateFolder, read_log_file,
 };
 use machex::survey::read_index;
 use xxhash_rust::xxh3::xxh3_64;
@@ -93,7 +93,7 @@ fn records_of(tree: &std::path::Path, state: &std::path::Path) {
         assert!(opened.has_record(image, record.key));
     }
     let _ = (records.mean_size(), records.from(3).count());
-    let folder = machex::store::PrivateFolder::open(state, Trust::Group).expect("a folder");
+    let folder = machex::files::PrivateFolder::open(state, Trust::Group).expect("a folder");
     let journal = Journal::open(&folder, "", Durability::Accepted).expect("a journal");
     let key = "f".parse().expect("a key");
     let appended = journal.append(7, (key, 9), &Notes::default(), known);

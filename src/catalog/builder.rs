@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use super::names::MAX_IMAGES;
 use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
+use crate::names::MAX_IMAGES;
 use crate::shown::Show as _;
 use crate::sync::held;
 use crate::words::start_of;
@@ -217,7 +217,7 @@ impl CatalogBuilder {
     }
 
     /// The catalog, and what it follows from.
-    pub(super) fn finish(mut self) -> (Catalog, Vec<Input>) {
+    pub fn finish(mut self) -> (Catalog, Vec<Input>) {
         self.catalog.warnings.append(&mut held(&self.warnings.0));
         self.catalog.keys.shrink_to_fit();
         self.catalog.ends.shrink_to_fit();

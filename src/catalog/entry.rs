@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::names::MAX_IMAGES;
 use super::presence::Absent;
 use super::{EntryFault, LeftOut};
+use crate::names::MAX_IMAGES;
 
 /// Labels for 13 findings, in the order of [`crate::lists::LABELS`]: 1 positive, -1 negative,
 /// 0 uncertain or not mentioned.

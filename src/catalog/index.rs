@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Catalog, Entry, names};
-use crate::datasets::RawTree;
-use crate::lists::{Report, report_stamp};
+use super::{Catalog, Entry, Report};
+use crate::names;
 
 /// Entries whose reports are held at a time.
 const BATCH: usize = 8192;
@@ -30,31 +29,29 @@ pub struct ReportNotes {
     pub found: u32,
 }
 
-/// Who reads the reports of an index.
+/// Where the reports of an index come from.
 #[derive(Clone, Copy)]
-pub struct Readers<'a> {
-    /// Their threads; rayon's current pool where there are none.
+pub struct Reports<'a> {
+    /// Reads the report of the image with this key; `None` in a dataset without reports.
+    pub read: &'a (dyn Fn(&str) -> Option<Report> + Sync),
+    /// The threads that read; those of rayon's current pool where there are none.
     pub pool: Option<&'a ThreadPool>,
-    /// Called after each report.
-    pub answered: &'a (dyn Fn() + Sync),
 }
 
-/// Writes the index of one dataset. `machex_path` is the root that stands in every `path`; entries
-/// for which `include` is false are left out. Reports are read in parallel by `readers`; one that
-/// cannot be read costs its text, and a warning.
+/// Writes the index of one dataset. `folder` is the dataset's folder in the tree, with which every
+/// `path` begins; entries for which `include` is false are left out. Reports are read in parallel; one
+/// that cannot be read costs its text, and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
-    tree: &RawTree,
-    machex_path: &Path,
+    folder: &Path,
     include: &(dyn Fn(u32) -> bool + Sync),
-    readers: Readers<'_>,
+    reports: Reports<'_>,
 ) -> io::Result<ReportNotes> {
     let objects = Objects {
         catalog,
-        tree,
-        folder: machex_path.join(tree.dataset.folder()),
-        readers,
+        folder,
+        reports,
     };
     let (mut notes, mut told) = (ReportNotes::default(), HashSet::new());
     let mut is_first = true;
@@ -84,10 +81,8 @@ pub fn write(
 /// What the entries of an index are made of.
 struct Objects<'a> {
     catalog: &'a Catalog,
-    tree: &'a RawTree,
-    /// Of the dataset.
-    folder: PathBuf,
-    readers: Readers<'a>,
+    folder: &'a Path,
+    reports: Reports<'a>,
 }
 
 /// One entry of an index.
@@ -121,18 +116,16 @@ impl Objects<'_> {
                 })
                 .collect::<io::Result<Option<_>>>()
         };
-        match self.readers.pool {
+        match self.reports.pool {
             Some(pool) => pool.install(objects),
             None => objects(),
         }
     }
 
     fn object(&self, entry: &Entry<'_>) -> io::Result<Object> {
-        let files = self.tree.dataset.report_files(self.tree, entry.key());
-        let report = files.map(|files| Report::read(&files));
-        (self.readers.answered)();
+        let report = (self.reports.read)(entry.key());
         let mut json = Vec::new();
-        write_entry(&mut json, entry, &self.folder, report.as_ref())?;
+        write_entry(&mut json, entry, self.folder, report.as_ref())?;
         let note = report.map(|report| ReportNote {
             has_text: !report.text.is_empty(),
             is_unreadable: report.is_unreadable,
@@ -154,41 +147,6 @@ impl ReportNotes {
             self.unreadable += u32::from(note.is_unreadable);
         }
     }
-}
-
-/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes
-/// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
-/// read. `answered` is called after each.
-pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
-    if !tree.dataset.has_reports() {
-        return 0;
-    }
-    let starts: Vec<u32> = (0..catalog.len()).step_by(BATCH).collect();
-    let digests: Vec<u64> = starts
-        .par_iter()
-        .with_max_len(1)
-        .map(|start| {
-            let end = start.saturating_add(BATCH as u32).min(catalog.len());
-            let mut hash = Xxh3::new();
-            let mut last = Vec::new();
-            for entry in (*start..end).filter_map(|number| catalog.get(number)) {
-                let files = tree.dataset.report_files(tree, entry.key());
-                let files = files.unwrap_or_default();
-                // The images of a study share a report.
-                if files != last {
-                    hash.update(&report_stamp(&files).to_bytes());
-                    answered();
-                    last = files;
-                }
-            }
-            hash.digest()
-        })
-        .collect();
-    let mut all = Xxh3::new();
-    for digest in digests {
-        all.update(&digest.to_le_bytes());
-    }
-    all.digest()
 }
 
 fn write_entry(

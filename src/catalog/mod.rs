@@ -9,16 +9,16 @@ mod entry;
 mod error;
 pub mod index;
 mod left_out;
-mod load;
-pub mod names;
 mod presence;
+mod report;
 mod stored;
 
 pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};
-pub use load::load;
-// For the fuzz target `catalog`, which gives it bytes; the program goes through `load`.
+pub use report::Report;
+pub use stored::Stored;
+// For the fuzz target `catalog`, which gives it bytes; the program goes through `datasets::load`.
 #[doc(hidden)]
 pub use stored::parse as parse_stored;

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::Catalog;
-use crate::regular::is_absent;
+use crate::files::is_absent;
 use crate::sync::held;
 
 /// Folders within one another in which a source is looked for. Real ones have six.
@@ -68,11 +68,19 @@ struct Wanted<'a> {
     files: Vec<(&'a OsStr, u32)>,
 }
 
-/// Looks which entries of `catalog` have no source. Entries that can only fail are left as they are.
-///
-/// # Errors
-/// When no thread can be started.
-pub(super) fn find_absent(catalog: &Catalog) -> io::Result<Absent> {
+impl Catalog {
+    /// Looks which entries have no source, and leaves these out. Entries that can only fail are left as
+    /// they are.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn leave_out_absent(&mut self) -> io::Result<()> {
+        self.absent = Some(find_absent(self)?);
+        Ok(())
+    }
+}
+
+fn find_absent(catalog: &Catalog) -> io::Result<Absent> {
     let absent = Mutex::new(Vec::new());
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(THREADS)

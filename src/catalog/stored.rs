@@ -21,12 +21,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Catalog;
-use crate::datasets::{OptionValue, RawTree};
-use crate::regular::read_within;
-use crate::store::{
+use crate::files::read_within;
+use crate::files::{
     Durability, Links, ParentFolder, PrivateFolder, Trust, is_left_over, write_atomically,
 };
 
@@ -59,7 +58,7 @@ struct Content<Inputs, Catalog> {
 
 /// A file or folder, and what changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Input {
+pub struct Input {
     path: PathBuf,
     /// `None` when there is no such thing.
     state: Option<State>,
@@ -103,7 +102,7 @@ impl Input {
 }
 
 /// Where the stored form of one catalog is.
-pub(super) struct Stored {
+pub struct Stored {
     /// `<CACHE_PATH>/catalogs`
     cache_path: PathBuf,
     /// Of the dataset.
@@ -113,36 +112,18 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The stored form for `tree` and its settings.
-    pub(super) fn of(tree: &RawTree, cache: &Path) -> Self {
+    /// The stored form of a dataset's catalog. `settings` is a digest of all that decides which catalog
+    /// follows from the same lists, and of where these are.
+    pub fn of(dataset: &'static str, settings: u64, cache: &Path) -> Self {
         Self {
             cache_path: cache.to_owned(),
-            dataset: tree.dataset.folder(),
-            name: Self::name(tree),
+            dataset,
+            name: format!("{dataset}-{settings:016x}{SUFFIX}"),
         }
-    }
-
-    fn name(tree: &RawTree) -> String {
-        let mut settings = Xxh3::new();
-        let mut add = |bytes: &[u8]| {
-            settings.update(&(bytes.len() as u64).to_le_bytes());
-            settings.update(bytes);
-        };
-        add(tree.root.as_os_str().as_encoded_bytes());
-        add(&[u8::from(tree.frontal_only)]);
-        for (name, value) in &tree.options {
-            add(name.as_bytes());
-            match value {
-                OptionValue::Folder(path) => add(path.as_os_str().as_encoded_bytes()),
-                OptionValue::Bool(value) => add(&[u8::from(*value)]),
-            }
-        }
-        let dataset = tree.dataset.folder();
-        format!("{dataset}-{:016x}{SUFFIX}", settings.digest())
     }
 
     /// For people.
-    pub(super) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.cache_path.join(FOLDER).join(&self.name)
     }
 
@@ -150,7 +131,7 @@ impl Stored {
     ///
     /// # Errors
     /// When what has its name, or the name of the folder, is not ours.
-    pub(super) fn read(&self) -> io::Result<Option<Catalog>> {
+    pub fn read(&self) -> io::Result<Option<Catalog>> {
         let file = self
             .open_folder()
             .and_then(|folder| folder.open_file(&self.name, OFlags::RDONLY));
@@ -175,7 +156,7 @@ impl Stored {
     }
 
     /// Keeps `catalog`, which follows from `inputs`, unless one of these was changed only now.
-    pub(super) fn write(&self, catalog: &Catalog, inputs: &[Input]) -> io::Result<()> {
+    pub fn write(&self, catalog: &Catalog, inputs: &[Input]) -> io::Result<()> {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -379,7 +360,7 @@ mod tests {
         let folder = cache.path().join("catalogs");
         fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
         let error = first.write(&catalog, &[]).unwrap_err();
-        assert!(crate::store::is_not_ours(&error), "{error}");
+        assert!(crate::files::is_not_ours(&error), "{error}");
         assert_eq!(
             fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
             0o777

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::Serialize;
 
 use super::Work;
-use crate::catalog::{Catalog, names};
-use crate::materialize::Progress;
-use crate::regular::is_absent;
+use crate::catalog::Catalog;
+use crate::files::is_absent;
+use crate::names;
+use crate::progress::Progress;
 use crate::render::{Notes, RenderParams};
 use crate::shown::Show as _;
 use crate::source::{DevelopError, Developer};

@@ -18,17 +18,18 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{self, Catalog, Entry, LeftOutValue};
+use crate::catalog::{Catalog, Entry, LeftOutValue};
 use crate::config::Config;
-use crate::datasets::{Numbering, RawTree, why_empty, why_missing};
-use crate::materialize::{Progress, Unit, renewal};
-use crate::regular::{is_absent, kind_of};
+use crate::datasets::{self, Numbering, RawTree, why_empty, why_missing};
+use crate::files::{is_absent, kind_of};
+use crate::progress::{Progress, Unit};
 use crate::removal;
 use crate::render::{self, Renderer};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::source::{SourceBuffer, read_source};
 use crate::spread;
+use crate::store::renewal;
 use crate::store::{FinishedTree, StateFolder};
 
 pub use decode::{Decoded, Example, Group};
@@ -148,7 +149,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options, work: &Work<'_>)
         root: tree.root.shown().to_string(),
         ..TreeReport::default()
     };
-    match catalog::load(tree, Some(&config.cache_path)) {
+    match datasets::load(tree, Some(&config.cache_path)) {
         Ok(catalog) => {
             let doing = format!("looking for the images of {}", tree.shown_root());
             let mut report = announce_if_slow(doing, || {

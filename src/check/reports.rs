@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::TreeReport;
-use crate::catalog::index::{self, Readers};
+use crate::catalog::index::{self, Reports};
 use crate::catalog::{Catalog, Entry};
 use crate::config::Config;
 use crate::datasets::RawTree;
-use crate::lists::Report;
+use crate::lists::read_report;
 use crate::words::counted;
 
 /// Images of which the reports are looked for, until one is found.
@@ -28,7 +28,7 @@ pub(super) fn look<'a>(
         let Some(files) = tree.dataset.report_files(tree, entry.key()) else {
             return;
         };
-        let report = Report::read(&files);
+        let report = read_report(&files);
         if report.is_unreadable {
             result.unreadable_reports = 1;
             result.warnings.extend(report.warning);
@@ -56,14 +56,14 @@ pub(super) fn read_all(
     if !tree.dataset.has_reports() {
         return;
     }
-    let readers = Readers {
-        pool: None,
-        answered: &|| {},
-    };
     let include = |number| !catalog.is_absent(number);
     let mut nowhere = Nowhere { stop };
-    let path = &config.machex_path;
-    let Ok(notes) = index::write(&mut nowhere, catalog, tree, path, &include, readers) else {
+    let folder = config.machex_path.join(tree.dataset.folder());
+    let reports = Reports {
+        read: &|key| tree.report(key),
+        pool: None,
+    };
+    let Ok(notes) = index::write(&mut nowhere, catalog, &folder, &include, reports) else {
         // Stopped: the check says so.
         return;
     };

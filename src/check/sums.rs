@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::Work;
 use crate::catalog::Catalog;
-use crate::materialize::Progress;
-use crate::regular::{is_absent, open_regular};
+use crate::files::{is_absent, open_regular};
+use crate::progress::Progress;
 use crate::shown::Show as _;
 use crate::sync::held;
 use crate::workers;

@@ -8,7 +8,7 @@ use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, signals, units};
 use crate::check::{self, Decoded, Example, Group, Options, Sums, TreeReport, Verdict, Work};
 use crate::config::check_memory;
-use crate::materialize::Progress;
+use crate::progress::Progress;
 use crate::words::{counted, overlay_bits};
 
 /// Causes that are shown of each dataset; all are in the JSON document.

@@ -8,12 +8,14 @@ use anyhow::Context;
 use super::signals;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, units};
-use crate::catalog::names;
 use crate::config::check_memory;
-use crate::materialize::{self, Job, Missing, Progress, Share, Summary};
+use crate::files::free_space;
+use crate::materialize::{self, Job, Missing, Share, Summary};
+use crate::names;
+use crate::progress::Progress;
 use crate::shown::Show as _;
 use crate::source::MISSING;
-use crate::store::{LoggedImage, free_space, read_log_file};
+use crate::store::{LoggedImage, read_log_file};
 use crate::words::{counted, overlay_bits};
 
 /// Failures, and images of damaged sources, that are shown at the end; all are in their logs.

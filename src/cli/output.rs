@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::config::real_path;
+use crate::files::real_path;
+use crate::files::{Durability, write_atomically};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
-use crate::store::{Durability, write_atomically};
 
 /// Where the output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

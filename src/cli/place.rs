@@ -9,7 +9,7 @@ use super::output::Taken;
 use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
 use crate::datasets::RawTree;
-use crate::mount::is_disconnected;
+use crate::files::is_disconnected;
 use crate::shown::Show as _;
 use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
@@ -119,7 +119,7 @@ impl Place {
 
 /// Whether a path is a folder, be it a mount whose process has gone or is silent: no config file is.
 pub fn is_folder(path: &Path) -> bool {
-    match crate::mount::is_folder(path) {
+    match crate::files::is_folder(path) {
         Ok(is_folder) => is_folder,
         Err(error) => is_disconnected(&error) || error.kind() == io::ErrorKind::TimedOut,
     }

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use crate::sample::{self, Count, Options};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::synthetic::Drawing;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -46,8 +47,10 @@ impl FromStr for Images {
 pub fn run(arguments: &Arguments) -> CliResult {
     let options = Options {
         count: arguments.images.0,
-        seed: arguments.seed,
-        hard_link: arguments.hard_link,
+        drawing: Drawing {
+            seed: arguments.seed,
+            hard_link: arguments.hard_link,
+        },
     };
     let doing = format!("writing the sample in {}", arguments.dir.shown());
     let config = announce_if_slow(doing, || sample::write(&arguments.dir, options))?;

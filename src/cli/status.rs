@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
-use crate::mount::{Answer, ask_status};
+use crate::files::{Answer, ask_status};
 use crate::serve::status::{FailureNote, Latency, Status};
 use crate::shown::Show as _;
 use crate::words::counted;

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::exit::in_safe_lines;
 use super::{CliResult, Exit};
-use crate::config::real_path;
+use crate::files::real_path;
 use crate::mount::{Remark, UnmountHow, unmount};
 use crate::shown::Show as _;
 

@@ -4,7 +4,6 @@ mod keys;
 mod memory;
 mod path;
 mod places;
-mod real_path;
 mod size;
 mod values;
 
@@ -16,13 +15,12 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use crate::datasets::{self, OptionKind, OptionValue, RawTree};
-use crate::regular::read_within;
+use crate::files::read_within;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use keys::Key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
-pub use real_path::real_path;
 pub use size::parse as parse_size;
 use values::Reader;
 

@@ -4,9 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::keys::Key;
-use super::real_path::real_path as real;
 use crate::datasets::{Numbering, OptionValue, RawTree};
-use crate::mount::machex_mount_of;
+use crate::files::{machex_mount_of, real_path};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
@@ -18,18 +17,18 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
     let mut problems = Vec::new();
     let look = |key: &str, path: &Path| {
         let doing = format!("looking at {key}, {}", path.shown());
-        announce_if_slow(doing, || real(path))
+        announce_if_slow(doing, || real_path(path))
     };
     let tree = look(Key::MACHEX_PATH, machex_path);
-    let state = real(StateFolder::of(machex_path).path());
+    let state = real_path(StateFolder::of(machex_path).path());
     let cache = look(Key::CACHE_PATH, cache_path);
     let outputs: Vec<PathBuf> = trees
         .iter()
-        .map(|out| real(&tree.join(out.dataset.folder())))
+        .map(|out| real_path(&tree.join(out.dataset.folder())))
         .collect();
     for raw in trees {
         for (key, folder) in folders(raw) {
-            let raw_folder = real(folder);
+            let raw_folder = real_path(folder);
             let is_over = |output: &PathBuf| raw_folder.starts_with(output);
             if is_in(&tree, &raw_folder) || outputs.iter().any(is_over) {
                 let path = machex_path.shown();
@@ -47,7 +46,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
             }
         }
         let images = listed_images(raw);
-        if images.is_some_and(|images| is_in(&cache, &real(&images))) {
+        if images.is_some_and(|images| is_in(&cache, &real_path(&images))) {
             problems.push(format!(
                 "{}: {} lies among the images of {}, which are numbered as they are listed; give \
                  another folder",

@@ -3,7 +3,7 @@
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::{ListFile, Table, ViewPositions};
-use crate::sample::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "master_spreadsheet_update.csv";
 
@@ -69,7 +69,7 @@ impl Dataset for Brax {
         let (path, view) = (table.column("PngPath")?, table.column("ViewPosition")?);
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();
-            if VIEWS.takes(&view, tree, catalog) {
+            if VIEWS.takes(&view, tree.frontal_only, catalog) {
                 let path = row.get(path).unwrap_or_default();
                 catalog.push(key_of(&path), Place::below(folder), None)?;
             }

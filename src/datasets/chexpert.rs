@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, Place};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
-use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "train.csv";
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
-use crate::sample::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// Training and validation; the test list is not taken.
 const LIST: &str = "train_val_list.txt";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
-use crate::sample::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
 const LABELS: &str = "mimic-cxr-2.0.0-chexpert.csv";
@@ -109,7 +109,7 @@ impl Dataset for Mimic {
         let view = table.column("ViewPosition")?;
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();
-            if !VIEWS.takes(&view, tree, catalog) {
+            if !VIEWS.takes(&view, tree.frontal_only, catalog) {
                 continue;
             }
             let (image, subject, study) = (row.get(image), row.id(subject), row.id(study));

@@ -7,11 +7,13 @@ mod chexray14;
 mod empty;
 mod finder;
 mod hint;
+mod load;
 mod marks;
 mod mimic;
 mod objcxr;
 mod openi;
 mod padchest;
+mod reports;
 mod rsna;
 mod siim;
 mod vindrcxr;
@@ -19,13 +21,17 @@ mod vindrcxr;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::catalog::{CatalogBuilder, CatalogError};
-use crate::sample::{SampleError, SampleTree};
 use crate::shown::Show as _;
+use crate::synthetic::{SampleError, SampleTree};
 
 pub use empty::why_empty;
 pub use hint::{explain, near, why_missing};
+pub use load::load;
 pub use marks::{Marks, Release};
+pub use reports::reports_digest;
 
 /// Every dataset that machex knows, in the order in which the reference works them off.
 pub const ALL: &[&dyn Dataset] = &[
@@ -131,7 +137,7 @@ pub struct RawTree {
     /// Absolute, lexically normalised.
     pub root: PathBuf,
     pub frontal_only: bool,
-    /// Images whose sources are not there are left out. See [`crate::catalog::load`].
+    /// Images whose sources are not there are left out. See [`crate::datasets::load`].
     pub only_present: bool,
     /// Values of the dataset's own [`Dataset::options`]; keys that are absent are not in here.
     pub options: BTreeMap<&'static str, OptionValue>,
@@ -158,6 +164,25 @@ impl RawTree {
             OptionValue::Bool(_) => None,
         });
         std::iter::once(self.root.as_path()).chain(options)
+    }
+
+    /// A digest of the settings on which the catalog depends, besides the lists.
+    fn settings_digest(&self) -> u64 {
+        let mut settings = Xxh3::new();
+        let mut add = |bytes: &[u8]| {
+            settings.update(&(bytes.len() as u64).to_le_bytes());
+            settings.update(bytes);
+        };
+        add(self.root.as_os_str().as_encoded_bytes());
+        add(&[u8::from(self.frontal_only)]);
+        for (name, value) in &self.options {
+            add(name.as_bytes());
+            match value {
+                OptionValue::Folder(path) => add(path.as_os_str().as_encoded_bytes()),
+                OptionValue::Bool(value) => add(&[u8::from(*value)]),
+            }
+        }
+        settings.digest()
     }
 
     /// The switch `name`; off when the config does not have it.

@@ -4,7 +4,7 @@
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::{is_dir, sorted_files};
-use crate::sample::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// Where the edition `raddar/chest-xrays-indiana-university` has them.
 const KAGGLE: &str = "images/images_normalized";

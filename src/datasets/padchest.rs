@@ -6,7 +6,7 @@ use std::fs;
 use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
 use crate::lists::{ListFile, Table, ViewPositions, is_dir};
-use crate::sample::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
 
@@ -109,7 +109,7 @@ impl Dataset for PadChest {
         }
         while let Some(row) = table.next_row()? {
             let projection = row.get(projection).unwrap_or_default();
-            let is_kept = VIEWS.takes(&projection, tree, catalog);
+            let is_kept = VIEWS.takes(&projection, tree.frontal_only, catalog);
             let key = row.get(key).unwrap_or_default();
             if is_kept && veto.contains(key.as_ref()) {
                 catalog.leave_out(UNREADABLE, 1);

@@ -3,7 +3,7 @@
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
-use crate::sample::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// The training images; those of the test set are not taken.
 const IMAGES: ImageFolder = ImageFolder {

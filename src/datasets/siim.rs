@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, Place};
 use crate::lists::{is_dir, sorted_folders, walk};
-use crate::sample::{Coding, SampleError, SampleTree, Syntax};
 use crate::shown::Show as _;
+use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
 
 /// The training images; those of the test set are not taken.
 const IMAGES: &str = "dicom-images-train";

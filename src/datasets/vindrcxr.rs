@@ -3,7 +3,7 @@
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
-use crate::sample::{Coding, DICOM_CODINGS, SampleError, SampleTree};
+use crate::synthetic::{Coding, DICOM_CODINGS, SampleError, SampleTree};
 
 /// The training images; those of the test set are not taken.
 const IMAGES: ImageFolder = ImageFolder {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use fuser::FileType;
 
 use super::inode::Node;
-use crate::catalog::names;
+use crate::names;
 use crate::serve::{Item, ServedDataset, Server, What};
 
 /// The folder that serves operators: found by name, never listed, since consumers take every entry

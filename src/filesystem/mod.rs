@@ -27,10 +27,10 @@ use fuser::{
 };
 
 use crate::config::Config;
+use crate::files::is_lack_of_descriptors;
 use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
 use crate::store::cache::Body;
-use crate::store::is_lack_of_descriptors;
 use crate::sync::held;
 use attributes::{Attributes, FOREVER, NEVER, private};
 use callers::ListingPrograms;

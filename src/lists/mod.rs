@@ -20,7 +20,7 @@ pub use images::ImageFolder;
 pub use kind::kind_of;
 pub use labels::{LABELS, LabelColumns};
 pub use open::ListFile;
-pub use report::{Report, ReportStamp, report_stamp};
+pub use report::{ReportStamp, read_report, report_stamp};
 pub use table::{Column, Row, Table};
 pub use text::lines;
 pub use views::ViewPositions;

@@ -10,7 +10,7 @@ use super::kind::{KIND_BYTES, advice, kind_of};
 use super::limit::{ListLimit, MAX_LIST_BYTES};
 use super::utf16::{Utf16, byte_order};
 use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
-use crate::regular::{Unfit, is_absent, open_regular};
+use crate::files::{Unfit, is_absent, open_regular};
 use crate::shown::Show as _;
 
 /// How every gzip file begins.
@@ -97,7 +97,7 @@ impl ListFile {
 /// Where there is something else.
 fn look_at(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
-        Ok(metadata) => match crate::regular::kind_of(&metadata) {
+        Ok(metadata) => match crate::files::kind_of(&metadata) {
             None => Ok(true),
             Some(kind) => Err(Unfit::NotAFile(kind).into()),
         },

@@ -9,73 +9,61 @@ use super::gunzip::Gunzip;
 use super::kind::kind_of;
 use super::open::{GZIP, decode};
 use super::utf16::{self, byte_order};
-use crate::regular::{is_absent, read_regular, read_within};
+use crate::catalog::Report;
+use crate::files::{is_absent, read_regular, read_within};
 use crate::shown::Show as _;
 use crate::store::Stamp;
 
 /// A hundred times what the longest report has; a file of gigabytes is none.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A report's text as it goes into `index.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Empty when there is no report file, or none that can be read.
-    pub text: String,
-    /// What a user should know about how it was read (never its text).
-    pub warning: Option<String>,
-    /// There is a report, and it cannot be read.
-    pub is_unreadable: bool,
+/// Reads the first of `files` that is there. One that cannot be read costs its text and no
+/// more.
+pub fn read_report(files: &[PathBuf]) -> Report {
+    for path in files {
+        match read_regular(path, MAX_BYTES).and_then(inflated) {
+            Ok(bytes) => return report_of(&bytes, path),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return unreadable(path, &error.to_string()),
+        }
+    }
+    Report::default()
 }
 
-impl Report {
-    /// Reads the first of `files` that is there. One that cannot be read costs its text and no
-    /// more.
-    pub fn read(files: &[PathBuf]) -> Self {
-        for path in files {
-            match read_regular(path, MAX_BYTES).and_then(inflated) {
-                Ok(bytes) => return Self::of(&bytes, path),
-                Err(error) if is_absent(&error) => {}
-                Err(error) => return Self::unreadable(path, &error.to_string()),
-            }
-        }
-        Self::default()
+fn report_of(bytes: &[u8], path: &Path) -> Report {
+    let kind = kind_of(bytes);
+    let (text, read_as) = match str::from_utf8(bytes) {
+        // As the reference reads it, whatever it looks like.
+        Ok(text) => (Cow::Borrowed(text), None),
+        Err(_) => match (byte_order(bytes), kind) {
+            (Some(order), _) => (utf16::decode(bytes, order).into(), Some("UTF-16")),
+            (None, Some(kind)) => return unreadable(path, &format!("it is {kind}")),
+            (None, None) => (decode(bytes).0, Some("Windows-1252")),
+        },
+    };
+    let path = path.shown();
+    let warning = match (read_as, kind) {
+        (Some(encoding), _) => Some(format!(
+            "the report {path} is not UTF-8; read as {encoding}"
+        )),
+        (None, Some(kind)) => Some(format!("the report {path} is {kind}; taken as it is")),
+        (None, None) => None,
+    };
+    Report {
+        text: essence(&text),
+        warning,
+        is_unreadable: false,
     }
+}
 
-    fn of(bytes: &[u8], path: &Path) -> Self {
-        let kind = kind_of(bytes);
-        let (text, read_as) = match str::from_utf8(bytes) {
-            // As the reference reads it, whatever it looks like.
-            Ok(text) => (Cow::Borrowed(text), None),
-            Err(_) => match (byte_order(bytes), kind) {
-                (Some(order), _) => (utf16::decode(bytes, order).into(), Some("UTF-16")),
-                (None, Some(kind)) => return Self::unreadable(path, &format!("it is {kind}")),
-                (None, None) => (decode(bytes).0, Some("Windows-1252")),
-            },
-        };
-        let path = path.shown();
-        let warning = match (read_as, kind) {
-            (Some(encoding), _) => Some(format!(
-                "the report {path} is not UTF-8; read as {encoding}"
-            )),
-            (None, Some(kind)) => Some(format!("the report {path} is {kind}; taken as it is")),
-            (None, None) => None,
-        };
-        Self {
-            text: essence(&text),
-            warning,
-            is_unreadable: false,
-        }
-    }
-
-    fn unreadable(path: &Path, problem: &str) -> Self {
-        let path = path.shown();
-        Self {
-            warning: Some(format!(
-                "the report {path} cannot be read: {problem}; its entries have an empty report"
-            )),
-            is_unreadable: true,
-            ..Self::default()
-        }
+fn unreadable(path: &Path, problem: &str) -> Report {
+    let path = path.shown();
+    Report {
+        warning: Some(format!(
+            "the report {path} cannot be read: {problem}; its entries have an empty report"
+        )),
+        is_unreadable: true,
+        ..Report::default()
     }
 }
 
@@ -180,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.txt");
         fs::write(&path, b"FINDINGS: caf\xe9").unwrap();
-        let report = Report::read(&[folder.path().join("none.txt"), path]);
+        let report = read_report(&[folder.path().join("none.txt"), path]);
         assert_eq!(report.text, "caf\u{e9}");
         assert!(
             report
@@ -188,7 +176,7 @@ mod tests {
                 .is_some_and(|warning| !warning.contains("caf"))
         );
         let none = [folder.path().join("none.txt")];
-        assert_eq!(Report::read(&none), Report::default());
+        assert_eq!(read_report(&none), Report::default());
     }
 
     #[test]
@@ -197,7 +185,7 @@ mod tests {
         let path = folder.path().join("report.txt");
         let read = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            let report = Report::read(std::slice::from_ref(&path));
+            let report = read_report(std::slice::from_ref(&path));
             let told = report.warning.unwrap_or_default();
             (report.text, report.is_unreadable, told)
         };
@@ -253,7 +241,7 @@ mod tests {
             .set_len(MAX_BYTES + 1)
             .unwrap();
         for path in [pipe, large, folder.path().to_owned()] {
-            let report = Report::read(std::slice::from_ref(&path));
+            let report = read_report(std::slice::from_ref(&path));
             assert!(report.is_unreadable && report.text.is_empty());
             assert!(report.warning.unwrap().contains(path.to_str().unwrap()));
         }

@@ -1,7 +1,6 @@
 //! Which view positions are taken.
 
 use crate::catalog::CatalogBuilder;
-use crate::datasets::RawTree;
 
 /// What a list calls the views that can be taken; all others never are.
 pub struct ViewPositions {
@@ -10,18 +9,19 @@ pub struct ViewPositions {
 }
 
 impl ViewPositions {
-    /// Counts an image of this view, and says whether it is taken.
-    pub fn takes(&self, view: &str, tree: &RawTree, catalog: &mut CatalogBuilder) -> bool {
+    /// Counts an image of this view, and says whether it is taken. `frontal_only`: lateral views are
+    /// not.
+    pub fn takes(&self, view: &str, frontal_only: bool, catalog: &mut CatalogBuilder) -> bool {
         let views = catalog.views();
         if self.frontal.contains(&view) {
             views.frontal += 1;
             true
         } else if self.lateral.contains(&view) {
             views.lateral += 1;
-            if tree.frontal_only {
+            if frontal_only {
                 catalog.leave_out(view, 1);
             }
-            !tree.frontal_only
+            !frontal_only
         } else {
             views.other += 1;
             catalog.leave_out(view, 1);

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::catalog::CatalogError;
+use crate::files::{is_disk_full, is_not_ours};
 use crate::removal::Removal;
 use crate::shown::Show as _;
-use crate::store::{LockError, RecordsFault, is_disk_full, is_not_ours};
+use crate::store::{LockError, RecordsFault};
 
 /// A fault that concerns the run and not one image.
 #[derive(Debug, thiserror::Error)]

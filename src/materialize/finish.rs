@@ -11,8 +11,9 @@ use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
 use super::tidy::{remove_beyond_end, remove_left_out, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
+use crate::files::Durability;
 use crate::source::left_out;
-use crate::store::{Durability, LogKind, LoggedImage, RunLock, logged_in};
+use crate::store::{LogKind, LoggedImage, RunLock, logged_in};
 use crate::sync::held;
 
 /// Images that no share has come to yet.

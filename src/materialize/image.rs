@@ -7,10 +7,11 @@ use super::MaterializeError;
 use super::plan::{DatasetPlan, ImageState};
 use super::tidy::remove_finished;
 use crate::catalog::Entry;
+use crate::files::write_atomically;
 use crate::render::{Notes, RenderError};
 use crate::shown::Show as _;
 use crate::source::{DevelopError, Developed, Developer};
-use crate::store::{ContentKey, Journal, Record, write_atomically};
+use crate::store::{ContentKey, Journal, Record};
 
 /// What became of an image.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,10 +6,9 @@ use super::image::Outcome;
 use super::plan::DatasetPlan;
 use super::{Job, MaterializeError};
 use crate::catalog::Entry;
+use crate::files::{Durability, PrivateFolder};
 use crate::source::left_out;
-use crate::store::{
-    ContentKey, Durability, ImageLog, LogKind, LoggedImage, PrivateFolder, logged_in, merge_logs,
-};
+use crate::store::{ContentKey, ImageLog, LogKind, LoggedImage, logged_in, merge_logs};
 
 /// Said of an image whose DICOM file has bits above its HighBit.
 const OVERLAY: &str = "bits are set above HighBit";

@@ -17,7 +17,6 @@ mod finish;
 mod image;
 mod logs;
 mod plan;
-mod progress;
 mod run;
 mod share;
 mod summary;
@@ -26,8 +25,7 @@ mod workers;
 
 pub use error::MaterializeError;
 pub use finish::{Missing, finish};
-pub use plan::{DatasetPlan, Forecast, ImageState, plan, renewal};
-pub use progress::{Progress, Unit};
+pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use run::run;
 pub use share::{Share, ShareError};
 pub use summary::{DatasetSummary, Summary};

@@ -6,27 +6,17 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
-use crate::catalog::{self, Catalog, Entry, Views, names};
-use crate::config::real_path;
-use crate::datasets::{RawTree, why_empty};
-use crate::mount::machex_mount_of;
+use crate::catalog::{Catalog, Entry, Views};
+use crate::datasets::{self, RawTree, why_empty};
+use crate::files::machex_mount_of;
+use crate::files::real_path;
+use crate::files::{Durability, Links, ParentFolder, PrivateFolder, Trust};
+use crate::names;
 use crate::removal;
 use crate::render::RenderParams;
 use crate::source::Source;
-use crate::store::{
-    ContentKey, Durability, Extent, FinishedTree, Links, ParentFolder, PrivateFolder, Record,
-    StateFolder, Trust,
-};
-use crate::words::{counted, grouped};
-
-/// Said of a tree whose images were finished by an earlier version of the renderer, which made other bytes
-/// of some sources.
-pub fn renewal(count: usize) -> String {
-    format!(
-        "{} made by an earlier version of the renderer, and made again",
-        counted(count as u64, "finished image was", "finished images were")
-    )
-}
+use crate::store::{ContentKey, Extent, FinishedTree, Record, StateFolder, renewal};
+use crate::words::grouped;
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -126,7 +116,7 @@ impl DatasetPlan {
         }
         Ok(Self {
             durability: Durability::of(&folder, job.config.durable),
-            catalog: catalog::load(tree, Some(&job.config.cache_path))?,
+            catalog: datasets::load(tree, Some(&job.config.cache_path))?,
             tree: tree.clone(),
             folder,
             state,

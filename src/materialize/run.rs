@@ -13,9 +13,11 @@ use super::tidy::{
     remove_beyond_end, remove_left_out, remove_left_over_records, remove_left_overs,
 };
 use super::workers::Workers;
-use super::{DatasetSummary, Job, MaterializeError, Progress, Summary};
-use crate::catalog::index::{self, Readers, ReportNotes};
-use crate::store::{Durability, Journal, PrivateFolder, RunLock, StateFolder, write_atomically};
+use super::{DatasetSummary, Job, MaterializeError, Summary};
+use crate::catalog::index::{self, ReportNotes, Reports};
+use crate::files::{Durability, PrivateFolder, write_atomically};
+use crate::progress::Progress;
+use crate::store::{Journal, RunLock, StateFolder};
 
 /// Renders what is not finished and writes the indexes (those of a share are left to
 /// [`super::finish`]). `stop` may be set at any time: the images at hand are finished, the summary
@@ -155,18 +157,18 @@ pub(super) fn write_index(
     summary: &mut DatasetSummary,
 ) -> Result<u32, MaterializeError> {
     let path = index_path(&plan.folder);
+    let folder = job.config.machex_path.join(plan.tree.dataset.folder());
     let mut notes = ReportNotes::default();
     write_atomically(&path, plan.durability, |file: &mut File| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         notes = index::write(
             &mut out,
             &plan.catalog,
-            &plan.tree,
-            &job.config.machex_path,
+            &folder,
             include,
-            Readers {
+            Reports {
+                read: &|key| plan.tree.report(key),
                 pool: None,
-                answered: &|| {},
             },
         )?;
         out.flush()

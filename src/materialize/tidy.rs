@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, index_path};
-use crate::catalog::names;
-use crate::store::{PrivateFolder, Record, is_left_over, target_of};
+use crate::files::{PrivateFolder, is_left_over, target_of};
+use crate::names;
+use crate::store::Record;
 
 /// Temporary files as old as this are of no run that works, be it on another node.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);

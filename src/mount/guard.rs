@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::ask::{Answer, ask_status};
+use super::MountError;
 use super::unmount::detach;
-use super::{MountError, mounted_at};
+use crate::files::mounted_at;
+use crate::files::{Answer, ask_status};
 
 /// Enough to read the table of mounts, to ask one, and to run fusermount3.
 const SPARE: usize = 16;

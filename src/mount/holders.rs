@@ -5,9 +5,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::MountEntry;
 use super::process::numbers;
-use super::table::mounts_of;
+use crate::files::MountEntry;
+use crate::files::mounts_of;
 
 use crate::shown::Show as _;
 

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ask::{Answer, ask_status, is_folder};
 use super::unmount::evict;
-use super::{MountError, UnmountHow, mounted_at, unmount};
-use crate::config::{Config, real_path};
+use super::{MountError, UnmountHow, unmount};
+use crate::config::Config;
+use crate::files::{Answer, ask_status, is_disconnected, is_folder, mounted_at, real_path};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
@@ -85,14 +85,6 @@ fn state(path: &Path) -> Result<State, MountError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
         Err(error) => Err(MountError::io(path)(error)),
     }
-}
-
-/// "Transport endpoint is not connected", or a connection that was aborted.
-pub fn is_disconnected(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted
-    )
 }
 
 /// What is read while the mount is there must not lie below it, nor it in that. The materialized

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use fuser::{BackingId, MountOption, Session, SessionACL};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::ask::{Answer, ask_status};
 use super::guard::{SpareDescriptors, UnmountGuard};
 use super::unmount::unmount_own;
-use super::{MountEntry, MountError, MountOptions, MountPoint, mounted_at};
+use super::{MountError, MountOptions, MountPoint};
 use crate::config::Config;
+use crate::files::{Answer, ask_status};
+use crate::files::{MountEntry, mounted_at};
 use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
 use crate::serve::Server;
 

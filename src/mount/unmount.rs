@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::mount::UnmountFlags;
 
-use super::ask::{Answer, ask_status};
 use super::fusermount;
 use super::holders::{Copy, Holder, copies, holders};
 use super::process::{Hindrance, Process};
-use super::{MountEntry, mounted_at};
+use crate::files::{Answer, ask_status};
+use crate::files::{MountEntry, mounted_at};
 use crate::serve::status::Status;
 use crate::shown::Show as _;
 

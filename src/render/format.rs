@@ -88,7 +88,7 @@ fn jpeg_pixels(start: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Coding, Shade, picture};
+    use crate::synthetic::{Coding, Shade, picture};
 
     #[test]
     fn a_file_is_refused_by_its_start() {

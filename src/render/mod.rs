@@ -222,7 +222,7 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, RenderError>) -> Result<T, Rend
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Coding, Shade, Syntax, picture};
+    use crate::synthetic::{Coding, Shade, Syntax, picture};
 
     #[test]
     fn a_bad_file_does_not_harm_the_next_one() {

@@ -11,7 +11,8 @@ use std::thread;
 use rayon::ThreadPool;
 
 use super::{Fault, ServedDataset};
-use crate::catalog::index::{self, Readers};
+use crate::catalog::index::{self, Reports};
+use crate::datasets::reports_digest;
 use crate::store::ContentKey;
 use crate::store::cache::{Body, Places, Spliced};
 
@@ -47,7 +48,7 @@ pub(super) fn key(
     answered: &(dyn Fn() + Sync),
 ) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
-    let reports = || index::reports_digest(&dataset.catalog, &dataset.tree, answered);
+    let reports = || reports_digest(&dataset.catalog, &dataset.tree, answered);
     let reports = readers.install(reports).to_le_bytes();
     let folders: Vec<u8> = dataset
         .tree
@@ -64,8 +65,8 @@ pub(super) fn key(
 }
 
 /// Writes the index without the mount point. Entries that can only fail, and those that are
-/// not there (`ONLY_PRESENT`), are left out, as `materialize` leaves them out. `answered` is called after each report. Returns whether all reports
-/// that there are could be read.
+/// not there (`ONLY_PRESENT`), are left out, as `materialize` leaves them out. `answered` is called
+/// after each report. Returns whether all reports that there are could be read.
 pub(super) fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
@@ -73,13 +74,17 @@ pub(super) fn write(
     answered: &(dyn Fn() + Sync),
 ) -> io::Result<bool> {
     let include = |number| !dataset.catalog.is_faulty(number) && !dataset.catalog.is_absent(number);
-    let root = Path::new("/");
-    let (catalog, tree) = (&dataset.catalog, &dataset.tree);
-    let readers = Readers {
-        pool: Some(readers),
-        answered,
+    let folder = Path::new("/").join(dataset.name());
+    let read = |key: &str| {
+        let report = dataset.tree.report(key);
+        answered();
+        report
     };
-    let notes = index::write(out, catalog, tree, root, &include, readers)?;
+    let reports = Reports {
+        read: &read,
+        pool: Some(readers),
+    };
+    let notes = index::write(out, &dataset.catalog, &folder, &include, reports)?;
     if let Some(first) = notes.warnings.first() {
         let more = match notes.warnings.len() - 1 {
             0 => String::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::catalog::names::SHARD_SIZE;
+use crate::names::SHARD_SIZE;
 use crate::store::ContentKey;
 use crate::store::cache::Fingerprint;
 use crate::sync::held;

@@ -17,15 +17,15 @@ use super::{
     Buffers, ByteBudget, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server,
     Stats, Threads, TreeRoot, Work,
 };
-use crate::catalog::{self, CatalogError};
+use crate::catalog::CatalogError;
 use crate::config::Config;
-use crate::datasets::why_empty;
-use crate::materialize::renewal;
+use crate::datasets::{self, why_empty};
 use crate::removal;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
+use crate::store::renewal;
 use crate::sync::held;
 
 /// Threads that read open files of the cache which are not in memory.
@@ -236,7 +236,7 @@ fn load(
     let loaded: Vec<_> = config
         .trees
         .par_iter()
-        .map(|tree| (tree, catalog::load(tree, Some(&config.cache_path))))
+        .map(|tree| (tree, datasets::load(tree, Some(&config.cache_path))))
         .collect();
     let (mut datasets, mut faults) = (Vec::new(), Vec::new());
     for (tree, catalog) in loaded {

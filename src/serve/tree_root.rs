@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::catalog::names;
+use crate::files::is_remote;
+use crate::names;
 use crate::store::cache::{Body, RecentFiles};
-use crate::store::{ContentKey, is_remote, remembered_stat};
+use crate::store::{ContentKey, remembered_stat};
 
 /// The open root, on which file system it is, and the images that were opened lately.
 pub(super) struct TreeRoot {

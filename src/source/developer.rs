@@ -7,7 +7,7 @@ use std::path::Path;
 use super::buffer::changed;
 use super::look::words;
 use super::{Source, SourceBuffer};
-use crate::regular::open_regular;
+use crate::files::open_regular;
 use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer, refuse};
 use crate::store::Stamp;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Durability, PrivateFolder, Temporary, foreign};
+use crate::files::{Durability, PrivateFolder, Temporary, foreign};
 
 const NAME: &str = "extent.json";
 
@@ -50,7 +50,7 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Trust;
+    use crate::files::Trust;
     use std::fs;
 
     #[test]

@@ -11,8 +11,9 @@ use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::atomic::confirm;
-use super::{ContentKey, Durability, PrivateFolder, Temporary, foreign, is_not_ours};
+use super::ContentKey;
+use crate::files::confirm;
+use crate::files::{Durability, PrivateFolder, Temporary, foreign, is_not_ours};
 use crate::shown::Show as _;
 use crate::sync::held;
 
@@ -256,7 +257,7 @@ fn line_of(image: &LoggedImage) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Trust;
+    use crate::files::Trust;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -15,8 +15,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::atomic::confirm;
-use super::{ContentKey, Durability, PrivateFolder, foreign, is_not_ours};
+use super::ContentKey;
+use crate::files::confirm;
+use crate::files::{Durability, PrivateFolder, foreign, is_not_ours};
 use crate::render::{Notes, RENDERER_VERSION};
 use crate::sync::held;
 
@@ -88,7 +89,7 @@ impl Records {
 
     fn insert(&mut self, record: Record) {
         // Six digits number an image; anything else is a damaged line.
-        if record.image >= crate::catalog::names::MAX_IMAGES {
+        if record.image >= crate::names::MAX_IMAGES {
             return;
         }
         let at = record.image as usize;
@@ -209,7 +210,7 @@ fn ends_with_newline(file: &mut File) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Trust;
+    use crate::files::Trust;
     use std::fs;
 
     fn open(folder: &Path, share: &str) -> Journal {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use super::{PrivateFolder, foreign};
+use crate::files::{PrivateFolder, foreign};
 
 use crate::shown::Show as _;
 
@@ -248,7 +248,7 @@ fn is_without_locks(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Trust, is_not_ours};
+    use crate::files::{Trust, is_not_ours};
 
     fn state() -> (tempfile::TempDir, PrivateFolder) {
         let folder = tempfile::tempdir().unwrap();

@@ -20,36 +20,23 @@
 //! Invariant: an image is finished when its file has the size of its newest record and the
 //! record's content key is the one that its source and the settings have now.
 
-mod atomic;
 pub mod cache;
 mod content_key;
-mod descriptors;
-mod disk;
 mod extent;
-mod foreign;
 mod image_log;
 mod journal;
 mod lock;
-mod parents;
-mod private;
 mod remembered;
 mod state;
 mod tree;
 
-pub use atomic::{
-    Durability, Temporary, is_being_written, is_left_over, target_of, write_atomically,
-};
 pub use content_key::{ContentKey, Stamp};
-pub use descriptors::{is_lack_of_descriptors, patiently};
-pub use disk::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};
 pub use extent::Extent;
 pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
-pub use parents::{Links, ParentFolder};
-pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
 pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
-pub use tree::{FinishedTree, RecordsFault};
+pub use tree::{FinishedTree, RecordsFault, renewal};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Links, NotOurs, ParentFolder, PrivateFolder, Trust};
+use crate::files::{Links, NotOurs, ParentFolder, PrivateFolder, Trust};
 
 /// `<MACHEX_PATH>.state`. Beside the tree and not in the user's cache, since all nodes of a cluster
 /// that work on one tree must see it; not inside, since every entry of the tree's root is taken

@@ -6,11 +6,22 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{ContentKey, Extent, Record, Records, foreign, is_not_ours};
-use crate::catalog::names;
+use super::{ContentKey, Extent, Record, Records};
+use crate::files::{foreign, is_not_ours};
+use crate::names;
 use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::words::counted;
+
+/// Said of a tree whose images were finished by an earlier version of the renderer, which made other bytes
+/// of some sources.
+pub fn renewal(count: usize) -> String {
+    format!(
+        "{} made by an earlier version of the renderer, and made again",
+        counted(count as u64, "finished image was", "finished images were")
+    )
+}
 
 /// The materialized images of one dataset and what is remembered of them.
 #[derive(Debug)]
@@ -170,7 +181,8 @@ impl FinishedTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Durability, Journal, StateFolder};
+    use crate::files::Durability;
+    use crate::store::{Journal, StateFolder};
     use std::os::unix::fs::{chown, symlink};
 
     /// A tree of one record, and the path of its folder of records.
@@ -180,7 +192,7 @@ mod tests {
         let state = StateFolder::of(&tree);
         let records = state.open_or_create().unwrap();
         let records = records
-            .subfolder("openi", crate::store::Trust::Group, 0o755)
+            .subfolder("openi", crate::files::Trust::Group, 0o755)
             .unwrap();
         let journal = Journal::open(&records, "", Durability::Accepted).unwrap();
         let made = ("a".parse().unwrap(), 9);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Developed, Gallery, Origin, Survey, mounted};
-use crate::catalog::names;
+use crate::names;
 use crate::serve::status::{FailureNote, Status};
 use crate::shown::Show as _;
 use crate::store::{self, LogKind, StateFolder};
@@ -107,7 +107,7 @@ fn recorded(survey: &Survey, kind: LogKind) -> Vec<FailedImage> {
         Origin::Config { machex_path, .. } => vec![machex_path.clone()],
         // The tree may have been named by a link, or from within.
         Origin::Tree { root } | Origin::Mount { root, .. } => {
-            vec![root.clone(), crate::config::real_path(root)]
+            vec![root.clone(), crate::files::real_path(root)]
         }
     };
     let state = trees

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Developed, Gallery};
-use crate::mount::{Answer, ask_status};
+use crate::files::{Answer, ask_status};
 use crate::serve::status::{FailureNote, Status};
 
 /// The status of the mount `root`; `None` if there is no mount, or one of another version.

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::findings;
-use crate::catalog::{ClassLabel, Entry, names};
+use crate::catalog::{ClassLabel, Entry};
+use crate::names;
 use crate::render::RenderParams;
 use crate::source::{Developer, SourceBuffer, read_source};
 

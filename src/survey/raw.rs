@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, ToldBy};
-use crate::catalog::{self, Catalog, names};
+use crate::catalog::{Catalog, EntryFault};
 use crate::config::Config;
-use crate::datasets::{RawTree, why_empty};
+use crate::datasets::{self, RawTree, why_empty};
+use crate::names;
 use crate::spread;
 use crate::words::grouped;
 
@@ -32,7 +33,7 @@ pub fn of_config(config: &Config, options: &Options) -> Survey {
 
 fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
     let name = tree.dataset.folder();
-    let catalog = match catalog::load(tree, Some(&config.cache_path)) {
+    let catalog = match datasets::load(tree, Some(&config.cache_path)) {
         Ok(catalog) => catalog,
         Err(error) => return DatasetSurvey::unreadable(name.to_owned(), error),
     };
@@ -70,7 +71,7 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
 
 /// The entries of a catalog that can only fail.
 pub(super) fn faults(dataset: &str, catalog: &Catalog) -> Vec<FailedImage> {
-    let failed = |(number, fault): (u32, &catalog::EntryFault)| FailedImage {
+    let failed = |(number, fault): (u32, &EntryFault)| FailedImage {
         dataset: dataset.to_owned(),
         image: names::image_id(number),
         key: catalog

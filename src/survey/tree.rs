@@ -10,9 +10,12 @@ use rayon::prelude::*;
 use super::index_reader::{IndexEntry, read_index};
 use super::pick::Place;
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
-use crate::catalog::{self, Views, names};
-use crate::config::{Config, real_path};
-use crate::mount::{self, is_disconnected};
+use crate::catalog::Views;
+use crate::config::Config;
+use crate::datasets;
+use crate::files::is_disconnected;
+use crate::files::{is_folder, real_path};
+use crate::names;
 use crate::shown::Show as _;
 use crate::spread;
 
@@ -62,7 +65,7 @@ impl Tree {
         let root = std::path::absolute(root).map_err(|error| TreeError::of(root, error))?;
         let failed = |error| TreeError::of(&root, error);
         // Before anything waits for it.
-        mount::is_folder(&root).map_err(failed)?;
+        is_folder(&root).map_err(failed)?;
         let mut folders = Vec::new();
         for entry in fs::read_dir(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -160,7 +163,7 @@ fn known(config: &Path, options: &Options) -> BTreeMap<String, Known> {
         .par_iter()
         .filter(|tree| options.includes(tree.dataset.folder()))
         .filter_map(|tree| {
-            let catalog = catalog::load(tree, Some(&config.cache_path)).ok()?;
+            let catalog = datasets::load(tree, Some(&config.cache_path)).ok()?;
             let name = tree.dataset.folder();
             let known = Known {
                 views: catalog.views(),

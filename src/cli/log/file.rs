@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::store::{Links, NotOurs, ParentFolder, open_own_file};
+use crate::files::{Links, NotOurs, ParentFolder, open_own_file};
 
 /// A file above this size is set aside, so that there are never more than two of it.
 const LARGE: u64 = 16 << 20;

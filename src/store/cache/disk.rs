@@ -24,9 +24,10 @@ use super::resident::ResidentFiles;
 use super::stored_file::{StoredFile, open};
 use super::write::{PutError, write_summed};
 use super::{CacheError, Limits, now};
+use crate::files::at_once;
+use crate::files::{Durability, Temporary, free_space_at, is_remote, patiently};
 use crate::shown::Show as _;
-use crate::store::descriptors::at_once;
-use crate::store::{ContentKey, Durability, Temporary, free_space_at, is_remote, patiently};
+use crate::store::ContentKey;
 use crate::sync::held;
 
 /// How often a file is tried to be written to a disk that is full, with something evicted in between.

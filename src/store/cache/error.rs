@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::is_not_ours;
 use crate::shown::Show as _;
-use crate::store::{LockError, is_not_ours};
+use crate::store::LockError;
 
 /// A fault of the cache as a whole.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::Limits;
 use super::resident::ResidentFiles;
-use crate::store::{ContentKey, FreeSpace};
+use crate::files::FreeSpace;
+use crate::store::ContentKey;
 use crate::sync::held;
 
 /// How long freed space may take to show before the file system is asked for it. Btrfs shows it

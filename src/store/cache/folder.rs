@@ -23,12 +23,13 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::CacheError;
-use crate::shown::Show as _;
-use crate::store::lock::lock_within;
-use crate::store::{
-    ContentKey, Durability, Links, ParentFolder, PrivateFolder, Trust, is_being_written,
-    is_left_over, patiently, write_atomically,
+use crate::files::{
+    Durability, Links, ParentFolder, PrivateFolder, Trust, is_being_written, is_left_over,
+    patiently, write_atomically,
 };
+use crate::shown::Show as _;
+use crate::store::ContentKey;
+use crate::store::lock::lock_within;
 
 /// Raised by every change of what is in the folder; a test fails when it is forgotten.
 pub(super) const FORMAT: u32 = 2;

@@ -14,8 +14,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::fingerprint::Fingerprint;
 use super::stored_file::{StoredFile, open};
+use crate::files::{SpareFiles, at_once, patiently, register};
 use crate::store::ContentKey;
-use crate::store::descriptors::{SpareFiles, at_once, patiently, register};
 use crate::sync::held;
 
 /// Files that stay open at most, if the process may open several times as many.

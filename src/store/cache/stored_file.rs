@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::fingerprint::Fingerprint;
 use super::recent::Pool;
+use crate::files::{at_once, patiently};
 use crate::store::ContentKey;
-use crate::store::descriptors::{at_once, patiently};
 use crate::sync::held;
 
 /// An open file, or one that is opened again when it is read.

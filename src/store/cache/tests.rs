@@ -147,10 +147,10 @@ fn left_overs_go_and_what_is_being_written_stays() {
     for path in [&left, &unknown, &theirs] {
         fs::write(path, "x").unwrap();
     }
-    let own = crate::store::Temporary::create(&shard.join(key(1).to_string())).unwrap();
+    let own = crate::files::Temporary::create(&shard.join(key(1).to_string())).unwrap();
     let cache = open(folder.path(), LIMITS);
     assert!(!left.exists() && !unknown.exists() && theirs.exists());
-    own.commit(crate::store::Durability::Accepted).unwrap();
+    own.commit(crate::files::Durability::Accepted).unwrap();
     assert_eq!(cache.usage().files, 0);
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::coding::{Coding, draw};
-use super::{Options, SampleError};
-use crate::store::{Durability, write_atomically};
+use super::{Drawing, SampleError};
+use crate::files::{Durability, write_atomically};
 
 /// Names that one file gets at most; ext4 has a limit of 65,000.
 const MAX_LINKS: u32 = 60_000;
@@ -22,7 +22,7 @@ const VARIANTS: u32 = 4;
 pub struct SampleTree {
     root: PathBuf,
     count: u32,
-    options: Options,
+    drawing: Drawing,
     /// The last folder that was made: most files follow one of the same folder.
     made: PathBuf,
     /// Files to be linked, with the number of their names.
@@ -36,12 +36,12 @@ enum Original {
 }
 
 impl SampleTree {
-    pub(super) fn new(root: PathBuf, count: u32, options: Options) -> Result<Self, SampleError> {
+    pub(crate) fn new(root: PathBuf, count: u32, drawing: Drawing) -> Result<Self, SampleError> {
         fs::create_dir_all(&root).map_err(SampleError::io(&root))?;
         Ok(Self {
             root,
             count,
-            options,
+            drawing,
             made: PathBuf::new(),
             originals: HashMap::new(),
         })
@@ -54,12 +54,12 @@ impl SampleTree {
 
     /// Writes a picture at `path`, which is relative to the root.
     pub fn image(&mut self, path: &str, coding: Coding) -> Result<(), SampleError> {
-        let name = xxh3_64_with_seed(path.as_bytes(), self.options.seed);
+        let name = xxh3_64_with_seed(path.as_bytes(), self.drawing.seed);
         let original = Original::Picture {
             coding,
             variant: name as u32 % VARIANTS,
         };
-        let seed = self.options.seed;
+        let seed = self.drawing.seed;
         self.write_or_link(path, original, |repeated| {
             // A repeated picture must not depend on which name comes first.
             let variant = u64::from(name as u32 % VARIANTS);
@@ -92,19 +92,19 @@ impl SampleTree {
         bytes: impl FnOnce(bool) -> Result<Vec<u8>, String>,
     ) -> Result<(), SampleError> {
         let path = self.make_folder(path)?;
-        if self.options.hard_link
+        if self.drawing.hard_link
             && let Some((first, links)) = self.originals.get_mut(&original)
             && *links < MAX_LINKS
         {
             *links += 1;
             return fs::hard_link(first, &path).map_err(SampleError::io(&path));
         }
-        let bytes = bytes(self.options.hard_link).map_err(|problem| SampleError::Encode {
+        let bytes = bytes(self.drawing.hard_link).map_err(|problem| SampleError::Encode {
             path: path.clone(),
             problem,
         })?;
         write_file(&path, &bytes)?;
-        if self.options.hard_link {
+        if self.drawing.hard_link {
             self.originals.insert(original, (path, 1));
         }
         Ok(())
@@ -123,7 +123,7 @@ impl SampleTree {
 }
 
 /// Writes a file that a run which is killed leaves whole or not at all.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
     write_atomically(path, Durability::Accepted, |file| file.write_all(bytes))
         .map_err(SampleError::io(path))
 }

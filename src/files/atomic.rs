@@ -61,7 +61,7 @@ impl Durability {
 ///
 /// # Errors
 /// Also those of earlier writes that the file system did not report at once.
-pub(super) fn confirm(file: &fs::File, durability: Durability) -> io::Result<()> {
+pub(crate) fn confirm(file: &fs::File, durability: Durability) -> io::Result<()> {
     durability.wait(file)?;
     // Closing any handle of a file makes network file systems write what they held back.
     close(file.try_clone()?)

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::store::patiently;
+use super::patiently;
 use crate::words;
 
 /// Why something is not opened, or not read. Inside of an [`io::Error`].

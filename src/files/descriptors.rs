@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 const OTHERS: u32 = 3;
 
 /// Something that keeps files open for speed only.
-pub(super) trait SpareFiles: Send + Sync {
+pub(crate) trait SpareFiles: Send + Sync {
     /// Closes some of them.
     fn close_some(&self);
 }
@@ -30,7 +30,7 @@ pub(super) trait SpareFiles: Send + Sync {
 static SPARE: Mutex<Vec<Weak<dyn SpareFiles>>> = Mutex::new(Vec::new());
 
 /// Has [`patiently`] and [`at_once`] close these files where descriptors are lacking.
-pub(super) fn register(files: Weak<dyn SpareFiles>) {
+pub(crate) fn register(files: Weak<dyn SpareFiles>) {
     let mut spare = held(&SPARE);
     spare.retain(|files| files.strong_count() > 0);
     spare.push(files);
@@ -43,7 +43,7 @@ pub fn patiently<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// Opens something, and tries once more where descriptors are lacking. For threads that must not
 /// wait.
-pub(super) fn at_once<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn at_once<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     within(Duration::ZERO, open)
 }
 

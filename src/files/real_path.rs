@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use crate::mount::machex_mountpoints;
+use super::machex_mountpoints;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 

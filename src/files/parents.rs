@@ -222,7 +222,7 @@ fn unmapped_user() -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::is_not_ours;
+    use crate::files::is_not_ours;
     use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 
     fn chmod(path: &Path, mode: u32) {

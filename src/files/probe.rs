@@ -13,8 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{is_disconnected, machex_mount_of, mounted_at};
-use crate::config::real_path;
+use super::{is_disconnected, machex_mount_of, mounted_at, real_path};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 

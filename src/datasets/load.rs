@@ -4,10 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::presence::find_absent;
-use super::stored::Stored;
-use super::{Catalog, CatalogBuilder, CatalogError};
-use crate::datasets::{self, Numbering, RawTree};
+use super::{Numbering, RawTree, explain};
+use crate::catalog::{Catalog, CatalogBuilder, CatalogError, Stored};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
@@ -25,18 +23,19 @@ pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogErro
     // A listing names what is there.
     if tree.only_present && tree.dataset.info().numbering == Numbering::Lists {
         let doing = format!("looking which images of {root} are there");
-        let absent = announce_if_slow(doing, || find_absent(&catalog));
-        catalog.absent = Some(absent.map_err(|source| CatalogError::Io {
+        let looked = announce_if_slow(doing, || catalog.leave_out_absent());
+        looked.map_err(|source| CatalogError::Io {
             config_key: tree.dataset.root_key(),
             path: tree.root.clone(),
             source,
-        })?);
+        })?;
     }
     Ok(catalog)
 }
 
 fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
-    let stored = cache.map(|cache| Stored::of(tree, cache));
+    let stored =
+        cache.map(|cache| Stored::of(tree.dataset.folder(), tree.settings_digest(), cache));
     if let Some(stored) = &stored {
         match stored.read() {
             Ok(Some(catalog)) => return Ok(catalog),
@@ -47,7 +46,7 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
     let mut builder = CatalogBuilder::new(tree.dataset.root_key());
     tree.dataset
         .read(tree, &mut builder)
-        .map_err(|error| datasets::explain(tree, error))?;
+        .map_err(|error| explain(tree, error))?;
     let (catalog, inputs) = builder.finish();
     if let Some(stored) = stored
         && let Err(error) = stored.write(&catalog, &inputs)

@@ -1,11 +1,5 @@
-//! Small synthetic raw trees in all ten layouts, so that anyone can try the tool without a data use
-//! agreement, and so that tests need no pictures of their own.
-
-mod coding;
-mod dicom;
-mod labels;
-mod phantom;
-mod tree;
+//! A sample: raw trees of all datasets, each in its own layout, and a `config.yml` for them, so that
+//! anyone can try machex without a data use agreement.
 
 use std::fs;
 use std::io;
@@ -13,14 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-pub use coding::{Coding, Shade, picture};
-pub use dicom::{DICOM_CODINGS, Syntax};
-pub use labels::{label_header, label_row};
-pub use tree::SampleTree;
-use tree::write_file;
-
 use crate::datasets;
-use crate::shown::Show as _;
+use crate::synthetic::{Drawing, SampleError, SampleTree, write_file};
 
 /// First line of a sample's config, by which a folder is known as one.
 const MARKER: &str = "# A sample, written by `machex sample`.";
@@ -32,10 +20,7 @@ const RAW: &str = "raw";
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub count: Count,
-    /// The same seed draws the same images.
-    pub seed: u64,
-    /// Draw a few images only and repeat them as hard links.
-    pub hard_link: bool,
+    pub drawing: Drawing,
 }
 
 /// How many images of each dataset.
@@ -44,29 +29,6 @@ pub enum Count {
     Each(u32),
     /// As many as the real datasets have.
     Real,
-}
-
-/// What can go wrong while a sample is written.
-#[derive(Debug, thiserror::Error)]
-pub enum SampleError {
-    #[error("{path}: {source}", path = path.shown())]
-    Io { path: PathBuf, source: io::Error },
-    #[error(
-        "{folder} has something in it that is not a sample; give a new folder",
-        folder = folder.shown()
-    )]
-    NotEmpty { folder: PathBuf },
-    #[error("drawing {path}: {problem}", path = path.shown())]
-    Encode { path: PathBuf, problem: String },
-}
-
-impl SampleError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.to_owned(),
-            source,
-        }
-    }
 }
 
 /// Writes raw trees of all datasets and a `config.yml` below `folder`; returns the config's path.
@@ -83,7 +45,7 @@ pub fn write(folder: &Path, options: Options) -> Result<PathBuf, SampleError> {
             Count::Each(count) => count,
             Count::Real => dataset.info().real_count,
         };
-        let mut tree = SampleTree::new(raw.join(dataset.folder()), count, options)?;
+        let mut tree = SampleTree::new(raw.join(dataset.folder()), count, options.drawing)?;
         dataset.write_sample(&mut tree)
     })?;
     Ok(config)

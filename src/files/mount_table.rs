@@ -58,7 +58,7 @@ pub fn machex_mount_of(path: &Path) -> io::Result<Option<MountEntry>> {
 }
 
 /// What a process (a number, or `self`) has mounted in its namespace. To look never waits for a mount.
-pub(super) fn mounts_of(process: &str) -> io::Result<Vec<MountEntry>> {
+pub(crate) fn mounts_of(process: &str) -> io::Result<Vec<MountEntry>> {
     let table = fs::read(format!("/proc/{process}/mountinfo"))?;
     let lines = table.split(|byte| *byte == b'\n');
     Ok(lines.filter_map(MountEntry::parse).collect())
@@ -69,6 +69,14 @@ pub fn machex_mountpoints() -> Vec<PathBuf> {
     let table = mounts_of("self").unwrap_or_default();
     let ours = table.into_iter().filter(MountEntry::is_machex);
     ours.map(|entry| entry.mountpoint).collect()
+}
+
+/// "Transport endpoint is not connected", or a connection that was aborted.
+pub fn is_disconnected(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotConnected | io::ErrorKind::ConnectionAborted
+    )
 }
 
 /// Blanks and the like are written as a backslash and three octal digits.

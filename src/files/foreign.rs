@@ -17,7 +17,7 @@ use super::NotOurs;
 ///
 /// # Errors
 /// [`NotOurs`] inside of an [`io::Error`] where it is a link or not a folder.
-pub(super) fn open_folder(parent: impl AsFd, name: &Path) -> io::Result<Option<OwnedFd>> {
+pub(crate) fn open_folder(parent: impl AsFd, name: &Path) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
         Ok(folder) => Ok(Some(folder)),
@@ -35,7 +35,7 @@ pub(super) fn open_folder(parent: impl AsFd, name: &Path) -> io::Result<Option<O
 }
 
 /// Like [`open_folder`], by its path alone.
-pub(super) fn open_folder_at(path: &Path) -> io::Result<Option<OwnedFd>> {
+pub(crate) fn open_folder_at(path: &Path) -> io::Result<Option<OwnedFd>> {
     open_folder(CWD, path)
 }
 
@@ -43,7 +43,7 @@ pub(super) fn open_folder_at(path: &Path) -> io::Result<Option<OwnedFd>> {
 ///
 /// # Errors
 /// [`NotOurs`] inside of an [`io::Error`] where it is a link, or not a file.
-pub(super) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
+pub(crate) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -58,7 +58,7 @@ pub(super) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
 }
 
 /// Names in `folder` that begin and end like this, sorted.
-pub(super) fn names(folder: impl AsFd, prefix: &str, suffix: &str) -> io::Result<Vec<String>> {
+pub(crate) fn names(folder: impl AsFd, prefix: &str, suffix: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
@@ -76,7 +76,7 @@ pub(super) fn names(folder: impl AsFd, prefix: &str, suffix: &str) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::is_not_ours;
+    use crate::files::is_not_ours;
     use std::fs;
     use std::os::unix::fs::symlink;
 

@@ -1,0 +1,54 @@
+//! The reports of a dataset, by the keys of its images.
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::RawTree;
+use crate::catalog::{Catalog, Report};
+use crate::lists::{read_report, report_stamp};
+
+/// Images of which one thread asks at a time.
+const BATCH: usize = 8192;
+
+impl RawTree {
+    /// Reads the report of the image `key`; `None` where the dataset has none.
+    pub fn report(&self, key: &str) -> Option<Report> {
+        let files = self.dataset.report_files(self, key)?;
+        Some(read_report(&files))
+    }
+}
+
+/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes
+/// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
+/// read. `answered` is called after each.
+pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
+    if !tree.dataset.has_reports() {
+        return 0;
+    }
+    let starts: Vec<u32> = (0..catalog.len()).step_by(BATCH).collect();
+    let digests: Vec<u64> = starts
+        .par_iter()
+        .with_max_len(1)
+        .map(|start| {
+            let end = start.saturating_add(BATCH as u32).min(catalog.len());
+            let mut hash = Xxh3::new();
+            let mut last = Vec::new();
+            for entry in (*start..end).filter_map(|number| catalog.get(number)) {
+                let files = tree.dataset.report_files(tree, entry.key());
+                let files = files.unwrap_or_default();
+                // The images of a study share a report.
+                if files != last {
+                    hash.update(&report_stamp(&files).to_bytes());
+                    answered();
+                    last = files;
+                }
+            }
+            hash.digest()
+        })
+        .collect();
+    let mut all = Xxh3::new();
+    for digest in digests {
+        all.update(&digest.to_le_bytes());
+    }
+    all.digest()
+}

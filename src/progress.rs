@@ -2,10 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 /// Between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
@@ -85,7 +85,7 @@ impl Progress {
             }
             Display::Lines { last } => {
                 // Whoever finds the lock taken leaves the line to the one that has it.
-                let Ok(mut last) = last.try_lock() else {
+                let Some(mut last) = last.try_lock() else {
                     return;
                 };
                 if last.elapsed() >= PLAIN_INTERVAL {
@@ -119,7 +119,7 @@ impl Progress {
             Display::Bar(bar) => bar.abandon(),
             Display::Lines { last } => {
                 // Wait for a line that is being printed, so that nothing follows the last one.
-                let _last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                let _last = last.lock();
                 let (done, rendered) = (
                     self.done.load(Ordering::Relaxed),
                     self.rendered.load(Ordering::Relaxed),

@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
+
 use crate::shown::Show as _;
-use crate::sync::held;
 
 /// After how long it is said first; then after twice as long each time.
 const LONG: Duration = Duration::from_secs(10);
@@ -100,12 +101,12 @@ impl Watch {
             begun,
             due: Mutex::new(begun + self.first),
         });
-        let mut doings = held(&self.shared.doings);
+        let mut doings = self.shared.doings.lock();
         doings.push(Arc::clone(&doing));
         // The thread may wait for others that are due later.
         let is_first = doings
             .iter()
-            .all(|other| *held(&other.due) >= begun + self.first);
+            .all(|other| *other.due.lock() >= begun + self.first);
         if is_first {
             self.shared.added.notify_one();
         }
@@ -119,19 +120,14 @@ impl Watch {
 impl Shared {
     /// Waits until something is due, at most; the lines that are to be said by then.
     fn wait(&self) -> Vec<String> {
-        let doings = held(&self.doings);
-        let due = doings.iter().map(|doing| *held(&doing.due)).min();
-        let mut doings = match due {
-            None => self
-                .added
-                .wait(doings)
-                .unwrap_or_else(PoisonError::into_inner),
+        let mut doings = self.doings.lock();
+        let due = doings.iter().map(|doing| *doing.due.lock()).min();
+        match due {
+            None => self.added.wait(&mut doings),
             Some(due) => {
-                let left = due.saturating_duration_since(Instant::now());
-                let waited = self.added.wait_timeout(doings, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                self.added.wait_until(&mut doings, due);
             }
-        };
+        }
         let now = Instant::now();
         doings
             .iter_mut()
@@ -142,7 +138,7 @@ impl Shared {
 
 impl Doing {
     fn line(&self, now: Instant) -> Option<String> {
-        let mut due = held(&self.due);
+        let mut due = self.due.lock();
         if now < *due {
             return None;
         }
@@ -155,7 +151,10 @@ impl Doing {
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        held(&self.shared.doings).retain(|doing| !Arc::ptr_eq(doing, &self.doing));
+        self.shared
+            .doings
+            .lock()
+            .retain(|doing| !Arc::ptr_eq(doing, &self.doing));
     }
 }
 
@@ -166,12 +165,12 @@ mod tests {
     fn told(first: Duration, work: Duration) -> Vec<String> {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let said = Arc::clone(&lines);
-        let tell = move |line: &str| said.lock().unwrap().push(line.to_owned());
+        let tell = move |line: &str| said.lock().push(line.to_owned());
         let watch = Watch::start(first, tell).unwrap();
         let watched = watch.begin("looking".to_owned());
         thread::sleep(work);
         drop(watched);
-        lines.lock().unwrap().clone()
+        lines.lock().clone()
     }
 
     #[test]
@@ -190,19 +189,19 @@ mod tests {
     fn each_of_several_is_told() {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let said = Arc::clone(&lines);
-        let tell = move |line: &str| said.lock().unwrap().push(line.to_owned());
+        let tell = move |line: &str| said.lock().push(line.to_owned());
         let watch = Watch::start(Duration::from_millis(20), tell).unwrap();
         let first = watch.begin("one".to_owned());
         thread::sleep(Duration::from_millis(5));
         let second = watch.begin("two".to_owned());
         let deadline = Instant::now() + Duration::from_secs(60);
-        let is_told = |name: &str| lines.lock().unwrap().iter().any(|line| line.contains(name));
+        let is_told = |name: &str| lines.lock().iter().any(|line| line.contains(name));
         while !(is_told("one") && is_told("two")) {
             assert!(Instant::now() < deadline);
             thread::sleep(Duration::from_millis(5));
         }
         drop((first, second));
-        assert!(held(&watch.shared.doings).is_empty());
+        assert!(watch.shared.doings.lock().is_empty());
     }
 
     #[test]

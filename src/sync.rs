@@ -1,85 +1,109 @@
-//! Locks whose holder may have panicked, and the seam of model checking.
+//! The seam of model checking.
 //!
-//! Modules whose interleavings are checked (`serve::flights`, `serve::queue`, `store::cache::order` and
-//! what locks it) take their locks from here. They are those of std, but with the feature `model-check`
-//! those of shuttle, which tries out the orders in which threads can meet. All other modules use
-//! `std::sync`.
+//! Modules whose interleavings are checked (`pipeline::flights`, `pipeline::queue`, `store::cache::lru`
+//! and what locks it) take their locks from here. They are those of `parking_lot`, but with the feature
+//! `model-check` those of shuttle, which tries out the orders in which threads can meet. All other
+//! modules use `parking_lot`.
 
 #[cfg(not(feature = "model-check"))]
-pub use std::sync::{Condvar, Mutex, MutexGuard};
+pub use parking_lot::{Condvar, Mutex, MutexGuard};
 
 #[cfg(feature = "model-check")]
-pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub use checked::{Condvar, Mutex, MutexGuard};
 
-/// Locks `mutex`. What it guards is kept whole between statements everywhere in this crate, so a
-/// panic elsewhere is no reason to stop serving.
-#[cfg(not(feature = "model-check"))]
-pub fn held<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// As without the feature, for locks of either kind.
+/// The locks of shuttle, with the methods of `parking_lot`.
 #[cfg(feature = "model-check")]
-pub fn held<L: Lock + ?Sized>(mutex: &L) -> L::Guard<'_> {
-    mutex.locked()
-}
+mod checked {
+    use std::ops::{Deref, DerefMut};
+    use std::time::Duration;
 
-/// A lock of std or of shuttle.
-#[cfg(feature = "model-check")]
-pub trait Lock {
-    type Guard<'a>
-    where
-        Self: 'a;
+    #[derive(Debug, Default)]
+    pub struct Mutex<T>(shuttle::sync::Mutex<T>);
 
-    fn locked(&self) -> Self::Guard<'_>;
-}
+    /// Empty only while it waits for a [`Condvar`].
+    pub struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
 
-#[cfg(feature = "model-check")]
-impl<T: ?Sized> Lock for std::sync::Mutex<T> {
-    type Guard<'a>
-        = std::sync::MutexGuard<'a, T>
-    where
-        T: 'a;
+    #[derive(Debug, Default)]
+    pub struct Condvar(shuttle::sync::Condvar);
 
-    fn locked(&self) -> Self::Guard<'_> {
-        self.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// How a wait ended.
+    pub struct Waited(bool);
+
+    impl Waited {
+        pub fn timed_out(&self) -> bool {
+            self.0
+        }
     }
-}
 
-#[cfg(feature = "model-check")]
-impl<T: ?Sized> Lock for Mutex<T> {
-    type Guard<'a>
-        = MutexGuard<'a, T>
-    where
-        T: 'a;
+    impl<T> Mutex<T> {
+        pub const fn new(value: T) -> Self {
+            Self(shuttle::sync::Mutex::new(value))
+        }
 
-    fn locked(&self) -> Self::Guard<'_> {
-        self.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            let locked = self.0.lock();
+            MutexGuard(Some(
+                locked.unwrap_or_else(|poisoned| poisoned.into_inner()),
+            ))
+        }
+
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0
+                .try_lock()
+                .ok()
+                .map(|locked| MutexGuard(Some(locked)))
+        }
     }
-}
 
-#[cfg(feature = "model-check")]
-impl<L: Lock + ?Sized> Lock for std::sync::Arc<L> {
-    type Guard<'a>
-        = L::Guard<'a>
-    where
-        L: 'a;
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
 
-    fn locked(&self) -> Self::Guard<'_> {
-        L::locked(self)
+        fn deref(&self) -> &T {
+            match &self.0 {
+                Some(locked) => locked,
+                None => unreachable!("a guard is used while it waits"),
+            }
+        }
     }
-}
 
-#[cfg(feature = "model-check")]
-impl<L: Lock + ?Sized> Lock for &L {
-    type Guard<'a>
-        = L::Guard<'a>
-    where
-        Self: 'a;
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            match &mut self.0 {
+                Some(locked) => locked,
+                None => unreachable!("a guard is used while it waits"),
+            }
+        }
+    }
 
-    fn locked(&self) -> Self::Guard<'_> {
-        L::locked(self)
+    impl Condvar {
+        pub fn new() -> Self {
+            Self::default()
+        }
+
+        pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+            if let Some(locked) = guard.0.take() {
+                let waited = self.0.wait(locked);
+                guard.0 = Some(waited.unwrap_or_else(|poisoned| poisoned.into_inner()));
+            }
+        }
+
+        /// The same for as long as `limit`, at most.
+        pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, limit: Duration) -> Waited {
+            let Some(locked) = guard.0.take() else {
+                return Waited(false);
+            };
+            let waited = self.0.wait_timeout(locked, limit);
+            let (locked, result) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+            guard.0 = Some(locked);
+            Waited(result.timed_out())
+        }
+
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub fn notify_all(&self) {
+            self.0.notify_all();
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! Many threads at one piece of work, as many as the system gives.
 
 use std::io;
-use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use crate::sync::held;
+use parking_lot::{Condvar, Mutex};
 
 /// What came of threads that were wanted.
 #[derive(Debug)]
@@ -85,23 +84,20 @@ enum State {
 
 impl Gate {
     fn set(&self, state: State) {
-        *held(&self.state) = state;
+        *self.state.lock() = state;
         self.changed.notify_all();
     }
 
     /// Waits, and says whether the thread `number` is to work.
     fn admits(&self, number: usize) -> bool {
-        let mut state = held(&self.state);
+        let mut state = self.state.lock();
         loop {
             match *state {
                 State::Dismissing(kept) | State::Open(kept) if number >= kept => return false,
                 State::Open(_) => return true,
                 State::Closed | State::Dismissing(_) => {}
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            self.changed.wait(&mut state);
         }
     }
 }

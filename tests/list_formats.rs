@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use common::{Bench, Ran, copy_tree};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use machex::catalog::{self, Catalog, CatalogError};
+use machex::catalog::{Catalog, CatalogError};
 use machex::datasets::{self, RawTree};
 
 /// Datasets with a table, and its name.

@@ -10,9 +10,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use machex::catalog::{self, Catalog};
+use machex::catalog::Catalog;
 use machex::config::Config;
+use machex::datasets;
 use machex::sample::{self, Count, Options};
+use machex::synthetic::Drawing;
 
 fn main() {
     let argument = std::env::args()
@@ -23,8 +25,10 @@ fn main() {
         || {
             let options = Options {
                 count: Count::Real,
-                seed: 1,
-                hard_link: true,
+                drawing: Drawing {
+                    seed: 1,
+                    hard_link: true,
+                },
             };
             sample::write(folder.path(), options).expect("a sample")
         },

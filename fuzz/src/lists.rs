@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use machex::catalog::{self, index};
+use machex::catalog::index;
 use machex::config::Config;
-use machex::datasets::RawTree;
+use machex::datasets::{self, RawTree};
 
 use super::room;
 

@@ -2,15 +2,15 @@
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 use crate::names::MAX_IMAGES;
 use crate::shown::Show as _;
-use crate::sync::held;
 use crate::words::start_of;
 
 /// A folder in which a catalog's sources are.
@@ -50,7 +50,7 @@ pub struct Warnings(Arc<Mutex<Vec<String>>>);
 impl Warnings {
     /// Remembers something a person should know.
     pub fn add(&self, warning: impl Into<String>) {
-        let mut warnings = held(&self.0);
+        let mut warnings = self.0.lock();
         if warnings.len() < MAX_WARNINGS {
             warnings.push(warning.into());
         }
@@ -59,7 +59,7 @@ impl Warnings {
     /// All so far.
     #[cfg(test)]
     pub fn all(&self) -> Vec<String> {
-        held(&self.0).clone()
+        self.0.lock().clone()
     }
 }
 
@@ -218,7 +218,7 @@ impl CatalogBuilder {
 
     /// The catalog, and what it follows from.
     pub fn finish(mut self) -> (Catalog, Vec<Input>) {
-        self.catalog.warnings.append(&mut held(&self.warnings.0));
+        self.catalog.warnings.append(&mut self.warnings.0.lock());
         self.catalog.keys.shrink_to_fit();
         self.catalog.ends.shrink_to_fit();
         self.catalog.places.shrink_to_fit();

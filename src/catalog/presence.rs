@@ -9,13 +9,12 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::io;
 use std::path::{Component, Path};
-use std::sync::Mutex;
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::Catalog;
 use crate::files::is_absent;
-use crate::sync::held;
 
 /// Folders within one another in which a source is looked for. Real ones have six.
 const DEPTH: usize = 64;
@@ -93,9 +92,7 @@ fn find_absent(catalog: &Catalog) -> io::Result<Absent> {
             .par_iter()
             .for_each(|(folder, wanted)| wanted.look(folder, &absent));
     });
-    let absent = absent
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let absent = absent.into_inner();
     Ok(Absent::of(&absent, catalog.len()))
 }
 
@@ -139,7 +136,7 @@ impl Wanted<'_> {
             false => match self.list(folder) {
                 Ok(there) => Some(there),
                 Err(error) if is_absent(&error) => {
-                    self.all(&mut held(absent));
+                    self.all(&mut absent.lock());
                     return;
                 }
                 Err(_) => return,
@@ -161,7 +158,7 @@ impl Wanted<'_> {
             there.is_none_or(|there| there.contains_key(**name))
         });
         gone.iter().for_each(|(_, wanted)| wanted.all(&mut missing));
-        held(absent).append(&mut missing);
+        absent.lock().append(&mut missing);
         found
             .par_iter()
             .for_each(|(name, wanted)| wanted.look(&folder.join(name), absent));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::Work;
@@ -15,7 +15,6 @@ use crate::progress::Progress;
 use crate::render::{Notes, RenderParams};
 use crate::shown::Show as _;
 use crate::source::{DevelopError, Developer};
-use crate::sync::held;
 use crate::workers;
 
 /// Causes that are told from each other.
@@ -86,14 +85,12 @@ pub(super) fn decode(
             };
             let tried = try_one(catalog, *number, &mut developer);
             let is_rendered = matches!(tried, Tried::Rendered(..));
-            held(&tally).add(tried);
+            tally.lock().add(tried);
             progress.advance(is_rendered);
         }
     };
     workers::run("decode", threads.min(numbers.len()), work);
-    let tally = tally
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let tally = tally.into_inner();
     tally.into_decoded(catalog.present())
 }
 

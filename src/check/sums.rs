@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,6 @@ use crate::catalog::Catalog;
 use crate::files::{is_absent, open_regular};
 use crate::progress::Progress;
 use crate::shown::Show as _;
-use crate::sync::held;
 use crate::workers;
 
 /// Name of the list.
@@ -148,20 +147,18 @@ fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress:
             };
             match sum_of(&root.join(path), &mut buffer) {
                 Ok(found) if found == *sum => drop(ok.fetch_add(1, Ordering::Relaxed)),
-                Ok(_) => held(&faults).push((at, Fault::Wrong)),
+                Ok(_) => faults.lock().push((at, Fault::Wrong)),
                 Err(error) if is_absent(&error) => {
-                    held(&faults).push((at, Fault::Missing));
+                    faults.lock().push((at, Fault::Missing));
                 }
-                Err(error) => held(&faults).push((at, Fault::Unreadable(error))),
+                Err(error) => faults.lock().push((at, Fault::Unreadable(error))),
             }
             progress.advance(true);
         }
     };
     workers::run("sums", threads.min(list.files.len()), work);
     sums.ok = ok.into_inner();
-    let mut faults = faults
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut faults = faults.into_inner();
     faults.sort_unstable_by_key(|(at, _)| *at);
     for (at, fault) in faults {
         let path = list.files[at].1.shown().to_string();

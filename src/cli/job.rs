@@ -1,15 +1,15 @@
 //! From arguments to a job.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, bail};
+use parking_lot::Mutex;
 use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
 use crate::shown::Show as _;
-use crate::sync::held;
 
 /// Reads the config file.
 pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
@@ -48,7 +48,7 @@ fn startable(most: usize) -> usize {
         let mut count = 0;
         while count < most {
             // Waits for the lock, or in it, until the sender is dropped.
-            let wait = || held(&gate).recv().is_ok();
+            let wait = || gate.lock().recv().is_ok();
             if thread::Builder::new().spawn_scoped(scope, wait).is_err() {
                 break;
             }

@@ -3,13 +3,12 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::{Mutex, Weak};
+use std::sync::Weak;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
-
-use crate::sync::held;
 
 /// How long others are waited for who close theirs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +30,7 @@ static SPARE: Mutex<Vec<Weak<dyn SpareFiles>>> = Mutex::new(Vec::new());
 
 /// Has [`patiently`] and [`at_once`] close these files where descriptors are lacking.
 pub(crate) fn register(files: Weak<dyn SpareFiles>) {
-    let mut spare = held(&SPARE);
+    let mut spare = SPARE.lock();
     spare.retain(|files| files.strong_count() > 0);
     spare.push(files);
 }
@@ -86,7 +85,7 @@ fn has_descriptors() -> bool {
 
 fn close_some() {
     // Closed without the lock.
-    let spare: Vec<_> = held(&SPARE).iter().filter_map(Weak::upgrade).collect();
+    let spare: Vec<_> = SPARE.lock().iter().filter_map(Weak::upgrade).collect();
     for files in spare {
         files.close_some();
     }

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
+use parking_lot::Mutex;
 
 use crate::store::cache::Body;
-use crate::sync::held;
 
 /// How an open file is cached by the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Handles {
             backing: backing.clone(),
         };
         // Before the answer: the first read may come while this thread still sends it.
-        held(&self.handles).insert(number, handle);
+        self.handles.lock().insert(number, handle);
         let number = FileHandle(number);
         match backing {
             Some(backing) => {
@@ -114,7 +114,7 @@ impl Handles {
         mut caching: Caching,
         reply: &ReplyOpen,
     ) -> Result<(Caching, Option<Arc<BackingId>>), Errno> {
-        let mut modes = held(&self.modes);
+        let mut modes = self.modes.lock();
         let mode = modes.entry(inode).or_default();
         if mode.passed_through + mode.read == 0 {
             mode.revision = revision;
@@ -144,13 +144,15 @@ impl Handles {
 
     /// The bytes of an open file.
     pub(super) fn body(&self, handle: FileHandle) -> Option<Body> {
-        let handles = held(&self.handles);
+        let handles = self.handles.lock();
         handles.get(&handle.0).map(|handle| handle.body.clone())
     }
 
     /// Has an open file be read from other bytes, which are the same.
     pub(super) fn replace_body(&self, handle: FileHandle, body: &Body) {
-        let old = held(&self.handles)
+        let old = self
+            .handles
+            .lock()
             .get_mut(&handle.0)
             .map(|handle| std::mem::replace(&mut handle.body, body.clone()));
         // Closed without the lock.
@@ -159,8 +161,8 @@ impl Handles {
 
     /// Takes an open file away, and returns its bytes.
     pub(super) fn release(&self, handle: FileHandle) -> Option<Body> {
-        let handle = held(&self.handles).remove(&handle.0)?;
-        let mut modes = held(&self.modes);
+        let handle = self.handles.lock().remove(&handle.0)?;
+        let mut modes = self.modes.lock();
         if let Some(mode) = modes.get_mut(&handle.inode) {
             match handle.backing {
                 Some(_) => mode.passed_through -= 1,
@@ -174,7 +176,7 @@ impl Handles {
     }
 
     pub(super) fn len(&self) -> usize {
-        held(&self.handles).len()
+        self.handles.lock().len()
     }
 }
 

@@ -19,19 +19,19 @@ mod xattr;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use fuser::{
     Errno, FileAttr, FileHandle, INodeNo, Notifier, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen,
 };
+use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::files::is_lack_of_descriptors;
 use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
 use crate::store::cache::Body;
-use crate::sync::held;
 use attributes::{Attributes, FOREVER, NEVER, private};
 use callers::ListingPrograms;
 use handles::{Caching, Handles, How};
@@ -325,7 +325,7 @@ impl Tree {
             return Caching::Keep;
         }
         let now = Instant::now();
-        let is_news = match held(&self.told).entry(inode) {
+        let is_news = match self.told.lock().entry(inode) {
             Entry::Occupied(told) if told.get().0 == revision => {
                 if told.get().1 + RENEWAL < now {
                     return Caching::Keep;

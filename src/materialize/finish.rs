@@ -1,9 +1,9 @@
 //! The indexes after all shares have run, and what is still missing.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::logs::{Found, logged};
@@ -14,7 +14,6 @@ use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::files::Durability;
 use crate::source::left_out;
 use crate::store::{LogKind, LoggedImage, RunLock, logged_in};
-use crate::sync::held;
 
 /// Images that no share has come to yet.
 pub type Missing = BTreeMap<&'static str, Vec<u32>>;
@@ -111,7 +110,7 @@ fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> Outcome {
                 return false;
             }
             let state = plan.state_of(&entry);
-            let mut outcome = held(&outcome);
+            let mut outcome = outcome.lock();
             match state {
                 ImageState::Finished => {
                     outcome.found.add_finished(plan, &entry);
@@ -138,9 +137,7 @@ fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> Outcome {
             false
         })
         .collect();
-    let mut outcome = outcome
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut outcome = outcome.into_inner();
     outcome.finished = finished;
     outcome.missing.sort_unstable();
     outcome

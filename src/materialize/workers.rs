@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, Once};
+
+use parking_lot::Mutex;
 
 use super::image::{ImageWorker, Outcome};
 use super::logs::Logs;
@@ -13,7 +15,6 @@ use super::{DatasetSummary, MaterializeError};
 use crate::catalog::Entry;
 use crate::progress::Progress;
 use crate::store::Journal;
-use crate::sync::held;
 use crate::workers::{self, Worked};
 
 /// What the workers of one dataset share.
@@ -41,7 +42,7 @@ impl Workers<'_> {
         let first_error = Mutex::new(None);
         let break_off = |error: MaterializeError| {
             broken.store(true, Ordering::Relaxed);
-            held(&first_error).get_or_insert(error);
+            first_error.lock().get_or_insert(error);
         };
         let index_removed = Once::new();
         let is_wanted = || !self.stop.load(Ordering::Relaxed) && !broken.load(Ordering::Relaxed);
@@ -82,19 +83,14 @@ impl Workers<'_> {
             Some(_) => {}
             None => break_off(MaterializeError::Crashed),
         }
-        let tally = tally
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let tally = tally.into_inner();
         summary.new = tally.new;
         summary.skipped = tally.skipped;
         summary.failed = tally.failed;
         summary.damaged = tally.damaged;
         summary.left_out = tally.left_out;
         summary.overlays = tally.overlays;
-        match first_error
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-        {
+        match first_error.into_inner() {
             Some(error) => Err(error),
             None => {
                 let mut excluded = tally.excluded;
@@ -119,7 +115,7 @@ impl Workers<'_> {
         tally: &Mutex<Tally>,
     ) -> Result<(), MaterializeError> {
         self.logs.record(self.plan, entry, &outcome)?;
-        held(tally).add(entry.number(), &outcome);
+        tally.lock().add(entry.number(), &outcome);
         let rendered = matches!(outcome, Outcome::New(_));
         self.progress.advance(rendered);
         Ok(())

@@ -1,8 +1,8 @@
 //! How many bytes of sources may wait in memory for a worker.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::sync::held;
+use parking_lot::{Condvar, Mutex};
 
 /// Bytes that all roots share. Each of them may always use its part, and one source whatever its size:
 /// a root that does not answer must not stop the others, whatever it has in hand.
@@ -34,7 +34,7 @@ impl ByteBudget {
     /// Waits until `bytes` may be used for `root`: until so many are left of all, or of its own part, or
     /// until it uses none.
     pub(super) fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
-        let mut used = held(&self.used);
+        let mut used = self.used.lock();
         loop {
             let all = used
                 .iter()
@@ -44,10 +44,7 @@ impl ByteBudget {
             if of_root == 0 || all <= self.limit || of_root.saturating_add(bytes) <= own {
                 break;
             }
-            used = self
-                .freed
-                .wait(used)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.freed.wait(&mut used);
         }
         // An empty source counts as well.
         let bytes = bytes.max(1);
@@ -64,7 +61,7 @@ impl ByteBudget {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if let Some(used) = held(&self.budget.used).get_mut(self.root) {
+        if let Some(used) = self.budget.used.lock().get_mut(self.root) {
             *used = used.saturating_sub(self.bytes);
         }
         self.budget.freed.notify_all();
@@ -91,8 +88,8 @@ mod tests {
             waiting.join().unwrap();
         });
         let all = (budget.take(0, 4), budget.take(1, 4), budget.take(0, 2));
-        assert_eq!(*held(&budget.used), [6, 4]);
+        assert_eq!(*budget.used.lock(), [6, 4]);
         drop(all);
-        assert_eq!(*held(&budget.used), [0, 0]);
+        assert_eq!(*budget.used.lock(), [0, 0]);
     }
 }

@@ -1,9 +1,7 @@
 //! Memory for the bytes of sources, used again from image to image.
 
-use std::sync::Mutex;
-
 use crate::source::SourceBuffer;
-use crate::sync::held;
+use parking_lot::Mutex;
 
 /// Sources below this size share buffers.
 const SMALL: u64 = 1 << 20;
@@ -33,7 +31,7 @@ impl Buffers {
     /// A buffer for `size` bytes: one that was used before and is not several times as large, or else
     /// an empty one.
     pub(super) fn take(&self, size: u64) -> SourceBuffer {
-        let mut empty = held(&self.empty);
+        let mut empty = self.empty.lock();
         let fits = |buffer: &SourceBuffer| {
             let capacity = buffer.capacity() as u64;
             capacity >= size && capacity / 4 <= size.max(SMALL)
@@ -50,7 +48,7 @@ impl Buffers {
 
     /// Takes a buffer back. The one that has been unused for longest goes where there are too many.
     pub(super) fn give(&self, buffer: SourceBuffer) {
-        let mut empty = held(&self.empty);
+        let mut empty = self.empty.lock();
         empty.bytes += buffer.capacity();
         empty.buffers.push(buffer);
         while empty.bytes > self.most && !empty.buffers.is_empty() {
@@ -80,10 +78,10 @@ mod tests {
         for _ in 0..3 {
             buffers.give(filled());
         }
-        assert_eq!(held(&buffers.empty).bytes, 2 * size);
+        assert_eq!(buffers.empty.lock().bytes, 2 * size);
         assert_eq!(buffers.take(size as u64 + 1).capacity(), 0, "too small");
         let capacities = [(); 3].map(|()| buffers.take(5).capacity());
         assert_eq!(capacities, [size, size, 0]);
-        assert_eq!(held(&buffers.empty).bytes, 0);
+        assert_eq!(buffers.empty.lock().bytes, 0);
     }
 }

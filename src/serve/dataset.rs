@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 
 use super::index::{self, Prefix};
 use super::io_pool::IoPool;
@@ -20,7 +22,6 @@ use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::store::cache::{Body, Places};
 use crate::store::{ContentKey, FinishedTree, StateFolder};
-use crate::sync::held;
 
 /// Threads that look where files are: they wait for disks and networks, not for processors.
 const LOCATING: usize = 16;
@@ -134,7 +135,7 @@ impl ServedDataset {
     pub(super) fn known(&self, what: What) -> Option<Known> {
         match what {
             What::Image(number) => self.images.get(number),
-            What::Index => *held(&self.index),
+            What::Index => *self.index.lock(),
         }
     }
 
@@ -174,7 +175,7 @@ impl ServedDataset {
 
     fn update(&self, what: What, change: impl FnOnce(&mut Option<Known>)) {
         match what {
-            What::Index => change(&mut held(&self.index)),
+            What::Index => change(&mut self.index.lock()),
             What::Image(number) => self.images.update(number, change),
         }
     }
@@ -221,14 +222,14 @@ impl ServedDataset {
     pub(super) fn spliced_index(&self, kept: Body, sum: u64) -> Result<Body, Fault> {
         let places = Arc::new(self.index_prefix.places(&kept)?);
         let spliced = self.index_prefix.put_into(kept, &places);
-        *held(&self.index_places) = Some(IndexPlaces { sum, places });
+        *self.index_places.lock() = Some(IndexPlaces { sum, places });
         Ok(spliced)
     }
 
     /// The same without reading it; `None` where it was not opened before in this mount.
     pub(super) fn spliced_again(&self, kept: Body, sum: u64) -> Option<Body> {
         let places = {
-            let known = held(&self.index_places);
+            let known = self.index_places.lock();
             let known = known.as_ref().filter(|known| known.sum == sum)?;
             Arc::clone(&known.places)
         };

@@ -1,13 +1,14 @@
 //! Why a file cannot be had, and when to try again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Item;
 use crate::source::left_out;
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// The same bytes fail in the same way: they are tried again only after this time, in case the
 /// disk had lied.
@@ -61,14 +62,14 @@ pub(super) struct Failing {
 impl Failing {
     /// The fault of a file that is not worth trying again yet, its source being the same.
     pub(super) fn recent(&self, item: Item, key: ContentKey) -> Option<Fault> {
-        let files = held(&self.files);
+        let files = self.files.lock();
         let (fault, since) = files.get(&item)?;
         (fault.bytes == Some(key) && since.elapsed() < RETRY).then(|| fault.clone())
     }
 
     /// Remembers a fault; true if it is news and belongs into the log.
     pub(super) fn insert(&self, item: Item, fault: &Fault) -> bool {
-        let mut files = held(&self.files);
+        let mut files = self.files.lock();
         match files.get_mut(&item) {
             Some((known, since)) if known.cause == fault.cause && since.elapsed() < RETRY => {
                 known.bytes = fault.bytes;
@@ -85,7 +86,7 @@ impl Failing {
     }
 
     fn is_worth_telling(&self) -> bool {
-        let mut minute = held(&self.minute);
+        let mut minute = self.minute.lock();
         match minute.as_mut() {
             Some((since, news)) if since.elapsed() < RETRY => {
                 *news += 1;
@@ -102,12 +103,13 @@ impl Failing {
     }
 
     pub(super) fn remove(&self, item: Item) {
-        held(&self.files).remove(&item);
+        self.files.lock().remove(&item);
     }
 
     /// How many files of a dataset failed when they were last tried.
     pub(super) fn count(&self, dataset: u8) -> usize {
-        held(&self.files)
+        self.files
+            .lock()
             .keys()
             .filter(|item| item.dataset == dataset)
             .count()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Fault, Item, Known};
 use crate::store::cache::Body;
-use crate::sync::{Mutex, held};
+use crate::sync::Mutex;
 
 /// What becomes of a file: what is known of it, and its bytes where these were asked for.
 pub(super) type Outcome = Result<(Known, Option<Body>), Fault>;
@@ -50,7 +50,7 @@ pub(super) struct Flights {
 impl Flights {
     /// Adds somebody who waits. True if the caller has to see to it that the file is made.
     pub(super) fn join(&self, item: Item, waiter: Waiter) -> bool {
-        let mut flights = held(&self.flights);
+        let mut flights = self.flights.lock();
         let is_new = !flights.contains_key(&item);
         let flight = flights.entry(item).or_insert(Flight {
             want: Want::Size,
@@ -63,7 +63,7 @@ impl Flights {
 
     /// Begins to make a file for which nobody waits yet; false if it is being made already.
     pub(super) fn begin(&self, item: Item, want: Want) -> bool {
-        let mut flights = held(&self.flights);
+        let mut flights = self.flights.lock();
         if flights.contains_key(&item) {
             return false;
         }
@@ -74,13 +74,15 @@ impl Flights {
 
     /// Whether a reader waits for a file.
     pub(super) fn is_awaited(&self, item: Item) -> bool {
-        held(&self.flights)
+        self.flights
+            .lock()
             .get(&item)
             .is_some_and(|flight| !flight.waiters.is_empty())
     }
 
     pub(super) fn want(&self, item: Item) -> Want {
-        held(&self.flights)
+        self.flights
+            .lock()
             .get(&item)
             .map_or(Want::Size, |flight| flight.want)
     }
@@ -89,7 +91,7 @@ impl Flights {
     /// the outcome has none.
     pub(super) fn land(&self, item: Item, outcome: &Outcome) -> bool {
         let waiters = {
-            let mut flights = held(&self.flights);
+            let mut flights = self.flights.lock();
             let lacks_body = matches!(outcome, Ok((_, None)));
             match flights.get_mut(&item) {
                 Some(flight) if lacks_body && flight.want == Want::Body => {
@@ -110,7 +112,7 @@ impl Flights {
 
     /// Forgets all files, at the end: who still waits gets an error as its closure is dropped.
     pub(super) fn abandon(&self) {
-        let flights = std::mem::take(&mut *held(&self.flights));
+        let flights = std::mem::take(&mut *self.flights.lock());
         // Without the lock.
         drop(flights);
     }
@@ -118,7 +120,7 @@ impl Flights {
     /// How many files are being made.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        held(&self.flights).len()
+        self.flights.lock().len()
     }
 }
 

@@ -6,12 +6,13 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
+
 use super::queue::{Priority, Queue};
-use crate::sync::held;
 
 /// For how long a thread that is not the first waits for work.
 const IDLE: Duration = Duration::from_secs(20);
@@ -55,7 +56,7 @@ impl<T: Send + 'static> IoPool<T> {
     pub(super) fn start(&self, run: impl Fn(T) + Send + Sync + 'static) -> io::Result<()> {
         // A second call changes nothing.
         let _ = self.shared.run.set(Box::new(run));
-        *held(&self.shared.threads) += 1;
+        *self.shared.threads.lock() += 1;
         self.shared.spawn(None)
     }
 
@@ -82,14 +83,13 @@ impl<T: Send + 'static> IoPool<T> {
 
     /// Waits until all threads have ended; false if one has not by `deadline`.
     pub(super) fn wait_until(&self, deadline: Instant) -> bool {
-        let mut threads = held(&self.shared.threads);
+        let mut threads = self.shared.threads.lock();
         while *threads > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            let waited = self.shared.ended.wait_timeout(threads, left);
-            threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.shared.ended.wait_for(&mut threads, left);
         }
         true
     }
@@ -99,7 +99,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Starts another thread if there may be one.
     fn add_thread(self: &Arc<Self>) {
         {
-            let mut threads = held(&self.threads);
+            let mut threads = self.threads.lock();
             if *threads >= self.most {
                 return;
             }
@@ -140,7 +140,7 @@ impl<T: Send + 'static> Shared<T> {
     }
 
     fn leave(&self) {
-        *held(&self.threads) -= 1;
+        *self.threads.lock() -= 1;
         self.ended.notify_all();
     }
 }
@@ -170,7 +170,7 @@ mod tests {
         let mut done: Vec<u32> = (0..10).map(|_| receiver.recv().unwrap()).collect();
         done.sort_unstable();
         assert_eq!(done, (0..10).collect::<Vec<_>>());
-        assert!(*held(&pool.shared.threads) <= 3);
+        assert!(*pool.shared.threads.lock() <= 3);
         pool.close();
         assert!(pool.wait_until(Instant::now() + Duration::from_secs(60)));
     }
@@ -181,7 +181,7 @@ mod tests {
         let (release, hangs) = mpsc::channel::<()>();
         let hangs = Mutex::new(hangs);
         pool.start(move |()| {
-            let _ = held(&hangs).recv();
+            let _ = hangs.lock().recv();
         })
         .unwrap();
         pool.push((), Priority::Demand);

@@ -1,11 +1,9 @@
 //! What is known of each file in this mount.
 
-use std::sync::Mutex;
-
 use crate::names::SHARD_SIZE;
 use crate::store::ContentKey;
 use crate::store::cache::Fingerprint;
-use crate::sync::held;
+use parking_lot::Mutex;
 
 /// Where the bytes of a file are, or were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +92,7 @@ impl KnownImages {
     }
 
     pub(super) fn get(&self, number: u32) -> Option<Known> {
-        let shard = held(self.shards.get((number / SHARD_SIZE) as usize)?);
+        let shard = (self.shards.get((number / SHARD_SIZE) as usize)?).lock();
         *shard.as_ref()?.get((number % SHARD_SIZE) as usize)?
     }
 
@@ -103,7 +101,7 @@ impl KnownImages {
         let Some(shard) = self.shards.get((number / SHARD_SIZE) as usize) else {
             return;
         };
-        let mut shard = held(shard);
+        let mut shard = shard.lock();
         let shard = shard.get_or_insert_with(|| vec![None; SHARD_SIZE as usize].into());
         if let Some(slot) = shard.get_mut((number % SHARD_SIZE) as usize) {
             change(slot);

@@ -42,9 +42,11 @@ mod tree_root;
 mod warm;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
 
 pub use dataset::ServedDataset;
 pub use fault::Fault;
@@ -55,7 +57,6 @@ pub use stats::Stats;
 
 use crate::render::RenderParams;
 use crate::store::cache::{Body, Cache};
-use crate::sync::held;
 use budget::ByteBudget;
 use buffers::Buffers;
 use fault::Failing;
@@ -237,7 +238,7 @@ impl Server {
             return;
         };
         let room = self.cache.capacity() / self.params.estimated_bytes().max(1);
-        let plan = held(&self.readahead).note(item.dataset, number, room);
+        let plan = self.readahead.lock().note(item.dataset, number, room);
         for number in plan {
             let next = Item::image(item.dataset, number);
             let is_done = match want {

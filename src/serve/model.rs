@@ -10,7 +10,7 @@ use super::flights::{Flights, Outcome, Waiter, Want};
 use super::queue::{Priority, Queue};
 use super::{Item, Known};
 use crate::store::cache::Body;
-use crate::sync::{Condvar, Mutex, held};
+use crate::sync::{Condvar, Mutex};
 
 /// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
 /// the worst moments are enough to fail.
@@ -31,14 +31,14 @@ struct Answer {
 
 impl Answer {
     fn give(&self) {
-        *held(&self.times) += 1;
+        *self.times.lock() += 1;
         self.changed.notify_all();
     }
 
     fn wait(&self) {
-        let mut times = held(&self.times);
+        let mut times = self.times.lock();
         while *times == 0 {
-            times = self.changed.wait(times).unwrap();
+            self.changed.wait(&mut times);
         }
     }
 }
@@ -95,7 +95,7 @@ impl Model {
         }
         answer.wait();
         // Told once, and never again: who told is a closure that can be called once only.
-        assert_eq!(*held(&answer.times), 1);
+        assert_eq!(*answer.times.lock(), 1);
     }
 
     fn read_ahead(&self, item: Item) {
@@ -175,7 +175,7 @@ fn no_item_of_a_queue_is_lost_or_taken_twice() {
                 let (queue, taken) = (Arc::clone(&queue), Arc::clone(&taken));
                 thread::spawn(move || {
                     while let Some((item, _)) = queue.next(None) {
-                        held(&taken.0).push(item);
+                        taken.0.lock().push(item);
                         taken.1.notify_all();
                         queue.done();
                     }
@@ -195,9 +195,9 @@ fn no_item_of_a_queue_is_lost_or_taken_twice() {
             })
             .collect();
         // Before the queue is closed: an item that nobody is woken for would wait for ever.
-        let mut all = held(&taken.0);
+        let mut all = taken.0.lock();
         while all.len() < 4 {
-            all = taken.1.wait(all).unwrap();
+            taken.1.wait(&mut all);
         }
         all.sort_unstable();
         assert_eq!(*all, [0, 1, 10, 11]);

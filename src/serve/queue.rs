@@ -1,10 +1,9 @@
 //! Work for threads: what a reader waits for goes before what may be asked for next.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::sync::{Condvar, Mutex, MutexGuard, held};
+use crate::sync::{Condvar, Mutex};
 
 /// What is done first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl<T> Queue<T> {
 
     /// Adds an item. True if more items wait now than threads: another thread would be of use.
     pub(super) fn push(&self, item: T, priority: Priority) -> bool {
-        let mut state = held(&self.state);
+        let mut state = self.state.lock();
         if state.closed {
             // Dropped without the lock: if it is a closure, who waits for it gets an error.
             drop(state);
@@ -80,7 +79,7 @@ impl<T> Queue<T> {
     /// Waits for the next item; `None` when the queue is closed, or when there was nothing to do for
     /// as long as `limit`. The caller is taken to be busy with it until it says [`Self::done`].
     pub(super) fn next(&self, limit: Option<Duration>) -> Option<(T, Priority)> {
-        let mut state = held(&self.state);
+        let mut state = self.state.lock();
         loop {
             if state.closed {
                 return None;
@@ -91,8 +90,13 @@ impl<T> Queue<T> {
             // Counted under the same lock under which `push` looks: an item is never left to a thread
             // that has given up.
             state.idle += 1;
-            let (back, is_over) = self.wait(state, limit);
-            state = back;
+            let is_over = match limit {
+                None => {
+                    self.changed.wait(&mut state);
+                    false
+                }
+                Some(limit) => self.changed.wait_for(&mut state, limit).timed_out(),
+            };
             state.idle -= 1;
             if is_over && !state.closed && state.len() == 0 {
                 return None;
@@ -100,38 +104,20 @@ impl<T> Queue<T> {
         }
     }
 
-    fn wait<'a>(
-        &self,
-        state: MutexGuard<'a, State<T>>,
-        limit: Option<Duration>,
-    ) -> (MutexGuard<'a, State<T>>, bool) {
-        match limit {
-            None => {
-                let state = self.changed.wait(state);
-                (state.unwrap_or_else(PoisonError::into_inner), false)
-            }
-            Some(limit) => {
-                let waited = self.changed.wait_timeout(state, limit);
-                let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                (state, timeout.timed_out())
-            }
-        }
-    }
-
     pub(super) fn done(&self) {
-        held(&self.state).busy -= 1;
+        self.state.lock().busy -= 1;
     }
 
     /// Items that wait, and threads that are at work.
     pub(super) fn load(&self) -> (usize, usize) {
-        let state = held(&self.state);
+        let state = self.state.lock();
         (state.len(), state.busy)
     }
 
     /// Lets every thread end; what waits is dropped.
     pub(super) fn close(&self) {
         let dropped = {
-            let mut state = held(&self.state);
+            let mut state = self.state.lock();
             state.closed = true;
             (
                 std::mem::take(&mut state.demand),
@@ -144,7 +130,7 @@ impl<T> Queue<T> {
 
     /// A reader waits now for what was only [`Priority::Ahead`].
     pub(super) fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
-        let mut state = held(&self.state);
+        let mut state = self.state.lock();
         if let Some(at) = state.ahead.iter().position(is_wanted) {
             let item = state.ahead.remove(at);
             state.demand.extend(item);
@@ -192,7 +178,7 @@ mod tests {
                 queue.done();
                 (first, queue.next(None))
             });
-            while held(&queue.state).idle == 0 {
+            while queue.state.lock().idle == 0 {
                 std::thread::yield_now();
             }
             assert!(!queue.push(2, Priority::Ahead));

@@ -2,13 +2,14 @@
 //! in the log that says so.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::Server;
 use crate::shown::Show as _;
-use crate::sync::held;
 
 /// Who has not answered for so long is said to be silent, and how often that is said.
 const SILENT: Duration = Duration::from_secs(30);
@@ -48,7 +49,7 @@ impl Waits {
     /// The caller waits from now on.
     pub(super) fn begin(self: &Arc<Self>) -> Waiting {
         let since = Arc::new(AtomicU64::new(self.now()));
-        held(&self.waiting).push(Arc::clone(&since));
+        self.waiting.lock().push(Arc::clone(&since));
         Waiting {
             waits: Arc::clone(self),
             since,
@@ -58,7 +59,7 @@ impl Waits {
     /// For how long the one who waits the longest has had no answer.
     pub(super) fn longest(&self) -> Duration {
         let now = self.now();
-        let waiting = held(&self.waiting);
+        let waiting = self.waiting.lock();
         let since = waiting.iter().map(|since| since.load(Ordering::Relaxed));
         let first = since.min().unwrap_or(NOT_WAITING);
         // One who has begun after `now` has not waited at all.
@@ -68,7 +69,7 @@ impl Waits {
     /// For how long nobody has answered, if that is to be said now.
     fn complaint(&self) -> Option<Duration> {
         let wait = self.longest();
-        let mut complained = held(&self.complained);
+        let mut complained = self.complained.lock();
         let is_due = complained.is_none_or(|time| time.elapsed() > COMPLAINT);
         (wait > SILENT && is_due).then(|| {
             *complained = Some(Instant::now());
@@ -98,7 +99,10 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        held(&self.waits.waiting).retain(|since| !Arc::ptr_eq(since, &self.since));
+        self.waits
+            .waiting
+            .lock()
+            .retain(|since| !Arc::ptr_eq(since, &self.since));
     }
 }
 
@@ -168,7 +172,7 @@ mod tests {
         });
         drop((first, second));
         assert_eq!(waits.longest(), Duration::ZERO);
-        assert!(held(&waits.waiting).is_empty());
+        assert!(waits.waiting.lock().is_empty());
     }
 
     #[test]
@@ -183,9 +187,9 @@ mod tests {
         waiting.since.store(0, Ordering::Relaxed);
         assert!(waits.complaint().is_some_and(|wait| wait >= SILENT * 2));
         assert_eq!(waits.complaint(), None, "just said");
-        *held(&waits.complained) = Some(Instant::now() - COMPLAINT * 2);
+        *waits.complained.lock() = Some(Instant::now() - COMPLAINT * 2);
         assert!(waits.complaint().is_some());
-        *held(&waits.complained) = None;
+        *waits.complained.lock() = None;
         waiting.aside(|| assert_eq!(waits.complaint(), None));
         assert_eq!(waits.complaint(), None, "answered");
     }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::dataset::Locations;
@@ -26,7 +27,6 @@ use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
 use crate::store::renewal;
-use crate::sync::held;
 
 /// Threads that read open files of the cache which are not in memory.
 const READING: usize = 16;
@@ -159,7 +159,7 @@ impl Server {
                         tracing::warn!("{number} of {wanted} {kind} threads started: {error}");
                         break;
                     }
-                    Ok(thread) => held(threads).push(thread),
+                    Ok(thread) => threads.lock().push(thread),
                 }
             }
             Ok(())
@@ -186,7 +186,7 @@ impl Server {
         }
         self.cache_io.close();
         self.renders.close();
-        let threads = std::mem::take(&mut *held(&self.threads));
+        let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // A thread that panicked has said so.
             let _ = thread.join();
@@ -200,7 +200,7 @@ impl Server {
     /// Threads that warm read sources, too, for which nobody waits.
     fn wait_for_warming(&self) {
         let deadline = Instant::now() + ENDING;
-        let threads = std::mem::take(&mut *held(&self.warming));
+        let threads = std::mem::take(&mut *self.warming.lock());
         while !threads.iter().all(|thread| thread.is_finished()) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }

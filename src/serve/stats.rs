@@ -1,14 +1,13 @@
 //! What happened since the mount began, counted as it happens.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 
 use super::status::{FailureNote, Latency};
-use crate::sync::held;
 
 /// Causes that are kept to be shown.
 const SHOWN_FAILURES: usize = 10;
@@ -71,12 +70,12 @@ impl Stats {
     /// Takes note of an image that was rendered in `took`.
     pub(super) fn rendered(&self, took: Duration) {
         self.render_latency.record(took);
-        held(&self.rate).add(self.uptime().as_secs());
+        self.rate.lock().add(self.uptime().as_secs());
     }
 
     /// Rendered images a second, lately.
     pub(super) fn rate(&self) -> f64 {
-        held(&self.rate).get(self.uptime().as_secs_f64())
+        self.rate.lock().get(self.uptime().as_secs_f64())
     }
 
     /// Keeps a cause to be shown; the oldest goes.
@@ -85,7 +84,7 @@ impl Stats {
     }
 
     pub(super) fn failures(&self) -> Vec<FailureNote> {
-        held(&self.failures).iter().cloned().collect()
+        self.failures.lock().iter().cloned().collect()
     }
 
     /// The same of images that are made of a damaged source.
@@ -94,7 +93,7 @@ impl Stats {
     }
 
     pub(super) fn damages(&self) -> Vec<FailureNote> {
-        held(&self.damages).iter().cloned().collect()
+        self.damages.lock().iter().cloned().collect()
     }
 }
 
@@ -102,7 +101,7 @@ fn keep(notes: &Mutex<VecDeque<FailureNote>>, mut note: FailureNote) {
     note.time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let mut notes = held(notes);
+    let mut notes = notes.lock();
     if notes.len() == SHOWN_FAILURES {
         notes.pop_front();
     }
@@ -124,13 +123,13 @@ impl Timings {
 
     pub fn record(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(LONGEST);
-        if let Some(histogram) = held(&self.histogram).as_mut() {
+        if let Some(histogram) = self.histogram.lock().as_mut() {
             histogram.saturating_record(micros.max(1));
         }
     }
 
     pub(super) fn summary(&self) -> Latency {
-        match held(&self.histogram).as_ref() {
+        match self.histogram.lock().as_ref() {
             None => Latency::default(),
             Some(histogram) => Latency {
                 count: histogram.len(),

@@ -1,16 +1,16 @@
 //! `--warm`: what is not there yet is made while workers are idle.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::find::{Found, Patience};
 use super::flights::Want;
 use super::status::WarmStatus;
 use super::{Item, Server};
 use crate::source::Developer;
-use crate::sync::held;
 
 /// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
 /// for just the image that is at hand.
@@ -52,7 +52,7 @@ impl Warm {
 
     /// Whether it is time to see if a disk takes images again that took none.
     fn may_try_again(&self) -> bool {
-        let mut tried = held(&self.tried);
+        let mut tried = self.tried.lock();
         let is_due = tried.is_none_or(|then| then.elapsed() > RETRY);
         if is_due {
             *tried = Some(Instant::now());

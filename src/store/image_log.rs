@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
+use parking_lot::Mutex;
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,6 @@ use super::ContentKey;
 use crate::files::confirm;
 use crate::files::{Durability, PrivateFolder, Temporary, foreign, is_not_ours};
 use crate::shown::Show as _;
-use crate::sync::held;
 
 const SUFFIX: &str = ".jsonl";
 
@@ -128,7 +127,7 @@ impl<'a> ImageLog<'a> {
             durability,
         };
         if kind == LogKind::Failures {
-            *held(&log.file) = Some(log.open_file()?);
+            *log.file.lock() = Some(log.open_file()?);
         }
         Ok(log)
     }
@@ -141,7 +140,7 @@ impl<'a> ImageLog<'a> {
     /// Appends one image.
     pub fn append(&self, image: &LoggedImage) -> io::Result<()> {
         let line = line_of(image)?;
-        let mut file = held(&self.file);
+        let mut file = self.file.lock();
         let file = match &mut *file {
             Some(file) => file,
             none => none.insert(self.open_file()?),
@@ -154,7 +153,7 @@ impl<'a> ImageLog<'a> {
     /// # Errors
     /// Also those of earlier writes that the file system did not report at once.
     pub fn confirm(&self) -> io::Result<()> {
-        match &*held(&self.file) {
+        match &*self.file.lock() {
             Some(file) => confirm(file, self.durability),
             None => Ok(()),
         }

@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,6 @@ use super::ContentKey;
 use crate::files::confirm;
 use crate::files::{Durability, PrivateFolder, foreign, is_not_ours};
 use crate::render::{Notes, RENDERER_VERSION};
-use crate::sync::held;
 
 const PREFIX: &str = "finished";
 const SUFFIX: &str = ".jsonl";
@@ -184,7 +183,7 @@ impl Journal {
             has_overlay_bits: notes.has_overlay_bits,
         })?;
         line.push(b'\n');
-        held(&self.file).write_all(&line)
+        self.file.lock().write_all(&line)
     }
 
     /// Makes sure of all records so far. To be called before an index is written.
@@ -193,7 +192,7 @@ impl Journal {
     /// Also those of earlier writes that the file system did not report at once: some of the images
     /// have no record then, and are rendered again.
     pub fn confirm(&self) -> io::Result<()> {
-        confirm(&held(&self.file), self.durability)
+        confirm(&self.file.lock(), self.durability)
     }
 }
 

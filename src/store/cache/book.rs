@@ -5,15 +5,14 @@
 //! (a kill costs nothing), and a power failure costs the last commits and never the database.
 
 use std::path::Path;
-use std::sync::{Mutex, TryLockError};
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +90,12 @@ impl Book {
 
     /// What is known of a file, and when it was last used.
     pub(super) fn get(&self, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
-        Self::get_from(&held(&self.connection), key)
+        Self::get_from(&self.connection.lock(), key)
     }
 
     /// The same; `None` while another thread is at the database.
     pub(super) fn get_at_once(&self, key: ContentKey) -> Option<Result<Option<(FileRecord, u64)>>> {
-        let connection = match self.connection.try_lock() {
-            Ok(connection) => connection,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let connection = self.connection.try_lock()?;
         Some(Self::get_from(&connection, key))
     }
 
@@ -128,7 +123,7 @@ impl Book {
 
     /// What is damaged in the source of which a file was made, in words.
     pub(super) fn damage(&self, key: ContentKey) -> Result<Option<String>> {
-        let connection = held(&self.connection);
+        let connection = self.connection.lock();
         let mut statement = connection.prepare_cached("SELECT damage FROM files WHERE key = ?1")?;
         let found = statement.query_row([key.to_bytes()], |row| row.get(0));
         Ok(found.optional()?.flatten())
@@ -146,7 +141,7 @@ impl Book {
             is_damaged: damage.is_some(),
             ..record
         };
-        let connection = held(&self.connection);
+        let connection = self.connection.lock();
         let mut statement = connection
             .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         statement.execute(params![
@@ -162,7 +157,7 @@ impl Book {
 
     /// Removes the record of a file.
     pub(super) fn remove(&self, key: ContentKey) -> Result<()> {
-        let connection = held(&self.connection);
+        let connection = self.connection.lock();
         let mut statement = connection.prepare_cached("DELETE FROM files WHERE key = ?1")?;
         statement.execute([key.to_bytes()])?;
         Ok(())
@@ -170,7 +165,7 @@ impl Book {
 
     /// Writes down when files were last used.
     pub(super) fn touch(&self, used: impl Iterator<Item = (ContentKey, u64)>) -> Result<()> {
-        let mut connection = held(&self.connection);
+        let mut connection = self.connection.lock();
         let transaction = connection.transaction()?;
         {
             let mut statement =
@@ -184,7 +179,7 @@ impl Book {
 
     /// Forgets those of these files that were last used before `limit`.
     pub(super) fn forget(&self, keys: &[ContentKey], limit: u64) -> Result<()> {
-        let mut connection = held(&self.connection);
+        let mut connection = self.connection.lock();
         let transaction = connection.transaction()?;
         {
             let mut statement =
@@ -198,13 +193,13 @@ impl Book {
 
     /// Gives the room of the log back to the disk.
     pub(super) fn shrink(&self) -> Result<()> {
-        let connection = held(&self.connection);
+        let connection = self.connection.lock();
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// Size and last use of all files whose key's first byte is `first`, by key.
     pub(super) fn list(&self, first: u8) -> Result<Vec<(ContentKey, u64, u64)>> {
-        let connection = held(&self.connection);
+        let connection = self.connection.lock();
         let mut statement = connection
             .prepare_cached("SELECT key, size, used FROM files WHERE key BETWEEN ?1 AND ?2")?;
         let (mut low, mut high) = ([0; 16], [0xff; 16]);
@@ -334,7 +329,8 @@ mod tests {
         for change in ["size = 4", "damage = 'cut off'"] {
             book.put(key("ab"), RECORD, None, 7).unwrap();
             assert!(book.get(key("ab")).unwrap().is_some());
-            held(&book.connection)
+            book.connection
+                .lock()
                 .execute(&format!("UPDATE files SET {change}"), [])
                 .unwrap();
             assert_eq!(book.get(key("ab")).unwrap(), None, "{change}");
@@ -357,7 +353,9 @@ mod tests {
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();
         let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
-        let schema: String = held(&book.connection)
+        let schema: String = book
+            .connection
+            .lock()
             .query_row("SELECT sql FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();
         let schema = schema.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use super::body::Body;
@@ -28,7 +29,6 @@ use crate::files::at_once;
 use crate::files::{Durability, Temporary, free_space_at, is_remote, patiently};
 use crate::shown::Show as _;
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// How often a file is tried to be written to a disk that is full, with something evicted in between.
 const ATTEMPTS: u32 = 4;
@@ -422,7 +422,7 @@ impl DiskCache {
 
     /// Takes note that a file is used now.
     fn touch(&self, key: ContentKey) {
-        held(&self.touched).insert(key, now());
+        self.touched.lock().insert(key, now());
     }
 
     /// What has to be done now and then: the order of use is written down, and files go that were open
@@ -450,13 +450,16 @@ impl DiskCache {
     }
 
     fn measure(&self) {
-        let bytes = held(&self.overhead).measure(&self.cache_path, self.folder.base());
+        let bytes = self
+            .overhead
+            .lock()
+            .measure(&self.cache_path, self.folder.base());
         self.evictor.set_overhead(bytes);
     }
 
     /// Writes the order of use into the book.
     pub(super) fn flush(&self) {
-        let touched = std::mem::take(&mut *held(&self.touched));
+        let touched = std::mem::take(&mut *self.touched.lock());
         if touched.is_empty() {
             return;
         }

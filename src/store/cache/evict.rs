@@ -6,15 +6,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Limits;
 use super::resident::ResidentFiles;
 use crate::files::FreeSpace;
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// How long freed space may take to show before the file system is asked for it. Btrfs shows it
 /// after 30 s by itself, ZFS after 5.
@@ -77,7 +77,7 @@ impl Evictor {
     pub(super) fn trim(&self, files: &ResidentFiles, remove: Remove<'_>) {
         let limit = self.files_limit();
         if files.bytes() > limit {
-            self.evict_to(&mut held(&self.freed), files, limit, remove);
+            self.evict_to(&mut self.freed.lock(), files, limit, remove);
         }
     }
 
@@ -86,7 +86,7 @@ impl Evictor {
         if self.lacking((self.free_space)()?, 0) == 0 {
             return Ok(());
         }
-        let mut freed = held(&self.freed);
+        let mut freed = self.freed.lock();
         loop {
             let space = (self.free_space)()?;
             let lacking = self.lacking(space, freed.not_shown(space.bytes, Instant::now()));
@@ -105,7 +105,7 @@ impl Evictor {
     /// Whether the disk has too little free though enough was freed a while ago, so that its file system
     /// should be asked to commit.
     pub(super) fn is_commit_due(&self) -> bool {
-        let mut freed = held(&self.freed);
+        let mut freed = self.freed.lock();
         let Ok(space) = (self.free_space)() else {
             return false;
         };
@@ -119,7 +119,7 @@ impl Evictor {
     pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let (begin, before) = (Instant::now(), (self.free_space)()?.bytes);
         commit()?;
-        let mut freed = held(&self.freed);
+        let mut freed = self.freed.lock();
         let after = (self.free_space)()?.bytes;
         freed.committed(begin, before, after);
         Ok(())
@@ -135,7 +135,7 @@ impl Evictor {
         remove: Remove<'_>,
     ) -> bool {
         let wanted = size.saturating_mul(2).max(LEAST);
-        let mut freed = held(&self.freed);
+        let mut freed = self.freed.lock();
         // Another thread that met the full disk may have freed enough.
         if freed.since(since) >= wanted {
             return true;
@@ -399,7 +399,7 @@ mod tests {
             };
             evictor.keep_free(&files, &remove).unwrap();
             if long_ago {
-                for freed in &mut held(&evictor.freed).freed {
+                for freed in &mut evictor.freed.lock().freed {
                     freed.when -= OVERDUE * 2;
                 }
             }

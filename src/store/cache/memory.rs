@@ -1,11 +1,11 @@
 //! Files that no disk could take: the most recent ones, in memory.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// Bytes that are kept; more only while a single file is larger.
 pub(super) const LIMIT: usize = 64 << 20;
@@ -32,11 +32,11 @@ impl MemoryCache {
     }
 
     pub(super) fn get(&self, key: ContentKey) -> Option<Arc<[u8]>> {
-        held(&self.state).files.get(&key).cloned()
+        self.state.lock().files.get(&key).cloned()
     }
 
     pub(super) fn put(&self, key: ContentKey, bytes: Arc<[u8]>) {
-        let mut state = held(&self.state);
+        let mut state = self.state.lock();
         state.bytes += bytes.len();
         if let Some(old) = state.files.put(key, bytes) {
             state.bytes -= old.len();
@@ -63,6 +63,6 @@ mod tests {
         assert!(cache.get(key(0)).is_none() && cache.get(key(1)).is_some());
         cache.put(key(9), vec![9; LIMIT + 1].into());
         assert!(cache.get(key(1)).is_none() && cache.get(key(9)).is_some());
-        assert_eq!(held(&cache.state).bytes, LIMIT + 1);
+        assert_eq!(cache.state.lock().bytes, LIMIT + 1);
     }
 }

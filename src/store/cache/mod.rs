@@ -33,9 +33,11 @@ mod write;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::{Condvar, Mutex};
 
 pub use body::{Body, ReadNow};
 pub use book::FileRecord;
@@ -50,7 +52,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::shown::Show as _;
 use crate::store::ContentKey;
-use crate::sync::held;
 use disk::DiskCache;
 use memory::MemoryCache;
 use write::PutError;
@@ -352,7 +353,7 @@ impl Cache {
 
     /// Writes down what is not written yet; to be called at the end.
     pub fn close(&self) {
-        let keeper = held(&self.keeper).take();
+        let keeper = self.keeper.lock().take();
         if let Some(keeper) = keeper {
             keeper.stop();
         }
@@ -452,7 +453,7 @@ impl Refusals {
     /// kept: it is logged now and then.
     fn too_large(&self, error: &io::Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let mut logged = held(&self.logged);
+        let mut logged = self.logged.lock();
         if logged.is_none_or(|then| then.elapsed() > LOG_INTERVAL) {
             *logged = Some(Instant::now());
             tracing::warn!("the cache cannot keep an image: {error}; serving from memory");
@@ -511,7 +512,7 @@ impl Keeper {
 
     fn stop(self) {
         self.stop_stock.store(true, Ordering::Relaxed);
-        *held(&self.stop.0) = true;
+        *self.stop.0.lock() = true;
         self.stop.1.notify_all();
         // A panic there has been logged; the order of use is all that is lost.
         let _ = self.thread.join();
@@ -521,13 +522,10 @@ impl Keeper {
 /// Waits for the next round; true when there is none. The lock is not held meanwhile, nor while a
 /// round works.
 fn wait_for_stop((stop, changed): &(Mutex<bool>, Condvar)) -> bool {
-    let stopped = held(stop);
-    if *stopped {
-        return true;
+    let mut stopped = stop.lock();
+    if !*stopped {
+        changed.wait_for(&mut stopped, FLUSH_INTERVAL);
     }
-    let (stopped, _) = changed
-        .wait_timeout(stopped, FLUSH_INTERVAL)
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
     *stopped
 }
 

@@ -9,7 +9,7 @@ use shuttle::thread;
 use super::order::OlderFiles;
 use super::resident::ResidentFiles;
 use crate::store::ContentKey;
-use crate::sync::{Mutex, held};
+use crate::sync::Mutex;
 
 /// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
 /// the worst moments are enough to fail.
@@ -45,7 +45,7 @@ impl Model {
 
     fn remove(&self, key: ContentKey) -> std::io::Result<()> {
         assert!(
-            held(&self.disk).remove(&key),
+            self.disk.lock().remove(&key),
             "{key} is counted, but not there"
         );
         Ok(())
@@ -62,12 +62,12 @@ impl Model {
         self.evict_to(2 * BLOCK);
         let locked = self.files.lock(key);
         let pin = locked.pin();
-        held(&self.disk).insert(key);
+        self.disk.lock().insert(key);
         locked.insert(1);
         drop((locked, reserved));
         thread::yield_now();
         assert!(
-            held(&self.disk).contains(&key),
+            self.disk.lock().contains(&key),
             "{key} was removed while it is open"
         );
         drop(pin);
@@ -77,12 +77,12 @@ impl Model {
     fn open(&self, number: u8) {
         if let Some(_pin) = self.files.pin_present(key(number)) {
             assert!(
-                held(&self.disk).contains(&key(number)),
+                self.disk.lock().contains(&key(number)),
                 "pinned, but not there"
             );
             thread::yield_now();
             assert!(
-                held(&self.disk).contains(&key(number)),
+                self.disk.lock().contains(&key(number)),
                 "removed while it is open"
             );
         }
@@ -90,10 +90,10 @@ impl Model {
 
     /// What is on the disk is what is counted.
     fn check(&self) {
-        assert_eq!(held(&self.disk).len(), self.files.len());
+        assert_eq!(self.disk.lock().len(), self.files.len());
         assert_eq!(self.files.bytes(), self.files.len() as u64 * BLOCK);
         self.evict_to(0);
-        assert!(held(&self.disk).is_empty(), "a pin was left behind");
+        assert!(self.disk.lock().is_empty(), "a pin was left behind");
         assert_eq!(self.files.bytes(), 0);
     }
 }

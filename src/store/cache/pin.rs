@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::order::Order;
 use crate::store::ContentKey;
-use crate::sync::{Mutex, held};
+use crate::sync::Mutex;
 
 /// Keeps a file from being evicted.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Pin {
 
 impl Pin {
     pub(super) fn new(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
-        held(order).pin(key);
+        order.lock().pin(key);
         Self::of_pinned(order, key)
     }
 
@@ -30,6 +30,6 @@ impl Pin {
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        held(&self.order).unpin(self.key);
+        self.order.lock().unpin(self.key);
     }
 }

@@ -7,16 +7,16 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use lru::LruCache;
+use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::fingerprint::Fingerprint;
 use super::stored_file::{StoredFile, open};
 use crate::files::{SpareFiles, at_once, patiently, register};
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// Files that stay open at most, if the process may open several times as many.
 const MOST: usize = 4096;
@@ -69,7 +69,7 @@ impl RecentFiles {
 
     /// A file that was opened lately, or that a reader has. It may have been closed meanwhile.
     pub fn get(&self, key: ContentKey) -> Option<Arc<StoredFile>> {
-        let mut files = held(&self.pool.files);
+        let mut files = self.pool.files.lock();
         if let Some(stored) = files.open.get(&key) {
             return Some(Arc::clone(stored));
         }
@@ -79,7 +79,7 @@ impl RecentFiles {
     /// Whether a file has a descriptor now.
     #[cfg(test)]
     fn is_open(&self, key: ContentKey) -> bool {
-        held(&self.pool.files).open.contains(&key)
+        self.pool.files.lock().open.contains(&key)
     }
 
     /// Opens a file of `size` bytes that is nobody else's to remove. `may_wait`: for a descriptor.
@@ -124,7 +124,7 @@ impl RecentFiles {
 
     /// Lets go of a file, whose room would not be free otherwise.
     pub fn remove(&self, key: ContentKey) {
-        let mut files = held(&self.pool.files);
+        let mut files = self.pool.files.lock();
         let old = files.open.pop(&key);
         files.closed.remove(&key);
         // Closed without the lock.
@@ -136,7 +136,7 @@ impl RecentFiles {
 impl Pool {
     /// Takes note that a file is open, and closes the one that has been so for longest.
     pub(super) fn put(&self, stored: &Arc<StoredFile>) {
-        let mut files = held(&self.files);
+        let mut files = self.files.lock();
         files.closed.remove(&stored.key);
         let pushed = files.open.push(stored.key, Arc::clone(stored));
         // One of the same key was replaced, and may not be on the disk any more: its readers keep it.
@@ -165,7 +165,7 @@ impl Files {
 
 impl SpareFiles for Pool {
     fn close_some(&self) {
-        let mut files = held(&self.files);
+        let mut files = self.files.lock();
         let count = files.open.len().div_ceil(2);
         let mut closed = Vec::with_capacity(count);
         for _ in 0..count {

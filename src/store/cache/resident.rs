@@ -5,12 +5,12 @@
 //! old one, an open file is never removed, and what is on the disk is counted.
 
 use std::io;
-use std::sync::{Arc, TryLockError};
+use std::sync::Arc;
 
 use super::order::{OlderFiles, Order};
 use super::pin::Pin;
 use crate::store::ContentKey;
-use crate::sync::{Mutex, MutexGuard, held};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Locks of keys: enough that two keys seldom share one.
 const LOCKS: usize = 64;
@@ -45,18 +45,14 @@ impl ResidentFiles {
         LockedKey {
             files: self,
             key,
-            _guard: held(&self.keys[lock]),
+            _guard: self.keys[lock].lock(),
         }
     }
 
     /// [`Self::lock`], if nobody has to be waited for.
     pub(super) fn try_lock(&self, key: ContentKey) -> Option<LockedKey<'_>> {
         let lock = usize::from(key.to_bytes()[15]) % LOCKS;
-        let guard = match self.keys[lock].try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let guard = self.keys[lock].try_lock()?;
         Some(LockedKey {
             files: self,
             key,
@@ -67,7 +63,8 @@ impl ResidentFiles {
     /// Keeps a file from being evicted that is known to be there. Without the lock of its key: what is
     /// in the order is not about to be removed, and once pinned it stays.
     pub(super) fn pin_present(&self, key: ContentKey) -> Option<Pin> {
-        held(&self.order)
+        self.order
+            .lock()
             .pin_present(key)
             .then(|| Pin::of_pinned(&self.order, key))
     }
@@ -76,7 +73,7 @@ impl ResidentFiles {
     pub(super) fn reserve(&self, size: u64) -> Reservation<'_> {
         Reservation {
             files: self,
-            room: held(&self.order).reserve(size),
+            room: self.order.lock().reserve(size),
         }
     }
 
@@ -89,11 +86,11 @@ impl ResidentFiles {
         let mut evicted = Evicted::default();
         let mut failures = 0;
         while failures < FAILURES {
-            let victim = held(&self.order).victim(limit);
+            let victim = self.order.lock().victim(limit);
             let Some(key) = victim else { break };
             let _locked = self.lock(key);
             // Before the file goes: who finds it in the order may open it.
-            let taken = held(&self.order).take(key);
+            let taken = self.order.lock().take(key);
             let Some(room) = taken else { continue };
             match remove(key) {
                 Ok(()) => {
@@ -101,7 +98,7 @@ impl ResidentFiles {
                     evicted.bytes += room;
                 }
                 Err(_) => {
-                    held(&self.order).put_back(key, room);
+                    self.order.lock().put_back(key, room);
                     failures += 1;
                 }
             }
@@ -110,23 +107,23 @@ impl ResidentFiles {
     }
 
     pub(super) fn complete(&self, older: OlderFiles) {
-        held(&self.order).complete(older);
+        self.order.lock().complete(older);
     }
 
     pub(super) fn contains(&self, key: ContentKey) -> bool {
-        held(&self.order).contains(key)
+        self.order.lock().contains(key)
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        held(&self.order).bytes()
+        self.order.lock().bytes()
     }
 
     pub(super) fn len(&self) -> usize {
-        held(&self.order).len()
+        self.order.lock().len()
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        held(&self.order).is_complete()
+        self.order.lock().is_complete()
     }
 }
 
@@ -144,12 +141,12 @@ impl LockedKey<'_> {
 
     /// The file is there, with so many bytes.
     pub(super) fn insert(&self, size: u64) {
-        held(&self.files.order).insert(self.key, size);
+        self.files.order.lock().insert(self.key, size);
     }
 
     /// The file is not there.
     pub(super) fn remove(&self) {
-        held(&self.files.order).remove(self.key);
+        self.files.order.lock().remove(self.key);
     }
 }
 
@@ -161,7 +158,7 @@ pub(super) struct Reservation<'a> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        held(&self.files.order).release(self.room);
+        self.files.order.lock().release(self.room);
     }
 }
 
@@ -183,7 +180,7 @@ mod tests {
         let disk: Mutex<HashSet<ContentKey>> = Mutex::default();
         let remove = |key| {
             thread::yield_now();
-            assert!(held(&disk).remove(&key), "{key} is counted but not there");
+            assert!(disk.lock().remove(&key), "{key} is counted but not there");
             Ok(())
         };
         let put = |key| {
@@ -191,12 +188,12 @@ mod tests {
             files.evict_to(4 * 4096, remove);
             let locked = files.lock(key);
             let pin = locked.pin();
-            held(&disk).insert(key);
+            disk.lock().insert(key);
             thread::yield_now();
             locked.insert(1);
             drop((locked, room));
             assert!(
-                held(&disk).contains(&key),
+                disk.lock().contains(&key),
                 "{key} was removed while it is open"
             );
             drop(pin);
@@ -204,7 +201,7 @@ mod tests {
         let open = |key| {
             if let Some(_pin) = files.pin_present(key) {
                 thread::yield_now();
-                assert!(held(&disk).contains(&key), "{key} is pinned but not there");
+                assert!(disk.lock().contains(&key), "{key} is pinned but not there");
             }
         };
         thread::scope(|scope| {
@@ -225,9 +222,9 @@ mod tests {
             }
         });
         let counted = files.len();
-        assert_eq!(held(&disk).len(), counted);
+        assert_eq!(disk.lock().len(), counted);
         files.evict_to(0, remove);
-        assert!(held(&disk).is_empty() && files.bytes() == 0);
+        assert!(disk.lock().is_empty() && files.bytes() == 0);
     }
 
     #[test]

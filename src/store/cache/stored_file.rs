@@ -7,13 +7,14 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
 
 use super::fingerprint::Fingerprint;
 use super::recent::Pool;
 use crate::files::{at_once, patiently};
 use crate::store::ContentKey;
-use crate::sync::held;
 
 /// An open file, or one that is opened again when it is read.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl StoredFile {
 
     /// The file, if it is open now.
     pub fn opened(&self) -> Option<Arc<File>> {
-        held(&self.file).clone()
+        self.file.lock().clone()
     }
 
     /// The file, opened again if need be; waits for a descriptor if there is none.
@@ -86,7 +87,7 @@ impl StoredFile {
         if Fingerprint::of(&file.metadata()?) != self.fingerprint {
             return Err(io::Error::other("it was replaced while it was open"));
         }
-        let file = Arc::clone(held(&self.file).get_or_insert_with(|| Arc::new(file)));
+        let file = Arc::clone(self.file.lock().get_or_insert_with(|| Arc::new(file)));
         if let Some(pool) = self.pool.upgrade() {
             pool.put(self);
         }
@@ -95,14 +96,14 @@ impl StoredFile {
 
     /// Takes the descriptor of `other`, which is the same file.
     pub(super) fn take_over(&self, other: &Self) {
-        let file = held(&other.file).take();
-        let old = std::mem::replace(&mut *held(&self.file), file);
+        let file = other.file.lock().take();
+        let old = std::mem::replace(&mut *self.file.lock(), file);
         drop(old);
     }
 
     /// Gives its descriptor back, once those who read at this moment are done.
     pub(super) fn close(&self) {
-        let file = held(&self.file).take();
+        let file = self.file.lock().take();
         // Closed without the lock.
         drop(file);
     }

@@ -14,7 +14,7 @@ use crate::names;
 use crate::progress::Progress;
 use crate::render::{Notes, RenderParams};
 use crate::shown::Show as _;
-use crate::source::{DevelopError, Developer};
+use crate::source::{SourceError, SourceRenderer};
 use crate::workers;
 
 /// Causes that are told from each other.
@@ -78,12 +78,12 @@ pub(super) fn decode(
     let numbers: Vec<u32> = catalog.present_numbers().collect();
     let tally = Mutex::new(Tally::default());
     let work = || {
-        let mut developer = Developer::new(params);
+        let mut renderer = SourceRenderer::new(params);
         while !stop.load(Ordering::Relaxed) {
             let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
             };
-            let tried = try_one(catalog, *number, &mut developer);
+            let tried = try_one(catalog, *number, &mut renderer);
             let is_rendered = matches!(tried, Tried::Rendered(..));
             tally.lock().add(tried);
             progress.advance(is_rendered);
@@ -102,7 +102,7 @@ enum Tried {
     Absent,
 }
 
-fn try_one(catalog: &Catalog, number: u32, developer: &mut Developer) -> Tried {
+fn try_one(catalog: &Catalog, number: u32, renderer: &mut SourceRenderer) -> Tried {
     let Some((entry, path)) = catalog
         .get(number)
         .and_then(|entry| Some((entry, entry.source().ok()?)))
@@ -114,9 +114,9 @@ fn try_one(catalog: &Catalog, number: u32, developer: &mut Developer) -> Tried {
         key: entry.key().shown().to_string(),
         source: path.shown().to_string(),
     };
-    match developer.develop(&path) {
+    match renderer.render_file(&path) {
         Ok(developed) => Tried::Rendered(example, developed.notes),
-        Err(DevelopError::Read(error)) if is_absent(&error) => Tried::Absent,
+        Err(SourceError::Read(error)) if is_absent(&error) => Tried::Absent,
         Err(error) => Tried::Failed(example, error.to_string()),
     }
 }

@@ -8,7 +8,7 @@ use super::place::PlaceArguments;
 use super::{CliResult, Exit};
 use crate::preview::{Preview, TILE_SIDES};
 use crate::shown::Show as _;
-use crate::survey::{Developed, Gallery, printable};
+use crate::survey::{Gallery, GalleryImage, printable};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -49,7 +49,7 @@ fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
         if let Some(error) = &dataset.error {
             tell(format!("{name}: {}", printable(error)));
         }
-        for Developed {
+        for GalleryImage {
             pick, thumbnail, ..
         } in &gallery.images
         {

@@ -10,7 +10,7 @@ use crate::catalog::Entry;
 use crate::files::write_atomically;
 use crate::render::{Notes, RenderError};
 use crate::shown::Show as _;
-use crate::source::{DevelopError, Developed, Developer};
+use crate::source::{RenderedSource, SourceError, SourceRenderer};
 use crate::store::{ContentKey, Journal, Record};
 
 /// What became of an image.
@@ -62,7 +62,7 @@ impl From<&Record> for Remarks {
 pub(super) struct ImageWorker<'a> {
     plan: &'a DatasetPlan,
     journal: &'a Journal,
-    developer: Developer,
+    renderer: SourceRenderer,
 }
 
 impl<'a> ImageWorker<'a> {
@@ -70,7 +70,7 @@ impl<'a> ImageWorker<'a> {
         Self {
             plan,
             journal,
-            developer: Developer::new(plan.params),
+            renderer: SourceRenderer::new(plan.params),
         }
     }
 
@@ -114,7 +114,7 @@ impl<'a> ImageWorker<'a> {
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
-        match self.developer.develop(&source) {
+        match self.renderer.render_file(&source) {
             // The record bears the source that was read: one that changed meanwhile is found due.
             Ok(developed) => self.keep(entry.number(), &developed),
             Err(error) => {
@@ -130,8 +130,8 @@ impl<'a> ImageWorker<'a> {
         }
     }
 
-    fn keep(&self, number: u32, developed: &Developed) -> Result<Outcome, MaterializeError> {
-        let Developed {
+    fn keep(&self, number: u32, developed: &RenderedSource) -> Result<Outcome, MaterializeError> {
+        let RenderedSource {
             jpeg,
             notes,
             source,
@@ -196,9 +196,9 @@ impl<'a> ImageWorker<'a> {
 
 /// Whether an error says that the source is another one than before. A disk that cannot be read and a
 /// lack of memory pass, and nothing finished is given up for them.
-fn tells_of_other_bytes(error: &DevelopError) -> bool {
+fn tells_of_other_bytes(error: &SourceError) -> bool {
     !matches!(
         error,
-        DevelopError::Read(_) | DevelopError::Render(RenderError::NoMemory { .. })
+        SourceError::Read(_) | SourceError::Render(RenderError::NoMemory { .. })
     )
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::survey::{Developed, Gallery, Thumbnail, printable};
+use crate::survey::{Gallery, GalleryImage, Thumbnail, printable};
 use crate::words::counted;
 
 /// Quality of a picture: what is looked at is 200 pixels wide.
@@ -52,8 +52,8 @@ impl Pictures {
 }
 
 impl Picture {
-    fn of(image: &Developed<'_>) -> Self {
-        let Developed {
+    fn of(image: &GalleryImage<'_>) -> Self {
+        let GalleryImage {
             pick, thumbnail, ..
         } = image;
         let findings = pick

@@ -17,7 +17,7 @@ use super::queue::Priority;
 use super::silence::{Waiting, Waits};
 use super::{Fault, Item, ServedDataset, Server, What, index};
 use crate::render::{RenderError, Rendered};
-use crate::source::{Developer, FetchError, Fetched, Source, fetch};
+use crate::source::{FetchError, Fetched, Source, SourceRenderer, fetch};
 use crate::store::ContentKey;
 use crate::store::cache::Kept;
 
@@ -147,20 +147,20 @@ impl Server {
 
     /// What a worker does.
     pub(super) fn render_thread(&self) {
-        let mut developer = Developer::new(self.params);
+        let mut renderer = SourceRenderer::new(self.params);
         while let Some((mut job, priority)) = self.renders.next(None) {
             let item = job.item;
             if let Some(rescue) = job.rescue.take() {
                 // Who waits gets an error when the closure is dropped.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
-                    let rendered = self.rendered(job, &mut developer);
+                    let rendered = self.rendered(job, &mut renderer);
                     (rescue.reply)(rendered.map(|(image, _)| image.jpeg.into()));
                 }));
                 self.renders.done();
                 continue;
             }
             self.guarded(item, || {
-                let outcome = self.render(job, &mut developer);
+                let outcome = self.render(job, &mut renderer);
                 self.land_made(item, priority, outcome);
             });
             self.renders.done();
@@ -246,9 +246,9 @@ impl Server {
     }
 
     /// Renders an image and keeps it.
-    pub(super) fn render(&self, job: RenderJob, developer: &mut Developer) -> Outcome {
+    pub(super) fn render(&self, job: RenderJob, renderer: &mut SourceRenderer) -> Outcome {
         let (started, item) = (Instant::now(), job.item);
-        let (Rendered { jpeg, notes }, source) = self.rendered(job, developer)?;
+        let (Rendered { jpeg, notes }, source) = self.rendered(job, renderer)?;
         let damage = notes.damage.map(|damage| damage.to_string());
         if let Some(damage) = damage.as_deref().filter(|_| self.skip_damaged) {
             let _waiting = self.cache_waits.begin();
@@ -277,12 +277,12 @@ impl Server {
     fn rendered(
         &self,
         job: RenderJob,
-        developer: &mut Developer,
+        renderer: &mut SourceRenderer,
     ) -> Result<(Rendered, Source), Fault> {
         // No more than one for each worker is past this.
         drop(job.share);
         let Fetched { bytes, source } = job.fetched;
-        let rendered = developer.render(&bytes);
+        let rendered = renderer.render(&bytes);
         self.buffers.give(bytes);
         match rendered {
             Ok(rendered) => Ok((rendered, source)),

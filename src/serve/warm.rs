@@ -10,7 +10,7 @@ use super::find::{Found, Patience};
 use super::flights::Want;
 use super::status::WarmStatus;
 use super::{Item, Server};
-use crate::source::Developer;
+use crate::source::SourceRenderer;
 
 /// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
 /// for just the image that is at hand.
@@ -91,14 +91,14 @@ impl Server {
         // On Linux this concerns the calling thread only. Where it fails, the thread is just not as
         // polite.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-        let mut developer = Developer::new(self.params);
+        let mut renderer = SourceRenderer::new(self.params);
         loop {
             if !self.wait_for_idle(warm) {
                 return;
             }
             let item = warm.next();
             if let Some(item) = item {
-                self.guarded(item, || self.warm_up(item, &mut developer));
+                self.guarded(item, || self.warm_up(item, &mut renderer));
                 warm.done.fetch_add(1, Ordering::Relaxed);
             }
             warm.busy.fetch_sub(1, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl Server {
         is_full
     }
 
-    fn warm_up(&self, item: Item, developer: &mut Developer) {
+    fn warm_up(&self, item: Item, renderer: &mut SourceRenderer) {
         if self.is_there(item) || !self.flights.begin(item, Want::Size) {
             return;
         }
@@ -164,7 +164,7 @@ impl Server {
             // The size may be known of bytes that are not there any more.
             _ => self
                 .fetched(item)
-                .and_then(|job| self.render(job, developer)),
+                .and_then(|job| self.render(job, renderer)),
         };
         self.land(item, outcome);
     }

@@ -2,11 +2,11 @@
 //! everything that makes images.
 
 mod buffer;
-mod developer;
 mod fetch;
 mod look;
+mod source_renderer;
 
 pub use buffer::SourceBuffer;
-pub use developer::{DevelopError, Developed, Developer, OpenSource, read_source};
 pub use fetch::{FetchError, Fetched, fetch};
 pub use look::{MISSING, Source, SourceFault, left_out};
+pub use source_renderer::{OpenSource, RenderedSource, SourceError, SourceRenderer, read_source};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{Developed, Gallery, Origin, Survey, mounted};
+use super::{Gallery, GalleryImage, Origin, Survey, mounted};
 use crate::names;
 use crate::serve::status::{FailureNote, Status};
 use crate::shown::Show as _;
@@ -157,7 +157,7 @@ fn of_mount(survey: &Survey, notes: fn(Status) -> Vec<FailureNote>) -> Vec<Faile
 /// What is to be said of images that were tried just now.
 fn tried<'a>(
     galleries: &'a [Gallery<'a>],
-    cause: fn(&'a Developed<'a>) -> Option<&'a String>,
+    cause: fn(&'a GalleryImage<'a>) -> Option<&'a String>,
 ) -> impl Iterator<Item = FailedImage> + 'a {
     galleries.iter().flat_map(move |gallery| {
         gallery.images.iter().filter_map(move |image| {

@@ -12,12 +12,12 @@ use crate::slow::announce_if_slow;
 #[derive(Debug)]
 pub struct Gallery<'a> {
     pub dataset: &'a DatasetSurvey,
-    pub images: Vec<Developed<'a>>,
+    pub images: Vec<GalleryImage<'a>>,
 }
 
 /// A pick that was tried.
 #[derive(Debug)]
-pub struct Developed<'a> {
+pub struct GalleryImage<'a> {
     pub pick: &'a Pick,
     /// A picture of it, or why there is none.
     pub thumbnail: Result<Thumbnail, String>,
@@ -48,7 +48,7 @@ impl<'a> Gallery<'a> {
         let doing = format!("reading images of {}", dataset.name.shown());
         let images = dataset.picks.par_iter().map_init(
             || Reader::new(params),
-            |reader, pick| announce_if_slow(doing.as_str(), || develop(reader, pick, side)),
+            |reader, pick| announce_if_slow(doing.as_str(), || read_image(reader, pick, side)),
         );
         Self {
             dataset,
@@ -57,7 +57,7 @@ impl<'a> Gallery<'a> {
     }
 }
 
-fn develop<'a>(reader: &mut Reader, pick: &'a Pick, side: u32) -> Developed<'a> {
+fn read_image<'a>(reader: &mut Reader, pick: &'a Pick, side: u32) -> GalleryImage<'a> {
     let (thumbnail, damage) = match reader.jpeg(pick) {
         Ok((jpeg, damage)) => {
             let thumbnail = Thumbnail::of_jpeg(jpeg, side);
@@ -65,7 +65,7 @@ fn develop<'a>(reader: &mut Reader, pick: &'a Pick, side: u32) -> Developed<'a> 
         }
         Err(cause) => (Err(cause), None),
     };
-    Developed {
+    GalleryImage {
         pick,
         thumbnail,
         damage,

@@ -28,7 +28,7 @@ use crate::render::RenderParams;
 
 pub use failures::{FailedImage, ToldBy, damaged, failures, overlays};
 pub use findings::{Finding, Findings};
-pub use gallery::{Developed, Gallery, galleries};
+pub use gallery::{Gallery, GalleryImage, galleries};
 // For the fuzz target `index`, which gives it bytes.
 #[doc(hidden)]
 pub use index_reader::{IndexEntry, read_index};

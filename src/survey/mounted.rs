@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Developed, Gallery};
+use super::{Gallery, GalleryImage};
 use crate::files::{Answer, ask_status};
 use crate::serve::status::{FailureNote, Status};
 
@@ -22,7 +22,7 @@ pub(super) fn explain(root: &Path, galleries: &mut [Gallery<'_>]) {
     }
     let Some(status) = status(root) else { return };
     for gallery in galleries {
-        for Developed {
+        for GalleryImage {
             pick, thumbnail, ..
         } in &mut gallery.images
         {

@@ -8,7 +8,7 @@ use super::findings;
 use crate::catalog::{ClassLabel, Entry};
 use crate::names;
 use crate::render::RenderParams;
-use crate::source::{Developer, SourceBuffer, read_source};
+use crate::source::{SourceBuffer, SourceRenderer, read_source};
 
 /// An image that was picked.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Pick {
 
 /// Gets the bytes of picks, one after another. One for each thread.
 pub(super) struct Reader {
-    developer: Developer,
+    renderer: SourceRenderer,
     rendered: Vec<u8>,
     finished: SourceBuffer,
 }
@@ -66,7 +66,7 @@ impl Reader {
     /// Sources are rendered as `params` say.
     pub(super) fn new(params: RenderParams) -> Self {
         Self {
-            developer: Developer::new(params),
+            renderer: SourceRenderer::new(params),
             rendered: Vec::new(),
             finished: SourceBuffer::default(),
         }
@@ -76,7 +76,7 @@ impl Reader {
     pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<(&[u8], Option<String>), String> {
         match &pick.place {
             Place::Source(Ok(path)) => {
-                let developed = self.developer.develop(path);
+                let developed = self.renderer.render_file(path);
                 let developed = developed.map_err(|error| error.to_string())?;
                 self.rendered = developed.jpeg;
                 let damage = developed.notes.damage.map(|damage| damage.to_string());

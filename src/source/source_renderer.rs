@@ -23,7 +23,7 @@ const START: u64 = 64 << 10;
 const KEEP_CAPACITY: usize = 64 << 20;
 
 /// Renders source files one after another, keeping its memory in between. One for each thread.
-pub struct Developer {
+pub struct SourceRenderer {
     params: RenderParams,
     renderer: Renderer,
     buffer: SourceBuffer,
@@ -31,7 +31,7 @@ pub struct Developer {
 
 /// A finished JPEG.
 #[derive(Debug)]
-pub struct Developed {
+pub struct RenderedSource {
     pub jpeg: Vec<u8>,
     /// See [`Rendered::notes`].
     pub notes: Notes,
@@ -41,7 +41,7 @@ pub struct Developed {
 
 /// Why a source file cannot become a JPEG.
 #[derive(Debug, thiserror::Error)]
-pub enum DevelopError {
+pub enum SourceError {
     /// May be gone the next time.
     #[error("{}", words(.0))]
     Read(#[from] io::Error),
@@ -50,7 +50,7 @@ pub enum DevelopError {
     Render(#[from] RenderError),
 }
 
-impl Developer {
+impl SourceRenderer {
     pub fn new(params: RenderParams) -> Self {
         Self {
             params,
@@ -60,7 +60,7 @@ impl Developer {
     }
 
     /// Reads and renders one file.
-    pub fn develop(&mut self, path: &Path) -> Result<Developed, DevelopError> {
+    pub fn render_file(&mut self, path: &Path) -> Result<RenderedSource, SourceError> {
         let opened = OpenSource::open(path)?.look()??;
         let stamp = opened.read_into(&mut self.buffer)?;
         let rendered = self.renderer.render(&self.buffer);
@@ -68,7 +68,7 @@ impl Developer {
             self.buffer = SourceBuffer::default();
         }
         let Rendered { jpeg, notes } = rendered?;
-        Ok(Developed {
+        Ok(RenderedSource {
             jpeg,
             notes,
             source: Source::of(path.to_owned(), stamp, self.params),

@@ -8,11 +8,11 @@
 //! * The mount is read-only: every change is EROFS.
 
 mod attributes;
+mod busy_poll;
 mod callers;
 mod directory;
 mod handles;
 mod inode;
-mod linger;
 mod requests;
 mod xattr;
 
@@ -33,10 +33,10 @@ use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
 use crate::store::cache::Body;
 use attributes::{Attributes, FOREVER, NEVER, private};
+use busy_poll::{After, BusyPoll};
 use callers::ListingPrograms;
 use handles::{Caching, Handles, How};
 use inode::{Inodes, Node};
-use linger::{After, Linger};
 
 pub use requests::MachexFilesystem;
 
@@ -76,7 +76,7 @@ pub struct Tree {
     listing: ListingPrograms,
     handles: Handles,
     notifier: OnceLock<Notifier>,
-    linger: Linger,
+    busy_poll: BusyPoll,
     /// Revisions of files of which the kernel has been told, where they are not the first, and when.
     told: Mutex<HashMap<u64, (u32, Instant)>>,
 }
@@ -89,7 +89,7 @@ impl Tree {
             listing: ListingPrograms::new(&config.listing_programs),
             handles: Handles::default(),
             notifier: OnceLock::new(),
-            linger: Linger::default(),
+            busy_poll: BusyPoll::default(),
             told: Mutex::default(),
             server,
         })
@@ -100,13 +100,13 @@ impl Tree {
         // A second call changes nothing.
         let _ = self.notifier.set(notifier);
         self.handles.set_passthrough(passthrough);
-        self.linger.begin(device);
+        self.busy_poll.begin(device);
     }
 
     /// Stays awake for the next request if one is to be expected.
-    fn linger(&self, after: After) {
+    fn busy_poll(&self, after: After) {
         if self.server.is_resting() {
-            self.linger.wait(after);
+            self.busy_poll.wait(after);
         }
     }
 

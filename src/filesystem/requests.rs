@@ -15,8 +15,8 @@ use fuser::{
     ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use super::busy_poll::After;
 use super::inode::Node;
-use super::linger::After;
 use super::{Passthrough, Stop, Tree, directory, xattr};
 use crate::store::cache::{Body, ReadNow};
 
@@ -101,7 +101,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.lookup(node, reply),
             None => reply.error(Errno::ENOENT),
         }
-        self.tree.linger(After::Lookup);
+        self.tree.busy_poll(After::Lookup);
     }
 
     fn getattr(
@@ -116,7 +116,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.getattr(node, request.pid(), reply),
             None => reply.error(Errno::ENOENT),
         }
-        self.tree.linger(After::Getattr);
+        self.tree.busy_poll(After::Getattr);
     }
 
     fn open(&self, request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -128,7 +128,7 @@ impl Filesystem for MachexFilesystem {
             Some(node) => self.tree.open(node, is_direct, reply),
             None => reply.error(Errno::ENOENT),
         }
-        self.tree.linger(After::Open);
+        self.tree.busy_poll(After::Open);
     }
 
     fn read(
@@ -165,7 +165,7 @@ impl Filesystem for MachexFilesystem {
                 });
             }
         });
-        self.tree.linger(After::Read);
+        self.tree.busy_poll(After::Read);
     }
 
     fn release(
@@ -185,7 +185,7 @@ impl Filesystem for MachexFilesystem {
             let of_tree = body.is_of_tree();
             self.tree.server.aside(item, of_tree, move || drop(body));
         }
-        self.tree.linger(After::Release);
+        self.tree.busy_poll(After::Release);
     }
 
     fn flush(
@@ -309,7 +309,7 @@ impl Filesystem for MachexFilesystem {
     ) {
         // Python asks every file that it opens whether it is a terminal.
         reply.error(Errno::ENOTTY);
-        self.tree.linger(After::Ioctl);
+        self.tree.busy_poll(After::Ioctl);
     }
 
     /// There are no holes: the kernel seeks by itself once it has been told so.

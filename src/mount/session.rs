@@ -245,7 +245,7 @@ fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
         true => SessionACL::All,
         false => SessionACL::Owner,
     };
-    // One, which lingers: see `filesystem::linger`. Whatever takes time is done by others.
+    // One, which lingers: see `filesystem::busy_poll`. Whatever takes time is done by others.
     settings.n_threads = Some(1);
     settings
 }

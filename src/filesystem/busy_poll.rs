@@ -43,12 +43,12 @@ struct Habit {
 
 /// Looks for requests. For one thread: a second one that sleeps would be woken all the same.
 #[derive(Debug, Default)]
-pub(super) struct Linger {
+pub(super) struct BusyPoll {
     device: OnceLock<OwnedFd>,
     habits: [Habit; 6],
 }
 
-impl Linger {
+impl BusyPoll {
     /// To be called once, with the device from which requests are read. Without a second processor
     /// the reader could not go on meanwhile.
     pub(super) fn begin(&self, device: OwnedFd) {

@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use super::body::Body;
-use super::book::{Book, FileRecord, is_damage, is_full};
 use super::evict::{Evictor, FreeSpaceProbe};
 use super::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use super::folder::CacheFolder;
@@ -21,6 +20,7 @@ use super::order::OlderFiles;
 use super::overhead::Overhead;
 use super::pin::Pin;
 use super::recent::RecentFiles;
+use super::record_db::{FileRecord, RecordDb, is_damage, is_full};
 use super::resident::ResidentFiles;
 use super::stored_file::{StoredFile, open};
 use super::write::{PutError, write_summed};
@@ -46,16 +46,16 @@ const ASKED: u64 = 30 * DAY;
 pub(super) struct DiskCache {
     cache_path: PathBuf,
     folder: Arc<CacheFolder>,
-    book: Book,
+    records: RecordDb,
     files: ResidentFiles,
     evictor: Evictor,
     overhead: Mutex<Overhead>,
     recent: RecentFiles,
     /// What a file needs before it counts as finished.
     durability: Durability,
-    /// Last uses that the book does not have yet.
+    /// Last uses that the record database does not have yet.
     touched: Mutex<HashMap<ContentKey, u64>>,
-    /// The book's faults are logged once.
+    /// The record database's faults are logged once.
     complained: AtomicBool,
 }
 
@@ -73,25 +73,25 @@ impl DiskCache {
         evictor: Evictor,
         limits: Limits,
     ) -> Result<Self, CacheError> {
-        let path = folder.book();
+        let path = folder.records();
         let io_error = |error| CacheError::io(&path)(error);
-        let open_book = || Book::open(&path, limits.bytes);
+        let open_records = || RecordDb::open(&path, limits.bytes);
         if folder.is_marked_damaged() {
             tracing::warn!("{}: was found damaged; the cache begins anew", path.shown());
             folder.clear().map_err(CacheError::io(folder.path()))?;
         }
         folder.look_at_book().map_err(io_error)?;
-        let book = match open_book() {
+        let records = match open_records() {
             // Without checksums nothing in the folder can be trusted.
             Err(error) if is_damage(&error) => {
                 tracing::warn!("{}: {error}; the cache begins anew", path.shown());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
                 folder.look_at_book().map_err(io_error)?;
-                open_book()
+                open_records()
             }
             opened => opened,
         };
-        let book = book.map_err(|source| CacheError::Book {
+        let records = records.map_err(|source| CacheError::RecordDb {
             path: path.clone(),
             source,
         })?;
@@ -101,7 +101,7 @@ impl DiskCache {
             recent: RecentFiles::new(is_remote(folder.path())),
             durability: Durability::of(folder.path(), false),
             folder,
-            book,
+            records,
             files: ResidentFiles::new(),
             evictor,
             overhead: Mutex::default(),
@@ -112,12 +112,12 @@ impl DiskCache {
 
     /// What is known of a file, whether or not its bytes are still there.
     pub(super) fn record(&self, key: ContentKey) -> Option<FileRecord> {
-        self.recorded(key, self.book.get(key))
+        self.recorded(key, self.records.get(key))
     }
 
-    /// The same; `None` while another thread has the book, which it may be writing to a slow disk.
+    /// The same; `None` while another thread has the record database, which it may be writing to a slow disk.
     pub(super) fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
-        let found = self.book.get_at_once(key)?;
+        let found = self.records.get_at_once(key)?;
         Some(self.recorded(key, found))
     }
 
@@ -139,7 +139,7 @@ impl DiskCache {
 
     /// What is damaged in the source of which a file was made, in words.
     pub(super) fn damage(&self, key: ContentKey) -> Option<String> {
-        self.book.damage(key).unwrap_or_else(|error| {
+        self.records.damage(key).unwrap_or_else(|error| {
             self.complain(&error);
             None
         })
@@ -147,7 +147,7 @@ impl DiskCache {
 
     /// Records a file that is not kept.
     pub(super) fn note(&self, key: ContentKey, record: FileRecord, damage: Option<&str>) {
-        if let Err(error) = self.book.put(key, record, damage, now()) {
+        if let Err(error) = self.records.put(key, record, damage, now()) {
             self.complain(&error);
         }
     }
@@ -349,8 +349,8 @@ impl DiskCache {
         let is_freed = self.evictor.free_for(size, since, &self.files, &remove);
         // Afterwards, since the database may have to grow for it. Best effort: if the disk is full for
         // this too, the file itself will find that out.
-        if let Err(error) = self.book.shrink() {
-            tracing::debug!("{}: {error}", self.folder.book().shown());
+        if let Err(error) = self.records.shrink() {
+            tracing::debug!("{}: {error}", self.folder.records().shown());
         }
         is_freed
     }
@@ -385,7 +385,7 @@ impl DiskCache {
         let locked = self.files.lock(key);
         let pin = locked.pin();
         // Before the rename: a file without a record could not be trusted after a crash.
-        self.book
+        self.records
             .put(key, record, damage, now())
             .map_err(book_error)?;
         temporary.commit(self.durability)?;
@@ -457,18 +457,18 @@ impl DiskCache {
         self.evictor.set_overhead(bytes);
     }
 
-    /// Writes the order of use into the book.
+    /// Writes the order of use into the record database.
     pub(super) fn flush(&self) {
         let touched = std::mem::take(&mut *self.touched.lock());
         if touched.is_empty() {
             return;
         }
-        if let Err(error) = self.book.touch(touched.into_iter()) {
+        if let Err(error) = self.records.touch(touched.into_iter()) {
             self.complain(&error);
         }
     }
 
-    /// Finds the files of earlier processes, and removes those of which the book knows nothing.
+    /// Finds the files of earlier processes, and removes those of which the record database knows nothing.
     /// Takes seconds for a million files; meanwhile everything is served, and nothing evicted.
     pub(super) fn take_stock(&self, stop: &AtomicBool) {
         self.measure();
@@ -491,7 +491,7 @@ impl DiskCache {
     /// Adds last use, key and size of the files of one folder.
     fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
         let list_book = || {
-            self.book.list(first).map_err(|error| {
+            self.records.list(first).map_err(|error| {
                 self.complain(&error);
                 io::Error::other(error)
             })
@@ -504,7 +504,7 @@ impl DiskCache {
                 // One that has been put since has its record, but not in this list.
                 Err(_) => {
                     let _locked = self.files.lock(*key);
-                    if self.book.get(*key).map_err(io::Error::other)?.is_none() {
+                    if self.records.get(*key).map_err(io::Error::other)?.is_none() {
                         self.folder.remove_or_log(*key);
                     }
                 }
@@ -517,7 +517,7 @@ impl DiskCache {
         };
         let forgotten: Vec<ContentKey> = known.iter().filter_map(is_forgotten).collect();
         if !forgotten.is_empty()
-            && let Err(error) = self.book.forget(&forgotten, limit)
+            && let Err(error) = self.records.forget(&forgotten, limit)
         {
             self.complain(&error);
         }
@@ -534,7 +534,7 @@ impl DiskCache {
 
     /// Forgets what is known of a file, so that the next process makes it again.
     pub(super) fn forget(&self, key: ContentKey) {
-        if let Err(error) = self.book.remove(key) {
+        if let Err(error) = self.records.remove(key) {
             self.complain(&error);
         }
     }
@@ -565,7 +565,7 @@ impl DiskCache {
             if is_damage(error) {
                 self.folder.mark_damaged();
             }
-            let path = self.folder.book();
+            let path = self.folder.records();
             tracing::warn!(
                 "{}: {error}; images are still served, and made again after a restart",
                 path.shown()

@@ -32,7 +32,7 @@ pub enum CacheError {
     )]
     Newer { path: PathBuf },
     #[error("{path}: {source}", path = path.shown())]
-    Book {
+    RecordDb {
         path: PathBuf,
         source: rusqlite::Error,
     },
@@ -60,7 +60,7 @@ impl CacheError {
                 source.kind(),
                 FileTooLarge | PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
             ),
-            Self::Book { source, .. } => {
+            Self::RecordDb { source, .. } => {
                 use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
                 let is_write = |error: &rusqlite::ffi::Error| {
                     error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE

@@ -4,7 +4,7 @@
 //! <CACHE_PATH>/mount/            mode 0700
 //!     machex-cache               marks the folder as ours; holds the version of the format
 //!     lock                       held by the one process that uses it
-//!     book.damaged               there after the book was found to be damaged
+//!     book.damaged               there after the record database was found to be damaged
 //!     book.sqlite                sizes, checksums, order of use
 //!     files/ab/ab…               finished files, named by their content keys
 //! ```
@@ -42,14 +42,14 @@ const NAME: &str = "mount";
 const MARKER: &str = "machex-cache";
 const LOCK: &str = "lock";
 const FILES: &str = "files";
-const BOOK: &str = "book.sqlite";
+const RECORDS: &str = "book.sqlite";
 const DAMAGED: &str = "book.damaged";
 
 /// More than a marker has.
 const MARKER_BYTES: u64 = 4096;
 
 /// What SQLite puts beside the database.
-const BOOK_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+const RECORDS_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// A folder that is ours, locked.
 #[derive(Debug)]
@@ -127,8 +127,8 @@ impl CacheFolder {
 
     /// The database. SQLite finds out by which path the handle was opened, and takes that: see
     /// [`Self::check_book`].
-    pub(super) fn book(&self) -> PathBuf {
-        self.path().join(BOOK)
+    pub(super) fn records(&self) -> PathBuf {
+        self.path().join(RECORDS)
     }
 
     /// Looks at the files of the database before they are opened, and makes it if there is none: for its
@@ -137,18 +137,18 @@ impl CacheFolder {
     /// # Errors
     /// Where one of them is a link, or not ours.
     pub(super) fn look_at_book(&self) -> io::Result<()> {
-        for suffix in BOOK_SUFFIXES {
+        for suffix in RECORDS_SUFFIXES {
             let looked = self
                 .folder
-                .open_file(&format!("{BOOK}{suffix}"), OFlags::RDONLY);
+                .open_file(&format!("{RECORDS}{suffix}"), OFlags::RDONLY);
             match looked {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         let flags = OFlags::RDWR | OFlags::CREATE;
-        let book = self.folder.open_file(BOOK, flags)?;
-        book.set_permissions(Permissions::from_mode(0o600))
+        let records = self.folder.open_file(RECORDS, flags)?;
+        records.set_permissions(Permissions::from_mode(0o600))
     }
 
     /// Whether the database that is open now is the one in this folder, and not in one that was
@@ -162,7 +162,7 @@ impl CacheFolder {
             }
         }
         for suffix in ["", "-wal"] {
-            let name = format!("{BOOK}{suffix}");
+            let name = format!("{RECORDS}{suffix}");
             match fs::symlink_metadata(self.base.join(&name)) {
                 Ok(ours) if open.contains(&(ours.dev(), ours.ino())) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !suffix.is_empty() => {}
@@ -251,8 +251,8 @@ impl CacheFolder {
                 self.remove_or_log(key);
             }
         }
-        for suffix in BOOK_SUFFIXES {
-            remove(&self.base.join(format!("{BOOK}{suffix}")))?;
+        for suffix in RECORDS_SUFFIXES {
+            remove(&self.base.join(format!("{RECORDS}{suffix}")))?;
         }
         remove(&self.base.join(DAMAGED))
     }
@@ -302,7 +302,7 @@ impl CacheFolder {
             .open_file(DAMAGED, OFlags::WRONLY | OFlags::CREATE);
     }
 
-    /// Whether a process found that its book is damaged.
+    /// Whether a process found that its record database is damaged.
     pub(super) fn is_marked_damaged(&self) -> bool {
         self.folder.has(DAMAGED)
     }
@@ -431,12 +431,18 @@ mod tests {
         assert_untouched(&path("elsewhere"), 0o755, &[]);
         fs::remove_file(path(NAME)).unwrap();
 
-        for name in [LOCK, MARKER, BOOK, "book.sqlite-wal", "book.sqlite-journal"] {
+        for name in [
+            LOCK,
+            MARKER,
+            RECORDS,
+            "book.sqlite-wal",
+            "book.sqlite-journal",
+        ] {
             let opened = CacheFolder::open(base.path()).unwrap();
             let link = path(NAME).join(name);
             let _ = fs::remove_file(&link);
             symlink("../precious", &link).unwrap();
-            if name.starts_with(BOOK) {
+            if name.starts_with(RECORDS) {
                 assert!(opened.look_at_book().is_err(), "{name}");
             }
             drop(opened);
@@ -477,10 +483,10 @@ mod tests {
         let folder = CacheFolder::open(base.path()).unwrap();
         fs::rename(base.path().join(NAME), base.path().join("moved")).unwrap();
         fs::create_dir(base.path().join(NAME)).unwrap();
-        fs::write(base.path().join("moved").join(BOOK), "").unwrap();
-        let other = File::create(folder.book()).unwrap();
+        fs::write(base.path().join("moved").join(RECORDS), "").unwrap();
+        let other = File::create(folder.records()).unwrap();
         assert!(folder.check_book().is_err());
-        let ours = File::open(base.path().join("moved").join(BOOK)).unwrap();
+        let ours = File::open(base.path().join("moved").join(RECORDS)).unwrap();
         folder.check_book().unwrap();
         drop((other, ours));
     }

@@ -2,15 +2,14 @@
 //!
 //! Invariants:
 //! * A file under its own name is whole: temporary file, then rename.
-//! * A file without a record in the book is not trusted; the record is written before the rename.
+//! * A file without a record in the record database is not trusted; the record is written before the rename.
 //! * A checksum is compared when a file is first opened after a start, and again whenever anything
 //!   about the file has changed since.
-//! * What is in the folder is what is cached; the book knows sizes of more than that.
+//! * What is in the folder is what is cached; the record database knows sizes of more than that.
 //! * Everything that the cache takes on the disk counts against its limit, not the files alone.
 //! * A descriptor is kept for speed only: any open file can be closed and opened again.
 
 mod body;
-mod book;
 mod disk;
 mod error;
 mod evict;
@@ -23,6 +22,7 @@ mod order;
 mod overhead;
 mod pin;
 mod recent;
+mod record_db;
 mod resident;
 mod spliced;
 mod stored_file;
@@ -40,11 +40,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::{Condvar, Mutex};
 
 pub use body::{Body, ReadNow};
-pub use book::FileRecord;
 pub use error::CacheError;
 pub use fingerprint::Fingerprint;
 pub use pin::Pin;
 pub use recent::RecentFiles;
+pub use record_db::FileRecord;
 pub use spliced::{Places, Spliced};
 pub use stored_file::StoredFile;
 

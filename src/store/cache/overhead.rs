@@ -1,4 +1,4 @@
-//! What the cache takes on the disk besides its files: folders, the book, catalogs, the log.
+//! What the cache takes on the disk besides its files: folders, the record database, catalogs, the log.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -276,14 +276,15 @@ fn sizes_of_files_that_are_long_gone_are_forgotten() {
         )
         .unwrap();
     }
-    let book = rusqlite::Connection::open(folder.path().join("mount/book.sqlite")).unwrap();
+    let records = rusqlite::Connection::open(folder.path().join("mount/book.sqlite")).unwrap();
     // The first and the last were not used for years.
-    book.execute(
-        "UPDATE files SET used = 5 WHERE hex(key) NOT LIKE '02%'",
-        [],
-    )
-    .unwrap();
-    drop(book);
+    records
+        .execute(
+            "UPDATE files SET used = 5 WHERE hex(key) NOT LIKE '02%'",
+            [],
+        )
+        .unwrap();
+    drop(records);
     let cache = open(folder.path(), LIMITS);
     let known = [1, 2, 3].map(|number| cache.record(key(number)).is_some());
     assert_eq!(known, [false, true, true]);

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::book::FileRecord;
+use super::record_db::FileRecord;
 
 /// Why a file was not made.
 #[derive(Debug)]

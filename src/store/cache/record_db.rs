@@ -47,7 +47,7 @@ struct Row {
 const PAGE: u64 = 4096;
 
 /// The database.
-pub(super) struct Book {
+pub(super) struct RecordDb {
     connection: Mutex<Connection>,
 }
 
@@ -63,7 +63,7 @@ const SCHEMA: &str = "
         damage TEXT
     ) WITHOUT ROWID";
 
-impl Book {
+impl RecordDb {
     /// Opens the database, making it if need be.
     pub(super) fn open(path: &Path, cache_size: u64) -> Result<Self> {
         // What is in the log counts against the size of the cache.
@@ -281,26 +281,26 @@ mod tests {
             sum: u64::MAX - 3,
             is_damaged: false,
         };
-        let book = Book::open(&path, SIZE).unwrap();
-        book.put(low, record, None, 7).unwrap();
-        book.put(high, record, Some("cut off"), 8).unwrap();
-        book.touch([(low, 9)].into_iter()).unwrap();
-        drop(book);
-        let book = Book::open(&path, SIZE).unwrap();
-        assert_eq!(book.get(low).unwrap(), Some((record, 9)));
-        assert_eq!(book.get(key("cd")).unwrap(), None);
+        let records = RecordDb::open(&path, SIZE).unwrap();
+        records.put(low, record, None, 7).unwrap();
+        records.put(high, record, Some("cut off"), 8).unwrap();
+        records.touch([(low, 9)].into_iter()).unwrap();
+        drop(records);
+        let records = RecordDb::open(&path, SIZE).unwrap();
+        assert_eq!(records.get(low).unwrap(), Some((record, 9)));
+        assert_eq!(records.get(key("cd")).unwrap(), None);
         let damaged = FileRecord {
             is_damaged: true,
             ..record
         };
-        assert_eq!(book.get(high).unwrap(), Some((damaged, 8)));
-        assert_eq!(book.damage(high).unwrap().as_deref(), Some("cut off"));
-        assert_eq!(book.damage(low).unwrap(), None);
-        assert_eq!(book.list(0xab).unwrap(), [(low, 5, 9)]);
-        assert_eq!(book.list(0).unwrap(), [(high, 5, 8)]);
-        book.forget(&[low, high], 9).unwrap();
-        assert_eq!(book.get(high).unwrap(), None);
-        assert!(book.get(low).unwrap().is_some(), "used since");
+        assert_eq!(records.get(high).unwrap(), Some((damaged, 8)));
+        assert_eq!(records.damage(high).unwrap().as_deref(), Some("cut off"));
+        assert_eq!(records.damage(low).unwrap(), None);
+        assert_eq!(records.list(0xab).unwrap(), [(low, 5, 9)]);
+        assert_eq!(records.list(0).unwrap(), [(high, 5, 8)]);
+        records.forget(&[low, high], 9).unwrap();
+        assert_eq!(records.get(high).unwrap(), None);
+        assert!(records.get(low).unwrap().is_some(), "used since");
     }
 
     #[test]
@@ -308,16 +308,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
         let size = 10 << 20;
-        let book = Book::open(&path, size).unwrap();
+        let records = RecordDb::open(&path, size).unwrap();
         for number in 0..3000u32 {
             let name = ContentKey::of_parts([number.to_le_bytes().as_slice()]);
-            book.put(name, RECORD, None, 7).unwrap();
+            records.put(name, RECORD, None, 7).unwrap();
         }
         let log = std::fs::metadata(folder.path().join("book-wal"))
             .unwrap()
             .len();
         assert!((1..size / 20).contains(&log), "{log}");
-        book.shrink().unwrap();
+        records.shrink().unwrap();
         let log = std::fs::metadata(folder.path().join("book-wal")).unwrap();
         assert_eq!(log.len(), 0);
     }
@@ -325,15 +325,16 @@ mod tests {
     #[test]
     fn a_row_that_was_tampered_with_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
-        let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
+        let records = RecordDb::open(&folder.path().join("book"), SIZE).unwrap();
         for change in ["size = 4", "damage = 'cut off'"] {
-            book.put(key("ab"), RECORD, None, 7).unwrap();
-            assert!(book.get(key("ab")).unwrap().is_some());
-            book.connection
+            records.put(key("ab"), RECORD, None, 7).unwrap();
+            assert!(records.get(key("ab")).unwrap().is_some());
+            records
+                .connection
                 .lock()
                 .execute(&format!("UPDATE files SET {change}"), [])
                 .unwrap();
-            assert_eq!(book.get(key("ab")).unwrap(), None, "{change}");
+            assert_eq!(records.get(key("ab")).unwrap(), None, "{change}");
         }
     }
 
@@ -342,9 +343,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("book");
         std::fs::write(&path, [7; 9000]).unwrap();
-        let error = Book::open(&path, SIZE).err().unwrap();
+        let error = RecordDb::open(&path, SIZE).err().unwrap();
         assert!(is_damage(&error), "{error}");
-        let error = Book::open(Path::new("/nowhere/book"), SIZE).err().unwrap();
+        let error = RecordDb::open(Path::new("/nowhere/records"), SIZE)
+            .err()
+            .unwrap();
         assert!(!is_damage(&error), "{error}");
     }
 
@@ -352,8 +355,8 @@ mod tests {
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();
-        let book = Book::open(&folder.path().join("book"), SIZE).unwrap();
-        let schema: String = book
+        let records = RecordDb::open(&folder.path().join("book"), SIZE).unwrap();
+        let schema: String = records
             .connection
             .lock()
             .query_row("SELECT sql FROM sqlite_schema", [], |row| row.get(0))

@@ -16,7 +16,7 @@ use super::body::Body;
 use super::evict::{Evictor, FreeSpaceProbe};
 use super::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use super::folder::CacheFolder;
-use super::order::OlderFiles;
+use super::lru::OlderFiles;
 use super::overhead::Overhead;
 use super::pin::Pin;
 use super::recent::RecentFiles;

@@ -257,7 +257,7 @@ impl FreedLately {
 
 #[cfg(test)]
 mod tests {
-    use super::super::order::OlderFiles;
+    use super::super::lru::OlderFiles;
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;

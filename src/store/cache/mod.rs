@@ -15,10 +15,10 @@ mod error;
 mod evict;
 mod fingerprint;
 mod folder;
+mod lru;
 mod memory;
 #[cfg(all(test, feature = "model-check"))]
 mod model;
-mod order;
 mod overhead;
 mod pin;
 mod recent;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
-use super::order::OlderFiles;
+use super::lru::OlderFiles;
 use super::resident::ResidentFiles;
 use crate::store::ContentKey;
 use crate::sync::Mutex;

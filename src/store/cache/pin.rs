@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
-use super::order::Order;
+use super::lru::Lru;
 use crate::store::ContentKey;
 use crate::sync::Mutex;
 
 /// Keeps a file from being evicted.
 #[derive(Debug)]
 pub struct Pin {
-    order: Arc<Mutex<Order>>,
+    order: Arc<Mutex<Lru>>,
     key: ContentKey,
 }
 
 impl Pin {
-    pub(super) fn new(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
+    pub(super) fn new(order: &Arc<Mutex<Lru>>, key: ContentKey) -> Self {
         order.lock().pin(key);
         Self::of_pinned(order, key)
     }
 
     /// For a key that has been pinned in the order already.
-    pub(super) fn of_pinned(order: &Arc<Mutex<Order>>, key: ContentKey) -> Self {
+    pub(super) fn of_pinned(order: &Arc<Mutex<Lru>>, key: ContentKey) -> Self {
         Self {
             order: Arc::clone(order),
             key,

@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::order::{OlderFiles, Order};
+use super::lru::{Lru, OlderFiles};
 use super::pin::Pin;
 use crate::store::ContentKey;
 use crate::sync::{Mutex, MutexGuard};
@@ -20,7 +20,7 @@ const FAILURES: usize = 16;
 
 /// The files of the cache.
 pub(super) struct ResidentFiles {
-    order: Arc<Mutex<Order>>,
+    order: Arc<Mutex<Lru>>,
     keys: [Mutex<()>; LOCKS],
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Evicted {
 impl ResidentFiles {
     pub(super) fn new() -> Self {
         Self {
-            order: Arc::new(Mutex::new(Order::new())),
+            order: Arc::new(Mutex::new(Lru::new())),
             keys: [const { Mutex::new(()) }; LOCKS],
         }
     }

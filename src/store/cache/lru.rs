@@ -11,7 +11,7 @@ const BLOCK: u64 = 4096;
 
 /// The files of the cache, least recently used first.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct Lru {
     files: LruCache<ContentKey, u64>,
     bytes: u64,
     /// Room of files that are being written.
@@ -33,7 +33,7 @@ pub(super) struct OlderFiles {
 impl OlderFiles {
     /// Key and size of each, oldest first.
     pub(super) fn new(older: impl Iterator<Item = (ContentKey, u64)>) -> Self {
-        let mut order = Order::new();
+        let mut order = Lru::new();
         for (key, size) in older {
             order.insert(key, size);
         }
@@ -44,7 +44,7 @@ impl OlderFiles {
     }
 }
 
-impl Order {
+impl Lru {
     pub(super) fn new() -> Self {
         Self {
             files: LruCache::unbounded(),
@@ -179,7 +179,7 @@ mod tests {
         ContentKey::from_bytes([number; 16])
     }
 
-    fn evict(order: &mut Order, limit: u64) -> Vec<ContentKey> {
+    fn evict(order: &mut Lru, limit: u64) -> Vec<ContentKey> {
         std::iter::from_fn(|| {
             let victim = order.victim(limit)?;
             order.take(victim).map(|_| victim)
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn least_recently_used_goes_first_and_open_files_stay() {
-        let mut order = Order::new();
+        let mut order = Lru::new();
         order.insert(key(9), 1);
         let older = [(key(1), 1), (key(2), 1), (key(9), 1), (key(3), 1)];
         order.complete(OlderFiles::new(older.into_iter()));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn nothing_is_evicted_before_all_is_known() {
-        let mut order = Order::new();
+        let mut order = Lru::new();
         order.insert(key(1), 1);
         assert!(evict(&mut order, 0).is_empty());
         order.complete(OlderFiles::new(std::iter::empty()));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_went_while_the_files_were_counted_is_not_counted() {
-        let mut order = Order::new();
+        let mut order = Lru::new();
         order.insert(key(1), 1);
         order.remove(key(1));
         order.remove(key(2));
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_being_written_counts_and_a_victim_that_is_opened_stays() {
-        let mut order = Order::new();
+        let mut order = Lru::new();
         order.complete(OlderFiles::new(std::iter::empty()));
         order.insert(key(1), 1);
         let room = order.reserve(BLOCK + 1);
@@ -265,7 +265,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_are_the_sum_and_the_limit_is_kept(steps in proptest::collection::vec(step(), 0..80)) {
-            let mut order = Order::new();
+            let mut order = Lru::new();
             order.complete(OlderFiles::new(std::iter::empty()));
             for step in steps {
                 match step {

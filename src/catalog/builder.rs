@@ -19,12 +19,12 @@ pub struct FolderId(pub(super) u32);
 
 /// Where a key's source is: `folder` joined with the key less its first `skip` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct SourceLocation {
     pub folder: FolderId,
     pub skip: u16,
 }
 
-impl Place {
+impl SourceLocation {
     /// The whole key below `folder`.
     pub fn below(folder: FolderId) -> Self {
         Self { folder, skip: 0 }
@@ -101,7 +101,7 @@ impl CatalogBuilder {
     pub fn push(
         &mut self,
         key: &str,
-        place: Place,
+        place: SourceLocation,
         label: Option<ClassLabel>,
     ) -> Result<u32, CatalogError> {
         let catalog = &mut self.catalog;
@@ -147,12 +147,12 @@ impl CatalogBuilder {
 
     /// Adds a file as the next entry; its name is its key. One that is not UTF-8 has its escaped name
     /// for a key, and fails: `index.json` holds nothing else than UTF-8.
-    pub fn push_file(&mut self, name: &OsStr, place: Place) -> Result<u32, CatalogError> {
+    pub fn push_file(&mut self, name: &OsStr, place: SourceLocation) -> Result<u32, CatalogError> {
         if let Some(name) = name.to_str() {
             return self.push(name, place, None);
         }
         let name = name.shown().to_string();
-        let number = self.push(&name, Place { skip: 0, ..place }, None)?;
+        let number = self.push(&name, SourceLocation { skip: 0, ..place }, None)?;
         let fault = format!("the file name {name} is not UTF-8; rename it");
         self.fail(number, EntryFault(fault));
         Ok(number)
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn keys_that_leave_their_folder_keep_their_number_and_fail() {
         let mut builder = CatalogBuilder::new("SOME_ROOT");
-        let place = Place::below(builder.folder(Path::new("/data")));
+        let place = SourceLocation::below(builder.folder(Path::new("/data")));
         for key in [
             "a/b.png",
             "../c.png",
@@ -284,10 +284,14 @@ mod tests {
         let mut builder = CatalogBuilder::new("SOME_ROOT");
         let folder = builder.folder(Path::new("/data/batch"));
         builder
-            .push("train/p/x.jpg", Place { folder, skip: 6 }, Some([1; 13]))
+            .push(
+                "train/p/x.jpg",
+                SourceLocation { folder, skip: 6 },
+                Some([1; 13]),
+            )
             .unwrap();
         builder
-            .push("train/", Place { folder, skip: 6 }, None)
+            .push("train/", SourceLocation { folder, skip: 6 }, None)
             .unwrap();
         let (catalog, _) = builder.finish();
         let entry = catalog.get(0).unwrap();
@@ -299,7 +303,7 @@ mod tests {
     #[test]
     fn keys_that_are_longer_than_any_path_fail_and_take_little_memory() {
         let mut builder = CatalogBuilder::new("SOME_ROOT");
-        let place = Place::below(builder.folder(Path::new("/data")));
+        let place = SourceLocation::below(builder.folder(Path::new("/data")));
         let longest = "\u{e9}".repeat(MAX_KEY_BYTES / 2);
         builder.push(&longest, place, None).unwrap();
         builder.push(&longest.repeat(2), place, None).unwrap();
@@ -315,7 +319,7 @@ mod tests {
     #[test]
     fn more_than_six_digits_can_number_are_refused() {
         let mut builder = CatalogBuilder::new("SOME_ROOT");
-        let place = Place::below(builder.folder(Path::new("/data")));
+        let place = SourceLocation::below(builder.folder(Path::new("/data")));
         for _ in 0..MAX_IMAGES {
             builder.push("k", place, None).unwrap();
         }

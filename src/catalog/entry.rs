@@ -31,7 +31,7 @@ pub struct Catalog {
     /// End of each entry's key in `keys`.
     pub(super) ends: Vec<u32>,
     /// Folder and length of the key's beginning that is not part of the path below it.
-    pub(super) places: Vec<super::Place>,
+    pub(super) places: Vec<super::SourceLocation>,
     pub(super) folders: Vec<PathBuf>,
     /// Empty where the dataset has no labels.
     pub(super) labels: Vec<Option<ClassLabel>>,
@@ -156,7 +156,7 @@ impl Catalog {
                 && ends.clone().all(|end| self.keys.is_char_boundary(end))
                 && ends.next_back().unwrap_or_default() == self.keys.len()
         };
-        let is_place_sound = |(number, place): (u32, &super::Place)| {
+        let is_place_sound = |(number, place): (u32, &super::SourceLocation)| {
             let entry = Entry {
                 catalog: self,
                 number,

@@ -13,7 +13,7 @@ mod presence;
 mod report;
 mod stored;
 
-pub use builder::{CatalogBuilder, FolderId, Place, Warnings};
+pub use builder::{CatalogBuilder, FolderId, SourceLocation, Warnings};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};

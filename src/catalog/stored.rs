@@ -263,13 +263,13 @@ pub fn parse(bytes: &[u8]) -> Option<Catalog> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{CatalogBuilder, EntryFault, Place};
+    use crate::catalog::{CatalogBuilder, EntryFault, SourceLocation};
 
     fn example(folder: &Path) -> (Catalog, Vec<Input>) {
         let list = folder.join("list.csv");
         fs::write(&list, "a,b\n").unwrap();
         let mut builder = CatalogBuilder::new("SOME_ROOT");
-        let place = Place::below(builder.folder(Path::new("/data")));
+        let place = SourceLocation::below(builder.folder(Path::new("/data")));
         builder
             .push(
                 "k\u{fc}/1.png",

@@ -3,12 +3,12 @@
 mod check;
 mod exit;
 mod helper;
+mod input;
 mod job;
 mod log;
 mod materialize;
 mod mount;
 mod output;
-mod place;
 mod preview;
 mod report;
 mod sample;

@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::log::Target;
 use super::signals::{self, Asked};
-use super::{CliResult, DEFAULT_CONFIG, Exit, helper, job, place};
+use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 use crate::config::{Config, check_memory, parse_size};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
@@ -125,7 +125,7 @@ impl Arguments {
             (Some(config), paths) => (config.clone(), paths.last().cloned()),
             (None, []) => (default(), None),
             // A folder, or a stale mount, is no config file.
-            (None, [only]) if place::is_folder(only) => (default(), Some(only.clone())),
+            (None, [only]) if input::is_folder(only) => (default(), Some(only.clone())),
             (None, [config]) => (config.clone(), None),
             (None, [config, mountpoint, ..]) => (config.clone(), Some(mountpoint.clone())),
         }

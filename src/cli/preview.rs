@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::input::InputArguments;
 use super::output::Output;
-use super::place::PlaceArguments;
 use super::{CliResult, Exit};
 use crate::preview::{Preview, TILE_SIDES};
 use crate::shown::Show as _;
@@ -13,7 +13,7 @@ use crate::survey::{Gallery, GalleryImage, printable};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    place: PlaceArguments,
+    place: InputArguments,
     /// PNG file to write; "-" is the standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,

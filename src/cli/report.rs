@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::input::InputArguments;
 use super::output::Output;
-use super::place::PlaceArguments;
 use super::{CliResult, Exit};
 use crate::report::Report;
 use crate::survey::printable;
@@ -14,7 +14,7 @@ use crate::survey::printable;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    place: PlaceArguments,
+    place: InputArguments,
     /// HTML file to write; "-" is the standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,

@@ -2,8 +2,8 @@
 
 mod keys;
 mod memory;
+mod overlaps;
 mod path;
-mod places;
 mod size;
 mod values;
 
@@ -116,7 +116,7 @@ impl Config {
     /// With all problems at once.
     pub fn set_cache_path(&mut self, cache_path: &Path) -> Result<(), ConfigError> {
         let cache_path = path::absolute(cache_path, &std::env::current_dir()?);
-        let problems = places::overlaps(&self.machex_path, &cache_path, &self.trees);
+        let problems = overlaps::overlaps(&self.machex_path, &cache_path, &self.trees);
         if !problems.is_empty() {
             return Err(ConfigError::Problems(problems));
         }
@@ -196,7 +196,7 @@ impl Config {
             );
         }
         if let (Some(machex_path), Some(cache_path)) = (&machex_path, &cache_path) {
-            for problem in places::overlaps(machex_path, cache_path, &trees) {
+            for problem in overlaps::overlaps(machex_path, cache_path, &trees) {
                 reader.complain(problem);
             }
         }

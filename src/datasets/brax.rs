@@ -1,7 +1,7 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
@@ -71,7 +71,7 @@ impl Dataset for Brax {
             let view = row.get(view).unwrap_or_default();
             if VIEWS.takes(&view, tree.frontal_only, catalog) {
                 let path = row.get(path).unwrap_or_default();
-                catalog.push(key_of(&path), Place::below(folder), None)?;
+                catalog.push(key_of(&path), SourceLocation::below(folder), None)?;
             }
         }
         Ok(())

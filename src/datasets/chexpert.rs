@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
@@ -185,7 +185,7 @@ impl Layout {
         })
     }
 
-    fn place(&self, key: &str) -> Place {
+    fn place(&self, key: &str) -> SourceLocation {
         let skip = |prefix: &str| {
             if key.starts_with(prefix) {
                 prefix.len() as u16
@@ -203,7 +203,7 @@ impl Layout {
                 } else {
                     0
                 };
-                Place {
+                SourceLocation {
                     folder: *root,
                     skip,
                 }
@@ -215,11 +215,11 @@ impl Layout {
                     .next()
                     .unwrap_or_default();
                 match patients.get(patient) {
-                    Some(folder) => Place {
+                    Some(folder) => SourceLocation {
                         folder: *folder,
                         skip: prefix,
                     },
-                    None => Place::below(*root),
+                    None => SourceLocation::below(*root),
                 }
             }
         }

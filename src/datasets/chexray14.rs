@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
@@ -81,7 +81,7 @@ impl Dataset for ChexRay14 {
         if parts.is_empty() {
             catalog.set_layout("images/");
             for key in &keys {
-                catalog.push(key, Place::below(whole), None)?;
+                catalog.push(key, SourceLocation::below(whole), None)?;
             }
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl Dataset for ChexRay14 {
         for key in &keys {
             // One that is in no part is missed where it would be expected.
             let folder = places.get(key).copied().unwrap_or(whole);
-            catalog.push(key, Place::below(folder), None)?;
+            catalog.push(key, SourceLocation::below(folder), None)?;
         }
         Ok(())
     }

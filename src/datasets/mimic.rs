@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
@@ -127,7 +127,7 @@ impl Dataset for Mimic {
                 Some(Ok(label)) => Some(*label),
                 _ => None,
             };
-            let number = catalog.push(&key, Place::below(folder), label)?;
+            let number = catalog.push(&key, SourceLocation::below(folder), label)?;
             if let Some(Err(fault)) = labels.get(study.as_str()) {
                 catalog.fail(number, EntryFault(format!("{LABELS}, {fault}")));
             }

@@ -2,7 +2,7 @@
 //! has the same pictures in `images/images_normalized/`.
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{is_dir, sorted_files};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
@@ -73,7 +73,7 @@ impl Dataset for OpenI {
         }
         let folder = catalog.folder(&folder);
         for name in &names {
-            catalog.push_file(name, Place::below(folder))?;
+            catalog.push_file(name, SourceLocation::below(folder))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, FolderId, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions, is_dir};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
@@ -118,7 +118,7 @@ impl Dataset for PadChest {
                     .and_then(|column| row.id(column))
                     .unwrap_or_default();
                 let folder = layout.folder(&directory, catalog);
-                catalog.push(&key, Place::below(folder), None)?;
+                catalog.push(&key, SourceLocation::below(folder), None)?;
             }
         }
         catalog.set_layout(layout.words());

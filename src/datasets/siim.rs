@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
-use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{is_dir, sorted_folders, walk};
 use crate::shown::Show as _;
 use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
@@ -84,7 +84,7 @@ impl Dataset for SiimAcr {
                 // Its key is escaped, and it can only fail.
                 None => 0,
             };
-            catalog.push_file(path.as_os_str(), Place { folder, skip })?;
+            catalog.push_file(path.as_os_str(), SourceLocation { folder, skip })?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::sorted_files;
-use crate::catalog::{CatalogBuilder, CatalogError, Place};
+use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 
 /// A folder below the root of which every image is taken.
 pub struct ImageFolder {
@@ -21,7 +21,7 @@ impl ImageFolder {
         catalog.views().frontal = names.len() as u32;
         let folder = catalog.folder(&path);
         for name in &names {
-            catalog.push_file(name, Place::below(folder))?;
+            catalog.push_file(name, SourceLocation::below(folder))?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::datasets::RawTree;
 use crate::names;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
-use crate::store::cache::{Body, Places};
+use crate::store::cache::{Body, InsertOffsets};
 use crate::store::{ContentKey, FinishedTree, StateFolder};
 
 /// Threads that look where files are: they wait for disks and networks, not for processors.
@@ -45,7 +45,7 @@ pub struct ServedDataset {
     index_key: OnceLock<ContentKey>,
     index_prefix: Prefix,
     /// Where the mount point is put into the index, once that has been opened.
-    index_places: Mutex<Option<IndexPlaces>>,
+    index_places: Mutex<Option<IndexOffsets>>,
     /// What waits for the disk or server of the root.
     pub(super) locating: IoPool<Item>,
     pub(super) fetching: IoPool<FetchTask>,
@@ -63,9 +63,9 @@ pub struct ServedDataset {
 }
 
 /// Where the mount point is put into the index whose kept bytes have this sum.
-struct IndexPlaces {
+struct IndexOffsets {
     sum: u64,
-    places: Arc<Places>,
+    places: Arc<InsertOffsets>,
 }
 
 /// Where things are that all datasets share.
@@ -222,7 +222,7 @@ impl ServedDataset {
     pub(super) fn spliced_index(&self, kept: Body, sum: u64) -> Result<Body, Fault> {
         let places = Arc::new(self.index_prefix.places(&kept)?);
         let spliced = self.index_prefix.put_into(kept, &places);
-        *self.index_places.lock() = Some(IndexPlaces { sum, places });
+        *self.index_places.lock() = Some(IndexOffsets { sum, places });
         Ok(spliced)
     }
 

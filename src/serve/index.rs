@@ -14,7 +14,7 @@ use super::{Fault, ServedDataset};
 use crate::catalog::index::{self, Reports};
 use crate::datasets::reports_digest;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, Places, Spliced};
+use crate::store::cache::{Body, InsertOffsets, Spliced};
 
 /// Raised by every change of what is in an index.
 const VERSION: &[u8] = b"index 3";
@@ -122,8 +122,8 @@ impl Prefix {
     }
 
     /// The places of a kept index. Reads all of it.
-    pub(super) fn places(&self, kept: &Body) -> Result<Places, Fault> {
-        let places = Places::behind(MARKER, kept)
+    pub(super) fn places(&self, kept: &Body) -> Result<InsertOffsets, Fault> {
+        let places = InsertOffsets::behind(MARKER, kept)
             .map_err(|error| Fault::new(format!("the index cannot be read back: {error}")))?;
         match places.count() == self.paths {
             true => Ok(places),
@@ -132,7 +132,7 @@ impl Prefix {
     }
 
     /// The index as it is read.
-    pub(super) fn put_into(&self, kept: Body, places: &Arc<Places>) -> Body {
+    pub(super) fn put_into(&self, kept: Body, places: &Arc<InsertOffsets>) -> Body {
         let spliced = Spliced::new(kept, Arc::clone(places), Arc::clone(&self.text));
         Body::Spliced(Arc::new(spliced))
     }

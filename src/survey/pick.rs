@@ -17,12 +17,12 @@ pub struct Pick {
     pub id: String,
     pub key: String,
     pub label: Option<ClassLabel>,
-    pub(super) place: Place,
+    pub(super) place: ImageBytes,
 }
 
 /// Where the bytes of an image are.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum ImageBytes {
     /// A source that is to be rendered, or why there is none.
     Source(Result<PathBuf, String>),
     /// A finished JPEG: in the first of these files that is there.
@@ -36,7 +36,7 @@ impl Pick {
             id: names::image_id(entry.number()),
             key: entry.key().to_owned(),
             label: entry.class_label().copied(),
-            place: Place::Source(entry.source().map_err(ToString::to_string)),
+            place: ImageBytes::Source(entry.source().map_err(ToString::to_string)),
         }
     }
 
@@ -49,8 +49,8 @@ impl Pick {
     /// The file that is read, as far as is known.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {
-            Place::Source(source) => source.as_deref().ok(),
-            Place::Finished(files) => files.first().map(PathBuf::as_path),
+            ImageBytes::Source(source) => source.as_deref().ok(),
+            ImageBytes::Finished(files) => files.first().map(PathBuf::as_path),
         }
     }
 }
@@ -75,15 +75,15 @@ impl Reader {
     /// The JPEG of a pick, and what is damaged in its source if that was read; or why it cannot be had.
     pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<(&[u8], Option<String>), String> {
         match &pick.place {
-            Place::Source(Ok(path)) => {
+            ImageBytes::Source(Ok(path)) => {
                 let developed = self.renderer.render_file(path);
                 let developed = developed.map_err(|error| error.to_string())?;
                 self.rendered = developed.jpeg;
                 let damage = developed.notes.damage.map(|damage| damage.to_string());
                 Ok((&self.rendered, damage))
             }
-            Place::Source(Err(fault)) => Err(fault.clone()),
-            Place::Finished(files) => {
+            ImageBytes::Source(Err(fault)) => Err(fault.clone()),
+            ImageBytes::Finished(files) => {
                 read_first(files, &mut self.finished).map_err(words)?;
                 Ok((&self.finished, None))
             }

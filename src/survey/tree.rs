@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::index_reader::{IndexEntry, read_index};
-use super::pick::Place;
+use super::pick::ImageBytes;
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
 use crate::catalog::Views;
 use crate::config::Config;
@@ -231,6 +231,6 @@ fn pick(root: &Path, folder: &Path, entry: IndexEntry) -> Pick {
         id: entry.id,
         key: entry.key,
         label: entry.label,
-        place: Place::Finished(place.into_iter().chain(named).collect()),
+        place: ImageBytes::Finished(place.into_iter().chain(named).collect()),
     }
 }

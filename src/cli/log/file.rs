@@ -21,12 +21,12 @@ const DEFAULT_NAME: &str = "mount.log";
 pub(super) struct LogFile {
     file: File,
     /// `None` for a device, which has no size.
-    place: Option<Place>,
+    place: Option<LogLocation>,
     length: u64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct LogLocation {
     /// By the handle of its folder.
     path: PathBuf,
     /// Kept open for that.
@@ -71,7 +71,7 @@ impl LogFile {
     fn open_in(folder: ParentFolder, name: &OsStr) -> io::Result<Self> {
         // Whatever has the folder's name by the time that a file is set aside.
         let path = folder.handle_path().join(name);
-        Self::open(Place {
+        Self::open(LogLocation {
             path,
             _folder: folder,
         })
@@ -85,7 +85,7 @@ impl LogFile {
         }
     }
 
-    fn open(place: Place) -> io::Result<Self> {
+    fn open(place: LogLocation) -> io::Result<Self> {
         let file = place.open()?;
         let length = file.metadata()?.len();
         Ok(Self {
@@ -115,7 +115,7 @@ impl LogFile {
     }
 }
 
-impl Place {
+impl LogLocation {
     fn open(&self) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
         let file = open_own_file(&self.path, flags)?;

@@ -24,7 +24,7 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     let (canvas_width, canvas_height) = (decoder.width(), decoder.height());
     let frame = decoder.next_frame_info().map_err(malformed)?;
     let frame = frame.ok_or_else(|| error::malformed("GIF", "there is no image in it"))?;
-    let place = Place {
+    let place = FrameArea {
         left: frame.left.into(),
         top: frame.top.into(),
         width: frame.width.into(),
@@ -44,7 +44,7 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
 }
 
 /// Where the frame is in the image.
-struct Place {
+struct FrameArea {
     left: usize,
     top: usize,
     width: usize,
@@ -66,7 +66,7 @@ fn palette(local: Option<&[u8]>, global: Option<&[u8]>) -> [[u8; 3]; 256] {
 
 fn decode(
     mut decoder: Decoder<Cursor<&[u8]>>,
-    place: &Place,
+    place: &FrameArea,
     palette: &[[u8; 3]; 256],
     width: usize,
     height: usize,
@@ -103,7 +103,7 @@ fn decode(
 }
 
 /// The rows in the order of the data (GIF89a, appendix E).
-fn order(place: &Place) -> Vec<usize> {
+fn order(place: &FrameArea) -> Vec<usize> {
     if !place.interlaced {
         return (0..place.height).collect();
     }

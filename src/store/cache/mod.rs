@@ -45,7 +45,7 @@ pub use fingerprint::Fingerprint;
 pub use pin::Pin;
 pub use recent::RecentFiles;
 pub use record_db::FileRecord;
-pub use spliced::{Places, Spliced};
+pub use spliced::{InsertOffsets, Spliced};
 pub use stored_file::StoredFile;
 
 use xxhash_rust::xxh3::xxh3_64;

@@ -13,9 +13,9 @@ const CHUNK: usize = 1 << 20;
 
 /// Where something is put in: offsets in the file as it is kept, ascending.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Places(Box<[u64]>);
+pub struct InsertOffsets(Box<[u64]>);
 
-impl Places {
+impl InsertOffsets {
     /// The places directly behind every `marker` in `body`. Reads all of it.
     pub fn behind(marker: &[u8], body: &Body) -> io::Result<Self> {
         let finder = memmem::Finder::new(marker);
@@ -40,13 +40,13 @@ impl Places {
 #[derive(Debug)]
 pub struct Spliced {
     kept: Body,
-    places: Arc<Places>,
+    places: Arc<InsertOffsets>,
     /// What is put in at every place.
     insert: Arc<[u8]>,
 }
 
 impl Spliced {
-    pub fn new(kept: Body, places: Arc<Places>, insert: Arc<[u8]>) -> Self {
+    pub fn new(kept: Body, places: Arc<InsertOffsets>, insert: Arc<[u8]>) -> Self {
         Self {
             kept,
             places,
@@ -146,7 +146,7 @@ mod tests {
 
     fn spliced(kept: &[u8], insert: &[u8]) -> (Body, Vec<u8>) {
         let body = Body::Memory(kept.into());
-        let places = Places::behind(b"<>", &body).unwrap();
+        let places = InsertOffsets::behind(b"<>", &body).unwrap();
         let text = String::from_utf8(kept.to_vec()).unwrap();
         let insert_text = String::from_utf8(insert.to_vec()).unwrap();
         let expected = text.replace("<>", &format!("<>{insert_text}"));

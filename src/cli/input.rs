@@ -16,7 +16,7 @@ use crate::survey::{self, Options, Survey, Tree};
 
 /// A config file or a finished tree, and which of its datasets.
 #[derive(Debug, clap::Args)]
-pub struct PlaceArguments {
+pub struct InputArguments {
     /// Config file, or the folder of a finished tree or of a mount [default: config.yml]
     #[arg(value_name = "CONFIG|ROOT", conflicts_with = "config")]
     place: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct PlaceArguments {
 }
 
 /// What was named.
-pub struct Place {
+pub struct Input {
     kind: Kind,
     options: Options,
 }
@@ -43,9 +43,9 @@ enum Kind {
     Tree(Tree),
 }
 
-impl PlaceArguments {
+impl InputArguments {
     /// Opens what was named, and looks whether it has the datasets.
-    pub fn open(&self) -> anyhow::Result<Place> {
+    pub fn open(&self) -> anyhow::Result<Input> {
         let root = self.place.as_ref().filter(|place| is_folder(place));
         let (kind, datasets) = match root {
             Some(root) => {
@@ -63,14 +63,14 @@ impl PlaceArguments {
             }
         };
         let images = self.images;
-        Ok(Place {
+        Ok(Input {
             kind,
             options: Options { datasets, images },
         })
     }
 }
 
-impl Place {
+impl Input {
     /// Where nothing may be written: the tree, and all that it is made of.
     pub fn taken(&self) -> Vec<Taken> {
         let mut taken = Vec::new();

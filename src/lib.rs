@@ -26,7 +26,7 @@
 //! * [`check`]: what the raw trees hold, before any work is done.
 //! * [`survey`]: what the datasets of a config, or of a finished tree, hold, and some images of each.
 //! * [`preview`]: a contact sheet of these.
-//! * [`report`]: a page of them, with what fails.
+//! * [`report_page`]: a page of them, with what fails.
 //! * [`sample`]: small synthetic raw trees in all ten layouts.
 
 pub mod catalog;
@@ -44,7 +44,7 @@ pub mod preview;
 pub mod progress;
 pub mod removal;
 pub mod render;
-pub mod report;
+pub mod report_page;
 pub mod sample;
 pub mod serve;
 mod shown;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::input::InputArguments;
 use super::output::Output;
 use super::{CliResult, Exit};
-use crate::report::Report;
+use crate::report_page::Report;
 use crate::survey::printable;
 
 #[derive(Debug, clap::Args)]

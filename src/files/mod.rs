@@ -3,8 +3,8 @@
 
 mod atomic;
 mod descriptors;
-pub(crate) mod foreign;
 mod mount_table;
+pub(crate) mod no_follow;
 mod parents;
 mod private;
 mod probe;

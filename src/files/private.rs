@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_folder_of_another_user_is_refused() {
         // Nobody but root owns these.
-        let foreign = match rustix::process::geteuid().is_root() {
+        let no_follow = match rustix::process::geteuid().is_root() {
             false => PathBuf::from("/"),
             true => {
                 let base = tempfile::tempdir().unwrap().keep();
@@ -327,10 +327,10 @@ mod tests {
                 base
             }
         };
-        let error = PrivateFolder::open(&foreign, Trust::Nobody).unwrap_err();
+        let error = PrivateFolder::open(&no_follow, Trust::Nobody).unwrap_err();
         assert!(error.to_string().contains("belongs to user"), "{error}");
-        if foreign != Path::new("/") {
-            fs::remove_dir(foreign).unwrap();
+        if no_follow != Path::new("/") {
+            fs::remove_dir(no_follow).unwrap();
         }
     }
 }

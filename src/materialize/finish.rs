@@ -78,7 +78,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
     Ok(missing)
 }
 
-struct Outcome {
+struct TreeState {
     /// By number.
     finished: Vec<bool>,
     found: Found,
@@ -87,14 +87,14 @@ struct Outcome {
     missing: Vec<u32>,
 }
 
-fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> Outcome {
+fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> TreeState {
     let name = plan.tree.dataset.folder();
     let known: BTreeMap<u32, &LoggedImage> = known
         .iter()
         .filter(|failure| failure.dataset == name)
         .map(|failure| (failure.image, failure))
         .collect();
-    let outcome = Mutex::new(Outcome {
+    let outcome = Mutex::new(TreeState {
         finished: Vec::new(),
         found: Found::default(),
         left_out: Vec::new(),

@@ -15,7 +15,7 @@ use crate::store::{ContentKey, Journal, Record};
 
 /// What became of an image.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ImageOutcome {
     New(Remarks),
     Skipped(Remarks),
     /// Its source is damaged, and is not wanted then.
@@ -80,11 +80,11 @@ impl<'a> ImageWorker<'a> {
         &mut self,
         entry: &Entry<'_>,
         replaces: impl FnOnce() -> Result<(), MaterializeError>,
-    ) -> Result<Outcome, MaterializeError> {
+    ) -> Result<ImageOutcome, MaterializeError> {
         let known = self.plan.record(entry.number());
         let (source, key) = match self.plan.state_of(entry) {
             ImageState::Finished => {
-                return Ok(Outcome::Skipped(
+                return Ok(ImageOutcome::Skipped(
                     known.map_or_else(Default::default, Remarks::from),
                 ));
             }
@@ -94,7 +94,7 @@ impl<'a> ImageWorker<'a> {
                     replaces()?;
                     remove_finished(self.plan, record)?;
                 }
-                return Ok(Outcome::LeftOut {
+                return Ok(ImageOutcome::LeftOut {
                     damage,
                     content: key,
                 });
@@ -102,7 +102,7 @@ impl<'a> ImageWorker<'a> {
             // A source that is missing today may be back tomorrow: what was made of it stays, and is
             // left out of the index.
             ImageState::Failed { cause, .. } => {
-                return Ok(Outcome::Failed {
+                return Ok(ImageOutcome::Failed {
                     cause,
                     content: None,
                 });
@@ -122,7 +122,7 @@ impl<'a> ImageWorker<'a> {
                 if tells_of_other_bytes(&error) {
                     self.remove_stale(entry.number())?;
                 }
-                Ok(Outcome::Failed {
+                Ok(ImageOutcome::Failed {
                     cause,
                     content: Some(key),
                 })
@@ -130,7 +130,11 @@ impl<'a> ImageWorker<'a> {
         }
     }
 
-    fn keep(&self, number: u32, developed: &RenderedSource) -> Result<Outcome, MaterializeError> {
+    fn keep(
+        &self,
+        number: u32,
+        developed: &RenderedSource,
+    ) -> Result<ImageOutcome, MaterializeError> {
         let RenderedSource {
             jpeg,
             notes,
@@ -145,7 +149,7 @@ impl<'a> ImageWorker<'a> {
             self.remove_unrecorded(number, jpeg)?;
             // So that the next run need not render it to know.
             self.record(number, made, notes)?;
-            return Ok(Outcome::LeftOut {
+            return Ok(ImageOutcome::LeftOut {
                 damage,
                 content: source.key,
             });
@@ -154,7 +158,7 @@ impl<'a> ImageWorker<'a> {
         write_atomically(&path, self.plan.durability, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;
         self.record(number, made, notes)?;
-        Ok(Outcome::New(remarks))
+        Ok(ImageOutcome::New(remarks))
     }
 
     fn record(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::image::Outcome;
+use super::image::ImageOutcome;
 use super::plan::DatasetPlan;
 use super::{Job, MaterializeError};
 use crate::catalog::Entry;
@@ -43,18 +43,18 @@ impl<'a> Logs<'a> {
         &self,
         plan: &DatasetPlan,
         entry: &Entry<'_>,
-        outcome: &Outcome,
+        outcome: &ImageOutcome,
     ) -> Result<(), MaterializeError> {
         let append = |log: &ImageLog<'_>, cause: &str, content| {
             log.append(&logged(plan, entry, cause.to_owned(), content))
                 .map_err(MaterializeError::io(log.path()))
         };
         match outcome {
-            Outcome::Failed { cause, content } => append(&self.failures, cause, *content),
-            Outcome::LeftOut { damage, content } => {
+            ImageOutcome::Failed { cause, content } => append(&self.failures, cause, *content),
+            ImageOutcome::LeftOut { damage, content } => {
                 append(&self.damaged, &left_out(damage), Some(*content))
             }
-            Outcome::New(remarks) | Outcome::Skipped(remarks) => {
+            ImageOutcome::New(remarks) | ImageOutcome::Skipped(remarks) => {
                 if let Some(damage) = &remarks.damage {
                     append(&self.damaged, damage, None)?;
                 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
-use super::image::{ImageWorker, Outcome};
+use super::image::{ImageOutcome, ImageWorker};
 use super::logs::Logs;
 use super::plan::DatasetPlan;
 use super::tidy::remove_index;
@@ -111,12 +111,12 @@ impl Workers<'_> {
     fn record(
         &self,
         entry: &Entry<'_>,
-        outcome: Outcome,
+        outcome: ImageOutcome,
         tally: &Mutex<Tally>,
     ) -> Result<(), MaterializeError> {
         self.logs.record(self.plan, entry, &outcome)?;
         tally.lock().add(entry.number(), &outcome);
-        let rendered = matches!(outcome, Outcome::New(_));
+        let rendered = matches!(outcome, ImageOutcome::New(_));
         self.progress.advance(rendered);
         Ok(())
     }
@@ -128,8 +128,8 @@ fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// What became of an image at which machex panicked.
-fn crashed() -> Outcome {
-    Outcome::Failed {
+fn crashed() -> ImageOutcome {
+    ImageOutcome::Failed {
         cause: "machex crashed on this image; please report it".to_owned(),
         content: None,
     }
@@ -156,19 +156,21 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, number: u32, outcome: &Outcome) {
+    fn add(&mut self, number: u32, outcome: &ImageOutcome) {
         match outcome {
-            Outcome::New(_) => self.new += 1,
-            Outcome::Skipped(_) => self.skipped += 1,
-            Outcome::Failed { .. } => self.failed += 1,
-            Outcome::LeftOut { .. } => self.left_out += 1,
+            ImageOutcome::New(_) => self.new += 1,
+            ImageOutcome::Skipped(_) => self.skipped += 1,
+            ImageOutcome::Failed { .. } => self.failed += 1,
+            ImageOutcome::LeftOut { .. } => self.left_out += 1,
         }
         match outcome {
-            Outcome::New(remarks) | Outcome::Skipped(remarks) => {
+            ImageOutcome::New(remarks) | ImageOutcome::Skipped(remarks) => {
                 self.damaged += u32::from(remarks.damage.is_some());
                 self.overlays += u32::from(remarks.has_overlay_bits);
             }
-            Outcome::Failed { .. } | Outcome::LeftOut { .. } => self.excluded.push(number),
+            ImageOutcome::Failed { .. } | ImageOutcome::LeftOut { .. } => {
+                self.excluded.push(number)
+            }
         }
     }
 }
@@ -181,6 +183,8 @@ mod tests {
     fn a_panic_is_a_failure_of_one_image() {
         assert_eq!(survived(|| 7), Some(7));
         assert_eq!(survived::<u32>(|| panic!("for the test")), None);
-        assert!(matches!(crashed(), Outcome::Failed { cause, .. } if cause.contains("crashed")));
+        assert!(
+            matches!(crashed(), ImageOutcome::Failed { cause, .. } if cause.contains("crashed"))
+        );
     }
 }

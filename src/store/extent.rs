@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Durability, PrivateFolder, Temporary, foreign};
+use crate::files::{Durability, PrivateFolder, Temporary, no_follow};
 
 const NAME: &str = "extent.json";
 
@@ -33,7 +33,7 @@ impl Extent {
     /// none, and one that is damaged counts as none.
     pub(super) fn read(folder: impl AsFd) -> Option<Self> {
         let mut text = Vec::new();
-        let file = foreign::open_file(folder, Path::new(NAME)).ok()?;
+        let file = no_follow::open_file(folder, Path::new(NAME)).ok()?;
         file.take(1 << 16).read_to_end(&mut text).ok()?;
         serde_json::from_slice(&text).ok()
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ContentKey;
 use crate::files::confirm;
-use crate::files::{Durability, PrivateFolder, Temporary, foreign, is_not_ours};
+use crate::files::{Durability, PrivateFolder, Temporary, is_not_ours, no_follow};
 use crate::shown::Show as _;
 
 const SUFFIX: &str = ".jsonl";
@@ -167,7 +167,7 @@ impl<'a> ImageLog<'a> {
 /// Reads the logs of all shares in the state folder, sorted, each image once. Logs that are not
 /// the reader's to read are left out: those of another user's run, say.
 pub fn read_logged(state: &Path, kind: LogKind) -> io::Result<Vec<LoggedImage>> {
-    match foreign::open_folder_at(state)? {
+    match no_follow::open_folder_at(state)? {
         Some(state) => logged_in(state, kind),
         None => Ok(Vec::new()),
     }
@@ -203,7 +203,7 @@ pub fn merge_logs(
 /// The logs that can be read, by name.
 fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedImage>)>> {
     let mut logs = Vec::new();
-    for name in foreign::names(&state, kind.prefix(), SUFFIX)? {
+    for name in no_follow::names(&state, kind.prefix(), SUFFIX)? {
         match read_log(&state, &name) {
             Ok(images) => logs.push((name, images)),
             Err(error)
@@ -219,7 +219,7 @@ fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedIm
 
 fn read_log(state: impl AsFd, name: impl AsRef<Path>) -> io::Result<Vec<LoggedImage>> {
     let mut text = Vec::new();
-    foreign::open_file(state, name.as_ref())?.read_to_end(&mut text)?;
+    no_follow::open_file(state, name.as_ref())?.read_to_end(&mut text)?;
     // A torn last line is a failure that the next run meets again.
     Ok(text
         .split(|byte| *byte == b'\n')

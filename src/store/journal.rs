@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ContentKey;
 use crate::files::confirm;
-use crate::files::{Durability, PrivateFolder, foreign, is_not_ours};
+use crate::files::{Durability, PrivateFolder, is_not_ours, no_follow};
 use crate::render::{Notes, RENDERER_VERSION};
 
 const PREFIX: &str = "finished";
@@ -60,8 +60,8 @@ impl Records {
     /// may read, are left out; their names and the reasons are returned.
     pub(super) fn read(folder: impl AsFd) -> io::Result<(Self, Vec<(String, io::Error)>)> {
         let (mut records, mut left_out) = (Self::default(), Vec::new());
-        for name in foreign::names(&folder, PREFIX, SUFFIX)? {
-            match foreign::open_file(&folder, Path::new(&name)) {
+        for name in no_follow::names(&folder, PREFIX, SUFFIX)? {
+            match no_follow::open_file(&folder, Path::new(&name)) {
                 Ok(file) => records.read_file(file)?,
                 Err(error)
                     if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied =>

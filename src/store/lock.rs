@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use crate::files::{PrivateFolder, foreign};
+use crate::files::{PrivateFolder, no_follow};
 
 use crate::shown::Show as _;
 
@@ -83,7 +83,7 @@ fn refuse_other_shares(state: &PrivateFolder, share: &str) -> Result<(), LockErr
         move |source| LockError::Io { path, source }
     };
     let wanted = parts_of(share).map(|(_, of)| of);
-    for name in foreign::names(state, "lock-", "").map_err(io_error(""))? {
+    for name in no_follow::names(state, "lock-", "").map_err(io_error(""))? {
         let Some((part, of)) = name.strip_prefix("lock").and_then(parts_of) else {
             continue;
         };

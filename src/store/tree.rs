@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{ContentKey, Extent, Record, Records};
-use crate::files::{foreign, is_not_ours};
+use crate::files::{is_not_ours, no_follow};
 use crate::names;
 use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
@@ -84,7 +84,7 @@ impl FinishedTree {
         let (Some(root), Some(name)) = (state.parent(), state.file_name()) else {
             return Ok(None);
         };
-        let root_folder = match foreign::open_folder_at(root) {
+        let root_folder = match no_follow::open_folder_at(root) {
             Ok(Some(folder)) => folder,
             Ok(None) => return Ok(None),
             Err(source) => return self.not_used(root, source),
@@ -102,7 +102,7 @@ impl FinishedTree {
             });
             return Ok(None);
         }
-        match foreign::open_folder(&root_folder, Path::new(name)) {
+        match no_follow::open_folder(&root_folder, Path::new(name)) {
             Err(source) => self.not_used(state, source),
             opened => opened,
         }

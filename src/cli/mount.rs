@@ -12,6 +12,7 @@ use super::log::Target;
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 use crate::config::{Config, check_memory, parse_size};
+use crate::files::raise_open_file_limit;
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::{ServeOptions, Server};
@@ -206,6 +207,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let options = ServeOptions {
         warm: request.options.warm,
     };
+    raise_open_file_limit();
     let server = Server::start(config, &point.path, options)?;
     // Not before, since a disk that does not answer may hold this thread: as long as nothing is mounted,
     // a signal ends the process as usual.

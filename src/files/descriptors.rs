@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// How long others are waited for who close theirs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,6 +68,23 @@ fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Re
             Some(_) => return opened,
         }
         close_some();
+    }
+}
+
+/// How many files this process may open; `None` where there is no limit.
+pub fn open_file_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Raises how many files this process may open as far as it may.
+pub fn raise_open_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!("no more files can be opened than so far: {error}");
     }
 }
 

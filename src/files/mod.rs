@@ -17,7 +17,7 @@ pub use atomic::{
     Durability, Temporary, is_being_written, is_left_over, target_of, write_atomically,
 };
 pub(crate) use descriptors::{SpareFiles, at_once, register};
-pub use descriptors::{is_lack_of_descriptors, patiently};
+pub use descriptors::{is_lack_of_descriptors, open_file_limit, patiently, raise_open_file_limit};
 pub(crate) use mount_table::mounts_of;
 pub use mount_table::{
     MountEntry, is_disconnected, machex_mount_of, machex_mountpoints, mounted_at,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use fuser::{BackingId, Errno, FileHandle, FopenFlags, ReplyOpen};
 use parking_lot::Mutex;
 
-use crate::store::cache::Body;
+use crate::store::Body;
 
 /// How an open file is cached by the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::files::is_lack_of_descriptors;
 use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
-use crate::store::cache::Body;
+use crate::store::Body;
 use attributes::{Attributes, FOREVER, NEVER, private};
 use busy_poll::{After, BusyPoll};
 use callers::ListingPrograms;

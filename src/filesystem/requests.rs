@@ -18,7 +18,7 @@ use fuser::{
 use super::busy_poll::After;
 use super::inode::Node;
 use super::{Passthrough, Stop, Tree, directory, xattr};
-use crate::store::cache::{Body, ReadNow};
+use crate::store::{Body, ReadNow};
 
 /// Largest request in bytes: 256 pages is the most that the kernel sends.
 const MAX_REQUEST: u32 = 1 << 20;

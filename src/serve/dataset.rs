@@ -20,7 +20,7 @@ use crate::datasets::RawTree;
 use crate::names;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
-use crate::store::cache::{Body, InsertOffsets};
+use crate::store::{Body, InsertOffsets};
 use crate::store::{ContentKey, FinishedTree, StateFolder};
 
 /// Threads that look where files are: they wait for disks and networks, not for processors.

@@ -5,7 +5,7 @@ use super::known::{Known, Place};
 use super::{Fault, Item, ServedDataset, Server, What};
 use crate::source::Source;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, Fingerprint};
+use crate::store::{Body, Fingerprint};
 
 /// What was found of a file.
 pub(super) enum Found {

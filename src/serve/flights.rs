@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Fault, Item, Known};
-use crate::store::cache::Body;
+use crate::store::Body;
 use crate::sync::Mutex;
 
 /// What becomes of a file: what is known of it, and its bytes where these were asked for.

@@ -14,7 +14,7 @@ use super::{Fault, ServedDataset};
 use crate::catalog::index::{self, Reports};
 use crate::datasets::reports_digest;
 use crate::store::ContentKey;
-use crate::store::cache::{Body, InsertOffsets, Spliced};
+use crate::store::{Body, InsertOffsets, Spliced};
 
 /// Raised by every change of what is in an index.
 const VERSION: &[u8] = b"index 3";

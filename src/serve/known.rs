@@ -2,7 +2,7 @@
 
 use crate::names::SHARD_SIZE;
 use crate::store::ContentKey;
-use crate::store::cache::Fingerprint;
+use crate::store::Fingerprint;
 use parking_lot::Mutex;
 
 /// Where the bytes of a file are, or were.

@@ -56,7 +56,8 @@ pub use start::{ServeError, ServeOptions};
 pub use stats::Stats;
 
 use crate::render::RenderParams;
-use crate::store::cache::{Body, Cache};
+use crate::store::Body;
+use crate::store::cache::Cache;
 use budget::ByteBudget;
 use buffers::Buffers;
 use fault::Failing;

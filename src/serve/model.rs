@@ -9,7 +9,7 @@ use shuttle::thread;
 use super::flights::{Flights, Outcome, Waiter, Want};
 use super::queue::{Priority, Queue};
 use super::{Item, Known};
-use crate::store::cache::Body;
+use crate::store::Body;
 use crate::sync::{Condvar, Mutex};
 
 /// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::files::is_remote;
 use crate::names;
-use crate::store::cache::{Body, RecentFiles};
+use crate::store::{Body, OpenFiles};
 use crate::store::{ContentKey, remembered_stat};
 
 /// The open root, on which file system it is, and the images that were opened lately.
@@ -19,9 +19,9 @@ pub(super) struct TreeRoot {
     device: u64,
     is_remote: bool,
     /// Images on a disk of this machine.
-    near: RecentFiles,
+    near: OpenFiles,
     /// Images on another machine, or on another file system than the root: the tree may hold links.
-    far: RecentFiles,
+    far: OpenFiles,
 }
 
 impl TreeRoot {
@@ -34,8 +34,8 @@ impl TreeRoot {
             folder,
             device,
             is_remote: is_remote(path),
-            near: RecentFiles::new(false),
-            far: RecentFiles::new(true),
+            near: OpenFiles::new(false),
+            far: OpenFiles::new(true),
         })
     }
 

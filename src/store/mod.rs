@@ -20,23 +20,33 @@
 //! Invariant: an image is finished when its file has the size of its newest record and the
 //! record's content key is the one that its source and the settings have now.
 
+mod body;
 pub mod cache;
 mod content_key;
 mod extent;
+mod fingerprint;
 mod image_log;
 mod journal;
 mod lock;
+mod open_files;
 mod remembered;
+mod spliced;
 mod state;
+mod stored_file;
 mod tree;
 
+pub use body::{Body, Hold, ReadNow};
 pub use content_key::{ContentKey, Stamp};
 pub use extent::Extent;
+pub use fingerprint::Fingerprint;
 pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
+pub use open_files::OpenFiles;
 pub use remembered::{Remembered, remembered_stat};
+pub use spliced::{InsertOffsets, Spliced};
 pub use state::StateFolder;
+pub use stored_file::StoredFile;
 pub use tree::{FinishedTree, RecordsFault, renewal};

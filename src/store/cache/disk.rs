@@ -12,23 +12,23 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 
-use super::body::Body;
 use super::evict::{Evictor, FreeSpaceProbe};
-use super::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use super::folder::CacheFolder;
 use super::lru::OlderFiles;
 use super::overhead::Overhead;
 use super::pin::Pin;
-use super::recent::RecentFiles;
 use super::record_db::{FileRecord, RecordDb, is_damage, is_full};
 use super::resident::ResidentFiles;
-use super::stored_file::{StoredFile, open};
 use super::write::{PutError, write_summed};
 use super::{CacheError, Limits, now};
 use crate::files::at_once;
 use crate::files::{Durability, Temporary, free_space_at, is_remote, patiently};
 use crate::shown::Show as _;
 use crate::store::ContentKey;
+use crate::store::body::Body;
+use crate::store::fingerprint::{Fingerprint, checksum, checksum_at_once};
+use crate::store::open_files::OpenFiles;
+use crate::store::stored_file::{StoredFile, open};
 
 /// How often a file is tried to be written to a disk that is full, with something evicted in between.
 const ATTEMPTS: u32 = 4;
@@ -50,7 +50,7 @@ pub(super) struct DiskCache {
     files: ResidentFiles,
     evictor: Evictor,
     overhead: Mutex<Overhead>,
-    recent: RecentFiles,
+    recent: OpenFiles,
     /// What a file needs before it counts as finished.
     durability: Durability,
     /// Last uses that the record database does not have yet.
@@ -98,7 +98,7 @@ impl DiskCache {
         folder.check_book().map_err(io_error)?;
         Ok(Self {
             cache_path: cache_path.to_owned(),
-            recent: RecentFiles::new(is_remote(folder.path())),
+            recent: OpenFiles::new(is_remote(folder.path())),
             durability: Durability::of(folder.path(), false),
             folder,
             records,
@@ -577,7 +577,7 @@ impl DiskCache {
 fn body(stored: Arc<StoredFile>, pin: Pin) -> Body {
     Body::File {
         stored,
-        pin: Some(Arc::new(pin)),
+        hold: Some(Arc::new(pin)),
     }
 }
 

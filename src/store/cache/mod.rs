@@ -9,11 +9,9 @@
 //! * Everything that the cache takes on the disk counts against its limit, not the files alone.
 //! * A descriptor is kept for speed only: any open file can be closed and opened again.
 
-mod body;
 mod disk;
 mod error;
 mod evict;
-mod fingerprint;
 mod folder;
 mod lru;
 mod memory;
@@ -21,11 +19,8 @@ mod memory;
 mod model;
 mod overhead;
 mod pin;
-mod recent;
 mod record_db;
 mod resident;
-mod spliced;
-mod stored_file;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -39,19 +34,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
 
-pub use body::{Body, ReadNow};
 pub use error::CacheError;
-pub use fingerprint::Fingerprint;
-pub use pin::Pin;
-pub use recent::RecentFiles;
 pub use record_db::FileRecord;
-pub use spliced::{InsertOffsets, Spliced};
-pub use stored_file::StoredFile;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::shown::Show as _;
-use crate::store::ContentKey;
+use crate::store::{Body, ContentKey, Fingerprint};
 use disk::DiskCache;
 use memory::MemoryCache;
 use write::PutError;

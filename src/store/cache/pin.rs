@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lru::Lru;
-use crate::store::ContentKey;
+use crate::store::{ContentKey, Hold};
 use crate::sync::Mutex;
 
 /// Keeps a file from being evicted.
@@ -27,6 +27,8 @@ impl Pin {
         }
     }
 }
+
+impl Hold for Pin {}
 
 impl Drop for Pin {
     fn drop(&mut self) {

@@ -1,13 +1,16 @@
 //! The bytes of a finished file, wherever they are.
 
+use std::fmt;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::pin::Pin;
 use super::spliced::Spliced;
 use super::stored_file::StoredFile;
 use crate::store::ContentKey;
+
+/// Keeps something from being removed for as long as it lives.
+pub trait Hold: fmt::Debug + Send + Sync {}
 
 /// Bytes that can be read for as long as this is kept.
 #[derive(Debug, Clone)]
@@ -15,7 +18,7 @@ pub enum Body {
     File {
         stored: Arc<StoredFile>,
         /// Keeps a file of the cache from being evicted.
-        pin: Option<Arc<Pin>>,
+        hold: Option<Arc<dyn Hold>>,
     },
     Memory(Arc<[u8]>),
     /// With something put in.
@@ -35,7 +38,7 @@ impl Body {
     /// A file of the materialized tree; `None` unless it has `size` bytes still.
     pub fn of_tree(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
         let metadata = stored.open_at_once().ok()?.metadata().ok()?;
-        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, pin: None })
+        (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, hold: None })
     }
 
     /// Whether reading it may mean to wait for another machine.
@@ -61,7 +64,7 @@ impl Body {
         match self {
             Body::File {
                 stored,
-                pin: Some(_),
+                hold: Some(_),
             } => Some(stored),
             Body::Spliced(spliced) => spliced.kept().cache_file(),
             _ => None,
@@ -70,7 +73,7 @@ impl Body {
 
     /// Whether it is a file of the materialized tree.
     pub fn is_of_tree(&self) -> bool {
-        matches!(self, Body::File { pin: None, .. })
+        matches!(self, Body::File { hold: None, .. })
     }
 
     /// In bytes.
@@ -139,7 +142,7 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::cache::RecentFiles;
+    use crate::store::OpenFiles;
     use std::fs;
 
     #[test]
@@ -148,7 +151,7 @@ mod tests {
         let path = folder.path().join("x");
         let bytes: Vec<u8> = (0..=255).collect();
         fs::write(&path, &bytes).unwrap();
-        let recent = RecentFiles::new(false);
+        let recent = OpenFiles::new(false);
         let key = ContentKey::from_bytes([1; 16]);
         let stored = recent.open(key, path.clone(), 256, false).unwrap();
         let file = Body::of_tree(stored, 256).unwrap();

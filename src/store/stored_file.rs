@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use super::fingerprint::Fingerprint;
-use super::recent::Pool;
+use super::open_files::Pool;
 use crate::files::{at_once, patiently};
 use crate::store::ContentKey;
 

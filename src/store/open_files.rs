@@ -11,11 +11,10 @@ use std::sync::{Arc, Weak};
 
 use lru::LruCache;
 use parking_lot::Mutex;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::fingerprint::Fingerprint;
 use super::stored_file::{StoredFile, open};
-use crate::files::{SpareFiles, at_once, patiently, register};
+use crate::files::{SpareFiles, at_once, open_file_limit, patiently, register};
 use crate::store::ContentKey;
 
 /// Files that stay open at most, if the process may open several times as many.
@@ -25,11 +24,11 @@ const MOST: usize = 4096;
 const LEAST: usize = 16;
 
 /// The most recently opened files of one store.
-pub struct RecentFiles {
+pub struct OpenFiles {
     pool: Arc<Pool>,
 }
 
-/// What [`RecentFiles`] and its files share.
+/// What [`OpenFiles`] and its files share.
 pub(super) struct Pool {
     files: Mutex<Files>,
     pub(super) is_remote: bool,
@@ -43,7 +42,7 @@ struct Files {
     closed_limit: usize,
 }
 
-impl RecentFiles {
+impl OpenFiles {
     /// `is_remote`: whether the files are on another machine.
     pub fn new(is_remote: bool) -> Self {
         Self::with_capacity(is_remote, capacity())
@@ -186,18 +185,9 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// A quarter of the files that this process may open, once it has raised that as far as it may.
+/// A quarter of the files that this process may open.
 fn capacity() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let limit = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    let files = limit.map_or(MOST, |files| usize::try_from(files / 4).unwrap_or(MOST));
+    let files = open_file_limit().map_or(MOST, |files| usize::try_from(files / 4).unwrap_or(MOST));
     files.clamp(LEAST, MOST)
 }
 
@@ -215,13 +205,13 @@ mod tests {
     fn read(stored: &Arc<StoredFile>) -> io::Result<Vec<u8>> {
         let body = Body::File {
             stored: Arc::clone(stored),
-            pin: None,
+            hold: None,
         };
         let mut buffer = Vec::new();
         body.read_at(0, 100, &mut buffer).map(|()| buffer)
     }
 
-    fn files(folder: &Path, recent: &RecentFiles, count: u8) -> Vec<Arc<StoredFile>> {
+    fn files(folder: &Path, recent: &OpenFiles, count: u8) -> Vec<Arc<StoredFile>> {
         let open = |number: u8| {
             let path = folder.join(number.to_string());
             fs::write(&path, [number; 10]).unwrap();
@@ -242,7 +232,7 @@ mod tests {
     #[test]
     fn files_of_readers_are_closed_and_opened_again_as_they_are_read() {
         let folder = tempfile::tempdir().unwrap();
-        let recent = RecentFiles::with_capacity(false, 4);
+        let recent = OpenFiles::with_capacity(false, 4);
         let held = files(folder.path(), &recent, 20);
         assert_eq!(open_count(&held), 4);
         for round in 0..3 {
@@ -266,7 +256,7 @@ mod tests {
     #[test]
     fn a_lack_of_descriptors_closes_half_and_a_closed_file_is_not_read_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let recent = RecentFiles::with_capacity(false, 8);
+        let recent = OpenFiles::with_capacity(false, 8);
         let held = files(folder.path(), &recent, 8);
         recent.pool.close_some();
         assert_eq!(open_count(&held), 4);
@@ -281,7 +271,7 @@ mod tests {
     #[test]
     fn another_file_of_the_same_name_is_not_taken_for_one_that_was_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let recent = RecentFiles::with_capacity(false, 4);
+        let recent = OpenFiles::with_capacity(false, 4);
         let held = files(folder.path(), &recent, 2);
         let replace = |number: u8| {
             let path = folder.path().join(number.to_string());

@@ -7,10 +7,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::Context;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::log::Target;
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
+
 use crate::config::{Config, check_memory, parse_size};
 use crate::files::raise_open_file_limit;
 use crate::filesystem::{Passthrough, Stop};
@@ -49,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
     /// Let the kernel read finished images by itself (Linux 6.9, root)
-    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    #[arg(long, default_value = "auto", value_name = "MODE", value_parser = passthrough_mode())]
     passthrough: Passthrough,
     /// Render what is not there yet while nobody reads
     #[arg(long)]
@@ -145,6 +147,10 @@ impl Arguments {
             _ => Target::ErrorOutput,
         }
     }
+}
+
+fn passthrough_mode() -> impl TypedValueParser<Value = Passthrough> {
+    PossibleValuesParser::new(Passthrough::NAMES).try_map(|name| name.parse())
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {

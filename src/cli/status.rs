@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use super::table::{Align, Table};
 use super::{CliResult, Exit, units};
 use crate::files::{Answer, ask_status};
-use crate::serve::status::{FailureNote, Latency, Status};
 use crate::shown::Show as _;
+use crate::status::{FailureNote, Latency, Status};
 use crate::words::counted;
 
 /// How often `--watch` looks.
@@ -105,8 +105,8 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(
         out,
         "\nopens    {} of what was there, {} of what had to be made; {}",
-        units::count(status.hits),
-        units::count(status.misses),
+        units::count(status.counts.hits),
+        units::count(status.counts.misses),
         latency(&status.open_latency)
     )?;
     writeln!(
@@ -163,11 +163,11 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(out, "damaged  {count} made of a damaged source; the last:")?;
         print_notes(out, &status.damaged)?;
     }
-    if status.errors > 0 {
+    if status.counts.errors > 0 {
         writeln!(
             out,
             "errors   {} given to readers; the last:",
-            units::count(status.errors)
+            units::count(status.counts.errors)
         )?;
         print_notes(out, &status.failures)?;
     }

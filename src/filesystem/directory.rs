@@ -4,21 +4,16 @@ use std::ffi::OsStr;
 
 use fuser::FileType;
 
+use super::hidden;
 use super::inode::Node;
 use crate::names;
 use crate::serve::{Item, ServedDataset, Server, What};
-
-/// The folder that serves operators: found by name, never listed, since consumers take every entry
-/// of the root for a dataset.
-const HIDDEN: &str = ".machex";
-const STATUS: &str = "status.json";
-const METRICS: &str = "metrics";
 
 impl Node {
     pub(super) fn kind(self) -> FileType {
         match self {
             Node::Root | Node::Hidden | Node::Dataset(_) | Node::Shard(..) => FileType::Directory,
-            Node::Status | Node::Metrics | Node::Item(_) => FileType::RegularFile,
+            Node::HiddenFile(_) | Node::Item(_) => FileType::RegularFile,
         }
     }
 
@@ -26,7 +21,7 @@ impl Node {
     fn parent(self) -> Node {
         match self {
             Node::Shard(dataset, _) => Node::Dataset(dataset),
-            Node::Status | Node::Metrics => Node::Hidden,
+            Node::HiddenFile(_) => Node::Hidden,
             Node::Item(Item { dataset, what }) => match what {
                 What::Index => Node::Dataset(dataset),
                 What::Image(number) => Node::Shard(dataset, number / names::SHARD_SIZE),
@@ -37,7 +32,7 @@ impl Node {
 
     /// Whether it serves operators: for the owner of the mount alone, since paths are in it.
     pub(super) fn is_private(self) -> bool {
-        matches!(self, Node::Hidden | Node::Status | Node::Metrics)
+        matches!(self, Node::Hidden | Node::HiddenFile(_))
     }
 }
 
@@ -52,7 +47,7 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
         _ => {}
     }
     match parent {
-        Node::Root if name == HIDDEN => Some(Node::Hidden),
+        Node::Root if name == hidden::FOLDER => Some(Node::Hidden),
         Node::Root => {
             let position = server
                 .datasets()
@@ -60,11 +55,7 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
                 .position(|dataset| dataset.name() == name)?;
             Some(Node::Dataset(u8::try_from(position).ok()?))
         }
-        Node::Hidden => match name {
-            STATUS => Some(Node::Status),
-            METRICS => Some(Node::Metrics),
-            _ => None,
-        },
+        Node::Hidden => hidden::find(name).map(Node::HiddenFile),
         Node::Dataset(dataset) if name == names::INDEX_NAME => {
             Some(Node::Item(Item::index(dataset)))
         }
@@ -78,7 +69,7 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
                 number / names::SHARD_SIZE == shard && has_image(server, dataset, number);
             is_there.then_some(Node::Item(Item::image(dataset, number)))
         }
-        Node::Status | Node::Metrics | Node::Item(_) => None,
+        Node::HiddenFile(_) | Node::Item(_) => None,
     }
 }
 
@@ -103,11 +94,11 @@ fn entry_at(server: &Server, folder: Node, at: u32) -> Option<(u32, Node, String
             let name = server.datasets().get(usize::from(dataset))?.name();
             Some((at, Node::Dataset(dataset), name.to_owned()))
         }
-        Node::Hidden => match at {
-            0 => Some((at, Node::Status, STATUS.to_owned())),
-            1 => Some((at, Node::Metrics, METRICS.to_owned())),
-            _ => None,
-        },
+        Node::Hidden => {
+            let file = hidden::FILES.get(at as usize)?;
+            let node = Node::HiddenFile(u8::try_from(at).ok()?);
+            Some((at, node, file.name.to_owned()))
+        }
         Node::Dataset(dataset) => match at {
             0 => {
                 let index = Node::Item(Item::index(dataset));
@@ -132,14 +123,14 @@ fn entry_at(server: &Server, folder: Node, at: u32) -> Option<(u32, Node, String
             let image = Node::Item(Item::image(dataset, number));
             Some((number - start, image, name))
         }
-        Node::Status | Node::Metrics | Node::Item(_) => None,
+        Node::HiddenFile(_) | Node::Item(_) => None,
     }
 }
 
 /// Whether there is such a node in this mount.
 fn exists(server: &Server, node: Node) -> bool {
     match node {
-        Node::Root | Node::Hidden | Node::Status | Node::Metrics => true,
+        Node::Root | Node::Hidden | Node::HiddenFile(_) => true,
         Node::Dataset(dataset) => usize::from(dataset) < server.datasets().len(),
         Node::Shard(dataset, shard) => shard < shard_count(server, dataset),
         Node::Item(Item { dataset, what }) => match what {

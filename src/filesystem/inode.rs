@@ -2,20 +2,21 @@
 //!
 //! ```text
 //! 1             the root
-//! 2, 3, 4       .machex, its status.json, its metrics
+//! 2             .machex
+//! 3 + n         its file n, of the table in `hidden`
 //! d << 24 | k << 20 | n    of the dataset at position d - 1 of the table of all datasets:
 //!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
 //! ```
 //!
 //! 32 bits suffice, so that old 32-bit programs can stat the tree.
 
+use super::hidden;
 use crate::datasets;
 use crate::serve::{Item, ServedDataset, What};
 
 const ROOT: u64 = 1;
 const HIDDEN: u64 = 2;
-const STATUS: u64 = 3;
-const METRICS: u64 = 4;
+const FIRST_HIDDEN_FILE: u64 = 3;
 
 const DATASET_SHIFT: u32 = 24;
 const KIND_SHIFT: u32 = 20;
@@ -32,8 +33,8 @@ pub(super) enum Node {
     Root,
     /// The folder `.machex`, which is never listed.
     Hidden,
-    Status,
-    Metrics,
+    /// A file in it, by its position.
+    HiddenFile(u8),
     Dataset(u8),
     Shard(u8, u32),
     Item(Item),
@@ -67,8 +68,7 @@ impl Inodes {
         match node {
             Node::Root => ROOT,
             Node::Hidden => HIDDEN,
-            Node::Status => STATUS,
-            Node::Metrics => METRICS,
+            Node::HiddenFile(position) => FIRST_HIDDEN_FILE + u64::from(position),
             Node::Dataset(dataset) => of_dataset(dataset, FOLDER, 0),
             Node::Shard(dataset, shard) => of_dataset(dataset, SHARD, shard),
             Node::Item(Item { dataset, what }) => match what {
@@ -83,9 +83,12 @@ impl Inodes {
         match inode {
             ROOT => return Some(Node::Root),
             HIDDEN => return Some(Node::Hidden),
-            STATUS => return Some(Node::Status),
-            METRICS => return Some(Node::Metrics),
             _ => {}
+        }
+        if let Some(position) = inode.checked_sub(FIRST_HIDDEN_FILE)
+            && position < hidden::FILES.len() as u64
+        {
+            return Some(Node::HiddenFile(u8::try_from(position).ok()?));
         }
         let code = inode >> DATASET_SHIFT;
         let dataset = self.codes.iter().position(|known| *known == code)?;
@@ -117,8 +120,7 @@ mod tests {
         prop_oneof![
             Just(Node::Root),
             Just(Node::Hidden),
-            Just(Node::Status),
-            Just(Node::Metrics),
+            (0..hidden::FILES.len() as u8).prop_map(Node::HiddenFile),
             (0u8..3).prop_map(Node::Dataset),
             (0u8..3).prop_map(|dataset| Node::Item(Item::index(dataset))),
             (0u8..3, 0u32..100).prop_map(|(dataset, shard)| Node::Shard(dataset, shard)),

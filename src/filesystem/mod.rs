@@ -12,6 +12,7 @@ mod busy_poll;
 mod callers;
 mod directory;
 mod handles;
+mod hidden;
 mod inode;
 mod requests;
 mod xattr;
@@ -19,6 +20,7 @@ mod xattr;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::fd::OwnedFd;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -29,8 +31,8 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::files::is_lack_of_descriptors;
-use crate::serve::status::Status;
 use crate::serve::{Item, Known, Server, What};
+use crate::status::Status;
 use crate::store::Body;
 use attributes::{Attributes, FOREVER, NEVER, private};
 use busy_poll::{After, BusyPoll};
@@ -44,7 +46,7 @@ pub use requests::MachexFilesystem;
 const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How finished files come to their readers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Passthrough {
     /// Passed through where the kernel and the privileges allow it.
     #[default]
@@ -54,6 +56,29 @@ pub enum Passthrough {
     /// Read through this process.
     Off,
 }
+
+impl Passthrough {
+    /// The names of the modes, as users give them.
+    pub const NAMES: [&str; 3] = ["auto", "on", "off"];
+}
+
+impl FromStr for Passthrough {
+    type Err = UnknownMode;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMode> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(UnknownMode),
+        }
+    }
+}
+
+/// There is no such mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be one of {}", Passthrough::NAMES.join(", "))]
+pub struct UnknownMode;
 
 /// Why a mount ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,19 +143,6 @@ impl Tree {
         self.server.status(mode, self.handles.len())
     }
 
-    /// The text of one of the files of `.machex`, as it is now.
-    fn operators_file(&self, node: Node) -> Option<Vec<u8>> {
-        let status = self.status();
-        match node {
-            Node::Status => serde_json::to_vec_pretty(&status).ok().map(|mut text| {
-                text.push(b'\n');
-                text
-            }),
-            Node::Metrics => Some(status.to_prometheus().into_bytes()),
-            _ => None,
-        }
-    }
-
     /// Attributes of a folder.
     fn folder(&self, node: Node) -> FileAttr {
         let modified = match node {
@@ -181,11 +193,10 @@ impl Tree {
         self.attributes.file(inode, size, modified)
     }
 
-    fn operators_attributes(&self, node: Node) -> FileAttr {
-        let size = self
-            .operators_file(node)
-            .map_or(0, |text| text.len() as u64);
-        private(self.attributes.file(self.inodes.number(node), size, (0, 0)))
+    fn hidden_file(&self, position: u8) -> FileAttr {
+        let inode = self.inodes.number(Node::HiddenFile(position));
+        let size = hidden::text(self, position).len() as u64;
+        private(self.attributes.file(inode, size, (0, 0)))
     }
 
     fn lookup(&self, node: Node, reply: ReplyEntry) {
@@ -195,7 +206,7 @@ impl Tree {
                 Some(known) => (self.known_file(item, &known), FOREVER),
                 None => (self.estimated_file(item), NEVER),
             },
-            Node::Status | Node::Metrics => (self.operators_attributes(node), NEVER),
+            Node::HiddenFile(position) => (self.hidden_file(position), NEVER),
             folder => (self.folder(folder), FOREVER),
         };
         // Who looks a private node up is to be seen every time.
@@ -209,8 +220,8 @@ impl Tree {
     fn getattr(self: &Arc<Self>, node: Node, pid: u32, reply: ReplyAttr) {
         let item = match node {
             Node::Item(item) => item,
-            Node::Status | Node::Metrics => {
-                return reply.attr(&NEVER, &self.operators_attributes(node));
+            Node::HiddenFile(position) => {
+                return reply.attr(&NEVER, &self.hidden_file(position));
             }
             folder => return reply.attr(&FOREVER, &self.folder(folder)),
         };
@@ -233,18 +244,17 @@ impl Tree {
     fn open(self: &Arc<Self>, node: Node, is_direct: bool, reply: ReplyOpen) {
         let started = Instant::now();
         let inode = self.inodes.number(node);
-        let Node::Item(item) = node else {
-            return match self.operators_file(node) {
-                Some(text) => {
-                    let body = Body::Memory(text.into());
-                    let how = How {
-                        caching: Caching::Never,
-                        is_direct,
-                    };
-                    self.handles.open(inode, body, 0, how, reply);
-                }
-                None => reply.error(Errno::EISDIR),
-            };
+        let item = match node {
+            Node::Item(item) => item,
+            Node::HiddenFile(position) => {
+                let body = Body::Memory(hidden::text(self, position).into());
+                let how = How {
+                    caching: Caching::Never,
+                    is_direct,
+                };
+                return self.handles.open(inode, body, 0, how, reply);
+            }
+            _ => return reply.error(Errno::EISDIR),
         };
         self.server.note_read(item);
         if let Some((known, body)) = self.server.open_at_hand(item) {
@@ -269,7 +279,7 @@ impl Tree {
         let caching = self.caching(inode, known.revision);
         let how = How { caching, is_direct };
         self.handles.open(inode, body, known.revision, how, reply);
-        self.server.stats().open_latency.record(started.elapsed());
+        self.server.open_latency().record(started.elapsed());
     }
 
     /// Reads from an open file, waiting for the disk. One that cannot be read any more is rendered
@@ -288,13 +298,13 @@ impl Tree {
         };
         tracing::warn!("an open file of the cache or of the tree cannot be read: {error}");
         if !is_lack_of_descriptors(&error) {
-            self.server.cache().drop_unreadable(body);
+            self.server.tiers().drop_unreadable(body);
         }
         let (Some(key), What::Image(_)) = (body.key(), item.what) else {
             return reply.error(self.error());
         };
         // Another request, or another reader of the image, may have met the same disk before.
-        if let Some(rescued) = self.server.cache().in_memory(key) {
+        if let Some(rescued) = self.server.tiers().memory.get(key) {
             self.handles.replace_body(handle, &rescued);
             return match rescued.read_at(offset, size, buffer) {
                 Ok(()) => reply.data(buffer),
@@ -305,7 +315,7 @@ impl Tree {
         let server = Arc::clone(&self.server);
         server.rescue(item, key, move |rendered| match rendered {
             Ok(bytes) if bytes.len() as u64 == length => {
-                self.server.cache().keep_in_memory(key, &bytes);
+                self.server.tiers().memory.keep(key, Arc::clone(&bytes));
                 let body = Body::Memory(bytes);
                 self.handles.replace_body(handle, &body);
                 let mut buffer = Vec::new();
@@ -349,7 +359,7 @@ impl Tree {
 
     /// What a reader gets for a fault, whose cause is in the log and in the status.
     fn error(&self) -> Errno {
-        self.server.stats().errors.add_one();
+        self.server.counters().errors.add_one();
         Errno::EIO
     }
 }

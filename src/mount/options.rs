@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use crate::config::parse_size;
 use crate::filesystem::Passthrough;
 use crate::shown::Show as _;
@@ -157,8 +155,7 @@ impl MountOptions {
                 self.threads = Some(number.ok_or_else(|| wrong(count, "a number from 1 to 4096"))?);
             }
             ("passthrough", Some(mode)) => {
-                self.passthrough = Passthrough::from_str(mode, false)
-                    .map_err(|_| wrong(mode, "auto, on or off"))?;
+                self.passthrough = mode.parse().map_err(|_| wrong(mode, "auto, on or off"))?;
             }
             _ => return Err(OptionError::Unknown(option.to_owned())),
         }

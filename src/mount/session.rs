@@ -183,7 +183,7 @@ impl Mount {
     fn close_cache(&self) {
         let (server, (done, closed)) = (Arc::clone(&self.server), mpsc::channel());
         let closing = thread::Builder::new().spawn(move || {
-            server.cache().close();
+            server.tiers().cache.close();
             // The receiver has gone if it did not want to wait.
             let _ = done.send(());
         });
@@ -263,7 +263,7 @@ fn source_name(config: &Path) -> String {
 /// Whether the kernel takes a file of the cache for passthrough, which needs Linux 6.9 and
 /// CAP_SYS_ADMIN.
 fn probe_passthrough(session: &Session<MachexFilesystem>, server: &Server) -> Result<(), String> {
-    let Some(file) = server.cache().probe_file() else {
+    let Some(file) = server.tiers().cache.probe_file() else {
         return Err("there is no cache on a disk".to_owned());
     };
     match BackingId::create_raw(session, &file) {

@@ -14,8 +14,8 @@ use super::holders::{Copy, Holder, copies, holders};
 use super::process::{Hindrance, Process};
 use crate::files::{Answer, ask_status};
 use crate::files::{MountEntry, mounted_at};
-use crate::serve::status::Status;
 use crate::shown::Show as _;
+use crate::status::Status;
 
 /// How often a busy mount is tried.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -1,27 +1,25 @@
 //! One dataset as it is served.
 
-use std::io;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
+use super::fetch::FetchTask;
 use super::index::{self, Prefix};
-use super::io_pool::IoPool;
-use super::known::{Known, KnownImages};
-use super::make::FetchTask;
-use super::silence::Waits;
-use super::start::modified;
-use super::stats::Counter;
-use super::{Fault, Item, What, Work};
+use super::{Fault, Item, Known, What, Work};
 use crate::catalog::{Catalog, Entry};
 use crate::datasets::RawTree;
 use crate::names;
+use crate::pipeline::{IoPool, KnownImages};
 use crate::render::RenderParams;
 use crate::shown::Show as _;
-use crate::store::{Body, InsertOffsets};
-use crate::store::{ContentKey, FinishedTree, StateFolder};
+use crate::status::Counter;
+use crate::store::{Body, ContentKey, InsertOffsets};
+use crate::waits::Waits;
 
 /// Threads that look where files are: they wait for disks and networks, not for processors.
 const LOCATING: usize = 16;
@@ -32,14 +30,13 @@ const FETCHING: usize = 2;
 /// Bytes that an entry of an index has at least, for an estimate.
 const INDEX_ENTRY: u64 = 160;
 
-/// A dataset: its catalog, what is materialized of it, and what is known of its files.
+/// A dataset: its catalog, and what is known of its files.
 pub struct ServedDataset {
     pub tree: RawTree,
     pub catalog: Catalog,
     params: RenderParams,
     /// Modification time of the root, for what has no source of its own.
     modified: (i64, u32),
-    pub(super) finished: FinishedTree,
     images: KnownImages,
     index: Mutex<Option<Known>>,
     index_key: OnceLock<ContentKey>,
@@ -51,9 +48,8 @@ pub struct ServedDataset {
     pub(super) fetching: IoPool<FetchTask>,
     /// Open files of the materialized tree, which may hold links to anywhere.
     pub(super) reading: IoPool<Work>,
-    /// Those who wait for the root, and for the materialized tree.
+    /// Those who wait for the root.
     pub(super) root_waits: Arc<Waits>,
-    pub(super) tree_waits: Arc<Waits>,
     /// Images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
@@ -68,35 +64,18 @@ struct IndexOffsets {
     places: Arc<InsertOffsets>,
 }
 
-/// Where things are that all datasets share.
-#[derive(Clone, Copy)]
-pub(super) struct Locations<'a> {
-    /// The tree of `machex materialize`.
-    pub materialized: &'a Path,
-    /// What is remembered of it.
-    pub state: &'a StateFolder,
-    pub mountpoint: &'a Path,
-    /// Threads that render.
-    pub workers: usize,
-}
-
 impl ServedDataset {
+    /// A dataset whose threads are not started yet; `workers`: how many threads render.
     pub(super) fn new(
         tree: RawTree,
         catalog: Catalog,
         params: RenderParams,
-        places: &Locations<'_>,
-    ) -> io::Result<Self> {
-        let Locations {
-            materialized,
-            state,
-            mountpoint,
-            workers,
-        } = *places;
+        mountpoint: &Path,
+        workers: usize,
+    ) -> Self {
         let name = tree.dataset.folder();
         let paths = u64::from(catalog.present()) - catalog.faults().count() as u64;
-        let finished = FinishedTree::open(&materialized.join(name), &state.dataset(name))?;
-        Ok(Self {
+        Self {
             modified: modified(&tree.root),
             images: KnownImages::new(catalog.len()),
             index: Mutex::new(None),
@@ -110,16 +89,14 @@ impl ServedDataset {
                 workers.saturating_mul(FETCHING).min(LOCATING),
             ),
             root_waits: Waits::new(),
-            tree_waits: Waits::new(),
             known: AtomicU64::new(0),
             known_bytes: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             rendered: Counter::default(),
             params,
-            finished,
             tree,
             catalog,
-        })
+        }
     }
 
     /// Name of its folder.
@@ -213,9 +190,12 @@ impl ServedDataset {
         Ok(*self.index_key.get_or_init(key))
     }
 
-    /// Bytes that the mount point adds to the index as it is kept.
-    pub(super) fn index_added(&self) -> u64 {
-        self.index_prefix.added()
+    /// Bytes that the mount point adds to a file as it is kept.
+    pub(super) fn added(&self, what: What) -> u64 {
+        match what {
+            What::Index => self.index_prefix.added(),
+            What::Image(_) => 0,
+        }
     }
 
     /// The index as it is read, out of the one that is kept. Reads all of that.
@@ -258,4 +238,12 @@ impl ServedDataset {
             What::Image(number) => names::image_path(number).shown().to_string(),
         }
     }
+}
+
+/// When a folder was last changed: seconds since 1970, and nanoseconds.
+fn modified(path: &Path) -> (i64, u32) {
+    fs::metadata(path).map_or((0, 0), |metadata| {
+        let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
+        (metadata.mtime(), nanoseconds)
+    })
 }

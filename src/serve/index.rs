@@ -1,4 +1,5 @@
-//! The `index.json` of a mount: built on first need, kept in the cache.
+//! The `index.json` of a mount: built on first need, kept in the cache. Stands for the steps of fetching
+//! and rendering: the reports are read while the index is written.
 //!
 //! It is kept without the mount point, which every path in it begins with, and put in when it is read:
 //! so all mount points share one file.
@@ -10,11 +11,13 @@ use std::thread;
 
 use rayon::ThreadPool;
 
-use super::{Fault, ServedDataset};
+use super::{Fault, Item, ServedDataset, Server};
 use crate::catalog::index::{self, Reports};
 use crate::datasets::reports_digest;
+use crate::pipeline::Priority;
 use crate::store::ContentKey;
 use crate::store::{Body, InsertOffsets, Spliced};
+use crate::waits::Waiting;
 
 /// Raised by every change of what is in an index.
 const VERSION: &[u8] = b"index 3";
@@ -64,10 +67,47 @@ pub(super) fn key(
     ])
 }
 
+impl Server {
+    /// Makes the index of a dataset, on a thread of its root.
+    pub(super) fn make_index(&self, item: Item) {
+        let outcome = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))
+            .and_then(|dataset| {
+                let (key, readers) = (dataset.index_key()?, readers(dataset)?);
+                self.keep_index(item, key, |out| {
+                    let waiting = dataset.root_waits.begin();
+                    let mut out = Aside {
+                        out,
+                        waiting: &waiting,
+                    };
+                    write(&mut out, dataset, &readers, &|| waiting.answered())
+                })
+            });
+        self.reply_made(item, self.priority(item) == Priority::Demand, outcome);
+    }
+}
+
+/// Writes to a tier what comes from a root: whoever waits for one does not wait for the other.
+struct Aside<'a> {
+    out: &'a mut dyn Write,
+    waiting: &'a Waiting,
+}
+
+impl Write for Aside<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.aside(|| self.out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Writes the index without the mount point. Entries that can only fail, and those that are
 /// not there (`ONLY_PRESENT`), are left out, as `materialize` leaves them out. `answered` is called
 /// after each report. Returns whether all reports that there are could be read.
-pub(super) fn write(
+fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
     readers: &ThreadPool,

@@ -1,32 +1,27 @@
 //! From a config to a server at work.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use rayon::prelude::*;
 
-use super::dataset::Locations;
-use super::silence::{self, Waits};
+use super::events::Events;
+use super::readahead::Readahead;
+use super::stop::Threads;
 use super::warm::Warm;
-use super::{
-    Buffers, ByteBudget, Failing, Flights, IoPool, Pace, Queue, Readahead, ServedDataset, Server,
-    Stats, Threads, TreeRoot, Work,
-};
+use super::{Making, ServedDataset, Server, Settings, Work, silence};
 use crate::catalog::CatalogError;
 use crate::config::Config;
 use crate::datasets::{self, why_empty};
+use crate::pipeline::{Buffers, ByteBudget, Flights, IoPool, Pace, Queue};
 use crate::removal;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
-use crate::store::StateFolder;
 use crate::store::cache::{Cache, CacheError, Limits};
-use crate::store::renewal;
+use crate::store::{FinishedTree, MaterializedTree, StateFolder, Tiers, renewal};
 
 /// Threads that read open files of the cache which are not in memory.
 const READING: usize = 16;
@@ -36,9 +31,6 @@ const FETCHED_BYTES: u64 = 16 << 20;
 
 /// Bytes of memory for sources that are kept for each thread that renders.
 const BUFFERS: usize = 16 << 20;
-
-/// How long threads that wait for a disk or a server are waited for when the mount ends.
-const ENDING: Duration = Duration::from_secs(2);
 
 /// What a user chooses besides the config.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,39 +77,37 @@ impl Server {
         let doing = format!("opening the cache in {}", config.cache_path.shown());
         let cache = announce_if_slow(doing, || Cache::open(&config.cache_path, limits))?;
         let doing = format!("opening {}", config.machex_path.shown());
-        let tree = announce_if_slow(doing, || TreeRoot::open(&config.machex_path));
-        let datasets = load(config, tree.as_ref(), mountpoint)?;
-        let params = config.render_params();
+        let tree = announce_if_slow(doing, || MaterializedTree::open(&config.machex_path));
+        let (datasets, tree) = load(config, tree, mountpoint)?;
         let server = Arc::new(Self {
             warm: options
                 .warm
                 .then(|| Warm::new(datasets.iter().map(|dataset| dataset.catalog.len()))),
+            settings: Settings {
+                params: config.render_params(),
+                skip_damaged: config.skip_damaged,
+                mountpoint: mountpoint.to_owned(),
+                workers: config.workers,
+                config_file: config.file.clone(),
+                cache_path: config.cache_path.clone(),
+                cache_size: config.cache_size,
+            },
             datasets,
-            cache,
-            params,
-            skip_damaged: config.skip_damaged,
-            mountpoint: mountpoint.to_owned(),
-            workers: config.workers,
-            flights: Flights::default(),
-            tree,
-            pace: Pace::new(),
-            cache_io: IoPool::new("read cache", READING),
-            cache_waits: Waits::new(),
-            renders: Queue::new(),
-            budget: Arc::new(ByteBudget::new(
-                config.workers as u64 * FETCHED_BYTES,
-                config.trees.len(),
-            )),
-            buffers: Buffers::new(config.workers.saturating_mul(BUFFERS)),
+            tiers: Tiers::new(cache, tree),
+            making: Making {
+                flights: Flights::default(),
+                pace: Pace::new(),
+                renders: Queue::new(),
+                budget: Arc::new(ByteBudget::new(
+                    config.workers as u64 * FETCHED_BYTES,
+                    config.trees.len(),
+                )),
+                buffers: Buffers::new(config.workers.saturating_mul(BUFFERS)),
+                cache_io: IoPool::new("read cache", READING),
+            },
             readahead: Mutex::new(Readahead::new(config.workers)),
-            failing: Failing::default(),
-            stats: Stats::new(),
-            stop: AtomicBool::new(false),
+            events: Events::new(),
             threads: Threads::default(),
-            warming: Threads::default(),
-            config_file: config.file.clone(),
-            cache_path: config.cache_path.clone(),
-            cache_size: config.cache_size,
         });
         server.start_threads().map_err(ServeError::Thread)?;
         Ok(server)
@@ -139,7 +129,7 @@ impl Server {
             })?;
         }
         let pools = self.datasets.iter().map(|dataset| &dataset.reading);
-        for pool in pools.chain([&self.cache_io]) {
+        for pool in pools.chain([&self.making.cache_io]) {
             pool.start(|work: Work| work())?;
         }
         let start = |name: String, run: fn(&Server)| {
@@ -150,12 +140,12 @@ impl Server {
         };
         // One of each kind must be there. Where the system gives no more (RLIMIT_NPROC, a control
         // group), those that could be started serve, if slower.
-        let start_some = |kind: &str, run: fn(&Server), threads: &Threads| {
-            for number in 0..self.workers {
+        let start_some = |kind: &str, run: fn(&Server), threads: &Mutex<Vec<JoinHandle<()>>>| {
+            for number in 0..self.settings.workers {
                 match start(format!("{kind}-{number}"), run) {
                     Err(error) if number == 0 => return Err(error),
                     Err(error) => {
-                        let wanted = self.workers;
+                        let wanted = self.settings.workers;
                         tracing::warn!("{number} of {wanted} {kind} threads started: {error}");
                         break;
                     }
@@ -164,74 +154,21 @@ impl Server {
             }
             Ok(())
         };
-        start_some("worker", Server::render_thread, &self.threads)?;
+        start_some("worker", Server::render_thread, &self.threads.workers)?;
         silence::watch(Arc::downgrade(self));
         if self.warm.is_some() {
-            start_some("warm", Server::warm_thread, &self.warming)?;
+            start_some("warm", Server::warm_thread, &self.threads.warming)?;
         }
         Ok(())
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Ends the threads; what is being rendered is finished first.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for dataset in &self.datasets {
-            dataset.locating.close();
-            dataset.fetching.close();
-            dataset.reading.close();
-        }
-        self.cache_io.close();
-        self.renders.close();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        for thread in threads {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
-        self.wait_for_warming();
-        self.wait_for_io();
-        self.flights.abandon();
-        self.cache.close();
-    }
-
-    /// Threads that warm read sources, too, for which nobody waits.
-    fn wait_for_warming(&self) {
-        let deadline = Instant::now() + ENDING;
-        let threads = std::mem::take(&mut *self.warming.lock());
-        while !threads.iter().all(|thread| thread.is_finished()) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// Gives threads that wait for a disk or a server a moment: there is nothing for them to lose.
-    fn wait_for_io(&self) {
-        let deadline = Instant::now() + ENDING;
-        for dataset in &self.datasets {
-            let has_ended = dataset.locating.wait_until(deadline)
-                && dataset.fetching.wait_until(deadline)
-                && dataset.reading.wait_until(deadline);
-            if !has_ended {
-                let root = dataset.tree.root.shown();
-                tracing::warn!(dataset = dataset.name(), "{root} does not answer");
-            }
-        }
-        if !self.cache_io.wait_until(deadline) {
-            tracing::warn!("the disk of the cache does not answer");
-        }
     }
 }
 
 /// Reads all catalogs at once, and what is remembered of the materialized tree.
 fn load(
     config: &Config,
-    tree: Option<&TreeRoot>,
+    mut tree: MaterializedTree,
     mountpoint: &Path,
-) -> Result<Vec<ServedDataset>, ServeError> {
-    // Through the open folder, so that it is reached even below the mount.
-    let materialized = tree.map_or_else(|| config.machex_path.clone(), TreeRoot::path);
+) -> Result<(Vec<ServedDataset>, MaterializedTree), ServeError> {
     let state = StateFolder::of(&config.machex_path);
     let loaded: Vec<_> = config
         .trees
@@ -239,36 +176,37 @@ fn load(
         .map(|tree| (tree, datasets::load(tree, Some(&config.cache_path))))
         .collect();
     let (mut datasets, mut faults) = (Vec::new(), Vec::new());
-    for (tree, catalog) in loaded {
+    for (raw, catalog) in loaded {
         match catalog {
             Err(fault) => faults.push(fault),
             Ok(catalog) => {
-                let locations = Locations {
-                    materialized: &materialized,
-                    state: &state,
+                let name = raw.dataset.folder();
+                let finished = tree.add(name, &state).map_err(|source| ServeError::Io {
+                    path: state.dataset(name),
+                    source,
+                })?;
+                let dataset = ServedDataset::new(
+                    raw.clone(),
+                    catalog,
+                    config.render_params(),
                     mountpoint,
-                    workers: config.workers,
-                };
-                let params = config.render_params();
-                let dataset = ServedDataset::new(tree.clone(), catalog, params, &locations)
-                    .map_err(|source| ServeError::Io {
-                        path: state.dataset(tree.dataset.folder()),
-                        source,
-                    })?;
-                log_warnings(&dataset);
+                    config.workers,
+                );
+                log_warnings(&dataset, finished);
                 datasets.push(dataset);
             }
         }
     }
-    match faults.is_empty() {
-        true => Ok(datasets),
-        false => Err(ServeError::Catalogs(faults)),
+    if faults.is_empty() {
+        Ok((datasets, tree))
+    } else {
+        Err(ServeError::Catalogs(faults))
     }
 }
 
 /// What a person should know of a dataset before it is served.
-fn log_warnings(dataset: &ServedDataset) {
-    let (name, finished) = (dataset.name(), &dataset.finished);
+fn log_warnings(dataset: &ServedDataset, finished: &FinishedTree) {
+    let name = dataset.name();
     for warning in dataset.catalog.warnings() {
         tracing::warn!(dataset = name, "{warning}");
     }
@@ -293,15 +231,4 @@ fn log_warnings(dataset: &ServedDataset) {
     if let Some(removal) = removal::judge(&dataset.tree, &dataset.catalog, finished) {
         tracing::warn!(dataset = name, "{removal}");
     }
-}
-
-/// When a folder was last changed: seconds since 1970, and nanoseconds.
-pub(super) fn modified(path: &Path) -> (i64, u32) {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).map_or((0, 0), |metadata| {
-        (
-            metadata.mtime(),
-            u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-        )
-    })
 }

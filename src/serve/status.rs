@@ -1,114 +1,71 @@
-//! What `.machex/status.json` says, and in another form `.machex/metrics`. Numbers, names and causes; never a
-//! report's text.
+//! The state of the mount, gathered when it is asked for.
 
-use serde::{Deserialize, Serialize};
+use super::{ServedDataset, Server};
+use crate::shown::Show as _;
+use crate::status::{CacheStatus, DatasetStatus, Status};
 
-/// The state of a mount.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    /// Version of machex.
-    pub version: String,
-    pub pid: u32,
-    pub mountpoint: String,
-    pub config: String,
-    /// `passthrough` or `reads`: how the bytes of a finished image come to its readers.
-    pub mode: String,
-    pub uptime_seconds: f64,
-    pub workers: usize,
-    pub datasets: Vec<DatasetStatus>,
-    /// Opened files whose bytes were there.
-    pub hits: u64,
-    /// Opened files that had to be made first.
-    pub misses: u64,
-    /// Images rendered in this mount.
-    pub renders: u64,
-    pub renders_per_second: f64,
-    /// Files that wait to be made.
-    pub queue: usize,
-    /// Files that are being made.
-    pub at_work: usize,
-    pub open_files: usize,
-    pub render_latency: Latency,
-    pub open_latency: Latency,
-    pub cache: CacheStatus,
-    /// Times that a reader got an error.
-    pub errors: u64,
-    /// The last of them.
-    pub failures: Vec<FailureNote>,
-    /// The last images that were found to be made of a damaged source, and what is damaged.
-    #[serde(default)]
-    pub damaged: Vec<FailureNote>,
-    /// Where `--warm` is, if it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub warm: Option<WarmStatus>,
-}
+impl Server {
+    /// The state of the mount; `mode` and `open_files` are the file system's part.
+    pub fn status(&self, mode: &str, open_files: usize) -> Status {
+        let (settings, events) = (&self.settings, &self.events);
+        let usage = self.tiers.cache.usage();
+        let (waiting_renders, rendering) = self.making.renders.load();
+        let pools = self.datasets.iter().map(ServedDataset::load);
+        let pools = pools.chain([self.making.cache_io.load()]);
+        let (waiting_io, doing_io) =
+            pools.fold((0, 0), |sum, load| (sum.0 + load.0, sum.1 + load.1));
+        let render_latency = events.render_latency.summary();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            mountpoint: settings.mountpoint.shown().to_string(),
+            config: settings.config_file.shown().to_string(),
+            mode: mode.to_owned(),
+            uptime_seconds: events.uptime().as_secs_f64(),
+            workers: settings.workers,
+            datasets: self.dataset_statuses(),
+            counts: events.counters.counts(),
+            renders: render_latency.count,
+            renders_per_second: events.rate(),
+            queue: waiting_io + waiting_renders,
+            at_work: doing_io + rendering,
+            open_files,
+            render_latency,
+            open_latency: events.open_latency.summary(),
+            cache: CacheStatus {
+                path: settings.cache_path.shown().to_string(),
+                on_disk: self.tiers.cache.is_on_disk(),
+                bytes: usage.bytes,
+                limit: settings.cache_size,
+                files: usage.files,
+                counted: usage.is_complete,
+                evictions: usage.evictions,
+                refused: self.tiers.cache.refused(),
+            },
+            failures: events.failures(),
+            damaged: events.damages(),
+            warm: self.warm.as_ref().map(|warm| warm.status()),
+        }
+    }
 
-/// One dataset of a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DatasetStatus {
-    pub name: String,
-    /// Images that the lists name.
-    pub images: u32,
-    /// Images whose exact size is known in this mount.
-    pub known: u64,
-    /// Images rendered in this mount.
-    pub rendered: u64,
-    /// Images, of those whose size is known, that are made of a damaged source.
-    #[serde(default)]
-    pub damaged: u64,
-    /// Images that could not be had when they were last asked for.
-    pub failing: usize,
-    /// Files that wait for the dataset's root, those that are being looked for or read included.
-    #[serde(default)]
-    pub waiting: usize,
-    /// For how many seconds the slowest of them has been waiting for the root to answer.
-    #[serde(default)]
-    pub waiting_seconds: u64,
-}
-
-/// How long something took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    pub count: u64,
-    pub p50_seconds: f64,
-    pub p99_seconds: f64,
-    pub sum_seconds: f64,
-}
-
-/// How full the cache is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CacheStatus {
-    pub path: String,
-    /// False if the folder cannot be written, so that everything is kept in memory only.
-    pub on_disk: bool,
-    pub bytes: u64,
-    pub limit: u64,
-    pub files: usize,
-    /// False while the files of earlier mounts are still being counted.
-    pub counted: bool,
-    pub evictions: u64,
-    /// Files that the disk did not take, so that they were served from memory.
-    pub refused: u64,
-}
-
-/// Why an image could not be had, or what is damaged in its source.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureNote {
-    /// Seconds since 1970.
-    pub time: u64,
-    pub dataset: String,
-    /// Name of the file in the dataset's folder.
-    pub file: String,
-    #[serde(skip_serializing_if = "String::is_empty", default)]
-    pub source: String,
-    pub cause: String,
-}
-
-/// How far `--warm` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WarmStatus {
-    pub done: u64,
-    pub of: u64,
-    /// The cache is full: what is missing is made when it is read.
-    pub cache_is_full: bool,
+    fn dataset_statuses(&self) -> Vec<DatasetStatus> {
+        let number = |at: usize| u8::try_from(at).unwrap_or(u8::MAX);
+        self.datasets
+            .iter()
+            .enumerate()
+            .map(|(at, dataset)| DatasetStatus {
+                name: dataset.name().to_owned(),
+                images: dataset.catalog.present(),
+                known: dataset.known_count(),
+                rendered: dataset.rendered.get(),
+                damaged: dataset.damaged_count(),
+                failing: self.events.failing.count(number(at)),
+                waiting: {
+                    let (waiting, busy) = dataset.load();
+                    waiting + busy
+                },
+                waiting_seconds: dataset.root_waits.longest().as_secs(),
+            })
+            .collect()
+    }
 }

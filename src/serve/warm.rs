@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::find::{Found, Patience};
-use super::flights::Want;
-use super::status::WarmStatus;
+use super::locate::Located;
 use super::{Item, Server};
 use crate::source::SourceRenderer;
+use crate::status::WarmStatus;
+use crate::store::tier::{Patience, Tier as _, TierKind, Want};
 
 /// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
 /// for just the image that is at hand.
@@ -91,7 +91,7 @@ impl Server {
         // On Linux this concerns the calling thread only. Where it fails, the thread is just not as
         // polite.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-        let mut renderer = SourceRenderer::new(self.params);
+        let mut renderer = SourceRenderer::new(self.settings.params);
         loop {
             if !self.wait_for_idle(warm) {
                 return;
@@ -116,12 +116,12 @@ impl Server {
                 return false;
             }
             // Not before it is known what is there already.
-            let is_counted = self.cache.usage().is_complete;
-            let (waiting, busy) = self.renders.load();
-            let is_taken = || !self.cache.is_refusing() || warm.may_try_again();
+            let is_counted = self.tiers.cache.usage().is_complete;
+            let (waiting, busy) = self.making.renders.load();
+            let is_taken = || self.tiers.cache.takes_files() || warm.may_try_again();
             if is_counted && waiting == 0 && is_taken() {
                 let warming = warm.busy.fetch_add(1, Ordering::Relaxed);
-                if busy + warming < self.workers {
+                if busy + warming < self.settings.workers {
                     return true;
                 }
                 warm.busy.fetch_sub(1, Ordering::Relaxed);
@@ -130,9 +130,12 @@ impl Server {
         }
     }
 
-    /// More would only evict what was made before.
+    /// Whether more would only evict what was made before. Asks the tier to which the images go; a disk
+    /// that takes none at the moment is waited for, and not memory filled instead.
     fn is_cache_full(&self, warm: &Warm) -> bool {
-        if !self.cache.is_on_disk() {
+        let cache = &self.tiers.cache;
+        let tier = self.tiers.in_use();
+        if tier.kind() == TierKind::Memory && !cache.is_on_disk() {
             if !warm.cache_is_full.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     "nothing is warmed: the cache is in memory, which holds a few images"
@@ -140,14 +143,16 @@ impl Server {
             }
             return true;
         }
-        let usage = self.cache.usage();
+        let usage = cache.usage();
         let mean = usage
             .files_bytes
             .checked_div(usage.files as u64)
             .unwrap_or(0);
         // Each worker may be at one, and one may be larger than the others.
-        let room = mean.max(self.params.estimated_bytes()) * 2 * (self.workers as u64 + 1);
-        let is_full = usage.evictions > 0 || usage.files_bytes + room > self.cache.disk_limit();
+        let room = mean.max(self.settings.params.estimated_bytes())
+            * 2
+            * (self.settings.workers as u64 + 1);
+        let is_full = usage.evictions > 0 || usage.files_bytes + room > cache.capacity();
         if is_full && !warm.cache_is_full.swap(true, Ordering::Relaxed) {
             tracing::info!("the cache takes no more; warming ends");
         }
@@ -155,18 +160,19 @@ impl Server {
     }
 
     fn warm_up(&self, item: Item, renderer: &mut SourceRenderer) {
-        if self.is_there(item) || !self.flights.begin(item, Want::Size) {
+        if self.is_there(item) || !self.making.flights.begin(item, Want::Size) {
             return;
         }
         let outcome = match self.find(item, Want::Size, Patience::Some) {
-            Found::Outcome(Err(fault)) => Err(fault),
-            Found::Outcome(outcome) if self.is_there(item) => outcome,
+            Located::Settled(Err(fault)) => Err(fault),
+            Located::Settled(outcome) if self.is_there(item) => outcome,
             // The size may be known of bytes that are not there any more.
             _ => self
-                .fetched(item)
-                .and_then(|job| self.render(job, renderer)),
+                .fetch_source(item)
+                .and_then(|job| self.render(job, renderer))
+                .and_then(|image| self.keep(image)),
         };
-        self.land(item, outcome);
+        self.reply(item, outcome);
     }
 }
 

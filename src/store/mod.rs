@@ -28,11 +28,15 @@ mod fingerprint;
 mod image_log;
 mod journal;
 mod lock;
+mod materialized;
+mod memory;
 mod open_files;
 mod remembered;
 mod spliced;
 mod state;
 mod stored_file;
+pub mod tier;
+mod tiers;
 mod tree;
 
 pub use body::{Body, Hold, ReadNow};
@@ -44,9 +48,11 @@ pub use image_log::{
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
+pub use materialized::MaterializedTree;
 pub use open_files::OpenFiles;
 pub use remembered::{Remembered, remembered_stat};
 pub use spliced::{InsertOffsets, Spliced};
 pub use state::StateFolder;
 pub use stored_file::StoredFile;
+pub use tiers::{Found, Tiers};
 pub use tree::{FinishedTree, RecordsFault, renewal};

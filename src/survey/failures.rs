@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Gallery, GalleryImage, Origin, Survey, mounted};
 use crate::names;
-use crate::serve::status::{FailureNote, Status};
 use crate::shown::Show as _;
+use crate::status::{FailureNote, Status};
 use crate::store::{self, LogKind, StateFolder};
 
 /// An image that cannot be had, and why.

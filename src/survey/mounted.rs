@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Gallery, GalleryImage};
 use crate::files::{Answer, ask_status};
-use crate::serve::status::{FailureNote, Status};
+use crate::status::{FailureNote, Status};
 
 /// The status of the mount `root`; `None` if there is no mount, or one of another version.
 pub(super) fn status(root: &Path) -> Option<Status> {

@@ -19,7 +19,7 @@ use super::overhead::Overhead;
 use super::pin::Pin;
 use super::record_db::{FileRecord, RecordDb, is_damage, is_full};
 use super::resident::ResidentFiles;
-use super::write::{PutError, write_summed};
+use super::write::write_summed;
 use super::{CacheError, Limits, now};
 use crate::files::at_once;
 use crate::files::{Durability, Temporary, free_space_at, is_remote, patiently};
@@ -29,6 +29,7 @@ use crate::store::body::Body;
 use crate::store::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use crate::store::open_files::OpenFiles;
 use crate::store::stored_file::{StoredFile, open};
+use crate::store::tier::PutError;
 
 /// How often a file is tried to be written to a disk that is full, with something evicted in between.
 const ATTEMPTS: u32 = 4;
@@ -332,9 +333,9 @@ impl DiskCache {
             let (since, offered) = (Instant::now(), Cell::new(0));
             attempts += 1;
             match self.try_put(key, damage, &offered, write) {
-                Err(PutError::Disk(error)) if wants_room(&error) && attempts < ATTEMPTS => {
+                Err(PutError::Refused(error)) if wants_room(&error) && attempts < ATTEMPTS => {
                     if !self.make_room(offered.get().max(expected), since) && attempts > 1 {
-                        return Err(PutError::Disk(error));
+                        return Err(PutError::Refused(error));
                     }
                 }
                 result => return result,
@@ -537,6 +538,11 @@ impl DiskCache {
         if let Err(error) = self.records.remove(key) {
             self.complain(&error);
         }
+    }
+
+    /// Whether all files are known, those of earlier processes too.
+    pub(super) fn is_counted(&self) -> bool {
+        self.files.is_complete()
     }
 
     /// Whether the file is there, as far as is known without looking.

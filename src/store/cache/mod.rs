@@ -14,7 +14,6 @@ mod error;
 mod evict;
 mod folder;
 mod lru;
-mod memory;
 #[cfg(all(test, feature = "model-check"))]
 mod model;
 mod overhead;
@@ -23,9 +22,10 @@ mod record_db;
 mod resident;
 #[cfg(test)]
 mod tests;
+mod tier;
 mod write;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,15 +35,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::{Condvar, Mutex};
 
 pub use error::CacheError;
-pub use record_db::FileRecord;
+use record_db::FileRecord;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::shown::Show as _;
-use crate::store::{Body, ContentKey, Fingerprint};
+use crate::store::{Body, ContentKey};
+use crate::waits::Waits;
 use disk::DiskCache;
-use memory::MemoryCache;
-use write::PutError;
 
 /// How often the order of use is written down.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
@@ -78,16 +77,6 @@ pub struct Usage {
     pub evictions: u64,
 }
 
-/// A file that has just been made.
-#[derive(Debug)]
-pub struct Kept {
-    pub body: Body,
-    /// Absent where it is kept in memory.
-    pub fingerprint: Option<Fingerprint>,
-    /// XXH3-64 of the bytes.
-    pub sum: u64,
-}
-
 /// The cache of one mount.
 pub struct Cache {
     state: Arc<State>,
@@ -100,8 +89,9 @@ struct State {
     limits: Limits,
     /// Absent for as long as the folder cannot be written.
     disk: OnceLock<DiskCache>,
-    memory: MemoryCache,
     refusals: Refusals,
+    /// Those who wait for the disk.
+    waits: Arc<Waits>,
     /// Whether a thread waits for the disk to commit.
     is_committing: AtomicBool,
 }
@@ -134,8 +124,8 @@ impl Cache {
             path: cache_path.to_owned(),
             limits,
             disk: OnceLock::new(),
-            memory: MemoryCache::new(),
             refusals: Refusals::default(),
+            waits: Waits::new(),
             is_committing: AtomicBool::new(false),
         });
         match DiskCache::open(cache_path, limits) {
@@ -156,18 +146,14 @@ impl Cache {
         self.state.disk.get()
     }
 
-    /// What is known of a file, whether or not its bytes are still there.
-    pub fn record(&self, key: ContentKey) -> Option<FileRecord> {
-        self.disk()?.record(key)
-    }
-
-    /// What is damaged in the source of which a file was made, in words.
-    pub fn damage(&self, key: ContentKey) -> Option<String> {
-        self.disk()?.damage(key)
+    /// Those who wait for its disk.
+    pub fn waits(&self) -> &Arc<Waits> {
+        &self.state.waits
     }
 
     /// Remembers a file that is not to be kept, since its source is damaged.
     pub fn note_damaged(&self, key: ContentKey, bytes: &[u8], damage: &str) {
+        let _waiting = self.state.waits.begin();
         if let Some(disk) = self.disk() {
             let record = FileRecord {
                 size: bytes.len() as u64,
@@ -178,152 +164,9 @@ impl Cache {
         }
     }
 
-    /// [`Self::record`] for threads that must not wait for others; `None` if that cannot be told.
-    pub fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
-        match self.disk() {
-            Some(disk) => disk.record_at_once(key),
-            None => Some(None),
-        }
-    }
-
-    /// Opens a file if it is there and whole, which is known by its checksum. Waits for a descriptor.
-    pub fn get(&self, key: ContentKey, record: FileRecord) -> Option<(Body, Option<Fingerprint>)> {
-        self.get_by(key, record, true).unwrap_or_else(|error| {
-            tracing::warn!("cache file {key}: {error}; made again");
-            None
-        })
-    }
-
-    /// The same by what the kernel has in memory, for threads that must not wait.
-    ///
-    /// # Errors
-    /// When that does not tell whether the file is there and whole.
-    pub fn get_at_once(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-    ) -> io::Result<Option<(Body, Option<Fingerprint>)>> {
-        self.get_by(key, record, false)
-    }
-
-    /// [`Self::get_trusted`] by what the kernel has in memory, for threads that must not wait.
-    pub fn get_trusted_at_once(
-        &self,
-        key: ContentKey,
-        size: u64,
-        trusted: Option<Fingerprint>,
-    ) -> Option<Body> {
-        match trusted {
-            None => self.state.memory.get(key).map(Body::Memory),
-            Some(trusted) => self.disk()?.get_trusted_at_once(key, size, trusted),
-        }
-    }
-
-    fn get_by(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-        may_wait: bool,
-    ) -> io::Result<Option<(Body, Option<Fingerprint>)>> {
-        if let Some(bytes) = self.state.memory.get(key) {
-            return Ok(Some((Body::Memory(bytes), None)));
-        }
-        let Some(disk) = self.disk() else {
-            return Ok(None);
-        };
-        let found = match may_wait {
-            true => disk.get(key, record)?,
-            false => Some(disk.get_at_once(key, record)?),
-        };
-        Ok(found.map(|(body, fingerprint)| (body, Some(fingerprint))))
-    }
-
-    /// Opens a file that nobody changed since it had the fingerprint `trusted` (`None`: one that is
-    /// kept in memory). Cheap enough for every open.
-    pub fn get_trusted(
-        &self,
-        key: ContentKey,
-        size: u64,
-        trusted: Option<Fingerprint>,
-    ) -> Option<Body> {
-        match trusted {
-            None => self.state.memory.get(key).map(Body::Memory),
-            Some(trusted) => {
-                let found = self.disk()?.get_trusted(key, size, trusted);
-                // Whatever is wrong, opening it with its checksum finds out.
-                found.ok().flatten()
-            }
-        }
-    }
-
-    /// Whether the bytes are there, as far as is known without looking at them.
-    pub fn contains(&self, key: ContentKey) -> bool {
-        self.state.memory.get(key).is_some() || self.disk().is_some_and(|disk| disk.contains(key))
-    }
-
     /// A file that is always there, to try things on.
     pub fn probe_file(&self) -> Option<std::fs::File> {
         self.disk().and_then(|disk| disk.probe_file().ok())
-    }
-
-    /// Keeps what `write` writes, which has about `expected` bytes: on the disk, or in memory where the disk cannot take it.
-    ///
-    /// # Errors
-    /// Those of `write` itself.
-    pub fn put(
-        &self,
-        key: ContentKey,
-        expected: u64,
-        write: impl FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<Kept> {
-        self.put_noted(key, (expected, None), write)
-    }
-
-    /// [`Self::put`] of a file that is made of a damaged source: what is damaged, in words.
-    ///
-    /// # Errors
-    /// Those of `write` itself.
-    pub fn put_noted(
-        &self,
-        key: ContentKey,
-        (expected, damage): (u64, Option<&str>),
-        mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<Kept> {
-        if let Some(disk) = self.disk() {
-            match disk.put(key, (expected, damage), &mut write) {
-                Ok((body, fingerprint, sum)) => {
-                    self.state.refusals.accepted();
-                    return Ok(Kept {
-                        body,
-                        fingerprint: Some(fingerprint),
-                        sum,
-                    });
-                }
-                Err(PutError::Maker(error)) => return Err(error),
-                Err(PutError::TooLarge(error)) => self.state.refusals.too_large(&error),
-                Err(PutError::Disk(error)) => self.state.refusals.refused(&error),
-            }
-        }
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        let sum = xxh3_64(&bytes);
-        let bytes: Arc<[u8]> = bytes.into();
-        self.state.memory.put(key, Arc::clone(&bytes));
-        Ok(Kept {
-            body: Body::Memory(bytes),
-            fingerprint: None,
-            sum,
-        })
-    }
-
-    /// A file that is kept in memory.
-    pub fn in_memory(&self, key: ContentKey) -> Option<Body> {
-        self.state.memory.get(key).map(Body::Memory)
-    }
-
-    /// Keeps a file in memory only, since no disk could be read.
-    pub fn keep_in_memory(&self, key: ContentKey, bytes: &Arc<[u8]>) {
-        self.state.memory.put(key, Arc::clone(bytes));
     }
 
     /// Removes a file that cannot be read any more, so that it is made again.
@@ -353,27 +196,13 @@ impl Cache {
         self.disk().map(DiskCache::usage).unwrap_or_default()
     }
 
-    /// How many bytes of what is made from now on can be expected to stay.
-    pub fn capacity(&self) -> u64 {
-        match self.disk() {
-            Some(disk) if !self.state.refusals.is_refusing() => disk.files_limit(),
-            _ => memory::LIMIT as u64,
-        }
-    }
-
-    /// Whether its folder is on another machine, which may take long to answer.
-    pub fn is_remote(&self) -> bool {
-        self.disk().is_some_and(DiskCache::is_remote)
+    fn refusals(&self) -> &Refusals {
+        &self.state.refusals
     }
 
     /// Whether there is a folder on a disk to keep files in.
     pub fn is_on_disk(&self) -> bool {
         self.disk().is_some()
-    }
-
-    /// What the files on the disk may take, whether or not it takes any at the moment.
-    pub fn disk_limit(&self) -> u64 {
-        self.disk().map_or(0, DiskCache::files_limit)
     }
 
     /// Whether the disk did not take the last file.

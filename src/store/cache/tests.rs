@@ -1,25 +1,94 @@
 //! The cache as its users see it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::store::tier::{
+    About, FileId, Kept, Maker, Patience, Remembered, Tier as _, TierKind, Want,
+};
+use crate::store::{Fingerprint, Found, MaterializedTree, Tiers};
 
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
     min_free_percent: 0,
 };
 
+/// What the tier in memory holds.
+const MEMORY: u64 = 64 << 20;
+
 fn key(number: u8) -> ContentKey {
     ContentKey::from_bytes([number; 16])
 }
 
-fn put(cache: &Cache, number: u8, size: usize) -> Kept {
+/// The cache, and the memory to which goes what it does not take.
+struct Files(Tiers);
+
+impl Deref for Files {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.0.cache
+    }
+}
+
+impl Files {
+    fn new(cache: Cache) -> Self {
+        Self(Tiers::new(
+            cache,
+            MaterializedTree::open(Path::new("/no/tree")),
+        ))
+    }
+
+    fn keep(&self, key: ContentKey, expected: u64, make: &mut Maker<'_>) -> io::Result<Kept> {
+        let damage = None;
+        self.0.keep(key, About { expected, damage }, make)
+    }
+
+    fn record(&self, key: ContentKey) -> Option<Remembered> {
+        self.remembered(file(key), Patience::Some).unwrap()
+    }
+
+    fn get(&self, key: ContentKey) -> Option<(Body, Option<Fingerprint>)> {
+        match self.0.find(file(key), Want::Body, Patience::Some) {
+            Found::Copy(_, copy) => Some((copy.body.unwrap(), copy.compared)),
+            _ => None,
+        }
+    }
+
+    fn reopen(
+        &self,
+        tier: TierKind,
+        key: ContentKey,
+        about: (u64, Option<Fingerprint>),
+    ) -> Option<Body> {
+        self.0.reopen(tier, file(key), about, Patience::Some)
+    }
+
+    fn has(&self, key: ContentKey) -> bool {
+        self.contains(file(key))
+    }
+
+    fn capacity(&self) -> u64 {
+        self.0.in_use().capacity()
+    }
+}
+
+fn file(key: ContentKey) -> FileId {
+    FileId {
+        dataset: 0,
+        image: Some(0),
+        key,
+    }
+}
+
+fn put(files: &Files, number: u8, size: usize) -> Kept {
     let bytes = vec![number; size];
-    cache
-        .put(key(number), size as u64, |out| out.write_all(&bytes))
+    files
+        .keep(key(number), size as u64, &mut |out| out.write_all(&bytes))
         .unwrap()
 }
 
@@ -38,8 +107,8 @@ fn wait_until_counted(cache: &Cache) {
     }
 }
 
-fn open(folder: &Path, limits: Limits) -> Cache {
-    let cache = Cache::open(folder, limits).unwrap();
+fn open(folder: &Path, limits: Limits) -> Files {
+    let cache = Files::new(Cache::open(folder, limits).unwrap());
     wait_until_counted(&cache);
     cache
 }
@@ -54,9 +123,13 @@ fn files_and_sizes_outlive_the_process() {
     assert_eq!((cache.usage().files, cache.usage().files_bytes), (1, 8192));
     assert!(cache.usage().bytes > 8192);
     let record = cache.record(key(1)).unwrap();
-    let (body, fingerprint) = cache.get(key(1), record).unwrap();
+    let (body, compared) = cache.get(key(1)).unwrap();
     assert_eq!((record.size, bytes(&body)), (5000, vec![1; 5000]));
-    assert!(cache.get_trusted(key(1), 5000, fingerprint).is_some());
+    assert!(
+        cache
+            .reopen(TierKind::Cache, key(1), (5000, compared))
+            .is_some()
+    );
     assert!(cache.record(key(2)).is_none());
 }
 
@@ -73,7 +146,7 @@ fn open_files_are_not_evicted_and_sizes_are_kept() {
     for number in 2..=6 {
         drop(put(&cache, number, 4096));
     }
-    assert!(cache.contains(key(1)) && cache.contains(key(6)) && !cache.contains(key(3)));
+    assert!(cache.has(key(1)) && cache.has(key(6)) && !cache.has(key(3)));
     assert_eq!(cache.usage().files_bytes, limits.bytes / 2);
     assert_eq!(cache.capacity(), limits.bytes / 2);
     assert_eq!(cache.record(key(3)).unwrap().size, 4096);
@@ -81,12 +154,16 @@ fn open_files_are_not_evicted_and_sizes_are_kept() {
     drop(put(&cache, 7, 4096));
     drop(put(&cache, 8, 4096));
     drop(put(&cache, 9, 4096));
-    assert!(!cache.contains(key(1)));
+    assert!(!cache.has(key(1)));
     // Larger than the whole cache: kept in memory only.
     let large = put(&cache, 10, 20_000);
-    assert!(large.fingerprint.is_none() && cache.refused() == 1);
+    assert!(large.tier == TierKind::Memory && cache.refused() == 1);
     assert_eq!(cache.capacity(), limits.bytes / 2, "the disk takes others");
-    assert!(cache.get_trusted(key(10), 20_000, None).is_some());
+    assert!(
+        cache
+            .reopen(TierKind::Memory, key(10), (20_000, None))
+            .is_some()
+    );
 }
 
 #[test]
@@ -97,22 +174,21 @@ fn order_of_use_outlives_the_process() {
         put(&cache, number, 4096);
         std::thread::sleep(Duration::from_millis(3));
     }
-    let record = cache.record(key(1)).unwrap();
-    drop(cache.get(key(1), record).unwrap());
+    drop(cache.get(key(1)).unwrap());
     drop(cache);
     let limits = Limits {
         bytes: 4 * 4096,
         ..LIMITS
     };
     let cache = open(folder.path(), limits);
-    assert!(cache.contains(key(1)) && cache.contains(key(3)) && !cache.contains(key(2)));
+    assert!(cache.has(key(1)) && cache.has(key(3)) && !cache.has(key(2)));
 }
 
 #[test]
 fn what_fails_to_be_made_leaves_nothing_and_is_not_blamed_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let cache = open(folder.path(), LIMITS);
-    let failed = cache.put(key(1), 100, |out| {
+    let failed = cache.keep(key(1), 100, &mut |out: &mut dyn Write| {
         out.write_all(b"half of it")?;
         Err(io::Error::other("a report cannot be read"))
     });
@@ -132,7 +208,7 @@ fn a_folder_that_is_taken_away_is_done_without_and_made_by_the_next_process() {
     assert!(!folder.path().join("mount").exists());
     drop(cache);
     let cache = open(folder.path(), LIMITS);
-    assert!(put(&cache, 3, 100).fingerprint.is_some());
+    assert!(put(&cache, 3, 100).tier == TierKind::Cache);
 }
 
 #[test]
@@ -166,12 +242,12 @@ fn an_unwritable_folder_is_used_as_soon_as_it_can_be() {
         fs::set_permissions(folder.path(), mode).unwrap();
     };
     mode(0o500);
-    let cache = Cache::open(folder.path(), LIMITS).unwrap();
-    assert!(!cache.is_on_disk() && cache.capacity() == memory::LIMIT as u64);
-    assert!(put(&cache, 1, 100).fingerprint.is_none());
+    let cache = Files::new(Cache::open(folder.path(), LIMITS).unwrap());
+    assert!(!cache.is_on_disk() && cache.capacity() == MEMORY);
+    assert!(put(&cache, 1, 100).tier == TierKind::Memory);
     mode(0o700);
     assert!(cache.state.try_disk().is_some());
-    assert!(put(&cache, 2, 100).fingerprint.is_some() && cache.capacity() <= LIMITS.bytes);
+    assert!(put(&cache, 2, 100).tier == TierKind::Cache && cache.capacity() <= LIMITS.bytes);
 }
 
 /// A read-only bind of a folder is what root cannot write.
@@ -181,12 +257,12 @@ fn not_there_yet_is_used_later() {
     let path = folder.path().join("disk");
     fs::create_dir(&path).unwrap();
     rustix::mount::mount("tmpfs", &path, "tmpfs", MountFlags::RDONLY, None).unwrap();
-    let cache = Cache::open(&path, LIMITS).unwrap();
-    assert!(!cache.is_on_disk() && cache.capacity() == memory::LIMIT as u64);
-    assert!(put(&cache, 1, 100).fingerprint.is_none());
+    let cache = Files::new(Cache::open(&path, LIMITS).unwrap());
+    assert!(!cache.is_on_disk() && cache.capacity() == MEMORY);
+    assert!(put(&cache, 1, 100).tier == TierKind::Memory);
     rustix::mount::mount_remount(&path, MountFlags::empty(), "").unwrap();
     assert!(cache.state.try_disk().is_some());
-    assert!(put(&cache, 2, 100).fingerprint.is_some() && cache.capacity() <= LIMITS.bytes);
+    assert!(put(&cache, 2, 100).tier == TierKind::Cache && cache.capacity() <= LIMITS.bytes);
     drop(cache);
     rustix::mount::unmount(&path, UnmountFlags::DETACH).unwrap();
 }
@@ -251,8 +327,7 @@ fn a_damaged_file_is_dropped_and_its_successor_is_counted() {
         .join("mount/files/01")
         .join(key(1).to_string());
     fs::write(&file, vec![9; 5000]).unwrap();
-    let record = cache.record(key(1)).unwrap();
-    assert!(cache.get(key(1), record).is_none() && !file.exists());
+    assert!(cache.get(key(1)).is_none() && !file.exists());
     assert_eq!((cache.usage().files, cache.usage().files_bytes), (0, 0));
     drop(put(&cache, 1, 5000));
     assert_eq!((cache.usage().files, cache.usage().files_bytes), (1, 8192));

@@ -7,23 +7,7 @@ use std::io::{self, BufWriter, Write};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::record_db::FileRecord;
-
-/// Why a file was not made.
-#[derive(Debug)]
-pub(super) enum PutError {
-    /// The disk does not take it.
-    Disk(io::Error),
-    /// It would not fit into an empty cache.
-    TooLarge(io::Error),
-    /// There is nothing to be written: its maker failed.
-    Maker(io::Error),
-}
-
-impl From<io::Error> for PutError {
-    fn from(error: io::Error) -> Self {
-        Self::Disk(error)
-    }
-}
+use crate::store::tier::PutError;
 
 /// Writes a file and sums it up on the way.
 pub(super) fn write_summed(
@@ -44,7 +28,7 @@ pub(super) fn write_summed(
     // What is left in the buffer of a file that failed is not written.
     drop(buffered.into_parts());
     written.map_err(|error| match out.failed {
-        Some(code) => PutError::Disk(io::Error::from_raw_os_error(code)),
+        Some(code) => PutError::Refused(io::Error::from_raw_os_error(code)),
         None => PutError::Maker(error),
     })?;
     Ok(FileRecord {

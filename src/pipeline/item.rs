@@ -1,9 +1,12 @@
-//! What can be made: the images of a dataset, and its index.
+//! What can be asked for: the images of a dataset, and its index.
+
+use crate::store::ContentKey;
+use crate::store::tier::FileId;
 
 /// One file of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Item {
-    /// Position of the dataset in [`super::Server::datasets`].
+    /// Position of the dataset in the mount.
     pub dataset: u8,
     pub what: What,
 }
@@ -28,6 +31,18 @@ impl Item {
         Self {
             dataset,
             what: What::Index,
+        }
+    }
+
+    /// The same for the tiers, with what it follows from.
+    pub fn file(self, key: ContentKey) -> FileId {
+        FileId {
+            dataset: self.dataset,
+            image: match self.what {
+                What::Index => None,
+                What::Image(number) => Some(number),
+            },
+            key,
         }
     }
 }

@@ -1,20 +1,9 @@
 //! What is known of each file in this mount.
 
 use crate::names::SHARD_SIZE;
-use crate::store::ContentKey;
-use crate::store::Fingerprint;
+use crate::store::tier::TierKind;
+use crate::store::{ContentKey, Fingerprint};
 use parking_lot::Mutex;
-
-/// Where the bytes of a file are, or were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the materialized tree.
-    Tree,
-    /// In the cache, not looked at in this mount.
-    Cache,
-    /// In the cache, with this fingerprint when its checksum was compared (`None`: in memory).
-    Compared(Option<Fingerprint>),
-}
 
 /// A file whose source was looked at and whose exact size is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +13,10 @@ pub struct Known {
     pub size: u64,
     /// Modification time of the source: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
-    pub place: Place,
+    /// Which tier has the bytes, or had them.
+    pub tier: TierKind,
+    /// What the file was like when its checksum was compared in this mount, if its tier does that.
+    pub compared: Option<Fingerprint>,
     /// XXH3-64 of the bytes, where they were made or compared in this mount.
     pub sum: Option<u64>,
     /// How often the file was found changed in this mount: what the kernel remembers of an earlier
@@ -39,15 +31,15 @@ pub struct Known {
 impl Known {
     /// The same as the successor of what was known `before`: another revision if anything that a
     /// reader can see is another.
-    pub(super) fn after(mut self, before: Option<Known>) -> Self {
+    pub fn after(mut self, before: Option<Known>) -> Self {
         if let Some(before) = before {
             let other_bytes =
                 matches!((before.sum, self.sum), (Some(old), Some(new)) if old != new);
             // A file that was changed behind our back has been made again with the same bytes, but what
             // the kernel read of it meanwhile may be wrong.
             let other_file = matches!(
-                (before.place, self.place),
-                (Place::Compared(Some(old)), Place::Compared(Some(new))) if old != new
+                (before.compared, self.compared),
+                (Some(old), Some(new)) if old != new
             );
             let differs =
                 before.key != self.key || before.size != self.size || other_bytes || other_file;
@@ -60,12 +52,13 @@ impl Known {
 #[cfg(test)]
 impl Known {
     /// Any file, for tests to which it does not matter which.
-    pub(super) fn example() -> Self {
+    pub fn example() -> Self {
         Self {
             key: ContentKey::from_bytes([0xab; 16]),
             size: 1,
             modified: (0, 0),
-            place: Place::Tree,
+            tier: TierKind::Tree,
+            compared: None,
             sum: None,
             revision: 0,
             is_damaged: false,
@@ -75,7 +68,7 @@ impl Known {
 }
 
 /// What is known of the images of one dataset. Memory is taken a shard at a time.
-pub(super) struct KnownImages {
+pub struct KnownImages {
     shards: Vec<Mutex<Option<Shard>>>,
 }
 
@@ -84,20 +77,20 @@ type Shard = Box<[Option<Known>]>;
 
 impl KnownImages {
     /// Room for `len` images.
-    pub(super) fn new(len: u32) -> Self {
+    pub fn new(len: u32) -> Self {
         let shards = len.div_ceil(SHARD_SIZE);
         Self {
             shards: (0..shards).map(|_| Mutex::new(None)).collect(),
         }
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<Known> {
+    pub fn get(&self, number: u32) -> Option<Known> {
         let shard = (self.shards.get((number / SHARD_SIZE) as usize)?).lock();
         *shard.as_ref()?.get((number % SHARD_SIZE) as usize)?
     }
 
     /// Changes what is known of an image; there is none beyond the last.
-    pub(super) fn update(&self, number: u32, change: impl FnOnce(&mut Option<Known>)) {
+    pub fn update(&self, number: u32, change: impl FnOnce(&mut Option<Known>)) {
         let Some(shard) = self.shards.get((number / SHARD_SIZE) as usize) else {
             return;
         };
@@ -119,7 +112,8 @@ mod tests {
             key: "ab".parse().unwrap(),
             size: 5,
             modified: (1, 2),
-            place: Place::Tree,
+            tier: TierKind::Tree,
+            compared: None,
             sum: Some(1),
             revision: 3,
             is_damaged: false,

@@ -7,7 +7,7 @@ use crate::sync::{Condvar, Mutex};
 
 /// What is done first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Priority {
+pub enum Priority {
     /// A reader waits for it.
     Demand,
     /// A reader may ask for it soon.
@@ -15,7 +15,7 @@ pub(super) enum Priority {
 }
 
 /// A queue with two priorities.
-pub(super) struct Queue<T> {
+pub struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -45,7 +45,7 @@ impl<T> State<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 demand: VecDeque::new(),
@@ -59,7 +59,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds an item. True if more items wait now than threads: another thread would be of use.
-    pub(super) fn push(&self, item: T, priority: Priority) -> bool {
+    pub fn push(&self, item: T, priority: Priority) -> bool {
         let mut state = self.state.lock();
         if state.closed {
             // Dropped without the lock: if it is a closure, who waits for it gets an error.
@@ -78,7 +78,7 @@ impl<T> Queue<T> {
 
     /// Waits for the next item; `None` when the queue is closed, or when there was nothing to do for
     /// as long as `limit`. The caller is taken to be busy with it until it says [`Self::done`].
-    pub(super) fn next(&self, limit: Option<Duration>) -> Option<(T, Priority)> {
+    pub fn next(&self, limit: Option<Duration>) -> Option<(T, Priority)> {
         let mut state = self.state.lock();
         loop {
             if state.closed {
@@ -104,18 +104,18 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(super) fn done(&self) {
+    pub fn done(&self) {
         self.state.lock().busy -= 1;
     }
 
     /// Items that wait, and threads that are at work.
-    pub(super) fn load(&self) -> (usize, usize) {
+    pub fn load(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.len(), state.busy)
     }
 
     /// Lets every thread end; what waits is dropped.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let dropped = {
             let mut state = self.state.lock();
             state.closed = true;
@@ -129,7 +129,7 @@ impl<T> Queue<T> {
     }
 
     /// A reader waits now for what was only [`Priority::Ahead`].
-    pub(super) fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
+    pub fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
         let mut state = self.state.lock();
         if let Some(at) = state.ahead.iter().position(is_wanted) {
             let item = state.ahead.remove(at);

@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(20);
 type Run<T> = Box<dyn Fn(T) + Send + Sync>;
 
 /// A queue and the threads that work it off.
-pub(super) struct IoPool<T> {
+pub struct IoPool<T> {
     shared: Arc<Shared<T>>,
 }
 
@@ -36,7 +36,7 @@ struct Shared<T> {
 
 impl<T: Send + 'static> IoPool<T> {
     /// A pool without threads; `name` is theirs.
-    pub(super) fn new(name: impl Into<String>, most: usize) -> Self {
+    pub fn new(name: impl Into<String>, most: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
@@ -53,36 +53,36 @@ impl<T: Send + 'static> IoPool<T> {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(&self, run: impl Fn(T) + Send + Sync + 'static) -> io::Result<()> {
+    pub fn start(&self, run: impl Fn(T) + Send + Sync + 'static) -> io::Result<()> {
         // A second call changes nothing.
         let _ = self.shared.run.set(Box::new(run));
         *self.shared.threads.lock() += 1;
         self.shared.spawn(None)
     }
 
-    pub(super) fn push(&self, item: T, priority: Priority) {
+    pub fn push(&self, item: T, priority: Priority) {
         if self.shared.queue.push(item, priority) {
             self.shared.add_thread();
         }
     }
 
     /// A reader waits now for what was only [`Priority::Ahead`].
-    pub(super) fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
+    pub fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
         self.shared.queue.promote(is_wanted);
     }
 
     /// Items that wait, and threads that are at work.
-    pub(super) fn load(&self) -> (usize, usize) {
+    pub fn load(&self) -> (usize, usize) {
         self.shared.queue.load()
     }
 
     /// Lets every thread end once it has done its item.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.shared.queue.close();
     }
 
     /// Waits until all threads have ended; false if one has not by `deadline`.
-    pub(super) fn wait_until(&self, deadline: Instant) -> bool {
+    pub fn wait_until(&self, deadline: Instant) -> bool {
         let mut threads = self.shared.threads.lock();
         while *threads > 0 {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -20,11 +20,11 @@ const RETRY: Duration = Duration::from_secs(60);
 pub struct Fault {
     pub cause: Arc<str>,
     /// What was tried, where it was the bytes that failed.
-    pub(super) bytes: Option<ContentKey>,
+    pub bytes: Option<ContentKey>,
 }
 
 impl Fault {
-    pub(super) fn new(cause: impl Into<Arc<str>>) -> Self {
+    pub fn new(cause: impl Into<Arc<str>>) -> Self {
         Self {
             cause: cause.into(),
             bytes: None,
@@ -32,12 +32,12 @@ impl Fault {
     }
 
     /// The bytes that `key` stands for are damaged, in these words, and are not wanted then.
-    pub(super) fn of_damage(key: ContentKey, damage: &str) -> Self {
+    pub fn of_damage(key: ContentKey, damage: &str) -> Self {
         Self::of_bytes(key, left_out(damage))
     }
 
     /// A fault of the bytes that `key` stands for.
-    pub(super) fn of_bytes(key: ContentKey, cause: impl Into<Arc<str>>) -> Self {
+    pub fn of_bytes(key: ContentKey, cause: impl Into<Arc<str>>) -> Self {
         Self {
             cause: cause.into(),
             bytes: Some(key),
@@ -53,7 +53,7 @@ const NEWS: u32 = 100;
 
 /// The files that failed when they were last tried.
 #[derive(Default)]
-pub(super) struct Failing {
+pub struct Failing {
     files: Mutex<HashMap<Item, (Fault, Instant)>>,
     /// When the present minute began, and how much news it had.
     minute: Mutex<Option<(Instant, u32)>>,
@@ -61,14 +61,14 @@ pub(super) struct Failing {
 
 impl Failing {
     /// The fault of a file that is not worth trying again yet, its source being the same.
-    pub(super) fn recent(&self, item: Item, key: ContentKey) -> Option<Fault> {
+    pub fn recent(&self, item: Item, key: ContentKey) -> Option<Fault> {
         let files = self.files.lock();
         let (fault, since) = files.get(&item)?;
         (fault.bytes == Some(key) && since.elapsed() < RETRY).then(|| fault.clone())
     }
 
     /// Remembers a fault; true if it is news and belongs into the log.
-    pub(super) fn insert(&self, item: Item, fault: &Fault) -> bool {
+    pub fn insert(&self, item: Item, fault: &Fault) -> bool {
         let mut files = self.files.lock();
         match files.get_mut(&item) {
             Some((known, since)) if known.cause == fault.cause && since.elapsed() < RETRY => {
@@ -102,12 +102,12 @@ impl Failing {
         }
     }
 
-    pub(super) fn remove(&self, item: Item) {
+    pub fn remove(&self, item: Item) {
         self.files.lock().remove(&item);
     }
 
     /// How many files of a dataset failed when they were last tried.
-    pub(super) fn count(&self, dataset: u8) -> usize {
+    pub fn count(&self, dataset: u8) -> usize {
         self.files
             .lock()
             .keys()

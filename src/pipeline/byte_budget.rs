@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 /// Bytes that all roots share. Each of them may always use its part, and one source whatever its size:
 /// a root that does not answer must not stop the others, whatever it has in hand.
 #[derive(Debug)]
-pub(super) struct ByteBudget {
+pub struct ByteBudget {
     limit: u64,
     /// Bytes in use, by root.
     used: Mutex<Vec<u64>>,
@@ -16,14 +16,14 @@ pub(super) struct ByteBudget {
 
 /// Bytes that are in use until this is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub struct Share {
     budget: Arc<ByteBudget>,
     root: usize,
     bytes: u64,
 }
 
 impl ByteBudget {
-    pub(super) fn new(limit: u64, roots: usize) -> Self {
+    pub fn new(limit: u64, roots: usize) -> Self {
         Self {
             limit,
             used: Mutex::new(vec![0; roots]),
@@ -33,7 +33,7 @@ impl ByteBudget {
 
     /// Waits until `bytes` may be used for `root`: until so many are left of all, or of its own part, or
     /// until it uses none.
-    pub(super) fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
+    pub fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
         let mut used = self.used.lock();
         loop {
             let all = used

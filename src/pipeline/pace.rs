@@ -12,19 +12,19 @@ const PAUSE: u32 = 256;
 
 /// Watches how long looks take.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     pause: AtomicU32,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             pause: AtomicU32::new(0),
         }
     }
 
     /// Whether the next look may be done on the thread that asks.
-    pub(super) fn is_fast(&self) -> bool {
+    pub fn is_fast(&self) -> bool {
         let left = self.pause.load(Ordering::Relaxed);
         if left > 0 {
             self.pause.store(left - 1, Ordering::Relaxed);
@@ -32,7 +32,7 @@ impl Pace {
         left == 0
     }
 
-    pub(super) fn measure(&self, look: impl FnOnce()) {
+    pub fn measure(&self, look: impl FnOnce()) {
         let started = Instant::now();
         look();
         if started.elapsed() > FAST {

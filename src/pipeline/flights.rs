@@ -4,27 +4,21 @@ use std::collections::HashMap;
 
 use super::{Fault, Item, Known};
 use crate::store::Body;
+use crate::store::tier::Want;
 use crate::sync::Mutex;
 
 /// What becomes of a file: what is known of it, and its bytes where these were asked for.
-pub(super) type Outcome = Result<(Known, Option<Body>), Fault>;
+pub type Outcome = Result<(Known, Option<Body>), Fault>;
 
 type OnSize = Box<dyn FnOnce(Result<Known, Fault>) + Send>;
 type OnBody = Box<dyn FnOnce(Result<(Known, Body), Fault>) + Send>;
 
 /// Somebody who waits for a file.
-pub(super) enum Waiter {
+pub enum Waiter {
     /// For its size.
     Size(OnSize),
     /// For its bytes.
     Body(OnBody),
-}
-
-/// How much has to be done for those who wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Want {
-    Size,
-    Body,
 }
 
 impl Waiter {
@@ -43,13 +37,13 @@ struct Flight {
 
 /// The files that are being made now.
 #[derive(Default)]
-pub(super) struct Flights {
+pub struct Flights {
     flights: Mutex<HashMap<Item, Flight>>,
 }
 
 impl Flights {
     /// Adds somebody who waits. True if the caller has to see to it that the file is made.
-    pub(super) fn join(&self, item: Item, waiter: Waiter) -> bool {
+    pub fn join(&self, item: Item, waiter: Waiter) -> bool {
         let mut flights = self.flights.lock();
         let is_new = !flights.contains_key(&item);
         let flight = flights.entry(item).or_insert(Flight {
@@ -62,7 +56,7 @@ impl Flights {
     }
 
     /// Begins to make a file for which nobody waits yet; false if it is being made already.
-    pub(super) fn begin(&self, item: Item, want: Want) -> bool {
+    pub fn begin(&self, item: Item, want: Want) -> bool {
         let mut flights = self.flights.lock();
         if flights.contains_key(&item) {
             return false;
@@ -73,14 +67,14 @@ impl Flights {
     }
 
     /// Whether a reader waits for a file.
-    pub(super) fn is_awaited(&self, item: Item) -> bool {
+    pub fn is_awaited(&self, item: Item) -> bool {
         self.flights
             .lock()
             .get(&item)
             .is_some_and(|flight| !flight.waiters.is_empty())
     }
 
-    pub(super) fn want(&self, item: Item) -> Want {
+    pub fn want(&self, item: Item) -> Want {
         self.flights
             .lock()
             .get(&item)
@@ -89,7 +83,7 @@ impl Flights {
 
     /// Tells everybody who waits. False if the flight has to go on, since somebody wants bytes and
     /// the outcome has none.
-    pub(super) fn land(&self, item: Item, outcome: &Outcome) -> bool {
+    pub fn land(&self, item: Item, outcome: &Outcome) -> bool {
         let waiters = {
             let mut flights = self.flights.lock();
             let lacks_body = matches!(outcome, Ok((_, None)));
@@ -111,7 +105,7 @@ impl Flights {
     }
 
     /// Forgets all files, at the end: who still waits gets an error as its closure is dropped.
-    pub(super) fn abandon(&self) {
+    pub fn abandon(&self) {
         let flights = std::mem::take(&mut *self.flights.lock());
         // Without the lock.
         drop(flights);
@@ -119,7 +113,7 @@ impl Flights {
 
     /// How many files are being made.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.flights.lock().len()
     }
 }

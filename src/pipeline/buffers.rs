@@ -8,7 +8,7 @@ const SMALL: u64 = 1 << 20;
 
 /// Buffers that are not in use.
 #[derive(Debug)]
-pub(super) struct Buffers {
+pub struct Buffers {
     empty: Mutex<Empty>,
     /// Bytes that are kept.
     most: usize,
@@ -21,7 +21,7 @@ struct Empty {
 }
 
 impl Buffers {
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self {
             empty: Mutex::default(),
             most,
@@ -30,7 +30,7 @@ impl Buffers {
 
     /// A buffer for `size` bytes: one that was used before and is not several times as large, or else
     /// an empty one.
-    pub(super) fn take(&self, size: u64) -> SourceBuffer {
+    pub fn take(&self, size: u64) -> SourceBuffer {
         let mut empty = self.empty.lock();
         let fits = |buffer: &SourceBuffer| {
             let capacity = buffer.capacity() as u64;
@@ -47,7 +47,7 @@ impl Buffers {
     }
 
     /// Takes a buffer back. The one that has been unused for longest goes where there are too many.
-    pub(super) fn give(&self, buffer: SourceBuffer) {
+    pub fn give(&self, buffer: SourceBuffer) {
         let mut empty = self.empty.lock();
         empty.bytes += buffer.capacity();
         empty.buffers.push(buffer);

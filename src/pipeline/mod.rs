@@ -1,0 +1,24 @@
+//! What making files on demand needs, whatever they are: that each is made once however many ask for it,
+//! queues and threads, and what is known of each file. No dataset, and no step of the work, in here.
+
+mod buffers;
+mod byte_budget;
+mod fault;
+mod flights;
+mod io_pool;
+mod item;
+mod known;
+#[cfg(all(test, feature = "model-check"))]
+mod model;
+mod pace;
+mod queue;
+
+pub use buffers::Buffers;
+pub use byte_budget::{ByteBudget, Share};
+pub use fault::{Failing, Fault};
+pub use flights::{Flights, Outcome, Waiter};
+pub use io_pool::IoPool;
+pub use item::{Item, What};
+pub use known::{Known, KnownImages};
+pub use pace::Pace;
+pub use queue::{Priority, Queue};

@@ -1,0 +1,94 @@
+//! The fourth step: what has been made goes to the first tier that takes it, and what is known of it is
+//! remembered.
+
+use std::io::Write;
+
+use super::render::RenderedImage;
+use super::{Fault, Item, Known, Server};
+use crate::pipeline::Outcome;
+use crate::render::Rendered;
+use crate::store::ContentKey;
+use crate::store::tier::{About, Kept};
+
+impl Server {
+    /// Keeps an image.
+    pub(super) fn keep(&self, image: RenderedImage) -> Outcome {
+        let RenderedImage {
+            item,
+            source,
+            rendered: Rendered { jpeg, notes },
+            started,
+        } = image;
+        let damage = notes.damage.map(|damage| damage.to_string());
+        if let Some(damage) = damage.as_deref().filter(|_| self.settings.skip_damaged) {
+            self.tiers.cache.note_damaged(source.key, &jpeg, damage);
+            return Err(Fault::of_damage(source.key, damage));
+        }
+        let about = About {
+            expected: jpeg.len() as u64,
+            damage: damage.as_deref(),
+        };
+        // Taken as unchanging, but if it did change there is only the new one to be had.
+        let kept = self
+            .tiers
+            .keep(source.key, about, &mut |out: &mut dyn Write| {
+                out.write_all(&jpeg)
+            })
+            .map_err(|error| Fault::new(error.to_string()))?;
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
+        let known = known(source.key, source.modified, &kept);
+        let known = self.learn(dataset, item, known, damage.as_deref());
+        dataset.rendered.add_one();
+        self.events.rendered(started.elapsed());
+        Ok((known, Some(kept.body)))
+    }
+
+    /// Keeps an index that `write` writes; it says whether all reports could be read.
+    pub(super) fn keep_index(
+        &self,
+        item: Item,
+        key: ContentKey,
+        mut write: impl FnMut(&mut dyn Write) -> std::io::Result<bool>,
+    ) -> Outcome {
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
+        let about = About {
+            expected: dataset.estimate(item.what),
+            damage: None,
+        };
+        let mut is_whole = true;
+        let kept = self
+            .tiers
+            .keep(key, about, &mut |out: &mut dyn Write| {
+                is_whole = write(out)?;
+                Ok(())
+            })
+            .map_err(|error| Fault::new(error.to_string()))?;
+        if !is_whole {
+            // Served as it is, and looked for again by the next mount.
+            self.tiers.cache.forget(key);
+        }
+        let mut known = known(key, dataset.modified(), &kept);
+        known.size += dataset.added(item.what);
+        let body = dataset.spliced_index(kept.body, kept.sum)?;
+        Ok((dataset.learn(item.what, known), Some(body)))
+    }
+}
+
+/// What is known of a file that has just been kept.
+fn known(key: ContentKey, modified: (i64, u32), kept: &Kept) -> Known {
+    Known {
+        key,
+        size: kept.body.size(),
+        modified,
+        tier: kept.tier,
+        compared: kept.compared,
+        sum: Some(kept.sum),
+        revision: 0,
+        is_damaged: false,
+        is_fresh: false,
+    }
+}

@@ -1,0 +1,193 @@
+//! The first step: where a file is, if it has been made before. Looks at the source unless that has been
+//! done in this mount, and asks the tiers.
+
+use super::{Fault, Item, Known, ServedDataset, Server, What};
+use crate::pipeline::Outcome;
+use crate::source::Source;
+use crate::store::tier::{Patience, Remembered, TierKind, Want};
+use crate::store::{Body, ContentKey, Fingerprint, Found};
+
+/// Where a file is.
+pub(super) enum Located {
+    /// It is there, or cannot be had.
+    Settled(Outcome),
+    /// It has to be made.
+    Nowhere,
+    /// It cannot be told without waiting for a disk or a network.
+    WouldWait,
+}
+
+/// What a file follows from.
+#[derive(Clone, Copy)]
+struct Origin {
+    key: ContentKey,
+    modified: (i64, u32),
+}
+
+impl Server {
+    /// Finds out where a file is, on a thread of its dataset's root.
+    pub(super) fn locate(&self, item: Item) {
+        self.guarded(item, || {
+            let want = self.making.flights.want(item);
+            let located = self.find(item, want, Patience::Some);
+            self.go_on(item, located);
+        });
+    }
+
+    /// The same on the thread that takes requests. False where something would have to be waited for.
+    pub(super) fn locate_at_once(&self, item: Item) -> bool {
+        let mut is_settled = true;
+        self.guarded(item, || {
+            let want = self.making.flights.want(item);
+            match self.find(item, want, Patience::None) {
+                Located::WouldWait => is_settled = false,
+                located => self.go_on(item, located),
+            }
+        });
+        is_settled
+    }
+
+    fn go_on(&self, item: Item, located: Located) {
+        match located {
+            Located::Settled(outcome) => self.reply_found(item, outcome),
+            Located::Nowhere | Located::WouldWait => self.fetch_later(item),
+        }
+    }
+
+    /// Finds a file that was made before.
+    pub(super) fn find(&self, item: Item, want: Want, patience: Patience) -> Located {
+        let Some(dataset) = self.dataset(item) else {
+            return Located::Settled(Err(Fault::new("no such dataset")));
+        };
+        let known = dataset.known(item.what);
+        if let Some(known) = known {
+            match want {
+                Want::Size => return Located::Settled(Ok((known, None))),
+                Want::Body => {
+                    if let Some(body) = self.reopen(item, &known, patience) {
+                        return Located::Settled(Ok((known, Some(body))));
+                    }
+                }
+            }
+        }
+        // To compare an index means to read hundreds of megabytes, and to write one every report.
+        if patience == Patience::None && item.what == What::Index {
+            return Located::WouldWait;
+        }
+        let origin = match self.origin(dataset, item, known, patience) {
+            Ok(Some(origin)) => origin,
+            Ok(None) => return Located::WouldWait,
+            Err(fault) => return Located::Settled(Err(fault)),
+        };
+        if let Some(fault) = self.events.failing.recent(item, origin.key) {
+            return Located::Settled(Err(fault));
+        }
+        let found = self.tiers.find(item.file(origin.key), want, patience);
+        let (tier, remembered, body, compared) = match found {
+            Found::WouldWait => return Located::WouldWait,
+            Found::Nowhere => return Located::Nowhere,
+            // Another look is needed before it is opened.
+            Found::Remembered(remembered) => (TierKind::Cache, remembered, None, None),
+            Found::Copy(tier, copy) => (tier, copy.remembered, copy.body, copy.compared),
+        };
+        if let (true, Some(damage)) = (self.settings.skip_damaged, &remembered.damage) {
+            return Located::Settled(Err(Fault::of_damage(origin.key, damage)));
+        }
+        let body = match (want, body) {
+            (Want::Size, _) => None,
+            (Want::Body, None) => return Located::Nowhere,
+            (Want::Body, Some(body)) => match whole_body(dataset, item, body, remembered.sum) {
+                Ok(body) => Some(body),
+                Err(fault) => return Located::Settled(Err(fault)),
+            },
+        };
+        let known = origin.known(dataset, item, tier, compared, &remembered);
+        let known = self.learn(dataset, item, known, remembered.damage.as_deref());
+        Located::Settled(Ok((known, body)))
+    }
+
+    /// What the file follows from; `None` if that would have to be waited for.
+    fn origin(
+        &self,
+        dataset: &ServedDataset,
+        item: Item,
+        known: Option<Known>,
+        patience: Patience,
+    ) -> Result<Option<Origin>, Fault> {
+        if let Some(Known { key, modified, .. }) = known {
+            return Ok(Some(Origin { key, modified }));
+        }
+        let What::Image(number) = item.what else {
+            return Ok(Some(Origin {
+                key: dataset.index_key()?,
+                modified: dataset.modified(),
+            }));
+        };
+        let entry = dataset
+            .entry(number)
+            .ok_or_else(|| Fault::new("no such image"))?;
+        let params = self.settings.params;
+        let source = match patience {
+            Patience::None => Source::look_without_waiting(&entry, params),
+            Patience::Some => {
+                let _waiting = dataset.root_waits.begin();
+                let looked = Source::look(&entry, params);
+                Some(looked.map_err(|fault| Fault::new(fault.cause))?)
+            }
+        };
+        Ok(source.map(|Source { key, modified, .. }| Origin { key, modified }))
+    }
+
+    /// Opens what was opened before, if nothing about it has changed since.
+    pub(super) fn reopen(&self, item: Item, known: &Known, patience: Patience) -> Option<Body> {
+        let dataset = self.dataset(item)?;
+        let kept = known.size.checked_sub(dataset.added(item.what))?;
+        let file = item.file(known.key);
+        let body = self
+            .tiers
+            .reopen(known.tier, file, (kept, known.compared), patience)?;
+        match item.what {
+            What::Image(_) => Some(body),
+            What::Index => {
+                (body.size() == kept).then_some(())?;
+                dataset.spliced_again(body, known.sum?)
+            }
+        }
+    }
+}
+
+/// What is kept of a file, as it is read.
+fn whole_body(
+    dataset: &ServedDataset,
+    item: Item,
+    body: Body,
+    sum: Option<u64>,
+) -> Result<Body, Fault> {
+    match item.what {
+        What::Image(_) => Ok(body),
+        What::Index => dataset.spliced_index(body, sum.unwrap_or_default()),
+    }
+}
+
+impl Origin {
+    fn known(
+        self,
+        dataset: &ServedDataset,
+        item: Item,
+        tier: TierKind,
+        compared: Option<Fingerprint>,
+        remembered: &Remembered,
+    ) -> Known {
+        Known {
+            key: self.key,
+            size: remembered.size + dataset.added(item.what),
+            modified: self.modified,
+            tier,
+            compared,
+            sum: remembered.sum,
+            revision: 0,
+            is_damaged: false,
+            is_fresh: false,
+        }
+    }
+}

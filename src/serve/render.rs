@@ -1,0 +1,88 @@
+//! The third step: workers turn the bytes of a source into those of a JPEG. They never read a source.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::fetch::Rescue;
+use super::{Fault, Item, Server};
+use crate::pipeline::{Priority, Share};
+use crate::render::{RenderError, Rendered};
+use crate::source::{Fetched, Source, SourceRenderer};
+use crate::store::ContentKey;
+
+/// A source that waits to be rendered.
+pub(super) struct RenderJob {
+    pub item: Item,
+    pub fetched: Fetched,
+    /// Its bytes count until a worker has it.
+    pub share: Share,
+    /// Who gets the image, if it is not to be kept.
+    pub rescue: Option<Rescue>,
+}
+
+/// An image that has been rendered.
+pub(super) struct RenderedImage {
+    pub item: Item,
+    pub source: Source,
+    pub rendered: Rendered,
+    pub started: Instant,
+}
+
+impl RenderJob {
+    /// What the image follows from.
+    pub(super) fn key(&self) -> ContentKey {
+        self.fetched.source.key
+    }
+}
+
+impl Server {
+    /// What a worker does.
+    pub(super) fn render_thread(&self) {
+        let mut renderer = SourceRenderer::new(self.settings.params);
+        while let Some((mut job, priority)) = self.making.renders.next(None) {
+            let item = job.item;
+            match job.rescue.take() {
+                Some(rescue) => self.render_for(rescue, job, &mut renderer),
+                None => self.guarded(item, || {
+                    let rendered = self.render(job, &mut renderer);
+                    let outcome = rendered.and_then(|image| self.keep(image));
+                    self.reply_made(item, priority == Priority::Demand, outcome);
+                }),
+            }
+            self.making.renders.done();
+        }
+    }
+
+    /// Renders an image that is not to be kept.
+    fn render_for(&self, rescue: Rescue, job: RenderJob, renderer: &mut SourceRenderer) {
+        // Who waits gets an error when the closure is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let image = self.render(job, renderer);
+            (rescue.reply)(image.map(|image| image.rendered.jpeg.into()));
+        }));
+    }
+
+    pub(super) fn render(
+        &self,
+        job: RenderJob,
+        renderer: &mut SourceRenderer,
+    ) -> Result<RenderedImage, Fault> {
+        let (started, item) = (Instant::now(), job.item);
+        // No more than one for each worker is past this.
+        drop(job.share);
+        let Fetched { bytes, source } = job.fetched;
+        let rendered = renderer.render(&bytes);
+        self.making.buffers.give(bytes);
+        match rendered {
+            Ok(rendered) => Ok(RenderedImage {
+                item,
+                source,
+                rendered,
+                started,
+            }),
+            // A lack of memory passes, whatever the bytes.
+            Err(error @ RenderError::NoMemory { .. }) => Err(Fault::new(error.to_string())),
+            Err(error) => Err(Fault::of_bytes(source.key, error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The materialized tree as a tier: what `materialize` finished, opened before anything is mounted over
+//! it. A mount reads it and never writes there.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::tier::{
+    About, Copy, FileId, Kept, Lookup, Maker, Patience, PutError, Remembered, Tier, TierKind, Want,
+};
+use super::{
+    Body, ContentKey, Fingerprint, FinishedTree, OpenFiles, Record, StateFolder, remembered_stat,
+};
+use crate::files::is_remote;
+use crate::names;
+use crate::waits::Waits;
+
+/// The images that `materialize` finished, of all datasets of a mount.
+pub struct MaterializedTree {
+    /// `None` where there is no tree.
+    root: Option<Root>,
+    path: PathBuf,
+    datasets: Vec<Dataset>,
+}
+
+/// One dataset of the tree.
+struct Dataset {
+    name: &'static str,
+    finished: FinishedTree,
+    /// Those who wait for its files: its folder may be a link to anywhere.
+    waits: Arc<Waits>,
+}
+
+/// The open root, on which file system it is, and the images that were opened lately.
+struct Root {
+    folder: OwnedFd,
+    /// Number of the file system.
+    device: u64,
+    is_remote: bool,
+    /// Images on a disk of this machine.
+    near: OpenFiles,
+    /// Images on another machine, or on another file system than the root: the tree may hold links.
+    far: OpenFiles,
+}
+
+impl MaterializedTree {
+    /// The tree in the folder `path`, if there is one. No dataset is in it yet.
+    pub fn open(path: &Path) -> Self {
+        Self {
+            root: Root::open(path),
+            path: path.to_owned(),
+            datasets: Vec::new(),
+        }
+    }
+
+    /// Reads what is remembered of the dataset that is next in the mount.
+    ///
+    /// # Errors
+    /// When its records cannot be read.
+    pub fn add(&mut self, name: &'static str, state: &StateFolder) -> io::Result<&FinishedTree> {
+        // Through the open folder, so that it is reached even below the mount.
+        let root = self
+            .root
+            .as_ref()
+            .map_or_else(|| self.path.clone(), Root::path);
+        let finished = FinishedTree::open(&root.join(name), &state.dataset(name))?;
+        self.datasets.push(Dataset {
+            name,
+            finished,
+            waits: Waits::new(),
+        });
+        Ok(&self.datasets[self.datasets.len() - 1].finished)
+    }
+
+    /// Those who wait for the files of a dataset, by its position.
+    pub fn waits(&self, dataset: usize) -> Option<&Arc<Waits>> {
+        self.datasets.get(dataset).map(|dataset| &dataset.waits)
+    }
+
+    fn image(&self, file: FileId) -> Option<Image<'_>> {
+        Some(Image {
+            root: self.root.as_ref(),
+            dataset: self.datasets.get(usize::from(file.dataset))?,
+            number: file.image?,
+            key: file.key,
+        })
+    }
+}
+
+/// An image that is looked for.
+struct Image<'a> {
+    root: Option<&'a Root>,
+    dataset: &'a Dataset,
+    number: u32,
+    key: ContentKey,
+}
+
+impl<'a> Image<'a> {
+    fn record(&self) -> Option<&'a Record> {
+        self.dataset.finished.record_of(self.number, self.key)
+    }
+
+    /// Whether it is on a disk of this machine, as far as the kernel knows without asking a disk or a
+    /// server.
+    fn is_near(&self) -> bool {
+        self.root
+            .is_some_and(|root| root.is_near(self.dataset.name, self.number))
+    }
+
+    /// Opens it if it still has its size.
+    fn open(&self, size: u64, patience: Patience) -> Option<Body> {
+        let path = self.dataset.finished.image_path(self.number);
+        let may_wait = patience == Patience::Some;
+        let _waiting = may_wait.then(|| self.dataset.waits.begin());
+        self.root?.open_file(self.key, path, size, may_wait)
+    }
+}
+
+impl Tier for MaterializedTree {
+    fn kind(&self) -> TierKind {
+        TierKind::Tree
+    }
+
+    fn find(&self, file: FileId, want: Want, patience: Patience) -> Lookup {
+        let Some(image) = self.image(file) else {
+            return Lookup::Absent;
+        };
+        let Some(record) = image.record() else {
+            return Lookup::Absent;
+        };
+        if patience == Patience::None && !image.is_near() {
+            return Lookup::WouldWait;
+        }
+        let is_there = {
+            let _waiting = (patience == Patience::Some).then(|| image.dataset.waits.begin());
+            image.dataset.finished.holds(record)
+        };
+        let body = match want {
+            _ if !is_there => return Lookup::Absent,
+            Want::Size => None,
+            Want::Body => match image.open(record.size, patience) {
+                None => return Lookup::Absent,
+                opened => opened,
+            },
+        };
+        Lookup::Found(Copy {
+            remembered: remembered(record),
+            body,
+            compared: None,
+        })
+    }
+
+    fn reopen(
+        &self,
+        file: FileId,
+        size: u64,
+        _compared: Option<Fingerprint>,
+        patience: Patience,
+    ) -> Option<Body> {
+        let image = self.image(file)?;
+        if let Some(body) = image.root?.opened_before(file.key, size) {
+            return Some(body);
+        }
+        if patience == Patience::Some || image.is_near() {
+            image.open(size, patience)
+        } else {
+            None
+        }
+    }
+
+    fn contains(&self, file: FileId) -> bool {
+        self.image(file)
+            .is_some_and(|image| image.record().is_some())
+    }
+
+    fn remembered(&self, file: FileId, _patience: Patience) -> Option<Option<Remembered>> {
+        // Of a file that was removed nothing needs to be known, but that it is damaged.
+        let record = self.image(file).and_then(|image| image.record());
+        Some(
+            record
+                .filter(|record| record.damage.is_some())
+                .map(remembered),
+        )
+    }
+
+    fn takes_files(&self) -> bool {
+        false
+    }
+
+    fn put(
+        &self,
+        _key: ContentKey,
+        _about: About<'_>,
+        _make: &mut Maker<'_>,
+    ) -> Result<Kept, PutError> {
+        Err(PutError::Refused(io::ErrorKind::Unsupported.into()))
+    }
+
+    fn capacity(&self) -> u64 {
+        0
+    }
+}
+
+fn remembered(record: &Record) -> Remembered {
+    Remembered {
+        size: record.size,
+        sum: None,
+        damage: record.damage.as_deref().map(str::to_owned),
+    }
+}
+
+impl Root {
+    fn open(path: &Path) -> Option<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        let device = rustix::fs::fstat(&folder).ok()?.st_dev;
+        Some(Self {
+            folder,
+            device,
+            is_remote: is_remote(path),
+            near: OpenFiles::new(false),
+            far: OpenFiles::new(true),
+        })
+    }
+
+    /// The path by which it is reached, even below a mount.
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd()))
+    }
+
+    fn is_near(&self, dataset: &str, number: u32) -> bool {
+        if self.is_remote {
+            return false;
+        }
+        let path = Path::new(dataset).join(names::image_path(number));
+        remembered_stat(&self.folder, &path)
+            .is_some_and(|found| rustix::fs::makedev(found.device.0, found.device.1) == self.device)
+    }
+
+    /// An image that was opened before and has not changed in size since, if it is on a disk of this
+    /// machine.
+    fn opened_before(&self, key: ContentKey, size: u64) -> Option<Body> {
+        let stored = self.near.get(key)?;
+        // One that was closed has to be opened again, for which its disk may have to be waited for.
+        stored.opened()?;
+        Body::of_tree(stored, size)
+    }
+
+    /// Opens the image `path` if it still has its size. Waits for its disk unless [`Self::is_near`], and
+    /// with `may_wait` for a descriptor.
+    fn open_file(&self, key: ContentKey, path: PathBuf, size: u64, may_wait: bool) -> Option<Body> {
+        let device = fs::symlink_metadata(&path).ok()?.dev();
+        let is_near = !self.is_remote && device == self.device;
+        let files = if is_near { &self.near } else { &self.far };
+        Body::of_tree(files.open(key, path, size, may_wait).ok()?, size)
+    }
+}

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shuttle::thread;
 
-use super::flights::{Flights, Outcome, Waiter, Want};
+use super::flights::{Flights, Outcome, Waiter};
 use super::queue::{Priority, Queue};
 use super::{Item, Known};
 use crate::store::Body;
+use crate::store::tier::Want;
 use crate::sync::{Condvar, Mutex};
 
 /// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at

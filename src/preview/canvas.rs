@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::survey::Thumbnail;
+use image::RgbImage;
 
 /// A colour: red, green, blue.
 pub type Color = [u8; 3];
@@ -36,9 +36,9 @@ impl Canvas {
     }
 
     /// Puts a picture on it.
-    pub fn put(&mut self, left: u32, top: u32, picture: &Thumbnail) {
-        let right = left.saturating_add(picture.width).min(self.width);
-        let rows = picture.pixels.chunks_exact(picture.width as usize * 3);
+    pub fn put(&mut self, left: u32, top: u32, picture: &RgbImage) {
+        let right = left.saturating_add(picture.width()).min(self.width);
+        let rows = picture.chunks_exact(picture.width() as usize * 3);
         for (y, pixels) in (top..self.height).zip(rows) {
             if let Some(row) = self.row(left, right, y) {
                 row.copy_from_slice(&pixels[..row.len()]);
@@ -100,11 +100,7 @@ mod tests {
             (left, top) in (0u32..30, 0u32..30),
             (width, height) in (1u32..30, 1u32..30),
         ) {
-            let picture = Thumbnail {
-                width,
-                height,
-                pixels: vec![255; (width * height * 3) as usize],
-            };
+            let picture = RgbImage::from_pixel(width, height, image::Rgb([255; 3]));
             let mut put = Canvas::new(20, 10, [0; 3]);
             put.put(left, top, &picture);
             let mut filled = Canvas::new(20, 10, [0; 3]);

@@ -1,11 +1,13 @@
 //! Draws a survey on a sheet.
 
+use image::RgbImage;
+
 use super::canvas::{Canvas, Color};
 use super::fit;
 use super::sheet::{Block, Metrics, Sheet, SheetError};
 use super::text::{Face, Fonts, Style};
 use crate::shown::Show as _;
-use crate::survey::{DatasetSurvey, Gallery, Origin, Pick, Survey, Thumbnail, printable};
+use crate::survey::{DatasetSurvey, Gallery, Origin, Pick, Survey, printable};
 use crate::words;
 
 const BACKGROUND: Color = [0x17, 0x18, 0x1a];
@@ -140,13 +142,16 @@ impl Brush<'_> {
         self.line(left, block.note, height, &text, style);
     }
 
-    fn tile(&mut self, thumbnail: &Result<Thumbnail, String>, left: u32, top: u32) {
+    fn tile(&mut self, thumbnail: &Result<RgbImage, String>, left: u32, top: u32) {
         let side = self.metrics.tile;
         match thumbnail {
             Ok(picture) => {
                 self.canvas.fill(left, top, side, side, MAT);
                 let middle = |length: u32| side.saturating_sub(length) / 2;
-                let (x, y) = (left + middle(picture.width), top + middle(picture.height));
+                let (x, y) = (
+                    left + middle(picture.width()),
+                    top + middle(picture.height()),
+                );
                 self.canvas.put(x, y, picture);
             }
             Err(cause) => self.fault(cause, left, top),

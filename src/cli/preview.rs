@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
     let survey = place.survey()?;
     let preview = Preview::draw(&survey, arguments.tile)?;
     output.write(|out| preview.write(out).map_err(io::Error::from))?;
-    Ok(tell_failures(preview.galleries()))
+    Ok(tell_failures(&preview.galleries))
 }
 
 /// Says what could not be read.

@@ -2,28 +2,28 @@
 //!
 //! ```text
 //! survey ─► sheet (where everything stands) ─┐
-//!        └► galleries ───────────────────────┴► draw ─► canvas (pixels, text) ─► PNG
+//!        └► galleries ───────────────────────┴► draw (with text) ─► PNG
 //! ```
 
-mod canvas;
 mod draw;
-mod fit;
 mod sheet;
 mod text;
 
 use std::io::Write;
 
+use image::RgbImage;
+
 pub use sheet::{SheetError, TILE_SIDES};
 
-use canvas::Canvas;
 use sheet::Sheet;
+use text::Fonts;
 
 use crate::survey::{Gallery, Survey, galleries};
 
 /// A contact sheet, drawn.
 pub struct Preview<'a> {
-    canvas: Canvas,
-    galleries: Vec<Gallery<'a>>,
+    pub picture: RgbImage,
+    pub galleries: Vec<Gallery<'a>>,
 }
 
 impl<'a> Preview<'a> {
@@ -34,20 +34,21 @@ impl<'a> Preview<'a> {
     /// Before any image is read, if the sheet would be too large.
     pub fn draw(survey: &'a Survey, tile: u32) -> Result<Self, SheetError> {
         let sheet = Sheet::of(survey, tile)?;
+        let fonts = Fonts::load()?;
         let galleries = galleries(survey, tile);
         Ok(Self {
-            canvas: draw::draw(survey, &galleries, &sheet)?,
+            picture: draw::draw(survey, &galleries, &sheet, &fonts),
             galleries,
         })
     }
 
-    /// What was drawn.
-    pub fn galleries(&self) -> &[Gallery<'a>] {
-        &self.galleries
-    }
-
     /// Writes the sheet as a PNG.
     pub fn write(&self, out: &mut dyn Write) -> Result<(), png::EncodingError> {
-        self.canvas.write_png(out)
+        let (width, height) = self.picture.dimensions();
+        let mut encoder = png::Encoder::new(out, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.picture)?;
+        writer.finish()
     }
 }

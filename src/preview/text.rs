@@ -1,160 +1,151 @@
-//! Text: glyphs out of the fonts that are built in.
+//! Lines of text, shortened to a width and drawn in the fonts that are built in.
 
-use ab_glyph::{Font, FontRef, GlyphId, Point, PxScale, ScaleFont};
-use epaint_default_fonts::{HACK_REGULAR, NOTO_EMOJI_REGULAR, UBUNTU_LIGHT};
+use std::iter::once;
 
-use super::canvas::{Canvas, Color};
+use ab_glyph::{Font as _, FontRef, InvalidFont, PxScale, PxScaleFont, ScaleFont as _, point};
+use epaint_default_fonts::{HACK_REGULAR, UBUNTU_LIGHT};
+use image::{Pixel as _, Rgb, RgbImage};
 
-/// What a text is set in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Face {
-    /// For words.
-    Plain,
-    /// For numbers and names of files; all characters are equally wide.
-    Mono,
-}
-
-/// A face in a size.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Style {
-    pub face: Face,
-    /// Height of a line in pixels.
-    pub size: f32,
-    pub color: Color,
-}
-
-/// The built-in fonts.
+/// The built-in fonts. A character that a font lacks is drawn as the empty box that it has for it.
 pub struct Fonts {
-    plain: FontRef<'static>,
-    mono: FontRef<'static>,
-    signs: FontRef<'static>,
+    /// For words.
+    pub plain: FontRef<'static>,
+    /// For numbers; all characters are equally wide.
+    pub mono: FontRef<'static>,
 }
-
-/// A built-in font is damaged.
-#[derive(Debug, thiserror::Error)]
-#[error("a built-in font cannot be read")]
-pub struct FontError;
 
 impl Fonts {
-    pub fn load() -> Result<Self, FontError> {
-        let font = |bytes| FontRef::try_from_slice(bytes).map_err(|_| FontError);
+    pub fn load() -> Result<Self, InvalidFont> {
         Ok(Self {
-            plain: font(UBUNTU_LIGHT)?,
-            mono: font(HACK_REGULAR)?,
-            signs: font(NOTO_EMOJI_REGULAR)?,
+            plain: FontRef::try_from_slice(UBUNTU_LIGHT)?,
+            mono: FontRef::try_from_slice(HACK_REGULAR)?,
         })
-    }
-
-    /// Width of a line of text in pixels.
-    pub fn width(&self, text: &str, style: Style) -> f32 {
-        self.set(text, style, &mut |_, _, _| ())
-    }
-
-    /// Draws a line of text from `left` on, standing on `baseline`.
-    pub fn draw(&self, canvas: &mut Canvas, left: f32, baseline: f32, text: &str, style: Style) {
-        self.set(text, style, &mut |font, glyph, x| {
-            let position = Point {
-                x: left + x,
-                y: baseline,
-            };
-            let glyph = glyph.with_scale_and_position(scale_of(font, style.size), position);
-            let Some(outline) = font.outline_glyph(glyph) else {
-                return;
-            };
-            let origin = outline.px_bounds().min;
-            outline.draw(|x, y, coverage| {
-                let (x, y) = (origin.x as i32 + x as i32, origin.y as i32 + y as i32);
-                canvas.blend(x, y, style.color, coverage);
-            });
-        });
-    }
-
-    /// Sets a line of text glyph by glyph; returns its width.
-    fn set<'a>(
-        &'a self,
-        text: &str,
-        style: Style,
-        each: &mut dyn FnMut(&'a FontRef<'static>, GlyphId, f32),
-    ) -> f32 {
-        let mut x = 0.0;
-        let mut last: Option<(&FontRef<'static>, GlyphId)> = None;
-        for c in text.chars() {
-            let font = self.font_for(c, style.face);
-            let glyph = font.glyph_id(c);
-            let scaled = font.as_scaled(scale_of(font, style.size));
-            if let Some((before, id)) = last
-                && std::ptr::eq(before, font)
-            {
-                x += scaled.kern(id, glyph);
-            }
-            each(font, glyph, x);
-            x += scaled.h_advance(glyph);
-            last = Some((font, glyph));
-        }
-        x
-    }
-
-    /// The first font that has a character, beginning with that of the face. A character that none
-    /// has is shown as the empty box that the face has for it.
-    fn font_for(&self, c: char, face: Face) -> &FontRef<'static> {
-        let fonts = match face {
-            Face::Plain => [&self.plain, &self.mono, &self.signs],
-            Face::Mono => [&self.mono, &self.plain, &self.signs],
-        };
-        fonts
-            .into_iter()
-            .find(|font| font.glyph_id(c) != GlyphId(0))
-            .unwrap_or(fonts[0])
     }
 }
 
-/// The size of a font in which its em has `size` pixels, so that faces look equally large.
-fn scale_of(font: &FontRef<'static>, size: f32) -> PxScale {
-    PxScale::from(match font.units_per_em() {
-        Some(units) if units > 0.0 => size * font.height_unscaled() / units,
-        _ => size,
-    })
+/// A font in a size and a colour.
+pub struct Style<'a> {
+    font: PxScaleFont<&'a FontRef<'static>>,
+    size: f32,
+    color: Rgb<u8>,
+}
+
+impl<'a> Style<'a> {
+    /// The em of the font has `size` pixels, so that fonts look equally large.
+    pub fn new(font: &'a FontRef<'static>, size: f32, color: Rgb<u8>) -> Self {
+        let points = size * 0.75;
+        let scale = font.pt_to_px_scale(points).unwrap_or(PxScale::from(size));
+        let font = font.as_scaled(scale);
+        Self { font, size, color }
+    }
+
+    /// Width of a line of text in pixels. Neither font has a kerning table to look into.
+    pub fn width(&self, text: &str) -> f32 {
+        let advance = |c| self.font.h_advance(self.font.glyph_id(c));
+        text.chars().map(advance).sum()
+    }
+
+    /// Draws a line of text whose small letters are around the height `middle`; returns where it
+    /// ends. What is outside of the picture is cut off.
+    pub fn draw(&self, picture: &mut RgbImage, left: f32, middle: u32, text: &str) -> f32 {
+        let baseline = (middle as f32 + self.size * 0.35).round();
+        let mut position = point(left, baseline);
+        for c in text.chars() {
+            let mut glyph = self.font.scaled_glyph(c);
+            glyph.position = position;
+            position.x += self.font.h_advance(glyph.id);
+            let Some(outline) = self.font.outline_glyph(glyph) else {
+                continue;
+            };
+            let corner = outline.px_bounds().min;
+            outline.draw(|x, y, coverage| {
+                let (x, y) = (corner.x as u32 + x, corner.y as u32 + y);
+                if let Some(pixel) = picture.get_pixel_mut_checked(x, y) {
+                    let mix = |below: u8, ink: u8| {
+                        let (below, ink) = (f32::from(below), f32::from(ink));
+                        (below + (ink - below) * coverage).round() as u8
+                    };
+                    pixel.apply2(&self.color, mix);
+                }
+            });
+        }
+        position.x
+    }
+
+    /// `text`, its beginning left out if it is too wide. The end of a path tells more.
+    pub fn keep_end(&self, text: &str, width: f32) -> String {
+        let ends = text
+            .char_indices()
+            .map(|(at, _)| format!("…{}", &text[at..]));
+        self.first_that_fits(once(text.to_owned()).chain(ends), width)
+    }
+
+    /// `text`, its end left out if it is too wide.
+    pub fn keep_start(&self, text: &str, width: f32) -> String {
+        let starts = text.char_indices().rev();
+        let starts = starts.map(|(at, _)| format!("{}…", text[..at].trim_end()));
+        self.first_that_fits(once(text.to_owned()).chain(starts), width)
+    }
+
+    /// `text` in at most `lines` lines, broken between words and within paths. A word that is
+    /// wider than a line is shortened, and so is the last line.
+    pub fn wrap(&self, text: &str, width: f32, lines: usize) -> Vec<String> {
+        let mut wrapped: Vec<String> = Vec::new();
+        for word in text.split_inclusive([' ', '/', '-']) {
+            let is_last = wrapped.len() == lines;
+            match wrapped.last_mut() {
+                Some(line) if is_last || self.width(&format!("{line}{word}")) <= width => {
+                    line.push_str(word);
+                }
+                _ => wrapped.push(word.to_owned()),
+            }
+        }
+        let fit = |line: &String| self.keep_start(line.trim_end(), width);
+        wrapped.iter().map(fit).collect()
+    }
+
+    fn first_that_fits(&self, mut texts: impl Iterator<Item = String>, width: f32) -> String {
+        texts
+            .find(|text| self.width(text) <= width)
+            .unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    const STYLE: Style = Style {
-        face: Face::Plain,
-        size: 20.0,
-        color: [255; 3],
-    };
-
-    #[test]
-    fn text_has_width_and_leaves_ink() {
-        let fonts = Fonts::load().unwrap();
-        assert_eq!(fonts.width("", STYLE), 0.0);
-        assert!(fonts.width("mm", STYLE) > fonts.width("ii", STYLE));
-        let mono = Style {
-            face: Face::Mono,
-            ..STYLE
-        };
-        assert_eq!(fonts.width("mmm…", mono), fonts.width("iii0", mono));
-
-        let png = |text| {
-            let mut canvas = Canvas::new(100, 30, [0; 3]);
-            fonts.draw(&mut canvas, 5.0, 20.0, text, STYLE);
-            let mut png = Vec::new();
-            canvas.write_png(&mut png).unwrap();
-            png
-        };
-        assert_ne!(png("abc"), png(""));
-        assert_ne!(png("abc"), png("abd"));
+    /// A style in which a character is a pixel wide, so that widths count characters.
+    fn counting(fonts: &Fonts) -> Style<'_> {
+        Style::new(&fonts.mono, 1.66, Rgb([255; 3]))
     }
 
     #[test]
-    fn any_character_can_be_drawn() {
+    fn texts_are_shortened_where_it_hurts_least() {
         let fonts = Fonts::load().unwrap();
-        let mut canvas = Canvas::new(60, 20, [0; 3]);
-        let text = "\0\u{7f}漢字\u{202e}é🙂\u{fffd}\u{10ffff}a\u{301}";
-        for (left, baseline) in [(0.0, 10.0), (-1e6, 0.0), (59.0, 25.0)] {
-            fonts.draw(&mut canvas, left, baseline, text, STYLE);
+        let style = counting(&fonts);
+        assert_eq!(style.keep_end("train/p1/view.jpg", 9.0), "…view.jpg");
+        assert_eq!(style.keep_start("Pleural Effusion", 9.0), "Pleural…");
+        assert_eq!(style.keep_start("abc", 3.0), "abc");
+        let wrap = |text, width| style.wrap(text, width, 3);
+        assert_eq!(wrap("the source is gone", 11.0), ["the source", "is gone"]);
+        assert_eq!(wrap("abcdefgh ij", 3.0), ["ab…", "ij"]);
+        assert_eq!(wrap("a/b-c d e", 2.0), ["a/", "b-", "c…"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_fitted_fits_and_is_drawn(text in "\\PC{0,40}", width in 0f32..30.0) {
+            let fonts = Fonts::load().unwrap();
+            let style = counting(&fonts);
+            let mut lines = style.wrap(&text, width, 4);
+            prop_assert!(lines.len() <= 4);
+            lines.extend([style.keep_end(&text, width), style.keep_start(&text, width)]);
+            prop_assert!(lines.iter().all(|line| style.width(line) <= width));
+            // Characters that the fonts lack, and what sticks out, are no trouble.
+            let large = Style::new(&fonts.plain, 20.0, Rgb([255; 3]));
+            large.draw(&mut RgbImage::new(20, 10), 3.0, 8, &text);
         }
     }
 }

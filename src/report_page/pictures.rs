@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use image::RgbImage;
 
-use crate::survey::{Gallery, GalleryImage, Thumbnail, printable};
+use crate::survey::{Gallery, GalleryImage, printable, to_jpeg};
 use crate::words::counted;
 
 /// Quality of a picture: what is looked at is 200 pixels wide.
@@ -75,11 +76,11 @@ impl Picture {
 }
 
 impl Shown {
-    fn of(thumbnail: &Thumbnail) -> Result<Self, String> {
-        let jpeg = thumbnail.to_jpeg(QUALITY);
+    fn of(thumbnail: &RgbImage) -> Result<Self, String> {
+        let jpeg = to_jpeg(thumbnail, QUALITY);
         Ok(Self {
-            width: thumbnail.width,
-            height: thumbnail.height,
+            width: thumbnail.width(),
+            height: thumbnail.height(),
             jpeg: STANDARD.encode(jpeg.map_err(|error| error.to_string())?),
         })
     }

@@ -1,9 +1,10 @@
 //! The images that were picked, as pictures.
 
+use image::RgbImage;
 use rayon::prelude::*;
 
 use super::pick::Reader;
-use super::{DatasetSurvey, Origin, Pick, Survey, Thumbnail, mounted};
+use super::{DatasetSurvey, Origin, Pick, Survey, mounted, thumbnail};
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -20,7 +21,7 @@ pub struct Gallery<'a> {
 pub struct GalleryImage<'a> {
     pub pick: &'a Pick,
     /// A picture of it, or why there is none.
-    pub thumbnail: Result<Thumbnail, String>,
+    pub thumbnail: Result<RgbImage, String>,
     /// What is damaged in its source, if that was read.
     pub damage: Option<String>,
 }
@@ -60,7 +61,7 @@ impl<'a> Gallery<'a> {
 fn read_image<'a>(reader: &mut Reader, pick: &'a Pick, side: u32) -> GalleryImage<'a> {
     let (thumbnail, damage) = match reader.jpeg(pick) {
         Ok((jpeg, damage)) => {
-            let thumbnail = Thumbnail::of_jpeg(jpeg, side);
+            let thumbnail = thumbnail(jpeg, side);
             (thumbnail.map_err(|error| error.to_string()), damage)
         }
         Err(cause) => (Err(cause), None),

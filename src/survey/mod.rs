@@ -34,7 +34,7 @@ pub use gallery::{Gallery, GalleryImage, galleries};
 pub use index_reader::{IndexEntry, read_index};
 pub use pick::Pick;
 pub use raw::of_config;
-pub use thumbnail::{Thumbnail, ThumbnailError};
+pub use thumbnail::{ThumbnailError, thumbnail, to_jpeg};
 pub use tree::{Tree, TreeError};
 pub use words::printable;
 

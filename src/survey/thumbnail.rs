@@ -2,6 +2,7 @@
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{PixelType, Resizer};
+use image::RgbImage;
 use turbojpeg::{Decompressor, PixelFormat, ScalingFactor};
 
 use crate::render::MAX_PIXELS;
@@ -14,14 +15,6 @@ const MAX_DECODED: u64 = 80 << 20;
 
 /// Scans of a progressive JPEG; files of a thousand scans exist only to keep decoders busy.
 const SCAN_LIMIT: u32 = 500;
-
-/// A small picture, RGB.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thumbnail {
-    pub width: u32,
-    pub height: u32,
-    pub pixels: Vec<u8>,
-}
 
 /// Why an image has no thumbnail.
 #[derive(Debug, thiserror::Error)]
@@ -47,42 +40,32 @@ impl From<turbojpeg::Error> for ThumbnailError {
     }
 }
 
-impl Thumbnail {
-    /// A picture of `jpeg` whose longer side has `side` pixels.
-    pub fn of_jpeg(jpeg: &[u8], side: u32) -> Result<Self, ThumbnailError> {
-        let decoded = decode(jpeg, side as usize)?;
-        let (width, height) = fitted(decoded.width(), decoded.height(), side);
-        if (decoded.width(), decoded.height()) == (width, height) {
-            return Ok(Self {
-                width,
-                height,
-                pixels: decoded.into_vec(),
-            });
-        }
+/// A picture of `jpeg`, RGB, whose longer side has `side` pixels.
+pub fn thumbnail(jpeg: &[u8], side: u32) -> Result<RgbImage, ThumbnailError> {
+    let mut picture = decode(jpeg, side as usize)?;
+    let (width, height) = fitted(picture.width(), picture.height(), side);
+    if (picture.width(), picture.height()) != (width, height) {
         let mut scaled = Image::new(width, height, PixelType::U8x3);
         Resizer::new()
-            .resize(&decoded, &mut scaled, None)
+            .resize(&picture, &mut scaled, None)
             .map_err(|error| ThumbnailError::Scale(error.to_string()))?;
-        Ok(Self {
-            width,
-            height,
-            pixels: scaled.into_vec(),
-        })
+        picture = scaled;
     }
+    RgbImage::from_raw(width, height, picture.into_vec()).ok_or(ThumbnailError::NoPixels)
+}
 
-    /// The picture as a JPEG.
-    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, ThumbnailError> {
-        let width = self.width as usize;
-        let image = turbojpeg::Image {
-            pixels: self.pixels.as_slice(),
-            width,
-            pitch: width * RGB,
-            height: self.height as usize,
-            format: PixelFormat::RGB,
-        };
-        let jpeg = turbojpeg::compress(image, quality.into(), turbojpeg::Subsamp::Sub2x2)?;
-        Ok(jpeg.to_vec())
-    }
+/// The picture as a JPEG.
+pub fn to_jpeg(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, ThumbnailError> {
+    let width = picture.width() as usize;
+    let image = turbojpeg::Image {
+        pixels: picture.as_raw().as_slice(),
+        width,
+        pitch: width * RGB,
+        height: picture.height() as usize,
+        format: PixelFormat::RGB,
+    };
+    let jpeg = turbojpeg::compress(image, quality.into(), turbojpeg::Subsamp::Sub2x2)?;
+    Ok(jpeg.to_vec())
 }
 
 /// Decodes at the smallest size that is not below `side`.
@@ -180,13 +163,9 @@ mod tests {
             (5000, 1, (224, 1)),
             (224, 224, (224, 224)),
         ] {
-            let thumbnail = Thumbnail::of_jpeg(&jpeg(width, height), 224).unwrap();
-            assert_eq!((thumbnail.width, thumbnail.height), expected);
-            assert_eq!(
-                thumbnail.pixels.len() as u32,
-                thumbnail.width * thumbnail.height * 3
-            );
-            let small = thumbnail.to_jpeg(80).unwrap();
+            let picture = thumbnail(&jpeg(width, height), 224).unwrap();
+            assert_eq!(picture.dimensions(), expected);
+            let small = to_jpeg(&picture, 80).unwrap();
             let header = turbojpeg::read_header(&small).unwrap();
             assert_eq!((header.width as u32, header.height as u32), expected);
         }
@@ -196,9 +175,9 @@ mod tests {
     fn damaged_files_are_errors() {
         let whole = jpeg(300, 200);
         for end in [0, 1, 2, 20, 100, whole.len() / 2] {
-            assert!(Thumbnail::of_jpeg(&whole[..end], 64).is_err(), "{end}");
+            assert!(thumbnail(&whole[..end], 64).is_err(), "{end}");
         }
-        assert!(Thumbnail::of_jpeg(b"<html>", 64).is_err());
+        assert!(thumbnail(b"<html>", 64).is_err());
     }
 
     proptest! {
@@ -211,8 +190,8 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = value;
             }
-            if let Ok(thumbnail) = Thumbnail::of_jpeg(&bytes, 32) {
-                prop_assert_eq!(thumbnail.width.max(thumbnail.height), 32);
+            if let Ok(picture) = thumbnail(&bytes, 32) {
+                prop_assert_eq!(picture.width().max(picture.height()), 32);
             }
         }
 

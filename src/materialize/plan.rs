@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanCount;
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
@@ -17,7 +18,7 @@ use crate::store::{
     ContentKey, Durability, Extent, FinishedTree, Links, ParentFolder, PrivateFolder, Record,
     StateFolder, Trust,
 };
-use crate::words::{counted, grouped};
+use crate::words::counted;
 
 /// Said of a tree whose images were finished by an earlier version of the renderer, which made other bytes
 /// of some sources.
@@ -154,8 +155,8 @@ impl DatasetPlan {
         if absent > 0 {
             warnings.push(format!(
                 "{} of {} images are not there and are left out (ONLY_PRESENT: true)",
-                grouped(u64::from(absent)),
-                grouped(u64::from(self.catalog.len()))
+                HumanCount(u64::from(absent)),
+                HumanCount(u64::from(self.catalog.len()))
             ));
         }
         warnings

@@ -3,7 +3,7 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test model-check check check-rust check-python bench bench-mount bench-training pictures setup test-setup
+.PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training pictures setup test-setup
 
 # Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
 demo: setup
@@ -36,7 +36,7 @@ model-check: test-setup
 	cargo test --locked --lib --features model-check model
 
 # What a change must pass before it lands, besides the tests.
-check: check-rust check-python
+check: check-rust check-python deny
 
 check-rust: test-setup
 	cargo fmt --all -- --check
@@ -46,6 +46,14 @@ check-rust: test-setup
 check-python: test-setup
 	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
 		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
+
+# Licences, sources and versions of the dependencies, by deny.toml. Needs no network.
+deny:
+	@if cargo deny --version >/dev/null 2>&1; then \
+		cargo deny --locked --offline check bans licenses sources; \
+	else \
+		echo "NOT CHECKED, for want of cargo-deny: licences and sources of the dependencies"; \
+	fi
 
 # The figures of docs/performance.md.
 bench: setup

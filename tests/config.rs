@@ -204,7 +204,7 @@ fn a_config_without_end_is_not_read() {
     let bench = Bench::new();
     for arguments in [["check", "/dev/zero"], ["materialize", "/dev/zero"]] {
         let ran = bench.run(&arguments).expect_status(1);
-        let said = "1.0 MiB are too many: at most 1.0 MiB are read";
+        let said = "1.00 MiB are too many: at most 1.00 MiB are read";
         assert!(ran.stderr().contains(said), "{}", ran.stderr());
     }
 }

@@ -59,7 +59,11 @@ fn compare_with_reference(set: &str, frontal_only: bool) {
         if let Some(comment) = comments.get(path) {
             insert_comment(&mut jpeg, comment);
         }
-        if format!("{:x}", Sha256::digest(&jpeg)) != *sum {
+        let found: String = Sha256::digest(&jpeg)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        if found != *sum {
             wrong.push(path);
         }
     }

@@ -21,8 +21,8 @@ fn an_image_size_that_no_worker_can_hold_is_refused_before_any_work() {
     ] {
         let ran = bench.run_limited(&limits, arguments).expect_status(1);
         let said = ran.stderr();
-        let wanted = "IMAGE_SIZE: 65500 needs 17.2 GiB of memory for each of 2 workers and ulimit -v \
-                      allows 8.0 GiB: lower IMAGE_SIZE or NUM_WORKERS";
+        let wanted = "IMAGE_SIZE: 65500 needs 17.18 GiB of memory for each of 2 workers and ulimit -v \
+                      allows 8.00 GiB: lower IMAGE_SIZE or NUM_WORKERS";
         assert!(said.contains(wanted), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }

@@ -423,17 +423,17 @@ fn lists_without_end_are_refused_in_little_memory() {
         (
             "line",
             bomb(header_bytes, b"x"),
-            "line 2: the line that begins here has more than 1.0 MiB",
+            "line 2: the line that begins here has more than 1.00 MiB",
         ),
         (
             "header",
             bomb(b"Path", b"x"),
-            "line 1: the line that begins here has more than 1.0 MiB",
+            "line 1: the line that begins here has more than 1.00 MiB",
         ),
         (
             "cell",
             bomb(format!("{header}a\nb,\"").as_bytes(), b"x,1\n"),
-            "line 3: no row ends within 1.0 MiB from here",
+            "line 3: no row ends within 1.00 MiB from here",
         ),
         (
             "columns",
@@ -467,7 +467,7 @@ fn lists_without_end_are_refused_in_little_memory() {
         (
             "blank lines",
             bomb(header_bytes, b"\n"),
-            "no row ends within 1.0 MiB",
+            "no row ends within 1.00 MiB",
         ),
     ];
     let list = List::of(&sample, TABLES[0]);
@@ -481,14 +481,14 @@ fn lists_without_end_are_refused_in_little_memory() {
         (
             "line",
             bomb(b"a\nb\n", b"x"),
-            "line 3: the line that begins here has more than 1.0 MiB",
+            "line 3: the line that begins here has more than 1.00 MiB",
         ),
         ("lines", bomb(b"", b"x\n"), "at most 2,000,000 rows"),
         ("blank lines", bomb(b"", b"\n"), "at most 2,000,000 rows"),
         (
             "long lines",
             bomb(b"", &[b"x".repeat(1 << 19), b"\n".to_vec()].concat()),
-            "at most 256.0 MiB",
+            "at most 256.00 MiB",
         ),
         (
             "UTF-16",
@@ -504,7 +504,7 @@ fn lists_without_end_are_refused_in_little_memory() {
     fs::write(list.root().join(list.name), header).unwrap();
     for (size, said) in [
         (3 << 30, "line 2: the line that begins here"),
-        (5 << 30, "5.0 GiB are too many: at most 4.0 GiB are read"),
+        (5 << 30, "5.00 GiB are too many: at most 4.00 GiB are read"),
     ] {
         let file = fs::File::options()
             .write(true)

@@ -303,7 +303,7 @@ fn operators_see_what_happens() {
     assert!(status["render_latency"]["p99_seconds"].as_f64().unwrap() > 0.0);
 
     let shown = bench.run(&["status", "mnt"]).expect_status(0).stdout();
-    for word in ["chex-ray14", "renders  1", "of 200.0 GiB in 1 files"] {
+    for word in ["chex-ray14", "renders  1", "of 200.00 GiB in 1 files"] {
         assert!(shown.contains(word), "{word} in {shown}");
     }
     let json = bench

@@ -88,7 +88,7 @@ fn a_report_that_is_no_file_costs_its_text_and_a_warning() {
         "it is a socket, not a file",
         "it is a folder, not a file",
         "it is a device, not a file",
-        "4.0 GiB are too many: at most 1.0 MiB are read",
+        "4.00 GiB are too many: at most 1.00 MiB are read",
         "5 reports could not be read",
     ] {
         assert!(ran.stdout().contains(said), "{said}: {}", ran.stdout());

@@ -313,7 +313,7 @@ mod tests {
         let pushed =
             (0..=MAX_KEYS_BYTES >> 20).find_map(|_| builder.push(&huge, place, None).err());
         let error = pushed.unwrap().to_string();
-        assert!(error.contains("more than 256.0 MiB"), "{error}");
+        assert!(error.contains("more than 256.00 MiB"), "{error}");
     }
 
     #[test]

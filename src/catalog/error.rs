@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use indicatif::{HumanBytes, HumanCount};
 use serde::{Deserialize, Serialize};
 
 use crate::shown::Show as _;
-use crate::words;
 
 /// A fault of the lists as a whole: the dataset cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub enum CatalogError {
 
     #[error(
         "{config_key}: the keys of all images have more than {}, or there is no memory for them",
-        words::bytes(*limit)
+        HumanBytes(*limit)
     )]
     LongKeys {
         config_key: &'static str,
@@ -95,22 +95,22 @@ pub enum ListFault {
     Damaged(String),
     #[error("the file begins as text in UTF-16 and goes on as something else: download it again")]
     NotUtf16,
-    #[error("a list has at most {}, and this one has more", words::bytes(*limit))]
+    #[error("a list has at most {}, and this one has more", HumanBytes(*limit))]
     LongList { limit: u64 },
-    #[error("the line that begins here has more than {}", words::bytes(*limit))]
+    #[error("the line that begins here has more than {}", HumanBytes(*limit))]
     LongLine { limit: u64 },
     #[error(
         "no row ends within {} from here: a quote is opened and not closed, or lines are missing",
-        words::bytes(*limit)
+        HumanBytes(*limit)
     )]
     LongCell { limit: u64 },
     #[error("a quote is opened here and never closed")]
     OpenQuote,
     #[error("expected at most {expected} fields, found {found}")]
     LongRow { expected: usize, found: usize },
-    #[error("a list has at most {} rows, and this one has more", words::grouped(*limit))]
+    #[error("a list has at most {} rows, and this one has more", HumanCount(*limit))]
     ManyRows { limit: u64 },
-    #[error("a list has at most {} columns, and this one has more", words::grouped(*limit))]
+    #[error("a list has at most {} columns, and this one has more", HumanCount(*limit))]
     ManyColumns { limit: u64 },
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 
 use crate::shown::Show as _;
-use crate::words::grouped;
 
 /// Different values that are counted by themselves. A column that is not what it should be has as
 /// many as it has rows.
@@ -85,7 +85,7 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, LeftOutValue { value, images }) in self.values().iter().enumerate() {
             let before = if number > 0 { ", " } else { "" };
-            write!(f, "{before}{value} {}", grouped(u64::from(*images)))?;
+            write!(f, "{before}{value} {}", HumanCount(u64::from(*images)))?;
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! What a check says at its end: whether all is well, and how far it looked.
 
+use indicatif::HumanCount;
+
 use super::{Options, SAMPLE, SUMS_NAME, TreeReport};
-use crate::words::{counted, grouped};
+use crate::words::counted;
 
 /// The outcome of a check of all datasets.
 #[derive(Debug)]
@@ -63,12 +65,12 @@ fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
     );
     let all = match tried == images {
         true => format!("All {}", counted_were(images)),
-        false => format!("{} of {}", grouped(tried), counted_were(images)),
+        false => format!("{} of {}", HumanCount(tried), counted_were(images)),
     };
     let mut words = format!("{all} decoded");
     let mut found = Vec::new();
     if failed > 0 {
-        found.push(format!("{} cannot be rendered", grouped(failed)));
+        found.push(format!("{} cannot be rendered", HumanCount(failed)));
     }
     if damaged > 0 {
         let is = if damaged == 1 { "is" } else { "are" };
@@ -76,7 +78,7 @@ fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
             true => "left out, since the source is damaged",
             false => "made of a damaged source",
         };
-        found.push(format!("{} {is} {what}", grouped(damaged)));
+        found.push(format!("{} {is} {what}", HumanCount(damaged)));
     }
     words += match (found.is_empty(), is_good) {
         (true, true) => "; all is well.",
@@ -121,7 +123,7 @@ fn looked_for(reports: &[TreeReport]) -> String {
         ),
         (true, missing) => format!(
             "{} of {} missing; {decoded}",
-            grouped(missing),
+            HumanCount(missing),
             counted(looked_for, "file is", "files are")
         ),
         (false, missing) => {
@@ -135,7 +137,7 @@ fn looked_for(reports: &[TreeReport]) -> String {
             format!(
                 "A sample of {} files of each dataset was looked for {missing} (--all looks for \
                  all); {decoded}",
-                grouped(SAMPLE.into())
+                HumanCount(SAMPLE.into())
             )
         }
     }
@@ -153,7 +155,7 @@ fn compared(reports: &[TreeReport], has_sums: bool) -> String {
         _ if ok + wrong == 0 => return format!("No file was compared with {SUMS_NAME}."),
         0 => "none differs".to_owned(),
         1 => "1 differs, see above".to_owned(),
-        wrong => format!("{} differ, see above", grouped(wrong)),
+        wrong => format!("{} differ, see above", HumanCount(wrong)),
     };
     format!("{compared} compared with {SUMS_NAME}: {outcome}.")
 }

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::HumanCount;
+
 use super::table::{Align, Table};
-use super::{CliResult, ConfigArgument, Exit, job, signals, units};
+use super::{CliResult, ConfigArgument, Exit, job, signals};
 use crate::check::{self, Decoded, Example, Group, Options, Sums, TreeReport, Verdict, Work};
 use crate::config::check_memory;
 use crate::progress::Progress;
@@ -111,7 +113,7 @@ fn table(reports: &[TreeReport], options: Options) -> Table {
     head.extend([("one decoded", Align::Left), ("layout", Align::Left)]);
     let mut table = Table::new(&head);
     for report in reports {
-        let count = |number: u32| units::count(u64::from(number));
+        let count = |number: u32| HumanCount(u64::from(number)).to_string();
         if report.error.is_some() {
             table.row([report.dataset.to_owned(), "cannot be read".to_owned()]);
             continue;
@@ -198,7 +200,7 @@ fn write_notes(out: &mut impl Write, report: &TreeReport, options: Options) -> i
 
 /// What explains the counts.
 fn write_left_out(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
-    let (name, count) = (report.dataset, |count: u32| units::count(u64::from(count)));
+    let (name, count) = (report.dataset, |count: u32| HumanCount(u64::from(count)));
     if !report.left_out.is_empty() {
         let values = report.left_out.iter();
         let values: Vec<String> = values
@@ -224,14 +226,14 @@ fn write_decoded(
     decoded: &Decoded,
     options: Options,
 ) -> io::Result<()> {
-    let of = units::count(decoded.tried.into());
+    let of = HumanCount(decoded.tried.into());
     if decoded.failed > 0 {
-        let count = units::count(decoded.failed.into());
+        let count = HumanCount(decoded.failed.into());
         writeln!(out, "\n{name}: {count} of {of} images cannot be rendered:")?;
         write_groups(out, &decoded.failures)?;
     }
     if decoded.damaged > 0 {
-        let count = units::count(decoded.damaged.into());
+        let count = HumanCount(decoded.damaged.into());
         let what = match options.skip_damaged {
             true => "are left out (SKIP_DAMAGED), since the source is damaged:",
             false => "are made of a damaged source (SKIP_DAMAGED: true leaves them out):",
@@ -255,7 +257,7 @@ fn write_groups(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
         writeln!(
             out,
             "  {} x {}",
-            units::count(group.count.into()),
+            HumanCount(group.count.into()),
             group.cause
         )?;
         write_examples(out, &group.examples, group.count)?;
@@ -277,7 +279,7 @@ fn write_examples(out: &mut impl Write, examples: &[Example], count: u32) -> io:
     }
     match u64::from(count).saturating_sub(examples.len() as u64) {
         0 => Ok(()),
-        more => writeln!(out, "    and {} more", units::count(more)),
+        more => writeln!(out, "    and {} more", HumanCount(more)),
     }
 }
 
@@ -289,7 +291,7 @@ fn write_sums(out: &mut impl Write, name: &str, sums: &Sums) -> io::Result<()> {
     if let Some(error) = &sums.error {
         return writeln!(out, "\n{name}: {error}");
     }
-    let count = |number: usize| units::count(number as u64);
+    let count = |number: usize| HumanCount(number as u64);
     writeln!(
         out,
         "\n{name}: {file}: of {} listed files {} are as published, {} differ, {} are not there, {} \

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use indicatif::{HumanBytes, HumanCount};
 
 use super::signals;
 use super::table::{Align, Table};
-use super::{CliResult, ConfigArgument, Exit, job, units};
+use super::{CliResult, ConfigArgument, Exit, job};
 use crate::config::check_memory;
 use crate::files::free_space;
 use crate::materialize::{self, Job, Missing, Share, Summary};
@@ -147,7 +148,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
         ("images/s", Align::Right),
     ]);
     for dataset in &summary.datasets {
-        let count = |number: u32| units::count(u64::from(number));
+        let count = |number: u32| HumanCount(u64::from(number)).to_string();
         table.row([
             dataset.dataset.to_owned(),
             count(dataset.images),
@@ -185,7 +186,7 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
             out,
             "{} reports could not be read and are empty in the index; when they can, run the same \
              command again.",
-            units::count(u64::from(summary.unreadable_reports()))
+            HumanCount(u64::from(summary.unreadable_reports()))
         )?;
     }
     let left: u64 = summary
@@ -230,7 +231,7 @@ fn print_some(out: &mut impl Write, summary: &Summary, log: &Path) -> anyhow::Re
 fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
     let missing = print_some(out, summary, &summary.failure_log)?;
     let (count, log) = (
-        units::count(u64::from(summary.failed())),
+        HumanCount(u64::from(summary.failed())),
         summary.failure_log.shown(),
     );
     writeln!(
@@ -242,7 +243,7 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
             out,
             "{} of them have no source: finish the download, or set ONLY_PRESENT: true to leave these \
              out.",
-            units::count(missing as u64)
+            HumanCount(missing as u64)
         )?;
     }
     Ok(())
@@ -303,13 +304,14 @@ fn dry_run(job: &Job) -> CliResult {
         room += needed;
         good &= forecast.failed == 0;
         left_out += forecast.left_out;
+        let count = |number: u32| HumanCount(number.into()).to_string();
         table.row([
             plan.tree.dataset.folder().to_owned(),
-            units::count(u64::from(plan.present_in(range))),
-            units::count(u64::from(forecast.finished)),
-            units::count(u64::from(forecast.due)),
-            units::count(u64::from(forecast.failed)),
-            units::bytes(needed),
+            count(plan.present_in(range)),
+            count(forecast.finished),
+            count(forecast.due),
+            count(forecast.failed),
+            HumanBytes(needed).to_string(),
         ]);
     }
     let path = &job.config.machex_path;
@@ -326,8 +328,8 @@ fn dry_run(job: &Job) -> CliResult {
     writeln!(
         out,
         "Room needed: about {}; free: {}.",
-        units::bytes(room),
-        units::bytes(free.bytes)
+        HumanBytes(room),
+        HumanBytes(free.bytes)
     )?;
     if left_out > 0 {
         let count = counted(

@@ -15,7 +15,6 @@ mod sample;
 mod signals;
 mod status;
 mod table;
-mod units;
 mod unmount;
 mod usage;
 

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use indicatif::{FormattedDuration, HumanBytes, HumanCount};
 
 use super::table::{Align, Table};
-use super::{CliResult, Exit, units};
+use super::{CliResult, Exit};
 use crate::files::{Answer, ask_status};
 use crate::shown::Show as _;
 use crate::status::{FailureNote, Latency, Status};
@@ -83,13 +84,14 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         ("failing", Align::Right),
     ]);
     for dataset in &status.datasets {
+        let count = |number: u64| HumanCount(number).to_string();
         table.row([
             dataset.name.shown().to_string(),
-            units::count(u64::from(dataset.images)),
-            units::count(dataset.known),
-            units::count(dataset.rendered),
-            units::count(dataset.damaged),
-            units::count(dataset.failing as u64),
+            count(u64::from(dataset.images)),
+            count(dataset.known),
+            count(dataset.rendered),
+            count(dataset.damaged),
+            count(dataset.failing as u64),
         ]);
     }
     writeln!(
@@ -98,21 +100,21 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         status.mountpoint.shown(),
         status.config.shown(),
         status.pid,
-        units::time(status.uptime_seconds),
+        FormattedDuration(duration(status.uptime_seconds)),
         status.mode.shown()
     )?;
     write!(out, "{table}")?;
     writeln!(
         out,
         "\nopens    {} of what was there, {} of what had to be made; {}",
-        units::count(status.counts.hits),
-        units::count(status.counts.misses),
+        HumanCount(status.counts.hits),
+        HumanCount(status.counts.misses),
         latency(&status.open_latency)
     )?;
     writeln!(
         out,
         "renders  {}, lately {:.1}/s with {} workers; {}",
-        units::count(status.renders),
+        HumanCount(status.renders),
         status.renders_per_second,
         status.workers,
         latency(&status.render_latency)
@@ -134,18 +136,18 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         out,
         "cache    {}: {} of {} in {} files{}; {} evicted{}",
         cache.path.shown(),
-        units::bytes(cache.bytes),
-        units::bytes(cache.limit),
-        units::count(cache.files as u64),
+        HumanBytes(cache.bytes),
+        HumanBytes(cache.limit),
+        HumanCount(cache.files as u64),
         if cache.counted {
             ""
         } else {
             " (still counting)"
         },
-        units::count(cache.evictions),
+        HumanCount(cache.evictions),
         match cache.refused {
             0 => String::new(),
-            refused => format!(", {} not taken by the disk", units::count(refused)),
+            refused => format!(", {} not taken by the disk", HumanCount(refused)),
         }
     )?;
     if let Some(warm) = &status.warm {
@@ -154,7 +156,7 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         } else {
             ""
         };
-        let (done, of) = (units::count(warm.done), units::count(warm.of));
+        let (done, of) = (HumanCount(warm.done), HumanCount(warm.of));
         writeln!(out, "warming  {done} of {of}{full}")?;
     }
     let damaged = status.datasets.iter().map(|dataset| dataset.damaged).sum();
@@ -167,7 +169,7 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(
             out,
             "errors   {} given to readers; the last:",
-            units::count(status.counts.errors)
+            HumanCount(status.counts.errors)
         )?;
         print_notes(out, &status.failures)?;
     }
@@ -190,9 +192,14 @@ fn latency(latency: &Latency) -> String {
     match latency.count {
         0 => "none yet".to_owned(),
         _ => format!(
-            "half within {}, 99 % within {}",
-            units::time(latency.p50_seconds),
-            units::time(latency.p99_seconds)
+            "half within {:.1?}, 99 % within {:.1?}",
+            duration(latency.p50_seconds),
+            duration(latency.p99_seconds)
         ),
     }
+}
+
+/// None of what is no time, such as a mount of another version may tell.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

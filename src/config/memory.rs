@@ -4,10 +4,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Component, Path};
 
+use indicatif::HumanBytes;
 use rustix::process::{Resource, getrlimit};
 
 use crate::render::RenderParams;
-use crate::words::bytes;
 
 /// Where control groups are mounted.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -17,7 +17,7 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 #[error(
     "IMAGE_SIZE: {size} needs {} of memory for each of {workers} workers and {limit}: \
      lower IMAGE_SIZE or NUM_WORKERS",
-    bytes(*.each)
+    HumanBytes(*.each)
 )]
 pub struct NotEnoughMemory {
     pub size: u32,
@@ -62,7 +62,7 @@ impl MemoryLimit {
 
 impl fmt::Display for MemoryLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let amount = bytes(self.bytes());
+        let amount = HumanBytes(self.bytes());
         match self {
             Self::Machine(_) => write!(f, "this machine has {amount}"),
             Self::ControlGroup(_) => {
@@ -174,8 +174,8 @@ mod tests {
         let refused = check_within(params(65_500), 2, machine).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "IMAGE_SIZE: 65500 needs 17.2 GiB of memory for each of 2 workers and this machine \
-             has 24.0 GiB: lower IMAGE_SIZE or NUM_WORKERS"
+            "IMAGE_SIZE: 65500 needs 17.18 GiB of memory for each of 2 workers and this machine \
+             has 24.00 GiB: lower IMAGE_SIZE or NUM_WORKERS"
         );
         assert_eq!(check_within(params(65_500), 1, machine), Ok(()));
     }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use indicatif::HumanCount;
+
 use super::finder::Finder;
 use super::hint::{hint, why_missing};
 use super::{Numbering, RawTree};
 use crate::catalog::Catalog;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
-use crate::words::{counted, grouped};
+use crate::words::counted;
 
 /// Names that are counted.
 const COUNTED: u64 = 200_000;
@@ -33,7 +35,7 @@ pub fn why_empty(tree: &RawTree, catalog: &Catalog) -> Option<String> {
 fn words(tree: &RawTree, catalog: &Catalog) -> String {
     let key = tree.dataset.root_key();
     if !catalog.is_empty() {
-        let count = grouped(u64::from(catalog.len()));
+        let count = HumanCount(u64::from(catalog.len()));
         let (root, hint) = (tree.root.shown(), why_missing(tree));
         return format!("none of the {count} images that the lists name is in {root}. {hint}");
     }

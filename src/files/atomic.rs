@@ -1,5 +1,6 @@
 //! Whole files or none: temporary file in the same folder, then rename.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::IntoRawFd;
@@ -9,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tempfile::TempPath;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::is_remote;
@@ -93,15 +95,9 @@ pub fn write_atomically(
 #[derive(Debug)]
 pub struct Temporary {
     target: PathBuf,
+    // Closed before its name is removed: NFS keeps what is removed while it is open.
     file: fs::File,
-    name: TemporaryName,
-}
-
-/// The name of a file that is not finished; removed with its file unless that was renamed.
-#[derive(Debug)]
-struct TemporaryName {
-    path: PathBuf,
-    is_renamed: bool,
+    path: TempPath,
 }
 
 impl Temporary {
@@ -116,20 +112,21 @@ impl Temporary {
     }
 
     fn create_with(target: &Path, mode: u32) -> io::Result<Self> {
-        let path = temporary_path(target)?;
-        // What has this name already, be it a link, is not ours.
-        let file = fs::File::options()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)?;
+        let name = temporary_name(target)?;
+        let folder = target.parent().unwrap_or(Path::new(""));
+        let (file, path) = tempfile::Builder::new()
+            .prefix(&name)
+            .rand_bytes(0)
+            // What has this name already, be it a link, is not ours.
+            .make_in(folder, |path| {
+                let mut options = fs::File::options();
+                options.write(true).create_new(true).mode(mode).open(path)
+            })?
+            .into_parts();
         Ok(Self {
             target: target.to_owned(),
             file,
-            name: TemporaryName {
-                path,
-                is_renamed: false,
-            },
+            path,
         })
     }
 
@@ -140,7 +137,7 @@ impl Temporary {
 
     /// Opens what has been written so far for reading.
     pub fn reopen(&self) -> io::Result<fs::File> {
-        fs::File::open(&self.name.path)
+        fs::File::open(&self.path)
     }
 
     /// Puts the file in the place of its target, at once and whole, once its bytes are as sure as
@@ -150,40 +147,29 @@ impl Temporary {
     /// Also where an earlier write failed without a word; the target is as it was then.
     pub fn commit(self, durability: Durability) -> io::Result<()> {
         let Self {
-            target,
+            path,
             mut file,
-            mut name,
+            target,
         } = self;
         file.flush()?;
         durability.wait(&file)?;
         close(file)?;
-        fs::rename(&name.path, target)?;
-        name.is_renamed = true;
-        Ok(())
+        Ok(path.persist(target)?)
     }
 }
 
-impl Drop for TemporaryName {
-    fn drop(&mut self) {
-        if !self.is_renamed {
-            // Best effort: on a full or vanished disk the first error is the one that matters.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Hidden, beside the target and with a number that no other file has, so that two that make the
-/// same file, in one process or on two nodes, do not write into one.
-fn temporary_path(path: &Path) -> io::Result<PathBuf> {
+/// Hidden, and with a number that no other file has, so that two that make the same file, in one
+/// process or on two nodes, do not write into one.
+fn temporary_name(path: &Path) -> io::Result<OsString> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "path has no file name"))?;
-    let mut temporary = std::ffi::OsString::from(".");
+    let mut temporary = OsString::from(".");
     temporary.push(name);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     temporary.push(format!(".{:016x}{count:08x}{SUFFIX}", process_number()));
-    Ok(path.with_file_name(temporary))
+    Ok(temporary)
 }
 
 /// The process number alone would not do: in containers it is often the same.
@@ -262,8 +248,8 @@ mod tests {
 
     #[test]
     fn left_overs_are_told_by_name() {
-        let temporary = temporary_path(Path::new("/x/000001.jpg")).unwrap();
-        let name = temporary.file_name().unwrap().to_str().unwrap();
+        let temporary = temporary_name(Path::new("/x/000001.jpg")).unwrap();
+        let name = temporary.to_str().unwrap();
         assert!(is_left_over(name, "000001.jpg"));
         assert!(!is_left_over(name, "000002.jpg"));
         assert!(is_being_written(name));

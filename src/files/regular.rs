@@ -6,18 +6,18 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+use indicatif::HumanBytes;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::patiently;
-use crate::words;
 
 /// Why something is not opened, or not read. Inside of an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     #[error("it is {0}, not a file")]
     NotAFile(&'static str),
-    #[error("{} are too many: at most {} are read", words::bytes(*size), words::bytes(*limit))]
+    #[error("{} are too many: at most {} are read", HumanBytes(*size), HumanBytes(*limit))]
     TooLarge { size: u64, limit: u64 },
 }
 
@@ -145,6 +145,6 @@ mod tests {
         assert!(read_within(b"0123456789".as_slice(), 9).is_err());
         File::create(&path).unwrap().set_len(4 << 40).unwrap();
         let error = read_regular(&path, 1 << 20).unwrap_err().to_string();
-        assert!(error.starts_with("4.0 TiB are too many"), "{error}");
+        assert!(error.starts_with("4.00 TiB are too many"), "{error}");
     }
 }

@@ -14,12 +14,7 @@ pub(super) struct ListingPrograms {
 
 impl ListingPrograms {
     pub(super) fn new(names: &[String]) -> Self {
-        let short = |name: &String| {
-            let end = (0..=COMM_LENGTH.min(name.len()))
-                .rev()
-                .find(|end| name.is_char_boundary(*end));
-            name[..end.unwrap_or(0)].to_owned()
-        };
+        let short = |name: &String| name[..name.floor_char_boundary(COMM_LENGTH)].to_owned();
         Self {
             names: names.iter().map(short).collect(),
         }

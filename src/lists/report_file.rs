@@ -216,7 +216,7 @@ mod tests {
             (&b"\xff\xd8\xff\xe0"[..], "it is a JPEG picture"),
             (
                 &gzip(&vec![0; MAX_BYTES as usize * 2]),
-                "at most 1.0 MiB are read",
+                "at most 1.00 MiB are read",
             ),
             (&gzip(b"FINDINGS: none")[..20], "cut off"),
         ] {

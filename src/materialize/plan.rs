@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanCount;
 use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
@@ -16,7 +17,6 @@ use crate::removal;
 use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{ContentKey, Extent, FinishedTree, Record, StateFolder, renewal};
-use crate::words::grouped;
 
 /// Everything that is known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
@@ -144,8 +144,8 @@ impl DatasetPlan {
         if absent > 0 {
             warnings.push(format!(
                 "{} of {} images are not there and are left out (ONLY_PRESENT: true)",
-                grouped(u64::from(absent)),
-                grouped(u64::from(self.catalog.len()))
+                HumanCount(u64::from(absent)),
+                HumanCount(u64::from(self.catalog.len()))
             ));
         }
         warnings

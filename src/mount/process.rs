@@ -3,17 +3,33 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+
 use crate::shown::Show as _;
 
-/// How often is looked. A pidfd would tell at once, but only from Linux 5.3 on.
+/// How often `/proc` is read where no pidfd tells of the end.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A process of this machine, told from a later one with the same number by its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A process of this machine, told from a later one with the same number: by its pidfd, or else by its
+/// start.
+#[derive(Debug, Clone)]
 pub struct Process {
+    stat: Stat,
+    /// `None` before Linux 5.3, in a sandbox that forbids it, and where this process has no file
+    /// descriptor left.
+    pidfd: Option<Arc<OwnedFd>>,
+}
+
+/// What `/proc` says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stat {
     number: u32,
     name: String,
     /// In ticks of the clock since the machine started.
@@ -22,17 +38,14 @@ pub struct Process {
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({})", self.number, self.name.shown())
+        let Stat { number, name, .. } = &self.stat;
+        write!(f, "process {number} ({})", name.shown())
     }
 }
 
-impl Process {
-    /// The process with a number; `None` if there is none, or it has ended and its parent has not
-    /// looked at it yet.
-    ///
-    /// # Errors
-    /// If it cannot be looked at, as those of other users where `/proc` hides them.
-    pub fn find(number: u32) -> io::Result<Option<Self>> {
+impl Stat {
+    /// See [`Process::find`].
+    fn read(number: u32) -> io::Result<Option<Self>> {
         match fs::read(format!("/proc/{number}/stat")) {
             Ok(bytes) => Ok(Self::parse(number, &String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == ErrorKind::NotFound || is_gone(&error) => Ok(None),
@@ -57,6 +70,22 @@ impl Process {
             start,
         })
     }
+}
+
+impl Process {
+    /// The process with a number; `None` if there is none, or it has ended and its parent has not
+    /// looked at it yet.
+    ///
+    /// # Errors
+    /// If it cannot be looked at, as those of other users where `/proc` hides them.
+    pub fn find(number: u32) -> io::Result<Option<Self>> {
+        // Opened first: if its process still runs after `/proc` was read, both are of one process.
+        let pidfd = process_id(number)
+            .and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok())
+            .map(Arc::new);
+        let found = Stat::read(number)?.map(|stat| Self { stat, pidfd });
+        Ok(found.filter(|process| !process.has_ended()))
+    }
 
     /// The process that serves the mount with this device number, where the kernel tells; else the only
     /// machex that serves any. Nothing is asked of the mount.
@@ -72,7 +101,7 @@ impl Process {
                 continue;
             };
             // Another's file may be left of a connection that is over, whose number is used again.
-            if !process.name.contains("mach") {
+            if !process.name().contains("mach") {
                 continue;
             }
             if connections.iter().any(|found| found == connection) {
@@ -89,17 +118,17 @@ impl Process {
     }
 
     pub fn number(&self) -> u32 {
-        self.number
+        self.stat.number
     }
 
     /// As the kernel keeps it: 15 bytes at most.
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.stat.name
     }
 
     /// What keeps it from answering, if anything can be seen.
     pub(super) fn hindrance(&self) -> Option<Hindrance> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.number)).ok()?;
+        let threads = fs::read_dir(format!("/proc/{}/task", self.stat.number)).ok()?;
         let states = threads.flatten().filter_map(|thread| {
             let stat = fs::read(thread.path().join("stat")).ok()?;
             let stat = String::from_utf8_lossy(&stat).into_owned();
@@ -114,25 +143,34 @@ impl Process {
 
     /// Asks it to end.
     pub(super) fn terminate(&self) -> io::Result<()> {
-        let number = i32::try_from(self.number).map_err(io::Error::other)?;
-        let number = rustix::process::Pid::from_raw(number).ok_or(ErrorKind::NotFound)?;
+        if let Some(pidfd) = &self.pidfd {
+            return match pidfd_send_signal(pidfd, Signal::TERM) {
+                Ok(()) | Err(Errno::SRCH) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let id = process_id(self.stat.number).ok_or(ErrorKind::NotFound)?;
         if self.has_ended() {
             return Ok(());
         }
-        rustix::process::kill_process(number, rustix::process::Signal::TERM)?;
-        Ok(())
+        Ok(kill_process(id, Signal::TERM)?)
     }
 
     pub(super) fn has_ended(&self) -> bool {
+        if let Some(pidfd) = &self.pidfd {
+            let now = Timespec::default();
+            return poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&now)) == Ok(1);
+        }
         // A name can change while a process runs, by `exec` for one. And that this process has no
         // file descriptor to look with says nothing about the other.
-        Self::find(self.number).is_ok_and(|now| now.is_none_or(|now| now.start != self.start))
+        Stat::read(self.stat.number)
+            .is_ok_and(|now| now.is_none_or(|now| now.start != self.stat.start))
     }
 
     /// Waits until it has ended.
     pub fn wait(&self) {
         while !self.has_ended() {
-            thread::sleep(INTERVAL);
+            self.sleep(INTERVAL, None);
         }
     }
 
@@ -140,14 +178,32 @@ impl Process {
     pub(super) fn wait_for(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while !self.has_ended() {
-            if Instant::now() >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return false;
             }
             // Somebody waits for this.
-            thread::sleep(INTERVAL / 10);
+            self.sleep(INTERVAL / 10, Some(left));
         }
         true
     }
+
+    /// Sleeps until it ends, for `limit` at most; or just for `interval`, where nothing wakes this
+    /// thread.
+    fn sleep(&self, interval: Duration, limit: Option<Duration>) {
+        if let Some(pidfd) = &self.pidfd {
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+            match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], limit.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => return,
+                Err(_) => {}
+            }
+        }
+        thread::sleep(interval);
+    }
+}
+
+fn process_id(number: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(number).ok()?)
 }
 
 /// Why a process does not go on.
@@ -190,53 +246,105 @@ fn fuse_connections(process: u32) -> Vec<String> {
 
 /// It ended while its file was open.
 fn is_gone(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+    error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::process::{Command, Stdio};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command, Stdio};
+
+    /// Both ways to follow a process with this number; just one where there are no pidfds.
+    fn find_both(number: u32) -> [Process; 2] {
+        let found = Process::find(number).unwrap().unwrap();
+        let by_proc = Process {
+            pidfd: None,
+            ..found.clone()
+        };
+        [found, by_proc]
+    }
+
+    fn spawn_cat() -> Child {
+        Command::new("cat").stdin(Stdio::piped()).spawn().unwrap()
+    }
 
     #[test]
     fn it_is_there_until_it_has_ended() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let process = Process::find(child.id()).unwrap().unwrap();
-        assert!(!process.has_ended());
-        drop(child.stdin.take());
-        // Though nobody has looked at it yet.
-        process.wait();
-        assert_eq!(Process::find(child.id()).unwrap(), None);
-        child.wait().unwrap();
-        assert!(process.has_ended());
+        for way in [0, 1] {
+            let mut child = spawn_cat();
+            let process = &find_both(child.id())[way];
+            assert!(!process.has_ended());
+            assert!(!process.wait_for(Duration::from_millis(20)));
+            drop(child.stdin.take());
+            // Though nobody has looked at it yet.
+            process.wait();
+            assert!(Process::find(child.id()).unwrap().is_none());
+            child.wait().unwrap();
+            assert!(process.has_ended() && process.wait_for(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn it_ends_when_it_is_asked_to() {
+        for way in [0, 1] {
+            let mut child = spawn_cat();
+            let process = &find_both(child.id())[way];
+            process.terminate().unwrap();
+            assert!(process.wait_for(Duration::from_secs(60)));
+            let status = child.wait().unwrap();
+            assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
+            process.terminate().unwrap();
+        }
     }
 
     #[test]
     fn a_later_process_of_the_same_number_is_another() {
-        let mut before = Process::find(std::process::id()).unwrap().unwrap();
-        before.name = "name before exec".to_owned();
-        assert!(!before.has_ended());
-        before.start -= 1;
-        assert!(before.has_ended());
+        for way in [0, 1] {
+            let mut first = spawn_cat();
+            let mut process = find_both(first.id())[way].clone();
+            drop(first.stdin.take());
+            first.wait().unwrap();
+            // As if it had got the number of the first one.
+            let mut later = spawn_cat();
+            process.stat.number = later.id();
+            process.stat.start -= 1;
+            assert!(process.has_ended());
+            process.terminate().unwrap();
+            drop(later.stdin.take());
+            assert!(later.wait().unwrap().success(), "it was not signalled");
+        }
+    }
+
+    #[test]
+    fn a_name_may_change() {
+        for mut process in find_both(std::process::id()) {
+            process.stat.name = "name before exec".to_owned();
+            assert!(!process.has_ended());
+        }
     }
 
     #[test]
     fn names_may_hold_anything() {
         let fields: Vec<String> = (4..=52).map(|field| field.to_string()).collect();
         let stat = format!("7 (a) b (c) S {}\n", fields.join(" "));
-        let process = Process::parse(7, &stat).unwrap();
-        assert_eq!((process.name(), process.start), ("a) b (c", 22));
+        let parsed = Stat::parse(7, &stat).unwrap();
+        assert_eq!((parsed.name.as_str(), parsed.start), ("a) b (c", 22));
+        let process = Process {
+            stat: parsed.clone(),
+            pidfd: None,
+        };
         assert_eq!(process.to_string(), "process 7 (a) b (c)");
         let dead = stat.replace(" S ", " Z ");
-        assert_eq!(Process::parse(7, &dead), Some(process), "of 20 threads");
-        assert_eq!(Process::parse(7, &dead.replace(" 20 ", " 1 ")), None);
+        assert_eq!(Stat::parse(7, &dead), Some(parsed), "of 20 threads");
+        assert_eq!(Stat::parse(7, &dead.replace(" 20 ", " 1 ")), None);
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in ".*") {
-            let _ = Process::parse(1, &text);
+            let _ = Stat::parse(1, &text);
         }
     }
 }

@@ -35,10 +35,7 @@ pub fn say_ready(on_stdout: bool) -> io::Result<()> {
 pub fn check_parent() -> io::Result<()> {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec::default();
     // The end of a pipe that nobody reads any more.
     match poll(&mut polled, Some(&now)) {
         Ok(1) if polled[0].revents().contains(PollFlags::ERR) => {

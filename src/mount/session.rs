@@ -215,10 +215,7 @@ fn wait_until_answering(mountpoint: &Path) -> Result<(), MountError> {
 /// Whether requests may still come: the mount is there, though perhaps at no path any more.
 fn is_connected(device: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(device, PollFlags::empty())];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec::default();
     // An error of the device is its end; one of `poll` says nothing.
     poll(&mut polled, Some(&now)).is_err() || !polled[0].revents().contains(PollFlags::ERR)
 }

@@ -1,7 +1,8 @@
 //! How often each finding is positive and negative, as bars and as numbers.
 
+use indicatif::HumanCount;
+
 use crate::survey::{DatasetSurvey, Finding, printable};
-use crate::words::grouped;
 
 /// The findings of one dataset.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl FindingsOf {
         let findings = dataset.findings.as_ref()?;
         Some(Self {
             dataset: printable(&dataset.name),
-            labelled: grouped(findings.labelled().into()),
+            labelled: HumanCount(findings.labelled().into()).to_string(),
             rows: findings
                 .each()
                 .map(|finding| Row::of(finding, findings.labelled()))
@@ -50,7 +51,7 @@ impl Row {
     fn of(finding: Finding, whole: u32) -> Self {
         let part = |class, count: u32| Part {
             class,
-            count: grouped(count.into()),
+            count: HumanCount(count.into()).to_string(),
             share: share(count, whole),
             width: (count > 0).then(|| format!("{:.3}", percent(count, whole))),
         };

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use indicatif::HumanCount;
+
 use crate::survey::{FailedImage, Survey, printable};
-use crate::words::{counted, grouped};
+use crate::words::counted;
 
 /// Rows that a page shows.
 const ROWS: usize = 300;
@@ -54,7 +56,7 @@ impl Faults {
         let more = survey.datasets.iter().filter_map(|dataset| {
             let more = counts.get(dataset.name.as_str())?.checked_sub(share)?;
             let name = printable(&dataset.name);
-            (more > 0).then(|| format!("{} more of {name}", grouped(more as u64)))
+            (more > 0).then(|| format!("{} more of {name}", HumanCount(more as u64)))
         });
         let count = failures.len() as u64;
         Self {

@@ -12,6 +12,7 @@ mod pictures;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
+use indicatif::HumanCount;
 
 use bars::FindingsOf;
 use faults::Faults;
@@ -21,7 +22,7 @@ use crate::shown::Show as _;
 use crate::survey::{
     DatasetSurvey, Origin, Survey, damaged, failures, galleries, overlays, printable,
 };
-use crate::words::{counted, grouped, overlay_bits};
+use crate::words::{counted, overlay_bits};
 
 /// Longer side of a picture in pixels.
 const PICTURE_SIDE: u32 = 200;
@@ -157,7 +158,7 @@ fn figures(datasets: &[DatasetSurvey], faults: &Faults, damaged: &Faults) -> Vec
         .chain(damaged)
         .map(|(name, value)| Figure {
             name,
-            value: grouped(value),
+            value: HumanCount(value).to_string(),
         })
         .collect()
 }
@@ -165,14 +166,15 @@ fn figures(datasets: &[DatasetSurvey], faults: &Faults, damaged: &Faults) -> Vec
 impl Counts {
     fn of(dataset: &DatasetSurvey) -> Self {
         let views = dataset.views.map(|views| {
-            [views.frontal, views.lateral, views.other].map(|count| grouped(count.into()))
+            [views.frontal, views.lateral, views.other]
+                .map(|count| HumanCount(count.into()).to_string())
         });
         Self {
             dataset: printable(&dataset.name),
             images: dataset
                 .error
                 .is_none()
-                .then(|| grouped(dataset.images.into())),
+                .then(|| HumanCount(dataset.images.into()).to_string()),
             views: views.map_or([None, None, None], |views| views.map(Some)),
         }
     }
@@ -192,9 +194,9 @@ impl Counts {
         let images = datasets.iter().map(|dataset| u64::from(dataset.images));
         Self {
             dataset: counted(datasets.len() as u64, "dataset", "datasets"),
-            images: Some(grouped(images.sum())),
+            images: Some(HumanCount(images.sum()).to_string()),
             views: sums.map_or([None, None, None], |sums| {
-                sums.map(|sum| Some(grouped(sum)))
+                sums.map(|sum| Some(HumanCount(sum).to_string()))
             }),
         }
     }

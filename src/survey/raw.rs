@@ -1,5 +1,6 @@
 //! What the raw datasets of a config hold.
 
+use indicatif::HumanCount;
 use rayon::prelude::*;
 
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, ToldBy};
@@ -8,7 +9,6 @@ use crate::config::Config;
 use crate::datasets::{self, RawTree, why_empty};
 use crate::names;
 use crate::spread;
-use crate::words::grouped;
 
 /// Reads the lists of a config's datasets. No image is looked for.
 pub fn of_config(config: &Config, options: &Options) -> Survey {
@@ -42,7 +42,7 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
     warnings.extend(why_empty(tree, &catalog));
     if catalog.absent_count() > 0 {
         let (absent, all) = (catalog.absent_count(), catalog.len());
-        let (absent, all) = (grouped(u64::from(absent)), grouped(u64::from(all)));
+        let (absent, all) = (HumanCount(u64::from(absent)), HumanCount(u64::from(all)));
         warnings.push(format!(
             "{absent} of {all} images are not there and are left out (ONLY_PRESENT: true)"
         ));

@@ -184,12 +184,12 @@ fn rows_without_end_are_refused() {
     for (text, expected) in [
         (
             format!("a,b\n1,2\n3,{long}\n"),
-            "line 3: the line that begins here has more than 1.0 MiB",
+            "line 3: the line that begins here has more than 1.00 MiB",
         ),
         (long.clone(), "line 1: the line that"),
         (
             format!("a,b\n1,2\n3,\"{lines}"),
-            "line 3: no row ends within 1.0 MiB from here",
+            "line 3: no row ends within 1.00 MiB from here",
         ),
         (format!("a,b\n1{commas}"), "at most 16,384 columns"),
         (

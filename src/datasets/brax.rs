@@ -45,6 +45,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 6,
     folder: "brax",
     root_key: "BRAX_ROOT",
     options: &[],

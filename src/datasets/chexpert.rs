@@ -54,6 +54,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 2,
     folder: "chexpert",
     root_key: "CHEXPERT_ROOT",
     options: &[],

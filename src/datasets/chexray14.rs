@@ -50,6 +50,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 1,
     folder: "chex-ray14",
     root_key: "CHEXRAY14_ROOT",
     options: &[],

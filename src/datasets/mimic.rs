@@ -76,6 +76,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 4,
     folder: "mimic",
     root_key: "MIMIC_ROOT",
     options: &[REPORTS_ROOT],

@@ -50,6 +50,9 @@ pub const ALL: &[&dyn Dataset] = &[
 /// What is fixed about a dataset.
 #[derive(Debug)]
 pub struct DatasetInfo {
+    /// Stands for the dataset in inode numbers. It is not 0, never changes, and is never given to
+    /// another dataset, or programs that know files by their inode take one image for another.
+    pub number: u8,
     /// Folder in the tree, such as `chex-ray14`. Also the name on the command line.
     pub folder: &'static str,
     /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
@@ -188,5 +191,44 @@ impl RawTree {
     /// The switch `name`; off when the config does not have it.
     pub fn bool_option(&self, name: &str) -> bool {
         matches!(self.options.get(name), Some(OptionValue::Bool(true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_datasets_have_a_number_a_folder_or_a_root_key_in_common() {
+        let infos = || ALL.iter().map(|dataset| dataset.info());
+        assert!(infos().all(|info| info.number != 0));
+        let numbers: BTreeSet<u8> = infos().map(|info| info.number).collect();
+        let folders: BTreeSet<&str> = infos().map(|info| info.folder).collect();
+        let keys: BTreeSet<&str> = infos().map(|info| info.root_key).collect();
+        for count in [numbers.len(), folders.len(), keys.len()] {
+            assert_eq!(count, ALL.len());
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_published_versions_stay() {
+        let numbers = ALL
+            .iter()
+            .map(|dataset| (dataset.info().number, dataset.folder()));
+        let numbers: Vec<(u8, &str)> = numbers.take(10).collect();
+        let published = [
+            (1, "chex-ray14"),
+            (2, "chexpert"),
+            (3, "padchest"),
+            (4, "mimic"),
+            (5, "vindrcxr"),
+            (6, "brax"),
+            (7, "rsna"),
+            (8, "openi"),
+            (9, "siim"),
+            (10, "objcxr"),
+        ];
+        assert_eq!(numbers, published);
     }
 }

@@ -27,6 +27,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 10,
     folder: "objcxr",
     root_key: "OBJECTCXR_ROOT",
     options: &[],

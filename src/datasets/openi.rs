@@ -33,6 +33,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 8,
     folder: "openi",
     root_key: "OPENI_ROOT",
     options: &[],

@@ -78,6 +78,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 3,
     folder: "padchest",
     root_key: "PADCHEST_ROOT",
     options: &[STRICT_VETO],

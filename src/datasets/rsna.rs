@@ -57,6 +57,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 7,
     folder: "rsna",
     root_key: "RSNA_ROOT",
     options: &[],

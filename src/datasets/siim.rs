@@ -52,6 +52,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 9,
     folder: "siim",
     root_key: "SIIM_ROOT",
     options: &[],

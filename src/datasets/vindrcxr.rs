@@ -41,6 +41,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 5,
     folder: "vindrcxr",
     root_key: "VINDRCXR_ROOT",
     options: &[],

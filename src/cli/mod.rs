@@ -26,6 +26,7 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 
+use crate::datasets::{self, KnownDatasets};
 use crate::shown::Show as _;
 
 /// The config file that is taken when none is named.
@@ -88,8 +89,12 @@ impl ConfigArgument {
     }
 }
 
-/// Runs the program.
-pub fn main() -> std::process::ExitCode {
+/// Runs the program with the datasets that it knows.
+pub fn main(known: KnownDatasets) -> std::process::ExitCode {
+    if let Some(conflict) = datasets::conflict(known) {
+        let _ = writeln!(io::stderr(), "machex: {conflict}");
+        return Exit::Failure.into();
+    }
     let given = helper::translate(std::env::args_os());
     let arguments = usage::parse(given.unwrap_or_else(|| std::env::args_os().collect()));
     if let Err(error) = signals::survive_limits_on_file_sizes() {
@@ -97,7 +102,7 @@ pub fn main() -> std::process::ExitCode {
         let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");
     }
     let target = match &arguments.command {
-        Command::Mount(arguments) => arguments.log_target(),
+        Command::Mount(arguments) => arguments.log_target(known),
         _ => log::Target::ErrorOutput,
     };
     if let Err(error) = log::start(arguments.verbose, &target) {
@@ -111,14 +116,14 @@ pub fn main() -> std::process::ExitCode {
         return Exit::Failure.into();
     }
     let result = match arguments.command {
-        Command::Mount(arguments) => mount::run(&arguments),
+        Command::Mount(arguments) => mount::run(&arguments, known),
         Command::Unmount(arguments) => unmount::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
-        Command::Materialize(arguments) => materialize::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Preview(arguments) => preview::run(&arguments),
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Sample(arguments) => sample::run(&arguments),
+        Command::Materialize(arguments) => materialize::run(&arguments, known),
+        Command::Check(arguments) => check::run(&arguments, known),
+        Command::Preview(arguments) => preview::run(&arguments, known),
+        Command::Report(arguments) => report::run(&arguments, known),
+        Command::Sample(arguments) => sample::run(&arguments, known),
     };
     // Before the last word.
     log::flush();

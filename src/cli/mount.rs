@@ -12,6 +12,7 @@ use super::log::Target;
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 use crate::config::{Config, check_memory, parse_size};
+use crate::datasets::KnownDatasets;
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::{ServeOptions, Server};
@@ -81,10 +82,10 @@ struct Request {
 }
 
 impl Arguments {
-    fn request(&self) -> anyhow::Result<Request> {
+    fn request(&self, known: KnownDatasets) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
         let mut config =
-            Config::load(&file).with_context(|| format!("config file {}", file.shown()))?;
+            Config::load(&file, known).with_context(|| format!("config file {}", file.shown()))?;
         let mut options = MountOptions {
             allow_other: self.allow_other,
             cache_path: self.cache_path.clone(),
@@ -132,9 +133,9 @@ impl Arguments {
     }
 
     /// Where the log of this process goes.
-    pub fn log_target(&self) -> Target {
+    pub fn log_target(&self, known: KnownDatasets) -> Target {
         // Options that are wrong are reported by `run`.
-        let Ok(request) = self.request() else {
+        let Ok(request) = self.request(known) else {
             return Target::ErrorOutput;
         };
         match request.options.log_file {
@@ -146,8 +147,8 @@ impl Arguments {
     }
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let request = arguments.request()?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let request = arguments.request(known)?;
     check_memory(request.config.render_params(), request.config.workers)?;
     if arguments.fake {
         return Ok(Exit::Success);

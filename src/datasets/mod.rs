@@ -7,6 +7,7 @@ mod chexray14;
 mod empty;
 mod finder;
 mod hint;
+mod known;
 mod load;
 mod marks;
 mod mimic;
@@ -29,12 +30,14 @@ use crate::synthetic::{SampleError, SampleTree};
 
 pub use empty::why_empty;
 pub use hint::{explain, near, why_missing};
+pub use known::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
 pub use reports::reports_digest;
 
-/// Every dataset that machex knows, in the order in which the reference works them off.
-pub const ALL: &[&dyn Dataset] = &[
+/// The datasets that machex itself knows, in the order in which the reference works them off. A
+/// program with datasets of its own adds them to these: see `examples/own_dataset.rs`.
+pub const ALL: KnownDatasets = &[
     &chexray14::ChexRay14,
     &chexpert::Chexpert,
     &padchest::PadChest,
@@ -137,6 +140,8 @@ pub enum OptionValue {
 #[derive(Clone)]
 pub struct RawTree {
     pub dataset: &'static dyn Dataset,
+    /// All that the program knows, to name the one that is there instead.
+    pub known: KnownDatasets,
     /// Absolute, lexically normalised.
     pub root: PathBuf,
     pub frontal_only: bool,
@@ -197,19 +202,6 @@ impl RawTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn no_two_datasets_have_a_number_a_folder_or_a_root_key_in_common() {
-        let infos = || ALL.iter().map(|dataset| dataset.info());
-        assert!(infos().all(|info| info.number != 0));
-        let numbers: BTreeSet<u8> = infos().map(|info| info.number).collect();
-        let folders: BTreeSet<&str> = infos().map(|info| info.folder).collect();
-        let keys: BTreeSet<&str> = infos().map(|info| info.root_key).collect();
-        for count in [numbers.len(), folders.len(), keys.len()] {
-            assert_eq!(count, ALL.len());
-        }
-    }
 
     #[test]
     fn the_numbers_of_published_versions_stay() {

@@ -1,19 +1,14 @@
-//! For people who have a dataset of their own: machex with one dataset more. A dataset is one
-//! implementation of `Dataset`, and `main` adds it to those that machex knows. Everything else
-//! follows: the config key `CLINIC_ROOT`, the folder `clinic` in the tree, samples, checks, mounts.
+//! For people who have a dataset of their own: a whole machex with one dataset more. Copy this file
+//! to `src/main.rs` of a crate that depends on machex, and change it to your layout. The rest follows:
+//! a config key, a folder in the tree, samples, checks, mounts, splits by patient.
 //!
 //!     cargo run --example own_dataset -- sample demo
 //!     cargo run --example own_dataset -- check demo/config.yml
 //!
-//! To start, copy this file to `src/main.rs` of a crate that depends on machex. This dataset is a
-//! folder of PNGs and a CSV, both below the root:
-//!
-//!     list.csv                 File,View
-//!                              p0001_1.png,PA
-//!     images/p0001_1.png
+//! This dataset is a CSV `list.csv` with the columns `File` and `View`, and the PNGs in `images/`.
 
 use machex::catalog::{CatalogBuilder, CatalogError, SourceLocation};
-use machex::datasets::{ALL, Dataset, DatasetInfo, Marks, Numbering, RawTree};
+use machex::datasets::{ALL, Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree};
 use machex::lists::{ListFile, Table, ViewPositions};
 use machex::synthetic::{Coding, SampleError, SampleTree, Shade};
 
@@ -26,14 +21,17 @@ const VIEWS: ViewPositions = ViewPositions {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
-    // A number that no other dataset has. Keep it: inode numbers follow from it.
+    // One that no other dataset has, and that never changes: inode numbers follow from it.
     number: 11,
     folder: "clinic",
     root_key: "CLINIC_ROOT",
     options: &[],
     real_count: 12_000,
     numbering: Numbering::Lists,
-    // For messages only: what is said when the root is not the right folder.
+    // A key is p0001_1.png: no patient is on two sides of a split.
+    patients: PatientRule::InKey(r"^p(\d+)_"),
+    patient_pool: None,
+    // For messages, such as those about a root that is the wrong folder.
     marks: Marks {
         title: "the clinic's radiographs",
         home: "ask the clinic",
@@ -52,8 +50,8 @@ impl Dataset for Clinic {
         &INFO
     }
 
-    /// Numbers the images: the first that is pushed is 000000.jpg. `push` takes the key, which
-    /// identifies the image in `index.json`, and where the file is: here, below `images/`.
+    /// Pushes each image with its key, which `index.json` has, and where the file of that name is.
+    /// The first becomes 000000.jpg.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);

@@ -146,3 +146,40 @@ fn a_root_of_another_dataset_is_told() {
     let said = "looks like that of the clinic's radiographs, whose key is CLINIC_ROOT";
     assert!(ran.stdout().contains(said), "{}", ran.stdout());
 }
+
+#[test]
+fn the_program_lists_its_datasets_and_where_patients_are_from() {
+    let bench = Bench::of_program(program());
+    let table = bench.run(&["datasets"]).expect_status(0).stdout();
+    let row = |folder: &str| {
+        let row = table.lines().find(|line| line.starts_with(folder));
+        let words = row.unwrap_or_else(|| panic!("{folder} in:\n{table}"));
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(table.lines().count(), 1 + datasets::ALL.len() + 1);
+    assert_eq!(
+        row("clinic"),
+        "clinic the clinic's radiographs CLINIC_ROOT 12,000 in the key"
+    );
+    assert!(row("rsna").ends_with("RSNA_ROOT 26,684 not known"));
+    assert!(row("padchest").contains("160,861 PatientID in PADCHEST_"));
+    let document = bench.run(&["datasets", "--json"]).expect_status(0);
+    let document: Value = serde_json::from_slice(document.bytes()).unwrap();
+    let listed = document["datasets"].as_array().unwrap();
+    assert_eq!(
+        listed.last().unwrap(),
+        &serde_json::json!({
+            "number": 11,
+            "folder": "clinic",
+            "title": "the clinic's radiographs",
+            "root_key": "CLINIC_ROOT",
+            "images": 12_000,
+            "patients": { "in_key": r"^p(\d+)_" },
+            "patient_pool": null,
+        })
+    );
+    let of = |folder: &str| listed.iter().find(|each| each["folder"] == folder).unwrap();
+    assert_eq!(of("padchest")["patients"]["in_list"]["image"], "ImageID");
+    assert_eq!(of("vindrcxr")["patients"], "unknown");
+    assert_eq!(of("siim")["patient_pool"], of("chex-ray14")["patient_pool"]);
+}

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit statuses, and what is printed. One file a subcommand.
 
 mod check;
+mod datasets;
 mod exit;
 mod helper;
 mod input;
@@ -26,7 +27,7 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 
-use crate::datasets::{self, KnownDatasets};
+use crate::datasets::{KnownDatasets, conflict};
 use crate::shown::Show as _;
 
 /// The config file that is taken when none is named.
@@ -60,6 +61,8 @@ enum Command {
     Preview(preview::Arguments),
     /// Write a page of what the datasets hold and what fails: one HTML file.
     Report(report::Arguments),
+    /// List the datasets: their folders, config keys, and where the patient of an image is from.
+    Datasets(datasets::Arguments),
     /// Write small synthetic raw trees in all ten layouts, and a config.yml for them.
     Sample(sample::Arguments),
 }
@@ -91,7 +94,7 @@ impl ConfigArgument {
 
 /// Runs the program with the datasets that it knows.
 pub fn main(known: KnownDatasets) -> std::process::ExitCode {
-    if let Some(conflict) = datasets::conflict(known) {
+    if let Some(conflict) = conflict(known) {
         let _ = writeln!(io::stderr(), "machex: {conflict}");
         return Exit::Failure.into();
     }
@@ -123,6 +126,7 @@ pub fn main(known: KnownDatasets) -> std::process::ExitCode {
         Command::Check(arguments) => check::run(&arguments, known),
         Command::Preview(arguments) => preview::run(&arguments, known),
         Command::Report(arguments) => report::run(&arguments, known),
+        Command::Datasets(arguments) => datasets::run(&arguments, known),
         Command::Sample(arguments) => sample::run(&arguments, known),
     };
     // Before the last word.

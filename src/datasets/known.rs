@@ -46,7 +46,7 @@ fn shared<T: Eq + Hash + Display + Copy>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ALL, Marks, Numbering, RawTree};
+    use super::super::{ALL, Marks, Numbering, PatientRule, RawTree};
     use super::*;
     use crate::catalog::{CatalogBuilder, CatalogError};
     use crate::synthetic::{SampleError, SampleTree};
@@ -74,6 +74,8 @@ mod tests {
         options: &[],
         real_count: 1,
         numbering: Numbering::Lists,
+        patients: PatientRule::Unknown,
+        patient_pool: None,
         marks: Marks {
             title: "",
             home: "",

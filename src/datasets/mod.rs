@@ -14,6 +14,7 @@ mod mimic;
 mod objcxr;
 mod openi;
 mod padchest;
+mod patients;
 mod reports;
 mod rsna;
 mod siim;
@@ -33,6 +34,8 @@ pub use hint::{explain, near, why_missing};
 pub use known::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
+use patients::NIH_PATIENTS;
+pub use patients::PatientRule;
 pub use reports::reports_digest;
 
 /// The datasets that machex itself knows, in the order in which the reference works them off. A
@@ -66,6 +69,10 @@ pub struct DatasetInfo {
     pub real_count: u32,
     /// Where the numbers of the images come from.
     pub numbering: Numbering,
+    /// What tells which patient an image is of.
+    pub patients: PatientRule,
+    /// Datasets of the same pool have patients in common, under names that no key tells.
+    pub patient_pool: Option<&'static str>,
     /// What tells its own folder, and other releases.
     pub marks: Marks,
 }

@@ -1,6 +1,6 @@
 //! object-CXR (JF Healthcare): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -35,6 +35,8 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    patients: PatientRule::Unknown,
+    patient_pool: None,
     marks: MARKS,
 };
 

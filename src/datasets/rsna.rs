@@ -1,6 +1,6 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -65,6 +65,8 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    patients: PatientRule::Unknown,
+    patient_pool: Some(NIH_PATIENTS),
     marks: MARKS,
 };
 

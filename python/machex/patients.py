@@ -10,17 +10,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from machex.columns import Columns
 from machex.errors import TreeError
 from machex.known import PatientList, known_datasets
-
-if TYPE_CHECKING:
-    from machex.index import Index
-    from machex.trees import PathLike
+from machex.trees import PathLike
 
 #: A list lies in one of so many folders above an image.
 _LEVELS = 3
@@ -39,7 +36,7 @@ def patient_id(dataset: str, key: str) -> str | None:
     return match[1] if match else None
 
 
-def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str | None]:
+def patients_of(index: Columns, patient_list: PathLike | None = None) -> list[str | None]:
     """See :meth:`machex.Index.patient_ids`."""
     name = _known_name(index)
     dataset = known_datasets().get(name)
@@ -57,7 +54,7 @@ def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str 
     return patients
 
 
-def _known_name(index: Index) -> str:
+def _known_name(index: Columns) -> str:
     """Under which name a dataset is known here: that of its folder, or of what a link leads to."""
     names = (index.dataset, os.path.basename(os.path.realpath(index.root)))
     for name in names:
@@ -74,7 +71,7 @@ def _warn(message: str) -> None:
     warnings.warn(message, stacklevel=4)
 
 
-def _find_list(index: Index, listed: PatientList) -> Path:
+def _find_list(index: Columns, listed: PatientList) -> Path:
     """The list beside the sources, of which a mount tells where they are."""
     try:
         attribute = os.getxattr(index.paths[0], "user.machex.source")
@@ -109,7 +106,7 @@ def _read_list(path: Path, listed: PatientList) -> dict[str, str]:
 
 
 def split_by_patient(
-    indexes: Index | Sequence[Index],
+    indexes: Columns | Sequence[Columns],
     fractions: Sequence[float] = (0.9, 0.1),
     *,
     seed: int = 0,
@@ -157,7 +154,7 @@ def split_by_patient(
     ]
 
 
-def warn_of_overlap(indexes: Sequence[Index]) -> None:
+def warn_of_overlap(indexes: Sequence[Columns]) -> None:
     """Warns where datasets have patients in common that nothing tells."""
     names = sorted({index.dataset for index in indexes})
     if len(names) < 2:
@@ -175,7 +172,7 @@ def warn_of_overlap(indexes: Sequence[Index]) -> None:
             )
 
 
-def _places(seed: int, index: Index, patients: Sequence[str | None]) -> NDArray[np.float64]:
+def _places(seed: int, index: Columns, patients: Sequence[str | None]) -> NDArray[np.float64]:
     """A number from 0 to below 1 for each image, the same for all of a patient."""
     known: dict[str, float] = {}
     places = np.empty(len(index))

@@ -1,4 +1,4 @@
-//! machex turns ten public chest radiograph datasets into one uniform tree of JPEGs, byte for
+//! machex turns public chest radiograph datasets into one uniform tree of JPEGs, byte for
 //! byte as the original MaCheX Python script does, and several times faster.
 //!
 //! Modules follow the way data takes:
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
-//! * [`datasets`]: what differs between the ten datasets, one small file each.
+//! * [`datasets`]: what differs between the public datasets, one small file each.
 //! * [`lists`]: the readers they share (CSV and text lists, plain or gzip; sorted folders).
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
@@ -27,7 +27,7 @@
 //! * [`survey`]: what the datasets of a config, or of a finished tree, hold, and some images of each.
 //! * [`preview`]: a contact sheet of these.
 //! * [`report_page`]: a page of them, with what fails.
-//! * [`sample`]: small synthetic raw trees in all ten layouts.
+//! * [`sample`]: small synthetic raw trees of all datasets.
 
 pub mod catalog;
 pub mod check;

@@ -27,7 +27,7 @@ fn how_many_images_lists_hold_does_not_depend_on_frontal_only() {
         config.trees.iter().map(count).collect::<Vec<_>>()
     };
     let frontal = counts(true);
-    assert_eq!(frontal.len(), 10);
+    assert!(!frontal.is_empty());
     assert_eq!(frontal, counts(false));
 }
 

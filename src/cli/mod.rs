@@ -33,7 +33,7 @@ use crate::shown::Show as _;
 /// The config file that is taken when none is named.
 const DEFAULT_CONFIG: &str = "config.yml";
 
-/// Ten public chest X-ray datasets as one uniform tree of 1024x1024 JPEGs.
+/// Public chest X-ray datasets as one uniform tree of 1024x1024 JPEGs.
 #[derive(Debug, Parser)]
 #[command(name = "machex", version, about, max_term_width = 100)]
 struct Arguments {
@@ -63,7 +63,7 @@ enum Command {
     Report(report::Arguments),
     /// List the datasets: their folders, config keys, and where the patient of an image is from.
     Datasets(datasets::Arguments),
-    /// Write small synthetic raw trees in all ten layouts, and a config.yml for them.
+    /// Write small synthetic raw trees of all datasets, and a config.yml for them.
     Sample(sample::Arguments),
 }
 

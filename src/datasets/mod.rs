@@ -1,5 +1,5 @@
-//! What differs between the ten datasets, and nothing else: one small file each, all behind
-//! [`Dataset`]. An eleventh dataset is one new file and one line in [`ALL`].
+//! What differs between the public datasets, and nothing else: one small file each, all behind
+//! [`Dataset`]. Another dataset is one new file and one line in [`ALL`].
 
 mod brax;
 mod chexpert;

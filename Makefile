@@ -5,7 +5,7 @@ MACHEX := target/release/machex
 
 .PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training pictures setup test-setup
 
-# Builds machex, writes a synthetic sample of all ten datasets, mounts it, and reads from it.
+# Builds machex, writes a synthetic sample of all datasets, mounts it, and reads from it.
 demo: setup
 	cargo build --release --locked
 	-@$(MACHEX) unmount $(SAMPLE)/mnt 2>/dev/null

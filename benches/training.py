@@ -51,7 +51,7 @@ def load(what: str, root: Path) -> None:
 
 
 def indexes(folder: Path, machex_program: Path) -> None:
-    print("\n## Indexes of all ten datasets, as long as the real ones\n")
+    print("\n## Indexes of all public datasets, as long as the real ones\n")
     sample = folder / "real"
     command = [machex_program, "sample", sample, "--images", "real", "--hard-link"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -3,7 +3,7 @@
 
     scripts/soak.py target/release/machex --minutes 60 --folder /tmp/soak
 
-The script first materializes a sample of all ten datasets, for the bytes that must be read. Then it
+The script first materializes a sample of all datasets, for the bytes that must be read. Then it
 mounts the sample with a cache that is smaller than what is read, on a small disk (a tmpfs, which
 needs root) that fills and empties. Sixteen processes read in random order. Meanwhile the script
 stops and continues the daemon, takes folders of sources away and back, and drops pages. In the

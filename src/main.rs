@@ -1,5 +1,5 @@
 //! The `machex` program: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    machex::cli::main()
+    machex::cli::main(machex::datasets::ALL)
 }

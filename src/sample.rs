@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::datasets;
+use crate::datasets::KnownDatasets;
 use crate::synthetic::{Drawing, SampleError, SampleTree, write_file};
 
 /// First line of a sample's config, by which a folder is known as one.
@@ -31,16 +31,20 @@ pub enum Count {
     Real,
 }
 
-/// Writes raw trees of all datasets and a `config.yml` below `folder`; returns the config's path.
+/// Writes raw trees of `known` datasets and a `config.yml` below `folder`; returns the config's path.
 /// An earlier sample there is replaced.
-pub fn write(folder: &Path, options: Options) -> Result<PathBuf, SampleError> {
+pub fn write(
+    folder: &Path,
+    options: Options,
+    known: KnownDatasets,
+) -> Result<PathBuf, SampleError> {
     let config = folder.join("config.yml");
     make_room(folder, &config)?;
     let raw = folder.join(RAW);
     // The marker comes first: what is interrupted can be written again.
     fs::create_dir_all(&raw).map_err(SampleError::io(&raw))?;
-    write_file(&config, config_text().as_bytes())?;
-    datasets::ALL.par_iter().try_for_each(|dataset| {
+    write_file(&config, config_text(known).as_bytes())?;
+    known.par_iter().try_for_each(|dataset| {
         let count = match options.count {
             Count::Each(count) => count,
             Count::Real => dataset.info().real_count,
@@ -75,8 +79,8 @@ fn make_room(folder: &Path, config: &Path) -> Result<(), SampleError> {
     }
 }
 
-fn config_text() -> String {
-    let roots: String = datasets::ALL
+fn config_text(known: KnownDatasets) -> String {
+    let roots: String = known
         .iter()
         .map(|dataset| format!("{}: {RAW}/{}\n", dataset.root_key(), dataset.folder()))
         .collect();

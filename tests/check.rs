@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Stdio;
 
 use common::Bench;
+use machex::datasets::ALL;
 use serde_json::Value;
 
 fn sample() -> Bench {
@@ -35,15 +36,17 @@ fn report<'a>(json: &'a Value, dataset: &str) -> &'a Value {
 fn a_good_tree_is_good() {
     let bench = sample();
     let ran = bench.run(&["check"]).expect_status(0);
-    let end =
-        "All 40 files are there; one image of each dataset was decoded (--decode decodes all).";
+    let files = 4 * ALL.len();
+    let end = format!(
+        "All {files} files are there; one image of each dataset was decoded (--decode decodes all)."
+    );
     assert!(
         ran.stdout().ends_with(&format!("\n{end}\n")),
         "{}",
         ran.stdout()
     );
     let json = json(&bench, 0);
-    assert_eq!(json["datasets"].as_array().unwrap().len(), 10);
+    assert_eq!(json["datasets"].as_array().unwrap().len(), ALL.len());
     let report = report(&json, "chexpert");
     assert_eq!(
         (&report["frontal"], &report["lateral"]),

@@ -97,6 +97,7 @@ impl List {
             .unwrap();
         let tree = RawTree {
             dataset,
+            known: datasets::ALL,
             root: self.root(),
             frontal_only: false,
             only_present: false,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::mounted::{Mounted, skips_fuse};
 use common::{Bench, Ran, copy_tree};
+use machex::datasets::ALL;
 
 /// Layout of a sheet with tiles of the usual size, as far as tests look at pixels.
 const TILE: u32 = 224;
@@ -96,7 +97,10 @@ fn images_are_spread_over_the_dataset_and_the_first_is_there() {
 fn a_config_a_tree_a_moved_tree_and_a_mount_look_the_same() {
     let bench = Bench::sample(7);
     let raw = sheet(&bench, &[]);
-    assert!(raw.height > 10 * TILE, "ten datasets");
+    assert!(
+        raw.height > ALL.len() as u32 * TILE,
+        "a row for each dataset"
+    );
     assert!(raw.below_title() == sheet(&bench, &["-c", "config.yml"]).below_title());
 
     bench.run(&["materialize"]).expect_status(0);

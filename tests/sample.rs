@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use common::{Bench, files_below};
+use machex::datasets::ALL;
 
 #[test]
 fn a_sample_can_be_rendered_without_a_failure() {
@@ -15,7 +16,10 @@ fn a_sample_can_be_rendered_without_a_failure() {
     for dataset in ["chex-ray14", "vindrcxr", "siim", "objcxr"] {
         assert_eq!(ran.summary_of(dataset), [8, 8, 0, 0]);
     }
-    assert_eq!(fs::read_dir(bench.path("s/machex")).unwrap().count(), 10);
+    assert_eq!(
+        fs::read_dir(bench.path("s/machex")).unwrap().count(),
+        ALL.len()
+    );
 }
 
 #[test]

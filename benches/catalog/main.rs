@@ -30,11 +30,11 @@ fn main() {
                     hard_link: true,
                 },
             };
-            sample::write(folder.path(), options).expect("a sample")
+            sample::write(folder.path(), options, datasets::ALL).expect("a sample")
         },
         PathBuf::from,
     );
-    let config = Config::load(&config).expect("a config");
+    let config = Config::load(&config, datasets::ALL).expect("a config");
     let cache = config.cache_path.join("bench");
     for round in ["lists, cold process", "lists, again"] {
         let _ = fs::remove_dir_all(&cache);

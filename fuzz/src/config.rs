@@ -3,6 +3,7 @@
 use std::fs;
 
 use machex::config::Config;
+use machex::datasets::ALL;
 
 use super::room;
 
@@ -14,7 +15,7 @@ pub fn config(data: &[u8]) {
     FOLDER.with(|folder| {
         let path = folder.path().join("config.yml");
         fs::write(&path, data).expect("room for a config");
-        match Config::load(&path) {
+        match Config::load(&path, ALL) {
             Ok(mut config) => {
                 let other = folder.path().join("other");
                 let _ = config.set_cache_path(&other);

@@ -76,7 +76,7 @@ impl Prepared {
             );
             let path = folder.path().join("config.yml");
             fs::write(&path, text).expect("room for a config");
-            let config = Config::load(&path).expect("a config that is right");
+            let config = Config::load(&path, datasets::ALL).expect("a config that is right");
             config.trees.into_iter().next().expect("a tree")
         });
         Self {

@@ -1,4 +1,4 @@
-"""Ten public chest X-ray datasets as one uniform tree, for Python.
+"""Public chest X-ray datasets as one uniform tree, for Python.
 
 ::
 

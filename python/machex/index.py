@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from machex.errors import TreeError
 from machex.labels import LABELS
+from machex.patients import patients_of
 from machex.reading import read_columns
 from machex.shared import GoneError, Handle, SharedArrays
+from machex.tables import to_arrow, to_pandas
 from machex.texts import Texts
 from machex.trees import INDEX_NAME, PathLike, check_datasets, why_no_index, words
 
@@ -119,20 +121,14 @@ class Index:
         Raises:
             TreeError: when such a CSV is needed and not found.
         """
-        from machex.patients import patients_of
-
         return patients_of(self, patient_list)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A data frame with a column for each finding (``Int8``, ``<NA>`` without labels)."""
-        from machex.tables import to_pandas
-
         return to_pandas(self)
 
     def to_arrow(self) -> pyarrow.Table:
         """A table whose keys and reports are the memory of this index, not copies."""
-        from machex.tables import to_arrow
-
         return to_arrow(self)
 
     def _id(self, row: int) -> str:

@@ -1,65 +1,23 @@
-"""Which patient an image is of, and splits in which no patient is on two sides.
-
-The one place of this package that knows datasets by name: what tells the patient differs.
-"""
+"""Which patient an image is of, and splits in which no patient is on two sides."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import os
-import re
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from machex.columns import Columns
 from machex.errors import TreeError
-
-if TYPE_CHECKING:
-    from machex.index import Index
-    from machex.trees import PathLike
-
-#: Where the patient stands in a key, by the dataset's folder.
-_IN_KEY: Mapping[str, re.Pattern[str]] = {
-    # 00000001_000.png
-    "chex-ray14": re.compile(r"^(\d+)_"),
-    # train/patient00001/study1/view1_frontal.jpg
-    "chexpert": re.compile(r"(?:^|/)patient(\d+)/"),
-    # files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg
-    "mimic": re.compile(r"(?:^|/)p\d\d/p(\d+)/"),
-    # images/id_0024603b-e23ac5f7-dba52d4d-0a9fe3a4-2b4b1f0e/Study_.../image-....png
-    "brax": re.compile(r"(?:^|/)id_([^/]+)/"),
-    # CXR1_1_IM-0001-3001.png: the number of the report, of which every patient has one
-    "openi": re.compile(r"^CXR(\d+)_"),
-}
-
-
-class _PatientList(NamedTuple):
-    """A CSV that tells the patients."""
-
-    name: str
-    image: str
-    patient: str
-
-
-#: The CSVs of datasets whose keys do not tell it.
-_IN_LIST: Mapping[str, _PatientList] = {
-    "padchest": _PatientList(
-        "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", "ImageID", "PatientID"
-    ),
-}
-
-#: Datasets of which nothing tells the patients.
-_UNTOLD = frozenset(("vindrcxr", "rsna", "siim", "objcxr"))
-
-#: These have patients in common, under names that no key tells: the second and third are drawn from
-#: the first.
-_OVERLAPPING = frozenset(("chex-ray14", "rsna", "siim"))
+from machex.known import PatientList, known_datasets
+from machex.trees import PathLike
 
 #: A list lies in one of so many folders above an image.
 _LEVELS = 3
@@ -69,21 +27,25 @@ def patient_id(dataset: str, key: str) -> str | None:
     """The patient that a key names; ``None`` where it names none.
 
     ``dataset`` is the folder's name, such as ``mimic``. An id is unique in its dataset only.
+
+    Raises:
+        MachexError: when the program, which has the rules, cannot be run.
     """
-    pattern = _IN_KEY.get(dataset)
-    match = pattern.search(key) if pattern else None
+    known = known_datasets().get(dataset)
+    match = known.in_key.search(key) if known and known.in_key else None
     return match[1] if match else None
 
 
-def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str | None]:
+def patients_of(index: Columns, patient_list: PathLike | None = None) -> list[str | None]:
     """See :meth:`machex.Index.patient_ids`."""
     name = _known_name(index)
-    listed = _IN_LIST.get(name)
+    dataset = known_datasets().get(name)
+    listed = dataset.in_list if dataset else None
     if listed is None:
         return [patient_id(name, key) for key in index.keys]
     path = Path(patient_list) if patient_list is not None else _find_list(index, listed)
-    known = _read_list(path, listed)
-    patients = [known.get(key) for key in index.keys]
+    of_key = _read_list(path, listed)
+    patients = [of_key.get(key) for key in index.keys]
     missing = patients.count(None)
     if missing == len(patients) > 0:
         raise TreeError(f"{path} has none of the images of {index.root}")
@@ -92,11 +54,11 @@ def patients_of(index: Index, patient_list: PathLike | None = None) -> list[str 
     return patients
 
 
-def _known_name(index: Index) -> str:
+def _known_name(index: Columns) -> str:
     """Under which name a dataset is known here: that of its folder, or of what a link leads to."""
     names = (index.dataset, os.path.basename(os.path.realpath(index.root)))
     for name in names:
-        if name in _IN_KEY or name in _IN_LIST or name in _UNTOLD:
+        if name in known_datasets():
             return name
     _warn(
         f"nothing tells the patients of {index.dataset!r}, which is the folder of no dataset that "
@@ -109,7 +71,7 @@ def _warn(message: str) -> None:
     warnings.warn(message, stacklevel=4)
 
 
-def _find_list(index: Index, listed: _PatientList) -> Path:
+def _find_list(index: Columns, listed: PatientList) -> Path:
     """The list beside the sources, of which a mount tells where they are."""
     try:
         attribute = os.getxattr(index.paths[0], "user.machex.source")
@@ -127,7 +89,7 @@ def _find_list(index: Index, listed: _PatientList) -> Path:
     )
 
 
-def _read_list(path: Path, listed: _PatientList) -> dict[str, str]:
+def _read_list(path: Path, listed: PatientList) -> dict[str, str]:
     try:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -144,7 +106,7 @@ def _read_list(path: Path, listed: _PatientList) -> dict[str, str]:
 
 
 def split_by_patient(
-    indexes: Index | Sequence[Index],
+    indexes: Columns | Sequence[Columns],
     fractions: Sequence[float] = (0.9, 0.1),
     *,
     seed: int = 0,
@@ -192,17 +154,25 @@ def split_by_patient(
     ]
 
 
-def warn_of_overlap(indexes: Sequence[Index]) -> None:
+def warn_of_overlap(indexes: Sequence[Columns]) -> None:
     """Warns where datasets have patients in common that nothing tells."""
-    names = sorted(_OVERLAPPING.intersection(index.dataset for index in indexes))
-    if len(names) > 1:
-        _warn(
-            f"{', '.join(names)} have patients in common under other names, which may be in "
-            "several shares: take one of them, or keep them on one side"
-        )
+    names = sorted({index.dataset for index in indexes})
+    if len(names) < 2:
+        return
+    pools = defaultdict(list)
+    for name in names:
+        known = known_datasets().get(name)
+        if known and known.patient_pool:
+            pools[known.patient_pool].append(name)
+    for overlapping in pools.values():
+        if len(overlapping) > 1:
+            _warn(
+                f"{', '.join(overlapping)} have patients in common under other names, which may "
+                "be in several shares: take one of them, or keep them on one side"
+            )
 
 
-def _places(seed: int, index: Index, patients: Sequence[str | None]) -> NDArray[np.float64]:
+def _places(seed: int, index: Columns, patients: Sequence[str | None]) -> NDArray[np.float64]:
     """A number from 0 to below 1 for each image, the same for all of a patient."""
     known: dict[str, float] = {}
     places = np.empty(len(index))

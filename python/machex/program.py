@@ -18,9 +18,16 @@ _NAME = "machex"
 def find_program() -> Path:
     """Where the program is: beside this interpreter, or wherever else pip put it.
 
+    ``MACHEX_PROGRAM`` in the environment names another, such as one with datasets of your own.
+
     Raises:
         MachexError: when it is nowhere.
     """
+    chosen = os.environ.get("MACHEX_PROGRAM")
+    if chosen:
+        if not (os.path.isfile(chosen) and os.access(chosen, os.X_OK)):
+            raise MachexError(f"MACHEX_PROGRAM is {chosen}, which is not a program")
+        return Path(chosen)
     for folder in filter(None, _folders()):
         path = Path(folder) / _NAME
         if path.is_file() and os.access(path, os.X_OK):

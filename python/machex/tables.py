@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from machex.columns import Columns
 from machex.labels import LABELS
 from machex.texts import Texts
 
@@ -14,10 +15,8 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-    from machex.index import Index
 
-
-def to_pandas(index: Index) -> pandas.DataFrame:
+def to_pandas(index: Columns) -> pandas.DataFrame:
     """Columns ``id``, ``dataset``, ``key``, ``path``, ``report``, and one for each finding."""
     try:
         import pandas
@@ -36,7 +35,7 @@ def to_pandas(index: Index) -> pandas.DataFrame:
     return pandas.DataFrame(columns)
 
 
-def to_arrow(index: Index) -> pyarrow.Table:
+def to_arrow(index: Columns) -> pyarrow.Table:
     """Columns ``id``, ``dataset``, ``key``, ``path``, ``class_label`` (13 int8), ``report``."""
     try:
         import pyarrow

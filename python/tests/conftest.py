@@ -45,7 +45,7 @@ def run(*arguments: str | os.PathLike[str]) -> str:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The config of a sample of all ten datasets, both views."""
+    """The config of a sample of all datasets, both views."""
     folder = tmp_path_factory.mktemp("sample")
     run("sample", folder, "--images", str(IMAGES))
     return folder / "config.yml"

@@ -10,6 +10,7 @@ use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job, signals};
 use crate::check::{self, Decoded, Example, Group, Options, Sums, TreeReport, Verdict, Work};
 use crate::config::check_memory;
+use crate::datasets::KnownDatasets;
 use crate::progress::Progress;
 use crate::words::{counted, overlay_bits};
 
@@ -34,8 +35,8 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let config = job::load_config(&arguments.config)?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let config = job::load_config(&arguments.config, known)?;
     check_memory(config.render_params(), config.workers)?;
     let options = Options {
         all: arguments.all,

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::output::Taken;
 use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
-use crate::datasets::RawTree;
+use crate::datasets::{KnownDatasets, RawTree};
 use crate::files::is_disconnected;
 use crate::shown::Show as _;
 use crate::store::StateFolder;
@@ -45,19 +45,19 @@ enum Kind {
 
 impl InputArguments {
     /// Opens what was named, and looks whether it has the datasets.
-    pub fn open(&self) -> anyhow::Result<Input> {
+    pub fn open(&self, known: KnownDatasets) -> anyhow::Result<Input> {
         let root = self.place.as_ref().filter(|place| is_folder(place));
         let (kind, datasets) = match root {
             Some(root) => {
-                let tree = Tree::open(root)?;
+                let tree = Tree::open(root, known)?;
                 let datasets = job::select("the tree", tree.names(), &self.dataset)?;
                 (Kind::Tree(tree), datasets)
             }
             None => {
                 let named = self.config.as_ref().or(self.place.as_ref());
                 let path = named.map_or(Path::new(DEFAULT_CONFIG), PathBuf::as_path);
-                let config =
-                    Config::load(path).with_context(|| format!("config file {}", path.shown()))?;
+                let config = Config::load(path, known)
+                    .with_context(|| format!("config file {}", path.shown()))?;
                 let datasets = job::select_datasets(&config, &self.dataset)?;
                 (Kind::Config(Box::new(config)), datasets)
             }

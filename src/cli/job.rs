@@ -9,12 +9,16 @@ use parking_lot::Mutex;
 use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
+use crate::datasets::KnownDatasets;
 use crate::shown::Show as _;
 
 /// Reads the config file.
-pub fn load_config(argument: &super::ConfigArgument) -> anyhow::Result<Config> {
+pub fn load_config(
+    argument: &super::ConfigArgument,
+    known: KnownDatasets,
+) -> anyhow::Result<Config> {
     let path = argument.path();
-    Config::load(&path).with_context(|| format!("config file {}", path.shown()))
+    Config::load(&path, known).with_context(|| format!("config file {}", path.shown()))
 }
 
 /// Starts rayon's pool and returns how many workers to use: as many as are asked for, unless the

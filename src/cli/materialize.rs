@@ -10,6 +10,7 @@ use super::signals;
 use super::table::{Align, Table};
 use super::{CliResult, ConfigArgument, Exit, job};
 use crate::config::check_memory;
+use crate::datasets::KnownDatasets;
 use crate::files::free_space;
 use crate::materialize::{self, Job, Missing, Share, Summary};
 use crate::names;
@@ -52,8 +53,8 @@ pub struct Arguments {
     allow_removal: bool,
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let config = job::load_config(&arguments.config)?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let config = job::load_config(&arguments.config, known)?;
     let mut job = Job {
         datasets: job::select_datasets(&config, &arguments.dataset)?,
         workers: arguments.workers.map_or(config.workers, usize::from),

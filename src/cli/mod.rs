@@ -1,6 +1,7 @@
 //! The command line: arguments, exit statuses, and what is printed. One file a subcommand.
 
 mod check;
+mod datasets;
 mod exit;
 mod helper;
 mod input;
@@ -25,12 +26,13 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 
+use crate::datasets::{KnownDatasets, conflict};
 use crate::shown::Show as _;
 
 /// The config file that is taken when none is named.
 const DEFAULT_CONFIG: &str = "config.yml";
 
-/// Ten public chest X-ray datasets as one uniform tree of 1024x1024 JPEGs.
+/// Public chest X-ray datasets as one uniform tree of 1024x1024 JPEGs.
 #[derive(Debug, Parser)]
 #[command(name = "machex", version, about, max_term_width = 100)]
 struct Arguments {
@@ -58,7 +60,9 @@ enum Command {
     Preview(preview::Arguments),
     /// Write a page of what the datasets hold and what fails: one HTML file.
     Report(report::Arguments),
-    /// Write small synthetic raw trees in all ten layouts, and a config.yml for them.
+    /// List the datasets: their folders, config keys, and where the patient of an image is from.
+    Datasets(datasets::Arguments),
+    /// Write small synthetic raw trees of all datasets, and a config.yml for them.
     Sample(sample::Arguments),
 }
 
@@ -87,8 +91,12 @@ impl ConfigArgument {
     }
 }
 
-/// Runs the program.
-pub fn main() -> std::process::ExitCode {
+/// Runs the program with the datasets that it knows.
+pub fn main(known: KnownDatasets) -> std::process::ExitCode {
+    if let Some(conflict) = conflict(known) {
+        let _ = writeln!(io::stderr(), "machex: {conflict}");
+        return Exit::Failure.into();
+    }
     let given = helper::translate(std::env::args_os());
     let arguments = usage::parse(given.unwrap_or_else(|| std::env::args_os().collect()));
     if let Err(error) = signals::survive_limits_on_file_sizes() {
@@ -96,7 +104,7 @@ pub fn main() -> std::process::ExitCode {
         let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");
     }
     let target = match &arguments.command {
-        Command::Mount(arguments) => arguments.log_target(),
+        Command::Mount(arguments) => arguments.log_target(known),
         _ => log::Target::ErrorOutput,
     };
     if let Err(error) = log::start(arguments.verbose, &target) {
@@ -110,14 +118,15 @@ pub fn main() -> std::process::ExitCode {
         return Exit::Failure.into();
     }
     let result = match arguments.command {
-        Command::Mount(arguments) => mount::run(&arguments),
+        Command::Mount(arguments) => mount::run(&arguments, known),
         Command::Unmount(arguments) => unmount::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
-        Command::Materialize(arguments) => materialize::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Preview(arguments) => preview::run(&arguments),
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Sample(arguments) => sample::run(&arguments),
+        Command::Materialize(arguments) => materialize::run(&arguments, known),
+        Command::Check(arguments) => check::run(&arguments, known),
+        Command::Preview(arguments) => preview::run(&arguments, known),
+        Command::Report(arguments) => report::run(&arguments, known),
+        Command::Datasets(arguments) => datasets::run(&arguments, known),
+        Command::Sample(arguments) => sample::run(&arguments, known),
     };
     // Before the last word.
     log::flush();

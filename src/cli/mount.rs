@@ -14,6 +14,7 @@ use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 
 use crate::config::{Config, check_memory, parse_size};
+use crate::datasets::KnownDatasets;
 use crate::files::raise_open_file_limit;
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
@@ -84,10 +85,10 @@ struct Request {
 }
 
 impl Arguments {
-    fn request(&self) -> anyhow::Result<Request> {
+    fn request(&self, known: KnownDatasets) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
         let mut config =
-            Config::load(&file).with_context(|| format!("config file {}", file.shown()))?;
+            Config::load(&file, known).with_context(|| format!("config file {}", file.shown()))?;
         let mut options = MountOptions {
             allow_other: self.allow_other,
             cache_path: self.cache_path.clone(),
@@ -135,9 +136,9 @@ impl Arguments {
     }
 
     /// Where the log of this process goes.
-    pub fn log_target(&self) -> Target {
+    pub fn log_target(&self, known: KnownDatasets) -> Target {
         // Options that are wrong are reported by `run`.
-        let Ok(request) = self.request() else {
+        let Ok(request) = self.request(known) else {
             return Target::ErrorOutput;
         };
         match request.options.log_file {
@@ -153,8 +154,8 @@ fn passthrough_mode() -> impl TypedValueParser<Value = Passthrough> {
     PossibleValuesParser::new(Passthrough::NAMES).try_map(|name| name.parse())
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let request = arguments.request()?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let request = arguments.request(known)?;
     check_memory(request.config.render_params(), request.config.workers)?;
     if arguments.fake {
         return Ok(Exit::Success);

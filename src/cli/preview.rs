@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::input::InputArguments;
 use super::output::Output;
 use super::{CliResult, Exit};
+use crate::datasets::KnownDatasets;
 use crate::preview::{Preview, TILE_SIDES};
 use crate::shown::Show as _;
 use crate::survey::{Gallery, GalleryImage, printable};
@@ -27,8 +28,8 @@ fn side(pixels: &u32) -> i64 {
     i64::from(*pixels)
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let place = arguments.place.open()?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let place = arguments.place.open(known)?;
     let output = Output::open(&arguments.output, &place.taken())?;
     let survey = place.survey()?;
     let preview = Preview::draw(&survey, arguments.tile)?;

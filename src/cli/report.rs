@@ -8,6 +8,7 @@ use anyhow::Context;
 use super::input::InputArguments;
 use super::output::Output;
 use super::{CliResult, Exit};
+use crate::datasets::KnownDatasets;
 use crate::report_page::Report;
 use crate::survey::printable;
 
@@ -20,8 +21,8 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
-    let place = arguments.place.open()?;
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
+    let place = arguments.place.open(known)?;
     let output = Output::open(&arguments.output, &place.taken())?;
     let survey = place.survey()?;
     let page = Report::of(&survey).to_html().context("making the page")?;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::CliResult;
 use super::exit::Exit;
+use crate::datasets::KnownDatasets;
 use crate::sample::{self, Count, Options};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
@@ -44,7 +45,7 @@ impl FromStr for Images {
     }
 }
 
-pub fn run(arguments: &Arguments) -> CliResult {
+pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let options = Options {
         count: arguments.images.0,
         drawing: Drawing {
@@ -53,7 +54,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
         },
     };
     let doing = format!("writing the sample in {}", arguments.dir.shown());
-    let config = announce_if_slow(doing, || sample::write(&arguments.dir, options))?;
+    let config = announce_if_slow(doing, || sample::write(&arguments.dir, options, known))?;
     let (mut out, config) = (io::stdout().lock(), config.shown());
     writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
     writeln!(out, "    machex check {config}")?;

@@ -1,6 +1,6 @@
 //! The names of keys.
 
-use crate::datasets;
+use crate::datasets::KnownDatasets;
 
 /// The keys that do not belong to a dataset.
 pub(super) struct Key;
@@ -35,19 +35,19 @@ const GENERAL: [&str; 12] = [
     Key::SKIP_DAMAGED,
 ];
 
-/// Every key that a config may have.
-pub(super) fn known() -> impl Iterator<Item = &'static str> {
-    let of_datasets = datasets::ALL.iter().flat_map(|dataset| {
+/// Every key that a config over these datasets may have.
+pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
+    let of_datasets = known.iter().flat_map(|dataset| {
         let options = dataset.info().options.iter().map(|option| option.name);
         std::iter::once(dataset.root_key()).chain(options)
     });
     GENERAL.into_iter().chain(of_datasets)
 }
 
-/// The known key that looks most like `key`.
-pub(super) fn nearest(key: &str) -> &'static str {
+/// The one of them that looks most like `key`.
+pub(super) fn nearest(key: &str, known: KnownDatasets) -> &'static str {
     let key = key.to_uppercase();
-    known()
+    all(known)
         .min_by_key(|known| strsim::damerau_levenshtein(known, &key))
         .unwrap_or(Key::MACHEX_PATH)
 }
@@ -55,11 +55,12 @@ pub(super) fn nearest(key: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::datasets::ALL;
 
     #[test]
     fn the_nearest_key_is_what_was_meant() {
-        assert_eq!(nearest("MACHEX_PAHT"), Key::MACHEX_PATH);
-        assert_eq!(nearest("num_worker"), Key::NUM_WORKERS);
-        assert_eq!(nearest("JPG_QUALITY"), Key::JPEG_QUALITY);
+        assert_eq!(nearest("MACHEX_PAHT", ALL), Key::MACHEX_PATH);
+        assert_eq!(nearest("num_worker", ALL), Key::NUM_WORKERS);
+        assert_eq!(nearest("JPG_QUALITY", ALL), Key::JPEG_QUALITY);
     }
 }

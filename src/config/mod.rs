@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use crate::datasets::{self, OptionKind, OptionValue, RawTree};
+use crate::datasets::{KnownDatasets, OptionKind, OptionValue, RawTree};
 use crate::files::read_within;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
@@ -68,7 +68,7 @@ pub struct Config {
     pub only_present: bool,
     /// `SKIP_DAMAGED`: images whose source is damaged are left out.
     pub skip_damaged: bool,
-    /// The datasets that have a root, in the order of [`crate::datasets::ALL`].
+    /// The datasets that have a root, in the order of the known ones.
     pub trees: Vec<RawTree>,
 }
 
@@ -94,11 +94,11 @@ fn as_lines(problems: &[String]) -> String {
 }
 
 impl Config {
-    /// Reads and checks a config file.
+    /// Reads and checks a config file over `known` datasets.
     ///
     /// # Errors
     /// With all problems of the file at once.
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+    pub fn load(file: &Path, known: KnownDatasets) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
         let doing = format!("reading {}", file.shown());
         let text = announce_if_slow(doing, || read_text(&file))?;
@@ -107,7 +107,7 @@ impl Config {
             Value::Null => Mapping::new(),
             _ => return Err(ConfigError::NoMapping),
         };
-        Self::from_mapping(file, &mapping)
+        Self::from_mapping(file, &mapping, known)
     }
 
     /// Takes another `CACHE_PATH`, by the rules of the one in a config file.
@@ -132,7 +132,11 @@ impl Config {
         }
     }
 
-    fn from_mapping(file: PathBuf, mapping: &Mapping) -> Result<Self, ConfigError> {
+    fn from_mapping(
+        file: PathBuf,
+        mapping: &Mapping,
+        known: KnownDatasets,
+    ) -> Result<Self, ConfigError> {
         let folder = file.parent().unwrap_or(Path::new("/"));
         let mut reader = Reader::new(mapping, folder);
         let machex_path = reader.path(Key::MACHEX_PATH);
@@ -155,7 +159,7 @@ impl Config {
         let skip_damaged = reader.bool(Key::SKIP_DAMAGED);
 
         let mut trees = Vec::new();
-        for dataset in datasets::ALL.iter().copied() {
+        for dataset in known.iter().copied() {
             let mut options = BTreeMap::new();
             for option in dataset.info().options {
                 let value = match option.kind {
@@ -168,6 +172,7 @@ impl Config {
                 let frontal_only = frontal_only.unwrap_or(true);
                 trees.push(RawTree {
                     dataset,
+                    known,
                     root,
                     frontal_only,
                     only_present,
@@ -175,14 +180,8 @@ impl Config {
                 });
             }
         }
-        if !datasets::ALL
-            .iter()
-            .any(|dataset| reader.has(dataset.root_key()))
-        {
-            let keys: Vec<&str> = datasets::ALL
-                .iter()
-                .map(|dataset| dataset.root_key())
-                .collect();
+        if !known.iter().any(|dataset| reader.has(dataset.root_key())) {
+            let keys: Vec<&str> = known.iter().map(|dataset| dataset.root_key()).collect();
             reader.complain(format!(
                 "No datasets were specified: give one of {}",
                 keys.join(", ")
@@ -200,7 +199,7 @@ impl Config {
                 reader.complain(problem);
             }
         }
-        reader.complain_about_unknown_keys();
+        reader.complain_about_unknown_keys(known);
         let (Some(machex_path), Some(cache_path), []) =
             (machex_path, cache_path, reader.problems())
         else {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::{Mapping, Value};
 
 use super::{keys, path, size};
-use crate::datasets::near;
+use crate::datasets::{KnownDatasets, near};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
@@ -54,13 +54,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn complain_about_unknown_keys(&mut self) {
+    pub(super) fn complain_about_unknown_keys(&mut self, known: KnownDatasets) {
         for (key, value) in self.mapping {
             match key.as_str() {
-                Some(name) if keys::known().any(|known| known == name) => {}
+                Some(name) if keys::all(known).any(|key| key == name) => {}
                 _ => {
                     let (key, value) = (plain(key), plain(value));
-                    let nearest = keys::nearest(&key);
+                    let nearest = keys::nearest(&key, known);
                     self.complain(format!(
                         "{key}: {value}: unknown key; the nearest known key is {nearest}"
                     ));

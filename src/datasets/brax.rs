@@ -1,6 +1,6 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -45,11 +45,15 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 6,
     folder: "brax",
     root_key: "BRAX_ROOT",
     options: &[],
     real_count: 40_967,
     numbering: Numbering::Lists,
+    // images/id_0024603b-e23ac5f7-dba52d4d-0a9fe3a4-2b4b1f0e/Study_.../image-....png
+    patients: PatientRule::InKey(r"(?:^|/)id_([^/]+)/"),
+    patient_pool: None,
     marks: MARKS,
 };
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -54,11 +54,15 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 2,
     folder: "chexpert",
     root_key: "CHEXPERT_ROOT",
     options: &[],
     real_count: 223_414,
     numbering: Numbering::Lists,
+    // train/patient00001/study1/view1_frontal.jpg
+    patients: PatientRule::InKey(r"(?:^|/)patient(\d+)/"),
+    patient_pool: None,
     marks: MARKS,
 };
 

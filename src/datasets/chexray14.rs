@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -50,11 +50,15 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 1,
     folder: "chex-ray14",
     root_key: "CHEXRAY14_ROOT",
     options: &[],
     real_count: 86_524,
     numbering: Numbering::Lists,
+    // 00000001_000.png
+    patients: PatientRule::InKey(r"^(\d+)_"),
+    patient_pool: Some(NIH_PATIENTS),
     marks: MARKS,
 };
 

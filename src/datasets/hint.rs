@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::finder::{Finder, Listing, is_visible};
 use super::marks::Release;
-use super::{ALL, Dataset, RawTree};
+use super::{Dataset, RawTree};
 use crate::catalog::CatalogError;
 use crate::shown::Show as _;
 use crate::words::counted;
@@ -154,7 +154,7 @@ fn other(finder: &mut Finder, tree: &RawTree, folder: &Path) -> Option<Meant> {
 }
 
 fn other_dataset(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
-    let others = ALL.iter().copied();
+    let others = tree.known.iter().copied();
     let mut others = others.filter(|other| other.folder() != tree.dataset.folder());
     let other = others.find(|other| is_root(finder, *other, &tree.root))?;
     Some(Meant::OtherDataset(other))

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
+use super::{
+    Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
@@ -76,11 +78,15 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 4,
     folder: "mimic",
     root_key: "MIMIC_ROOT",
     options: &[REPORTS_ROOT],
     real_count: 377_110,
     numbering: Numbering::Lists,
+    // files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg
+    patients: PatientRule::InKey(r"(?:^|/)p\d\d/p(\d+)/"),
+    patient_pool: None,
     marks: MARKS,
 };
 

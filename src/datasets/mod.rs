@@ -1,5 +1,5 @@
-//! What differs between the ten datasets, and nothing else: one small file each, all behind
-//! [`Dataset`]. An eleventh dataset is one new file and one line in [`ALL`].
+//! What differs between the public datasets, and nothing else: one small file each, all behind
+//! [`Dataset`]. Another dataset is one new file and one line in [`ALL`].
 
 mod brax;
 mod chexpert;
@@ -7,12 +7,14 @@ mod chexray14;
 mod empty;
 mod finder;
 mod hint;
+mod known;
 mod load;
 mod marks;
 mod mimic;
 mod objcxr;
 mod openi;
 mod padchest;
+mod patients;
 mod reports;
 mod rsna;
 mod siim;
@@ -29,12 +31,16 @@ use crate::synthetic::{SampleError, SampleTree};
 
 pub use empty::why_empty;
 pub use hint::{explain, near, why_missing};
+pub use known::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
+use patients::NIH_PATIENTS;
+pub use patients::PatientRule;
 pub use reports::reports_digest;
 
-/// Every dataset that machex knows, in the order in which the reference works them off.
-pub const ALL: &[&dyn Dataset] = &[
+/// The datasets that machex itself knows, in the order in which the reference works them off. A
+/// program with datasets of its own adds them to these: see `examples/own_dataset.rs`.
+pub const ALL: KnownDatasets = &[
     &chexray14::ChexRay14,
     &chexpert::Chexpert,
     &padchest::PadChest,
@@ -50,6 +56,9 @@ pub const ALL: &[&dyn Dataset] = &[
 /// What is fixed about a dataset.
 #[derive(Debug)]
 pub struct DatasetInfo {
+    /// Stands for the dataset in inode numbers. It is not 0, never changes, and is never given to
+    /// another dataset, or programs that know files by their inode take one image for another.
+    pub number: u8,
     /// Folder in the tree, such as `chex-ray14`. Also the name on the command line.
     pub folder: &'static str,
     /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
@@ -60,6 +69,10 @@ pub struct DatasetInfo {
     pub real_count: u32,
     /// Where the numbers of the images come from.
     pub numbering: Numbering,
+    /// What tells which patient an image is of.
+    pub patients: PatientRule,
+    /// Datasets of the same pool have patients in common, under names that no key tells.
+    pub patient_pool: Option<&'static str>,
     /// What tells its own folder, and other releases.
     pub marks: Marks,
 }
@@ -134,6 +147,8 @@ pub enum OptionValue {
 #[derive(Clone)]
 pub struct RawTree {
     pub dataset: &'static dyn Dataset,
+    /// All that the program knows, to name the one that is there instead.
+    pub known: KnownDatasets,
     /// Absolute, lexically normalised.
     pub root: PathBuf,
     pub frontal_only: bool,
@@ -188,5 +203,31 @@ impl RawTree {
     /// The switch `name`; off when the config does not have it.
     pub fn bool_option(&self, name: &str) -> bool {
         matches!(self.options.get(name), Some(OptionValue::Bool(true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_published_versions_stay() {
+        let numbers = ALL
+            .iter()
+            .map(|dataset| (dataset.info().number, dataset.folder()));
+        let numbers: Vec<(u8, &str)> = numbers.take(10).collect();
+        let published = [
+            (1, "chex-ray14"),
+            (2, "chexpert"),
+            (3, "padchest"),
+            (4, "mimic"),
+            (5, "vindrcxr"),
+            (6, "brax"),
+            (7, "rsna"),
+            (8, "openi"),
+            (9, "siim"),
+            (10, "objcxr"),
+        ];
+        assert_eq!(numbers, published);
     }
 }

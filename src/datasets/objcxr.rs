@@ -1,6 +1,6 @@
 //! object-CXR (JF Healthcare): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -27,6 +27,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 10,
     folder: "objcxr",
     root_key: "OBJECTCXR_ROOT",
     options: &[],
@@ -34,6 +35,8 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    patients: PatientRule::Unknown,
+    patient_pool: None,
     marks: MARKS,
 };
 

@@ -1,7 +1,7 @@
 //! Open-i (NLM): a folder of PNGs, without anything that says of which view each is. Kaggle's edition
 //! has the same pictures in `images/images_normalized/`.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{is_dir, sorted_files};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -33,11 +33,15 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 8,
     folder: "openi",
     root_key: "OPENI_ROOT",
     options: &[],
     real_count: 7_470,
     numbering: Numbering::Folder { images: "" },
+    // CXR1_1_IM-0001-3001.png: the number of the report, of which every patient has one
+    patients: PatientRule::InKey(r"^CXR(\d+)_"),
+    patient_pool: None,
     marks: MARKS,
 };
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, RawTree, Release};
+use super::{
+    Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions, is_dir};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -78,11 +80,18 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 3,
     folder: "padchest",
     root_key: "PADCHEST_ROOT",
     options: &[STRICT_VETO],
     real_count: 160_861,
     numbering: Numbering::Lists,
+    patients: PatientRule::InList {
+        file: LIST,
+        image: "ImageID",
+        patient: "PatientID",
+    },
+    patient_pool: None,
     marks: MARKS,
 };
 

@@ -1,6 +1,6 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
@@ -57,6 +57,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 7,
     folder: "rsna",
     root_key: "RSNA_ROOT",
     options: &[],
@@ -64,6 +65,8 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    patients: PatientRule::Unknown,
+    patient_pool: Some(NIH_PATIENTS),
     marks: MARKS,
 };
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{is_dir, sorted_folders, walk};
 use crate::shown::Show as _;
@@ -52,11 +52,14 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 9,
     folder: "siim",
     root_key: "SIIM_ROOT",
     options: &[],
     real_count: 10_712,
     numbering: Numbering::Folder { images: IMAGES },
+    patients: PatientRule::Unknown,
+    patient_pool: Some(NIH_PATIENTS),
     marks: MARKS,
 };
 

@@ -1,6 +1,6 @@
 //! VinDr-CXR (PhysioNet): a folder of DICOM files.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, DICOM_CODINGS, SampleError, SampleTree};
@@ -41,6 +41,7 @@ const MARKS: Marks = Marks {
 };
 
 const INFO: DatasetInfo = DatasetInfo {
+    number: 5,
     folder: "vindrcxr",
     root_key: "VINDRCXR_ROOT",
     options: &[],
@@ -48,6 +49,8 @@ const INFO: DatasetInfo = DatasetInfo {
     numbering: Numbering::Folder {
         images: IMAGES.path,
     },
+    patients: PatientRule::Unknown,
+    patient_pool: None,
     marks: MARKS,
 };
 

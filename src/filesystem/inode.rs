@@ -4,14 +4,15 @@
 //! 1             the root
 //! 2             .machex
 //! 3 + n         its file n, of the table in `hidden`
-//! d << 24 | k << 20 | n    of the dataset at position d - 1 of the table of all datasets:
+//! d << 24 | k << 20 | n    of the dataset whose number ([`DatasetInfo::number`]) is d:
 //!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
 //! ```
 //!
 //! 32 bits suffice, so that old 32-bit programs can stat the tree.
+//!
+//! [`DatasetInfo::number`]: crate::datasets::DatasetInfo::number
 
 use super::hidden;
-use crate::datasets;
 use crate::serve::{Item, ServedDataset, What};
 
 const ROOT: u64 = 1;
@@ -49,12 +50,7 @@ pub(super) struct Inodes {
 
 impl Inodes {
     pub(super) fn new(served: &[ServedDataset]) -> Self {
-        let code = |dataset: &ServedDataset| {
-            let position = datasets::ALL
-                .iter()
-                .position(|known| known.folder() == dataset.name());
-            position.map_or(0, |position| position as u64 + 1)
-        };
+        let code = |dataset: &ServedDataset| u64::from(dataset.tree.dataset.info().number);
         Self {
             codes: served.iter().map(code).collect(),
         }

@@ -12,7 +12,7 @@ use super::pick::ImageBytes;
 use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
 use crate::catalog::Views;
 use crate::config::Config;
-use crate::datasets;
+use crate::datasets::{self, KnownDatasets};
 use crate::files::is_disconnected;
 use crate::files::{is_folder, real_path};
 use crate::names;
@@ -20,9 +20,10 @@ use crate::shown::Show as _;
 use crate::spread;
 
 /// A finished tree: its root is a folder in which datasets are folders.
-#[derive(Debug)]
 pub struct Tree {
     root: PathBuf,
+    /// Those that the config of a mount may have.
+    known: KnownDatasets,
     /// Datasets by name, sorted.
     folders: Vec<(String, PathBuf)>,
 }
@@ -53,15 +54,16 @@ pub enum TreeError {
 }
 
 /// What a mount's own lists say of a dataset.
-struct Known {
+struct Listed {
     views: Views,
     left_out: String,
     faults: Vec<FailedImage>,
 }
 
 impl Tree {
-    /// Looks which datasets are in `root`. Hidden folders are none.
-    pub fn open(root: &Path) -> Result<Self, TreeError> {
+    /// Looks which datasets are in `root`. Hidden folders are none. The config of a mount may have
+    /// the `known` ones.
+    pub fn open(root: &Path, known: KnownDatasets) -> Result<Self, TreeError> {
         let root = std::path::absolute(root).map_err(|error| TreeError::of(root, error))?;
         let failed = |error| TreeError::of(&root, error);
         // Before anything waits for it.
@@ -79,7 +81,11 @@ impl Tree {
         folders.sort();
         let has_index = |folder: &Path| folder.join(names::INDEX_NAME).is_file();
         if folders.iter().any(|(_, folder)| has_index(folder)) {
-            return Ok(Self { root, folders });
+            return Ok(Self {
+                root,
+                known,
+                folders,
+            });
         }
         Err(match real_path(&root).parent() {
             Some(parent) if has_index(&root) => TreeError::Dataset {
@@ -102,7 +108,7 @@ impl Tree {
     /// The config of a mount, if it can be read.
     pub fn config(&self) -> Option<Config> {
         let status = mounted::status(&self.root)?;
-        Config::load(Path::new(&status.config)).ok()
+        Config::load(Path::new(&status.config), self.known).ok()
     }
 
     /// Reads the indexes. No image is looked for.
@@ -113,8 +119,8 @@ impl Tree {
             .iter()
             .filter(|(name, _)| options.includes(name))
             .collect();
-        let mut known = match &config {
-            Some(file) => known(file, options),
+        let mut from_lists = match &config {
+            Some(file) => from_lists(file, self.known, options),
             None => BTreeMap::new(),
         };
         let mut datasets: Vec<DatasetSurvey> = chosen
@@ -125,10 +131,10 @@ impl Tree {
             })
             .collect();
         for dataset in &mut datasets {
-            if let Some(known) = known.remove(&dataset.name) {
-                dataset.views = Some(known.views);
-                dataset.faults = known.faults;
-                dataset.left_out = known.left_out;
+            if let Some(listed) = from_lists.remove(&dataset.name) {
+                dataset.views = Some(listed.views);
+                dataset.faults = listed.faults;
+                dataset.left_out = listed.left_out;
             }
         }
         let root = self.root.clone();
@@ -154,8 +160,8 @@ impl TreeError {
 }
 
 /// What the lists say from which a mount is made, as far as they can be read.
-fn known(config: &Path, options: &Options) -> BTreeMap<String, Known> {
-    let Ok(config) = Config::load(config) else {
+fn from_lists(config: &Path, known: KnownDatasets, options: &Options) -> BTreeMap<String, Listed> {
+    let Ok(config) = Config::load(config, known) else {
         return BTreeMap::new();
     };
     config
@@ -165,12 +171,12 @@ fn known(config: &Path, options: &Options) -> BTreeMap<String, Known> {
         .filter_map(|tree| {
             let catalog = datasets::load(tree, Some(&config.cache_path)).ok()?;
             let name = tree.dataset.folder();
-            let known = Known {
+            let listed = Listed {
                 views: catalog.views(),
                 left_out: catalog.left_out().to_string(),
                 faults: raw::faults(name, &catalog),
             };
-            Some((name.to_owned(), known))
+            Some((name.to_owned(), listed))
         })
         .collect()
 }

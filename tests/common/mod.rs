@@ -21,6 +21,7 @@ pub fn golden() -> PathBuf {
 /// A folder of its own for one test: a config over raw trees, an output, a cache.
 pub struct Bench {
     folder: TempDir,
+    program: PathBuf,
 }
 
 impl Bench {
@@ -28,6 +29,15 @@ impl Bench {
     pub fn new() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
+            program: env!("CARGO_BIN_EXE_machex").into(),
+        }
+    }
+
+    /// An empty folder for another program than `machex` itself.
+    pub fn of_program(program: PathBuf) -> Self {
+        Self {
+            program,
+            ..Self::new()
         }
     }
 
@@ -112,7 +122,7 @@ impl Bench {
 
     /// The same, started by another program with its own arguments.
     pub fn command_below(&self, program: &[&str], arguments: &[&str]) -> Command {
-        let all = [program, &[env!("CARGO_BIN_EXE_machex")], arguments].concat();
+        let all = [program, &[self.program.to_str().unwrap()], arguments].concat();
         let mut command = Command::new(all[0]);
         command.args(&all[1..]).current_dir(self.folder.path());
         command

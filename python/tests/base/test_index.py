@@ -15,20 +15,10 @@ import pytest
 
 import machex
 from machex import TreeError, load_index
+from machex.known import known_datasets
 from machex.shared import GoneError, SharedArrays
 
-DATASETS = [
-    "brax",
-    "chex-ray14",
-    "chexpert",
-    "mimic",
-    "objcxr",
-    "openi",
-    "padchest",
-    "rsna",
-    "siim",
-    "vindrcxr",
-]
+DATASETS = sorted(known_datasets())
 
 
 def test_every_dataset_is_what_its_index_says(tree: Path) -> None:

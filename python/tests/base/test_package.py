@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from graphlib import TopologicalSorter
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def test_nothing_is_imported_before_it_is_used(materialized: Path) -> None:
     assert not modules_after("import machex; machex.mount") & HEAVY
     load = f"import machex; machex.load_index({str(materialized)!r}, 'mimic').patient_ids()"
     assert modules_after(load) & HEAVY == {"numpy"}
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules of the package that one of them imports, wherever in it."""
+    imports = re.findall(r"^\s*from machex(?:\.(\w+)| import (\w+))", path.read_text(), re.M)
+    return {module or name for module, name in imports}
+
+
+def test_no_two_modules_need_each_other() -> None:
+    # The package itself imports none before it is used.
+    modules = Path(machex.__file__).parent.glob("[!_]*.py")
+    needs = {path.stem: imported_by(path) for path in modules}
+    assert needs["index"] >= {"patients", "tables"}
+    TopologicalSorter(needs).prepare()
 
 
 def test_every_export_is_there() -> None:

@@ -1,4 +1,4 @@
-"""As many images as all ten datasets have: under 1 GB in the parent, and shared with workers."""
+"""As many images as all public datasets have: under 1 GB in the parent, and shared with workers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,133 @@
+//! Which patient an image is of.
+
+use serde::Serialize;
+
+/// What tells the patient. The Python package, which splits by patient, takes the rules from
+/// `machex datasets --json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PatientRule {
+    /// A regular expression that is searched for in the key; its first group is the patient. In the
+    /// syntax that Python's `re` and Rust's `regex` have in common.
+    InKey(&'static str),
+    /// A CSV of the dataset, by its columns of keys and of patients. It lies in one of the three
+    /// folders above an image, plain or as `.gz`.
+    InList {
+        file: &'static str,
+        image: &'static str,
+        patient: &'static str,
+    },
+    /// Nothing tells it: every image counts as one of a patient of its own.
+    Unknown,
+}
+
+/// The pool of ChestX-ray14, and of the challenges whose images are drawn from it.
+pub(super) const NIH_PATIENTS: &str = "NIH Clinical Center";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use regex_lite::Regex;
+
+    use super::super::{ALL, load};
+    use super::*;
+    use crate::config::Config;
+    use crate::sample::{self, Count, Options};
+    use crate::synthetic::Drawing;
+
+    fn rule(folder: &str) -> PatientRule {
+        let mut known = ALL.iter().filter(|dataset| dataset.folder() == folder);
+        known.next().unwrap().info().patients
+    }
+
+    /// What a pattern finds in a key.
+    fn patient<'a>(pattern: &str, key: &'a str) -> Option<&'a str> {
+        let found = Regex::new(pattern).unwrap().captures(key)?;
+        Some(found.get(1).expect("a first group").as_str())
+    }
+
+    #[test]
+    fn patients_of_real_keys() {
+        for (folder, key, expected) in [
+            ("chex-ray14", "00012345_003.png", Some("00012345")),
+            ("chex-ray14", "strange.png", None),
+            (
+                "chexpert",
+                "train/patient00001/study1/view1_frontal.jpg",
+                Some("00001"),
+            ),
+            (
+                "chexpert",
+                "CheXpert-v1.0-small/train/patient64540/study1/view1_frontal.jpg",
+                Some("64540"),
+            ),
+            (
+                "mimic",
+                "files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg",
+                Some("10000032"),
+            ),
+            (
+                "brax",
+                "images/id_0024603b-e23a/Study_1/Series_1/image-1.png",
+                Some("0024603b-e23a"),
+            ),
+            ("openi", "CXR1000_IM-0003-1001.png", Some("1000")),
+            // Kaggle's edition.
+            ("openi", "1000_IM-0003-1001.dcm.png", None),
+        ] {
+            let PatientRule::InKey(pattern) = rule(folder) else {
+                panic!("{folder} has no pattern");
+            };
+            assert_eq!(patient(pattern, key), expected, "{folder}: {key}");
+        }
+    }
+
+    #[test]
+    fn the_rule_of_every_dataset_tells_the_patients_of_its_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let drawing = Drawing {
+            seed: 1,
+            hard_link: true,
+        };
+        let count = Count::Each(6);
+        let config = sample::write(folder.path(), Options { count, drawing }, ALL).unwrap();
+        let config = Config::load(&config, ALL).unwrap();
+        assert_eq!(config.trees.len(), ALL.len());
+        for tree in &config.trees {
+            let catalog = load(tree, None).unwrap();
+            let keys: Vec<&str> = (0..catalog.len())
+                .map(|number| catalog.get(number).unwrap().key())
+                .collect();
+            match tree.dataset.info().patients {
+                PatientRule::Unknown => {}
+                PatientRule::InKey(pattern) => {
+                    let told = |key: &&str| patient(pattern, key).is_some();
+                    assert!(keys.iter().all(told), "{pattern} in {keys:?}");
+                }
+                PatientRule::InList {
+                    file,
+                    image,
+                    patient,
+                } => {
+                    let rows = csv::Reader::from_path(tree.root.join(file)).unwrap();
+                    let rows = rows.into_deserialize::<HashMap<String, String>>();
+                    let patients: HashMap<String, String> = rows
+                        .map(|row| row.unwrap())
+                        .map(|row| (row[image].clone(), row[patient].clone()))
+                        .collect();
+                    let told = |key: &&str| patients.contains_key(*key);
+                    assert!(keys.iter().all(told), "{patients:?} of {keys:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_is_of_several_datasets() {
+        let pools = || ALL.iter().filter_map(|dataset| dataset.info().patient_pool);
+        for pool in pools() {
+            assert!(pools().filter(|other| *other == pool).count() > 1, "{pool}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //! ```text
 //! config ─► datasets ─► catalog ─► render ─► store ─┬─► materialize
 //!             (lists)            (source)           └─► serve ─► filesystem ─► mount
+//!                └────── storage ───┘
 //!
 //! config, or a finished tree ─► survey ─┬─► preview
 //!                                       └─► report
@@ -14,9 +15,10 @@
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
 //! * [`datasets`]: what differs between the ten datasets, one small file each.
 //! * [`lists`]: the readers they share (CSV and text lists, plain or gzip; sorted folders).
+//! * [`storage`]: where raw bytes come from: the one way to lists and sources.
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
-//! * [`source`]: source files, from the disk into the renderer.
+//! * [`source`]: source files, from the storage into the renderer.
 //! * [`store`]: where finished images live, and what is remembered of them.
 //! * [`removal`]: whether sources have gone of which finished images were made.
 //! * [`materialize`]: every image of every dataset, in parallel, resumable.
@@ -51,6 +53,7 @@ mod shown;
 mod slow;
 pub mod source;
 mod spread;
+pub mod storage;
 pub mod store;
 pub mod survey;
 mod sync;

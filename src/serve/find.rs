@@ -94,10 +94,10 @@ impl Server {
             .entry(number)
             .ok_or_else(|| Fault::new("no such image"))?;
         let source = match patience {
-            Patience::None => Source::look_without_waiting(&entry, self.params),
+            Patience::None => Source::look_without_waiting(&dataset.tree, &entry, self.params),
             Patience::Some => {
                 let _waiting = dataset.root_waits.begin();
-                let looked = Source::look(&entry, self.params);
+                let looked = Source::look(&dataset.tree, &entry, self.params);
                 Some(looked.map_err(|fault| Fault::new(fault.cause))?)
             }
         };

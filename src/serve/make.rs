@@ -226,7 +226,7 @@ impl Server {
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
         let waiting = dataset.root_waits.begin();
-        let (fetched, share) = fetch(path, self.params, |bytes| {
+        let (fetched, share) = fetch(&dataset.tree, path, self.params, |bytes| {
             let share = || self.budget.take(usize::from(item.dataset), bytes);
             let share = waiting.aside(share);
             (self.buffers.take(bytes), share)

@@ -9,8 +9,9 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::files::is_remote;
 use crate::names;
+use crate::storage::remembered_stat;
+use crate::store::ContentKey;
 use crate::store::cache::{Body, RecentFiles};
-use crate::store::{ContentKey, remembered_stat};
 
 /// The open root, on which file system it is, and the images that were opened lately.
 pub(super) struct TreeRoot {
@@ -52,7 +53,8 @@ impl TreeRoot {
         }
         let path = Path::new(dataset).join(names::image_path(number));
         remembered_stat(&self.folder, &path)
-            .is_some_and(|found| rustix::fs::makedev(found.device.0, found.device.1) == self.device)
+            .and_then(|found| found.inode)
+            .is_some_and(|inode| inode.device == self.device)
     }
 
     /// An image that was opened before and has not changed in size since, if it is on a disk of this

@@ -26,17 +26,15 @@ mod extent;
 mod image_log;
 mod journal;
 mod lock;
-mod remembered;
 mod state;
 mod tree;
 
-pub use content_key::{ContentKey, Stamp};
+pub use content_key::{CONTENT_VERSION, ContentKey, SourceId};
 pub use extent::Extent;
 pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
-pub use remembered::{Remembered, remembered_stat};
 pub use state::StateFolder;
 pub use tree::{FinishedTree, RecordsFault, renewal};

@@ -135,10 +135,13 @@ impl<'a> Finder<'a> {
         let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
         while let Some((folder, depth)) = waiting.pop_front() {
             // A link may lead back. Outside of a file system there are none.
-            let is_new = self.storage.stat(&folder).is_ok_and(|stat| {
-                let inode = stat.inode;
-                inode.is_none_or(|inode| entered.insert((inode.device, inode.number)))
-            });
+            let is_new = self
+                .storage
+                .stat(&folder)
+                .is_ok_and(|stat| match stat.inode {
+                    Some(inode) => entered.insert((inode.device, inode.number)),
+                    None => true,
+                });
             folders += usize::from(is_new);
             if !is_new || folders > FOLDERS || found.len() == FOUND {
                 continue;

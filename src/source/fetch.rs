@@ -30,9 +30,9 @@ pub enum FetchError {
     },
 }
 
-/// Reads the source `path` of `tree`. `admit` is told how many bytes it has, and gives memory for them, for which
-/// it may wait; what else it returns comes back with the bytes. It is not asked for a file that is not
-/// read.
+/// Reads the source `path` of `tree`. `admit` is told how many bytes it has, and gives memory for them,
+/// for which it may wait; what else it returns comes back with the bytes. It is not asked for a file
+/// that is not read.
 pub fn fetch<T>(
     tree: &RawTree,
     path: PathBuf,

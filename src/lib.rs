@@ -5,7 +5,9 @@
 //!
 //! ```text
 //! config ─► datasets ─► catalog ─► source ─► render ─► store ─┬─► materialize
-//!           (lists)                                           └─► serve ─► filesystem ─► mount
+//!           (lists)                  ▲                        └─► serve ─► filesystem ─► mount
+//!              ▲                     │
+//!              └────── storage ──────┘
 //!
 //! config, or a finished tree ─► survey ─┬─► preview
 //!                                       └─► report_page
@@ -22,6 +24,7 @@
 //! * `spread`: a few numbers spread over a range.
 //! * `workers`: threads that share out numbered work.
 //! * [`files`]: files and folders, as the system has them.
+//! * [`storage`]: where raw bytes come from: the one way to lists and sources.
 //! * [`names`]: names in the tree: datasets' folders, shards, images.
 //! * [`progress`]: how far a command is, on a terminal or in a log.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
@@ -31,7 +34,7 @@
 //! * [`synthetic`]: computed pictures and made-up labels, for samples and tests.
 //! * [`datasets`]: what differs between the datasets, one small file each.
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
-//! * [`source`]: source files, from the disk into the renderer.
+//! * [`source`]: source files, from the storage into the renderer.
 //! * [`removal`]: whether sources have gone of which finished images were made.
 //! * [`materialize`]: every image of every dataset, in parallel, resumable.
 //! * [`check`]: what the raw trees hold, before any work is done.
@@ -70,6 +73,7 @@ mod slow;
 pub mod source;
 mod spread;
 pub mod status;
+pub mod storage;
 pub mod store;
 pub mod survey;
 mod sync;

@@ -118,7 +118,7 @@ pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Opti
     let what = announce_if_slow(doing, || {
         fewer(tree, catalog, finished)
             .or_else(|| labels_gone(catalog, finished))
-            .or_else(|| sources_gone(catalog, finished))
+            .or_else(|| sources_gone(tree, catalog, finished))
             .or_else(|| left_out(catalog, finished))
             .or_else(|| reports_gone(tree, catalog, finished))
     })?;
@@ -179,7 +179,7 @@ fn reports_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> O
         let files = catalog
             .get(*number)
             .and_then(|entry| tree.dataset.report_files(tree, entry.key()));
-        files.is_none_or(|files| report_stamp(&files) == ReportStamp::Absent)
+        files.is_none_or(|files| report_stamp(&*tree.storage, &files) == ReportStamp::Absent)
     };
     sample.par_iter().all(is_absent).then_some(Gone::Reports {
         before,
@@ -241,7 +241,7 @@ fn left_out(catalog: &Catalog, tree: &FinishedTree) -> Option<Gone> {
     })
 }
 
-fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
+fn sources_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
     let images: Vec<u32> = finished
         .records()
         .images()
@@ -252,8 +252,9 @@ fn sources_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
         .filter_map(|at| catalog.get(images[at as usize])?.source().ok())
         .collect();
     // One that cannot be read, or has nothing in it, is as good as gone.
-    let is_there =
-        |source: &PathBuf| OpenSource::open(source).is_ok_and(|source| source.stamp().size > 0);
+    let is_there = |source: &PathBuf| {
+        OpenSource::open(&*tree.storage, source).is_ok_and(|source| source.stamp().size > 0)
+    };
     (!sources.is_empty() && !sources.par_iter().any(is_there)).then(|| Gone::Sources {
         looked_for: sources.len() as u32,
         example: sources.into_iter().next().unwrap_or_default(),

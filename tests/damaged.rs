@@ -341,39 +341,49 @@ fn a_mount_leaves_them_out_whether_they_are_in_the_cache_the_tree_or_nowhere() {
 }
 
 #[test]
-fn images_of_an_earlier_renderer_are_made_again_and_that_is_said() {
+fn images_of_an_earlier_version_are_made_again_and_that_is_said() {
     let bench = Bench::small(4, "IMAGE_SIZE: 32\n");
-    let says = |text: &str| text.contains("made by an earlier version of the renderer");
+    let says = |text: &str| text.contains("made by an earlier version of machex");
     let ran = bench.run(&["materialize"]).expect_status(0);
     assert!(!says(&ran.stderr()));
-    // Records as they were before the renderer's version was among them, and with other keys.
     let records = bench.path(&format!("out.state/{DATASET}/finished.jsonl"));
-    let lines: Vec<String> = fs::read_to_string(&records)
-        .unwrap()
-        .lines()
-        .map(|line| {
-            let mut line: Value = serde_json::from_str(line).unwrap();
-            line.as_object_mut().unwrap().remove("renderer");
-            line["key"] = format!("{:032x}", 7).into();
-            line.to_string() + "\n"
-        })
-        .collect();
-    fs::write(&records, lines.concat()).unwrap();
-    let text = bench.run(&["check"]).expect_status(0).stdout();
-    assert!(says(&text), "{text}");
-    let dry = bench.run(&["materialize", "--dry-run"]).expect_status(0);
-    let ran = bench.run(&["materialize"]).expect_status(0);
-    assert_eq!(ran.summary_of(DATASET), [4, 4, 0, 0]);
-    for ran in [&dry, &ran] {
-        let text = ran.stderr();
-        assert!(
-            says(&text) && text.contains("4 finished images were"),
-            "{text}"
-        );
+    // Records as they were before a version was among them, and when it was that of the renderer
+    // alone; with other keys.
+    for renderer in [None, Some(2)] {
+        let lines: Vec<String> = fs::read_to_string(&records)
+            .unwrap()
+            .lines()
+            .map(|line| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                line.as_object_mut().unwrap().remove("version").unwrap();
+                if let Some(renderer) = renderer {
+                    line["renderer"] = renderer.into();
+                }
+                line["key"] = format!("{:032x}", 7).into();
+                line.to_string() + "\n"
+            })
+            .collect();
+        fs::write(&records, lines.concat()).unwrap();
+        let text = bench.run(&["check"]).expect_status(0).stdout();
+        assert!(says(&text), "{text}");
+        let dry = bench.run(&["materialize", "--dry-run"]).expect_status(0);
+        let ran = bench.run(&["materialize"]).expect_status(0);
+        assert_eq!(ran.summary_of(DATASET), [4, 4, 0, 0]);
+        for ran in [&dry, &ran] {
+            let text = ran.stderr();
+            assert!(
+                says(&text) && text.contains("4 finished images were"),
+                "{text}"
+            );
+        }
+        // Without the records that were replaced.
+        let text = fs::read_to_string(&records).unwrap();
+        let new: Vec<&str> = text.lines().skip(4).collect();
+        fs::write(&records, new.join("\n") + "\n").unwrap();
+        assert!(!says(
+            &bench.run(&["materialize"]).expect_status(0).stderr()
+        ));
     }
-    assert!(!says(
-        &bench.run(&["materialize"]).expect_status(0).stderr()
-    ));
 }
 
 #[test]
@@ -388,6 +398,18 @@ fn a_cache_of_an_earlier_format_begins_anew_and_says_so() {
         mounted.renders()
     };
     assert_eq!((read(), read()), (1, 0));
+    // Of the same format, with images under other keys.
+    let records = rusqlite::Connection::open(bench.path("cache/mount/book.sqlite")).unwrap();
+    records.pragma_update(None, "user_version", 2).unwrap();
+    drop(records);
+    assert_eq!(read(), 0, "the keys are those of this version");
+    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
+    let said = "images were made by another version of machex, and are rendered again";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+    read();
+    let log = fs::read_to_string(bench.path("mount.err")).unwrap();
+    assert!(!log.contains(said), "{log}");
+
     let marker = bench.path("cache/mount/machex-cache");
     let text = fs::read_to_string(&marker).unwrap();
     let (words, _) = text.trim_end().rsplit_once(' ').unwrap();

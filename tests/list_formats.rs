@@ -13,6 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use machex::catalog::{Catalog, CatalogError};
 use machex::datasets::{self, RawTree};
+use machex::storage::Folder;
 
 /// Datasets with a table, and its name.
 const TABLES: [(&str, &str); 4] = [
@@ -99,6 +100,7 @@ impl List {
             dataset,
             known: datasets::ALL,
             root: self.root(),
+            storage: Folder::shared(),
             frontal_only: false,
             only_present: false,
             options: Default::default(),

@@ -1,4 +1,4 @@
-//! The source itself: no file of it is forgotten by the compiler.
+//! The source itself: no file of it is forgotten by the compiler, and rules that it cannot check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,5 +72,43 @@ fn no_path_is_shown_but_by_its_own_means() {
         );
         let is_lossy = text.contains("to_string_lossy") && !LOSSY.contains(&name);
         assert!(!is_lossy, "{name}: use .shown(), or name the file here");
+    }
+}
+
+/// Modules that read raw data, and do so through `crate::storage` alone.
+const THROUGH_STORAGE: [&str; 4] = ["catalog", "datasets", "lists", "source"];
+
+/// Ways to a file system that go past it.
+const PAST_STORAGE: [&str; 8] = [
+    "fs::",
+    "File::open",
+    "open_regular",
+    ".read_dir(",
+    ".metadata()",
+    ".exists()",
+    ".is_dir()",
+    ".is_file()",
+];
+
+/// Its own file is in the cache, and no raw data.
+const CACHE_FILE: &str = "catalog/stored.rs";
+
+/// What reads raw data by the file system reads no archive.
+#[test]
+fn raw_data_are_read_through_the_storage_alone() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for module in THROUGH_STORAGE {
+        for file in rust_files(&source.join(module)) {
+            let name = file.strip_prefix(&source).unwrap().to_str().unwrap();
+            let text = fs::read_to_string(&file).unwrap();
+            if name == CACHE_FILE || file.file_name().is_some_and(|name| name == "tests.rs") {
+                continue;
+            }
+            // Tests stand at the end, and make files to be read.
+            let program = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for past in PAST_STORAGE {
+                assert!(!program.contains(past), "{name}: {past} goes past Storage");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use machex::catalog::{Catalog, parse_stored};
 use machex::files::{Durability, Trust};
 use machex::render::Notes;
+use machex::storage::Folder;
 use machex::store::{
     FinishedTree, ImageLog, Journal, LogKind, LoggedImage, StateFolder, read_log_file,
 };
@@ -20,11 +21,12 @@ const MAGIC: &[u8] = b"MXCATLG";
 /// A stored catalog as it is, or what follows its check sum.
 pub fn catalog(data: &[u8]) {
     let parsed = if data.starts_with(MAGIC) {
-        parse_stored(data)
+        parse_stored(data, &Folder)
     } else {
         let sum = xxh3_64(data).to_le_bytes();
         // Of whatever version this is.
-        (b'1'..=b'9').find_map(|version| parse_stored(&[MAGIC, &[version], &sum, data].concat()))
+        (b'1'..=b'9')
+            .find_map(|version| parse_stored(&[MAGIC, &[version], &sum, data].concat(), &Folder))
     };
     if let Some(catalog) = parsed {
         walk(&catalog);

@@ -11,6 +11,7 @@ use super::stored::Input;
 use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
 use crate::names::MAX_IMAGES;
 use crate::shown::Show as _;
+use crate::storage::Storage;
 use crate::words::start_of;
 
 /// A folder in which a catalog's sources are.
@@ -66,6 +67,7 @@ impl Warnings {
 /// Collects the entries of one dataset.
 pub struct CatalogBuilder {
     config_key: &'static str,
+    storage: Arc<dyn Storage>,
     catalog: Catalog,
     /// What the catalog follows from, for its stored form.
     inputs: Vec<Input>,
@@ -75,10 +77,11 @@ pub struct CatalogBuilder {
 }
 
 impl CatalogBuilder {
-    /// `config_key` is named in errors.
-    pub fn new(config_key: &'static str) -> Self {
+    /// `config_key` is named in errors; lists and folders are read from `storage`.
+    pub fn new(config_key: &'static str, storage: Arc<dyn Storage>) -> Self {
         Self {
             config_key,
+            storage,
             catalog: Catalog::default(),
             inputs: Vec::new(),
             warnings: Warnings::default(),
@@ -208,7 +211,12 @@ impl CatalogBuilder {
     /// Records a file or folder from which the catalog follows: when it changes, the stored form is
     /// not used any more. To be called before it is read, so that no change is missed.
     pub fn input(&mut self, path: &Path) {
-        self.inputs.push(Input::of(path));
+        self.inputs.push(Input::of(&*self.storage, path));
+    }
+
+    /// Where lists and folders are read from.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
     }
 
     /// Config key of the dataset's root, for errors.
@@ -250,10 +258,15 @@ fn fault_of(path: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Folder;
+
+    fn builder() -> CatalogBuilder {
+        CatalogBuilder::new("SOME_ROOT", Folder::shared())
+    }
 
     #[test]
     fn keys_that_leave_their_folder_keep_their_number_and_fail() {
-        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let mut builder = builder();
         let place = SourceLocation::below(builder.folder(Path::new("/data")));
         for key in [
             "a/b.png",
@@ -281,7 +294,7 @@ mod tests {
 
     #[test]
     fn part_of_a_key_need_not_be_part_of_the_path() {
-        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let mut builder = builder();
         let folder = builder.folder(Path::new("/data/batch"));
         builder
             .push(
@@ -302,7 +315,7 @@ mod tests {
 
     #[test]
     fn keys_that_are_longer_than_any_path_fail_and_take_little_memory() {
-        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let mut builder = builder();
         let place = SourceLocation::below(builder.folder(Path::new("/data")));
         let longest = "\u{e9}".repeat(MAX_KEY_BYTES / 2);
         builder.push(&longest, place, None).unwrap();
@@ -318,7 +331,7 @@ mod tests {
 
     #[test]
     fn more_than_six_digits_can_number_are_refused() {
-        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let mut builder = builder();
         let place = SourceLocation::below(builder.folder(Path::new("/data")));
         for _ in 0..MAX_IMAGES {
             builder.push("k", place, None).unwrap();

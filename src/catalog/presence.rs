@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, FileType};
 use std::io;
 use std::path::{Component, Path};
 
@@ -15,6 +14,7 @@ use rayon::prelude::*;
 
 use super::Catalog;
 use crate::files::is_absent;
+use crate::storage::{Kind, Listed, Storage};
 
 /// Folders within one another in which a source is looked for. Real ones have six.
 const DEPTH: usize = 64;
@@ -68,18 +68,18 @@ struct Wanted<'a> {
 }
 
 impl Catalog {
-    /// Looks which entries have no source, and leaves these out. Entries that can only fail are left as
-    /// they are.
+    /// Looks in `storage` which entries have no source, and leaves these out. Entries that can only fail
+    /// are left as they are.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn leave_out_absent(&mut self) -> io::Result<()> {
-        self.absent = Some(find_absent(self)?);
+    pub fn leave_out_absent(&mut self, storage: &dyn Storage) -> io::Result<()> {
+        self.absent = Some(find_absent(self, storage)?);
         Ok(())
     }
 }
 
-fn find_absent(catalog: &Catalog) -> io::Result<Absent> {
+fn find_absent(catalog: &Catalog, storage: &dyn Storage) -> io::Result<Absent> {
     let absent = Mutex::new(Vec::new());
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(THREADS)
@@ -90,7 +90,7 @@ fn find_absent(catalog: &Catalog) -> io::Result<Absent> {
     pool.install(|| {
         wanted
             .par_iter()
-            .for_each(|(folder, wanted)| wanted.look(folder, &absent));
+            .for_each(|(folder, wanted)| wanted.look(storage, folder, &absent));
     });
     let absent = absent.into_inner();
     Ok(Absent::of(&absent, catalog.len()))
@@ -129,11 +129,11 @@ fn wanted(catalog: &Catalog) -> Vec<(&Path, Wanted<'_>)> {
 
 impl Wanted<'_> {
     /// Adds to `absent` what is not in `folder`.
-    fn look(&self, folder: &Path, absent: &Mutex<Vec<u32>>) {
+    fn look(&self, storage: &dyn Storage, folder: &Path, absent: &Mutex<Vec<u32>>) {
         // Of a few, each is looked at: that costs less than a list.
         let there = match self.files.len() + self.folders.len() <= FEW {
             true => None,
-            false => match self.list(folder) {
+            false => match self.list(storage, folder) {
                 Ok(there) => Some(there),
                 Err(error) if is_absent(&error) => {
                     self.all(&mut absent.lock());
@@ -144,8 +144,8 @@ impl Wanted<'_> {
         };
         let is_file = |name: &OsStr| match there.as_ref().map(|there| there.get(name)) {
             Some(None) => false,
-            Some(Some(kind)) if !kind.is_symlink() => !kind.is_dir(),
-            _ => is_file(&folder.join(name)),
+            None | Some(Some(Kind::Link)) => is_file(storage, &folder.join(name)),
+            Some(Some(kind)) => *kind != Kind::Folder,
         };
         let mut missing: Vec<u32> = self
             .files
@@ -161,18 +161,17 @@ impl Wanted<'_> {
         absent.lock().append(&mut missing);
         found
             .par_iter()
-            .for_each(|(name, wanted)| wanted.look(&folder.join(name), absent));
+            .for_each(|(name, wanted)| wanted.look(storage, &folder.join(name), absent));
     }
 
     /// What is wanted of `folder` and is there.
-    fn list(&self, folder: &Path) -> io::Result<HashMap<OsString, FileType>> {
+    fn list(&self, storage: &dyn Storage, folder: &Path) -> io::Result<HashMap<OsString, Kind>> {
         let files: HashMap<&OsStr, ()> = self.files.iter().map(|(name, _)| (*name, ())).collect();
         let mut there = HashMap::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
+        for listed in storage.list(folder)? {
+            let Listed { name, kind } = listed?;
             if files.contains_key(name.as_os_str()) || self.folders.contains_key(name.as_os_str()) {
-                there.insert(name, entry.file_type()?);
+                there.insert(name, kind);
             }
         }
         Ok(there)
@@ -188,9 +187,9 @@ impl Wanted<'_> {
 }
 
 /// Whether a path leads to something that is no folder; what cannot be told counts.
-fn is_file(path: &Path) -> bool {
-    match fs::metadata(path) {
-        Ok(metadata) => !metadata.is_dir(),
+fn is_file(storage: &dyn Storage, path: &Path) -> bool {
+    match storage.stat(path) {
+        Ok(stat) => stat.kind != Kind::Folder,
         Err(error) => !is_absent(&error),
     }
 }

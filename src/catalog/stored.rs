@@ -8,14 +8,14 @@
 //! patients, and what a list is said to hold decides what is shown. A few catalogs of each dataset
 //! stay, those that were used last.
 //!
-//! Inputs are the list files and folders from which the catalog follows, with what the file system
+//! Inputs are the list files and folders from which the catalog follows, with what the storage
 //! said of them when it was made. One that differs now, or a byte that does, and the form is not
 //! used.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,10 +28,12 @@ use crate::files::read_within;
 use crate::files::{
     Durability, Links, ParentFolder, PrivateFolder, Trust, is_left_over, write_atomically,
 };
+use crate::shown::Show as _;
+use crate::storage::{Stat, Storage};
 
 /// The last digit is the version: raised by every change of [`Content`] or of what a dataset
 /// reads out of the same lists.
-const MAGIC: &[u8; 8] = b"MXCATLG2";
+const MAGIC: &[u8; 8] = b"MXCATLG3";
 
 /// More than any catalog has: keys are limited, and a million faults have 300 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -66,37 +68,54 @@ pub struct Input {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
-    inode: u64,
-    size: u64,
+    /// Length and tag: see [`crate::storage::Stamp::to_bytes`].
+    stamp: [u8; 24],
+    /// Seconds since 1970.
+    modified: i64,
+    /// Where there is a file system.
+    inode: Option<InodeState>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct InodeState {
+    number: u64,
     /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    changed: (i64, i64),
+    changed: (i64, u32),
+}
+
+impl State {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            stamp: stat.stamp.to_bytes(),
+            modified: stat.stamp.modified.0,
+            // Not the number of the file system: it may be another one after each start.
+            inode: stat.inode.map(|inode| InodeState {
+                number: inode.number,
+                changed: inode.changed,
+            }),
+        }
+    }
 }
 
 impl Input {
-    pub(super) fn of(path: &Path) -> Self {
-        let state = fs::metadata(path).ok().map(|metadata| State {
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        });
+    pub(super) fn of(storage: &dyn Storage, path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            state,
+            state: storage.stat(path).ok().as_ref().map(State::of),
         }
     }
 
-    fn is_unchanged(&self) -> bool {
-        Input::of(&self.path) == *self
+    fn is_unchanged(&self, storage: &dyn Storage) -> bool {
+        Input::of(storage, &self.path) == *self
     }
 
     /// Whether it was changed so lately that another change could bear the same time.
     fn is_fresh(&self, now: i64) -> bool {
         self.state.is_some_and(|state| {
-            [state.modified, state.changed]
-                .iter()
-                .any(|(seconds, _)| now - seconds < SETTLED)
+            let changed = state.inode.map(|inode| inode.changed.0);
+            std::iter::once(state.modified)
+                .chain(changed)
+                .any(|seconds| now - seconds < SETTLED)
         })
     }
 }
@@ -127,11 +146,12 @@ impl Stored {
         self.cache_path.join(FOLDER).join(&self.name)
     }
 
-    /// The catalog; `None` where there is none that is whole and still true.
+    /// The catalog; `None` where there is none that is whole and still true, as far as `storage` tells of
+    /// what it follows from.
     ///
     /// # Errors
     /// When what has its name, or the name of the folder, is not ours.
-    pub fn read(&self) -> io::Result<Option<Catalog>> {
+    pub fn read(&self, storage: &dyn Storage) -> io::Result<Option<Catalog>> {
         let file = self
             .open_folder()
             .and_then(|folder| folder.open_file(&self.name, OFlags::RDONLY));
@@ -140,7 +160,13 @@ impl Stored {
             file => file?,
         };
         let bytes = read_within(&file, MAX_BYTES)?;
-        let catalog = parse(&bytes);
+        let catalog = parse(&bytes, storage);
+        if is_of_another_version(&bytes) {
+            tracing::info!(
+                "{}: made by another version of machex; the lists are read again",
+                self.path().shown()
+            );
+        }
         if catalog.is_some() {
             // Only to tell which were used last.
             let _ = rustix::fs::futimens(&file, &now());
@@ -233,6 +259,12 @@ fn is_temporary_of(name: &str, dataset: &str) -> bool {
     target.is_some_and(|target| is_catalog_of(target, dataset) && is_left_over(name, target))
 }
 
+/// Whether a file is a catalog, and in another form than this version's.
+fn is_of_another_version(bytes: &[u8]) -> bool {
+    let (_, name) = MAGIC.split_last().unwrap_or((&0, &[]));
+    bytes.starts_with(name) && !bytes.starts_with(MAGIC)
+}
+
 fn now() -> Timestamps {
     let now = Timespec {
         tv_sec: 0,
@@ -246,7 +278,7 @@ fn now() -> Timestamps {
 
 /// The catalog in a file, if it is whole and its inputs are as they were. That its sum is right does
 /// not show that its parts fit together: the bytes may have been damaged before the sum was made.
-pub fn parse(bytes: &[u8]) -> Option<Catalog> {
+pub fn parse(bytes: &[u8], storage: &dyn Storage) -> Option<Catalog> {
     let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
     if xxh3_64(content) != u64::from_le_bytes(*sum) {
         return None;
@@ -255,7 +287,7 @@ pub fn parse(bytes: &[u8]) -> Option<Catalog> {
     content
         .inputs
         .iter()
-        .all(Input::is_unchanged)
+        .all(|input| input.is_unchanged(storage))
         .then_some(content.catalog)
         .filter(Catalog::is_sound)
 }
@@ -264,11 +296,12 @@ pub fn parse(bytes: &[u8]) -> Option<Catalog> {
 mod tests {
     use super::*;
     use crate::catalog::{CatalogBuilder, EntryFault, SourceLocation};
+    use crate::storage::{Folder, Stamp};
 
     fn example(folder: &Path) -> (Catalog, Vec<Input>) {
         let list = folder.join("list.csv");
         fs::write(&list, "a,b\n").unwrap();
-        let mut builder = CatalogBuilder::new("SOME_ROOT");
+        let mut builder = CatalogBuilder::new("SOME_ROOT", Folder::shared());
         let place = SourceLocation::below(builder.folder(Path::new("/data")));
         builder
             .push(
@@ -320,7 +353,7 @@ mod tests {
             stored(cache.path(), settings).write(&catalog, &[]).unwrap();
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(stored(cache.path(), 1).read().unwrap().is_some());
+        assert!(stored(cache.path(), 1).read(&Folder).unwrap().is_some());
         std::thread::sleep(Duration::from_millis(20));
         stored(cache.path(), 9).write(&catalog, &[]).unwrap();
         let mut expected: Vec<String> = [1, 3, 4, 9]
@@ -342,7 +375,7 @@ mod tests {
         let elsewhere = cache.path().join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
         std::os::unix::fs::symlink("elsewhere", cache.path().join("catalogs")).unwrap();
-        assert!(stored(cache.path(), 1).read().is_err());
+        assert!(stored(cache.path(), 1).read(&Folder).is_err());
         assert!(stored(cache.path(), 1).write(&catalog, &[]).is_err());
         assert!(fs::read_dir(&elsewhere).unwrap().next().is_none());
         fs::remove_file(cache.path().join("catalogs")).unwrap();
@@ -351,7 +384,7 @@ mod tests {
         first.write(&catalog, &[]).unwrap();
         fs::rename(first.path(), elsewhere.join("planted")).unwrap();
         std::os::unix::fs::symlink("../elsewhere/planted", first.path()).unwrap();
-        assert!(first.read().is_err());
+        assert!(first.read(&Folder).is_err());
         // A link that is in the way is replaced, and what it leads to is left alone.
         fs::write(elsewhere.join("planted"), "precious").unwrap();
         first.write(&catalog, &[]).unwrap();
@@ -372,34 +405,40 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stored = stored(folder.path(), 1);
         let path = stored.path();
-        assert_eq!(stored.read().unwrap(), None);
+        assert_eq!(stored.read(&Folder).unwrap(), None);
         let (catalog, inputs) = example(folder.path());
         let list = inputs[0].path.clone();
         stored.write(&catalog, &inputs).unwrap();
         assert_eq!(
-            stored.read().unwrap(),
+            stored.read(&Folder).unwrap(),
             None,
             "a list that was changed only now"
         );
         // A change of owner or name cannot be set back: time has to pass.
         std::thread::sleep(std::time::Duration::from_secs(SETTLED as u64 + 1));
         stored.write(&catalog, &inputs).unwrap();
-        assert_eq!(stored.read().unwrap().as_ref(), Some(&catalog));
+        assert_eq!(stored.read(&Folder).unwrap().as_ref(), Some(&catalog));
 
         let bytes = fs::read(&path).unwrap();
         for at in [3, 9, bytes.len() / 2, bytes.len() - 1] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
             fs::write(&path, damaged).unwrap();
-            assert_eq!(stored.read().unwrap(), None, "byte {at}");
+            assert_eq!(stored.read(&Folder).unwrap(), None, "byte {at}");
         }
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        assert_eq!(stored.read().unwrap(), None);
+        assert_eq!(stored.read(&Folder).unwrap(), None);
+        // As another version wrote it: whatever follows is not looked at.
+        let mut other = bytes.clone();
+        other[7] -= 1;
+        fs::write(&path, &other).unwrap();
+        assert!(is_of_another_version(&other) && !is_of_another_version(&bytes));
+        assert_eq!(stored.read(&Folder).unwrap(), None);
 
         fs::write(&path, &bytes).unwrap();
-        assert!(stored.read().unwrap().is_some());
+        assert!(stored.read(&Folder).unwrap().is_some());
         fs::write(&list, "a,b\nc").unwrap();
-        assert_eq!(stored.read().unwrap(), None);
+        assert_eq!(stored.read(&Folder).unwrap(), None);
     }
 
     #[test]
@@ -416,7 +455,7 @@ mod tests {
             })
             .unwrap();
             let sum = xxh3_64(&content).to_le_bytes();
-            parse(&[MAGIC.as_slice(), &sum, &content].concat())
+            parse(&[MAGIC.as_slice(), &sum, &content].concat(), &Folder)
         };
         assert_eq!(parsed(|_| ()), Some(catalog.clone()));
         let changes: [fn(&mut Catalog); 9] = [
@@ -444,16 +483,18 @@ mod tests {
         let inputs = vec![Input {
             path: PathBuf::from("/list"),
             state: Some(State {
-                inode: 8,
-                size: 3,
-                modified: (4, 5),
-                changed: (6, 7),
+                stamp: Stamp::of_file(3, (4, 5)).to_bytes(),
+                modified: 4,
+                inode: Some(InodeState {
+                    number: 8,
+                    changed: (6, 7),
+                }),
             }),
         }];
         let content = postcard::to_stdvec(&Content { inputs, catalog }).unwrap();
         assert_eq!(
             (MAGIC[7], xxh3_64(&content)),
-            (b'2', 15_942_963_708_961_551_365)
+            (b'3', 12_257_325_895_377_893_644)
         );
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Work;
 use crate::catalog::Catalog;
+use crate::datasets::RawTree;
 use crate::files::is_absent;
 use crate::names;
 use crate::progress::Progress;
@@ -68,6 +69,7 @@ pub struct Example {
 
 /// Renders all images of a catalog whose sources are there.
 pub(super) fn decode(
+    tree: &RawTree,
     catalog: &Catalog,
     params: RenderParams,
     work: &Work<'_>,
@@ -83,7 +85,7 @@ pub(super) fn decode(
             let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
             };
-            let tried = try_one(catalog, *number, &mut renderer);
+            let tried = try_one(tree, catalog, *number, &mut renderer);
             let is_rendered = matches!(tried, Tried::Rendered(..));
             tally.lock().add(tried);
             progress.advance(is_rendered);
@@ -102,7 +104,7 @@ enum Tried {
     Absent,
 }
 
-fn try_one(catalog: &Catalog, number: u32, renderer: &mut SourceRenderer) -> Tried {
+fn try_one(tree: &RawTree, catalog: &Catalog, number: u32, renderer: &mut SourceRenderer) -> Tried {
     let Some((entry, path)) = catalog
         .get(number)
         .and_then(|entry| Some((entry, entry.source().ok()?)))
@@ -114,7 +116,7 @@ fn try_one(catalog: &Catalog, number: u32, renderer: &mut SourceRenderer) -> Tri
         key: entry.key().shown().to_string(),
         source: path.shown().to_string(),
     };
-    match renderer.render_file(&path) {
+    match renderer.render_file(&*tree.storage, &path) {
         Ok(developed) => Tried::Rendered(example, developed.notes),
         Err(SourceError::Read(error)) if is_absent(&error) => Tried::Absent,
         Err(error) => Tried::Failed(example, error.to_string()),

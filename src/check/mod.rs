@@ -10,7 +10,6 @@ mod reports;
 mod sums;
 mod verdict;
 
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Entry, LeftOutValue};
 use crate::config::Config;
 use crate::datasets::{self, Numbering, RawTree, why_empty, why_missing};
-use crate::files::{is_absent, kind_of};
+use crate::files::is_absent;
 use crate::progress::{Progress, Unit};
 use crate::removal;
 use crate::render::{self, Renderer};
@@ -182,6 +181,7 @@ fn look_into(
     if options.decode && !work.stop.load(Ordering::Relaxed) {
         let progress = (work.progress)(name, catalog.present(), Unit::Images);
         report.decoded = Some(decode::decode(
+            tree,
             catalog,
             config.render_params(),
             work,
@@ -193,7 +193,7 @@ fn look_into(
     if options.sums && !work.stop.load(Ordering::Relaxed) {
         for (at, folder) in tree.folders().enumerate() {
             let progress = |files| (work.progress)(name, files, Unit::Files);
-            let sums = sums::verify(folder, catalog, work, progress);
+            let sums = sums::verify(&*tree.storage, folder, catalog, work, progress);
             // Reports may come without a list.
             if at == 0 || sums.is_there {
                 report.sums.push(sums);
@@ -236,7 +236,7 @@ fn look_through(
     let looked: Vec<(Entry<'_>, Result<(), String>)> = numbers
         .into_par_iter()
         .filter_map(|number| catalog.get(number))
-        .filter_map(|entry| Some((entry, look_for(&entry.source().ok()?))))
+        .filter_map(|entry| Some((entry, look_for(tree, &entry.source().ok()?))))
         .collect();
     report.looked_for = looked.len() as u32;
     for missing in looked.iter().filter_map(|(_, found)| found.as_ref().err()) {
@@ -260,7 +260,7 @@ fn look_through(
         .iter()
         .find(|(_, found)| found.is_ok())
         .and_then(|(entry, _)| entry.source().ok())
-        .map(|source| prove(config, &source));
+        .map(|source| prove(config, tree, &source));
     report
 }
 
@@ -290,7 +290,7 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
         Ok(finished) => {
             let faults = finished.faults().iter().map(ToString::to_string);
             report.warnings.extend(faults);
-            let older = finished.made_by_older_renderer(catalog.len());
+            let older = finished.made_by_older_version(catalog.len());
             if older > 0 {
                 report
                     .warnings
@@ -304,9 +304,9 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
 }
 
 /// Whether a source is there; else its path, and what is the matter unless it simply is not.
-fn look_for(path: &Path) -> Result<(), String> {
-    let problem = match fs::metadata(path) {
-        Ok(metadata) => match kind_of(&metadata) {
+fn look_for(tree: &RawTree, path: &Path) -> Result<(), String> {
+    let problem = match tree.storage.stat(path) {
+        Ok(stat) => match stat.kind.unless_file() {
             None => return Ok(()),
             Some(kind) => format!(": it is {kind}, not a file"),
         },
@@ -316,7 +316,7 @@ fn look_for(path: &Path) -> Result<(), String> {
     Err(format!("{}{problem}", path.shown()))
 }
 
-fn prove(config: &Config, source: &Path) -> Proof {
+fn prove(config: &Config, tree: &RawTree, source: &Path) -> Proof {
     let started = Instant::now();
     let mut proof = Proof {
         source: source.shown().to_string(),
@@ -325,7 +325,7 @@ fn prove(config: &Config, source: &Path) -> Proof {
         error: None,
     };
     let mut bytes = SourceBuffer::default();
-    match read_source(source, &mut bytes) {
+    match read_source(&*tree.storage, source, &mut bytes) {
         Ok(_) => {
             if let Ok(description) = render::describe(&bytes) {
                 proof.format = description.to_string().shown().to_string();

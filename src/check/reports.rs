@@ -28,7 +28,7 @@ pub(super) fn look<'a>(
         let Some(files) = tree.dataset.report_files(tree, entry.key()) else {
             return;
         };
-        let report = read_report(&files);
+        let report = read_report(&*tree.storage, &files);
         if report.is_unreadable {
             result.unreadable_reports = 1;
             result.warnings.extend(report.warning);

@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 
 use super::Work;
 use crate::catalog::Catalog;
-use crate::files::{is_absent, open_regular};
+use crate::files::is_absent;
 use crate::progress::Progress;
 use crate::shown::Show as _;
+use crate::storage::Storage;
 use crate::workers;
 
 /// Name of the list.
@@ -81,6 +82,7 @@ impl Sums {
 /// Compares the files of the folder `root`, which holds images of `catalog`, with its list. `progress`
 /// is given for a number of files.
 pub(super) fn verify(
+    storage: &dyn Storage,
     root: &Path,
     catalog: &Catalog,
     work: &Work<'_>,
@@ -91,11 +93,11 @@ pub(super) fn verify(
         file: list.shown().to_string(),
         ..Sums::default()
     };
-    let listed = match open_regular(&list, MOST_LIST) {
+    let listed = match storage.open(&list, MOST_LIST) {
         Err(error) if is_absent(&error) => return sums,
         opened => {
             sums.is_there = true;
-            match opened.and_then(|(file, _)| List::read(BufReader::new(file))) {
+            match opened.and_then(|file| List::read(BufReader::new(file))) {
                 Ok(list) => list,
                 Err(error) => {
                     sums.error = Some(format!("{}: {error}", list.shown()));
@@ -108,7 +110,7 @@ pub(super) fn verify(
     sums.odd_lines = listed.odd_lines;
     note_not_listed(&mut sums, root, catalog, &listed);
     let progress = progress(u32::try_from(listed.files.len()).unwrap_or(u32::MAX));
-    compare(&mut sums, root, &listed, work, &progress);
+    compare(&mut sums, (storage, root), &listed, work, &progress);
     progress.finish();
     sums
 }
@@ -133,7 +135,13 @@ fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List)
     }
 }
 
-fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress: &Progress) {
+fn compare(
+    sums: &mut Sums,
+    (storage, root): (&dyn Storage, &Path),
+    list: &List,
+    work: &Work<'_>,
+    progress: &Progress,
+) {
     let (threads, stop) = (work.workers, work.stop);
     let next = AtomicUsize::new(0);
     let faults = Mutex::new(Vec::new());
@@ -145,7 +153,7 @@ fn compare(sums: &mut Sums, root: &Path, list: &List, work: &Work<'_>, progress:
             let Some((sum, path)) = list.files.get(at) else {
                 break;
             };
-            match sum_of(&root.join(path), &mut buffer) {
+            match sum_of(storage, &root.join(path), &mut buffer) {
                 Ok(found) if found == *sum => drop(ok.fetch_add(1, Ordering::Relaxed)),
                 Ok(_) => faults.lock().push((at, Fault::Wrong)),
                 Err(error) if is_absent(&error) => {
@@ -184,8 +192,8 @@ enum Fault {
     Unreadable(io::Error),
 }
 
-fn sum_of(path: &Path, buffer: &mut [u8]) -> io::Result<Sum> {
-    let (mut file, _) = open_regular(path, u64::MAX)?;
+fn sum_of(storage: &dyn Storage, path: &Path, buffer: &mut [u8]) -> io::Result<Sum> {
+    let mut file = storage.open(path, u64::MAX)?;
     let mut hash = Sha256::new();
     loop {
         match file.read(buffer) {

@@ -19,6 +19,7 @@ use crate::files::read_within;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::storage::Folder;
 use keys::Key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
 pub use size::parse as parse_size;
@@ -174,6 +175,7 @@ impl Config {
                     dataset,
                     known,
                     root,
+                    storage: Folder::shared(),
                     frontal_only,
                     only_present,
                     options,

@@ -11,6 +11,7 @@ use super::{keys, path, size};
 use crate::datasets::{KnownDatasets, near};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::storage::Folder;
 
 /// Reads values and remembers problems. Every getter returns `None` where the key is absent, null
 /// or wrong; a wrong one is a problem.
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
         let problem = match announce_if_slow(doing, || fs::metadata(&path)) {
             Ok(metadata) if metadata.is_dir() => return Some(path),
             Ok(_) => "is not a folder (an archive has to be unpacked)".to_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match near(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match near(&Folder, &path) {
                 Some(near) => format!("does not exist ({near})"),
                 None => "does not exist".to_owned(),
             },

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
-use crate::lists::{LabelColumns, ListFile, Table, is_dir, sorted_folders};
+use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "train.csv";
@@ -78,7 +78,7 @@ impl Dataset for Chexpert {
         let file = ListFile::find(catalog, &folders, LIST)?;
         catalog.set_list(&file.path);
         catalog.input(&tree.root);
-        let layout = Layout::find(&tree.root, catalog)?;
+        let layout = Layout::find(tree, catalog)?;
         let mut table = Table::open(catalog, &file)?;
         let (path, labels) = (table.column("Path")?, LabelColumns::of(&table)?);
         let mut numbers: HashMap<Box<str>, u32> = HashMap::new();
@@ -161,16 +161,17 @@ enum Layout {
 }
 
 impl Layout {
-    fn find(root: &Path, catalog: &mut CatalogBuilder) -> Result<Self, CatalogError> {
+    fn find(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<Self, CatalogError> {
+        let (root, is_folder) = (&tree.root, |path: &Path| tree.storage.is_folder(path));
         let folder = catalog.folder(root);
         let batches: Vec<_> = BATCH_IMAGES
             .iter()
             .map(|name| root.join(name))
-            .filter(|path| is_dir(path))
+            .filter(|path| is_folder(path))
             .collect();
-        if batches.is_empty() || is_dir(&root.join(TRAIN)) {
+        if batches.is_empty() || is_folder(&root.join(TRAIN)) {
             catalog.set_layout("train/");
-            let small_is_root = !is_dir(&root.join(SMALL_PREFIX));
+            let small_is_root = !is_folder(&root.join(SMALL_PREFIX));
             return Ok(Layout::Plain {
                 root: folder,
                 small_is_root,

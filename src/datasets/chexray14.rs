@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
-use crate::lists::{self, ListFile, is_dir, sorted_files, sorted_folders};
+use crate::lists::{self, ListFile, sorted_files, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// Training and validation; the test list is not taken.
@@ -75,7 +75,7 @@ impl Dataset for ChexRay14 {
         let keys = lists::lines(catalog, &file)?;
         catalog.input(&tree.root);
         let flat = tree.root.join("images");
-        let parts = if is_dir(&flat) {
+        let parts = if tree.storage.is_folder(&flat) {
             Vec::new()
         } else {
             parts(tree, catalog)?
@@ -130,7 +130,11 @@ fn parts(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<Vec<PathBuf>, C
     Ok(parts
         .map(|part| {
             let inner = part.join("images");
-            if is_dir(&inner) { inner } else { part }
+            if tree.storage.is_folder(&inner) {
+                inner
+            } else {
+                part
+            }
         })
         .collect())
 }

@@ -1,7 +1,6 @@
 //! Why a dataset has no images.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use indicatif::HumanCount;
@@ -12,6 +11,7 @@ use super::{Numbering, RawTree};
 use crate::catalog::Catalog;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::storage::{Kind, Storage};
 use crate::words::counted;
 
 /// Names that are counted.
@@ -82,8 +82,8 @@ fn nothing_listed(tree: &RawTree) -> String {
         Numbering::Lists => tree.root.clone(),
     };
     let marks = &tree.dataset.info().marks;
-    let holds = holds(&folder);
-    let hint = hint(&mut Finder::new(), tree);
+    let holds = holds(&*tree.storage, &folder);
+    let hint = hint(&mut Finder::new(&*tree.storage), tree);
     let folder = folder.components().as_path().shown();
     // Files of the right kind are in the folders within it, or have another name.
     match holds.contains(marks.files) {
@@ -96,10 +96,10 @@ fn nothing_listed(tree: &RawTree) -> String {
 }
 
 /// The files below a folder, counted by their extensions.
-fn holds(folder: &Path) -> String {
+fn holds(storage: &dyn Storage, folder: &Path) -> String {
     let mut kinds = BTreeMap::new();
     let mut left = COUNTED;
-    count(folder, DEPTH, &mut kinds, &mut left);
+    count(storage, folder, DEPTH, (&mut kinds, &mut left));
     let mut kinds: Vec<(String, u64)> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let said = kinds.iter().take(KINDS).map(|(kind, count)| {
@@ -117,24 +117,29 @@ fn holds(folder: &Path) -> String {
     }
 }
 
-fn count(folder: &Path, depth: u32, kinds: &mut BTreeMap<String, u64>, left: &mut u64) {
-    let Ok(entries) = fs::read_dir(folder) else {
+fn count(
+    storage: &dyn Storage,
+    folder: &Path,
+    depth: u32,
+    (kinds, left): (&mut BTreeMap<String, u64>, &mut u64),
+) {
+    let Ok(listing) = storage.list(folder) else {
         return;
     };
-    for entry in entries.flatten() {
+    for listed in listing.flatten() {
         if *left == 0 {
             return;
         }
         *left -= 1;
         // Links to folders are not followed: they may lead back.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if listed.kind == Kind::Folder {
             if depth > 1 {
-                count(&entry.path(), depth - 1, kinds, left);
+                let below = folder.join(&listed.name);
+                count(storage, &below, depth - 1, (kinds, left));
             }
             continue;
         }
-        let name = entry.file_name();
-        let extension = Path::new(&name).extension();
+        let extension = Path::new(&listed.name).extension();
         let kind = extension.map_or_else(
             || "other".to_owned(),
             |extension| format!(".{}", extension.shown()),

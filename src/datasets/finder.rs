@@ -2,10 +2,10 @@
 //! after something has failed, and bounded: the disk may be far away, and hold millions of files.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+use crate::storage::{Kind, Storage};
 
 /// Names that are read of one folder, and of all.
 const NAMES_OF_FOLDER: usize = 400;
@@ -33,14 +33,16 @@ pub(super) struct Listing {
 }
 
 /// Reads folders, each once, until it has read enough.
-pub(super) struct Finder {
+pub(super) struct Finder<'a> {
+    storage: &'a dyn Storage,
     names_left: usize,
     known: HashMap<PathBuf, Rc<Listing>>,
 }
 
-impl Finder {
-    pub(super) fn new() -> Self {
+impl<'a> Finder<'a> {
+    pub(super) fn new(storage: &'a dyn Storage) -> Self {
         Self {
+            storage,
             names_left: NAMES,
             known: HashMap::new(),
         }
@@ -56,19 +58,19 @@ impl Finder {
         }
         let mut listing = Listing::default();
         let most = NAMES_OF_FOLDER.min(self.names_left);
-        if let Ok(entries) = fs::read_dir(folder) {
-            for (number, entry) in entries.flatten().enumerate() {
+        if let Ok(names) = self.storage.list(folder) {
+            for (number, listed) in names.flatten().enumerate() {
                 if number == most {
                     listing.is_cut = true;
                     break;
                 }
                 self.names_left -= 1;
-                let Ok(name) = entry.file_name().into_string() else {
+                let Ok(name) = listed.name.into_string() else {
                     continue;
                 };
-                let is_folder = match entry.file_type() {
-                    Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
-                    kind => kind.is_ok_and(|kind| kind.is_dir()),
+                let is_folder = match listed.kind {
+                    Kind::Link => self.storage.is_folder(&folder.join(&name)),
+                    kind => kind == Kind::Folder,
                 };
                 if is_folder {
                     listing.folders.push(name);
@@ -92,7 +94,7 @@ impl Finder {
             None => (pattern, None),
         };
         let mut candidates = Vec::new();
-        if !name.contains('*') && folder.join(name).exists() {
+        if !name.contains('*') && self.storage.stat(&folder.join(name)).is_ok() {
             candidates.push(name.to_owned());
         } else {
             let listing = self.list(folder);
@@ -129,13 +131,19 @@ impl Finder {
         mut is_wanted: impl FnMut(&mut Self, &Path) -> bool,
     ) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let mut entered = HashSet::new();
+        let (mut entered, mut folders) = (HashSet::new(), 0);
         let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
         while let Some((folder, depth)) = waiting.pop_front() {
-            // A link may lead back.
-            let is_new = fs::metadata(&folder)
-                .is_ok_and(|metadata| entered.insert((metadata.dev(), metadata.ino())));
-            if !is_new || entered.len() > FOLDERS || found.len() == FOUND {
+            // A link may lead back. Outside of a file system there are none.
+            let is_new = self
+                .storage
+                .stat(&folder)
+                .is_ok_and(|stat| match stat.inode {
+                    Some(inode) => entered.insert((inode.device, inode.number)),
+                    None => true,
+                });
+            folders += usize::from(is_new);
+            if !is_new || folders > FOLDERS || found.len() == FOUND {
                 continue;
             }
             if depth > 0 && is_wanted(self, &folder) {
@@ -195,6 +203,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Folder;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -229,13 +239,13 @@ mod tests {
         symlink("..", root.join("a/loop")).unwrap();
         symlink("gone", root.join("a/dangling")).unwrap();
         fs::create_dir_all(root.join("a/b/c/d/e/wanted")).unwrap();
-        let is_wanted = |_: &mut Finder, folder: &Path| folder.ends_with("wanted");
-        let found = Finder::new().below(root, is_wanted);
+        let is_wanted = |_: &mut Finder<'_>, folder: &Path| folder.ends_with("wanted");
+        let found = Finder::new(&Folder).below(root, is_wanted);
         assert_eq!(
             found,
             ["d/wanted", "a/b/c/wanted"].map(|name| root.join(name))
         );
-        let above = Finder::new().above(&root.join("d/wanted/wanted"), is_wanted);
+        let above = Finder::new(&Folder).above(&root.join("d/wanted/wanted"), is_wanted);
         assert_eq!(above, Some(root.join("d/wanted")));
     }
 
@@ -249,7 +259,7 @@ mod tests {
                 fs::File::create(folder.join(format!("{file}.png"))).unwrap();
             }
         }
-        let mut finder = Finder::new();
+        let mut finder = Finder::new(&Folder);
         finder.below(root.path(), |finder, folder| {
             finder.first(folder, "*.dcm").is_some()
         });

@@ -8,6 +8,7 @@ use super::marks::Release;
 use super::{Dataset, RawTree};
 use crate::catalog::CatalogError;
 use crate::shown::Show as _;
+use crate::storage::Storage;
 use crate::words::counted;
 
 const ARCHIVES: [&str; 6] = ["*.zip", "*.tar", "*.tar.gz", "*.tgz", "*.7z", "*.rar"];
@@ -36,7 +37,7 @@ enum Meant {
 
 /// Adds to an error what was meant, and what to do.
 pub fn explain(tree: &RawTree, error: CatalogError) -> CatalogError {
-    let mut finder = Finder::new();
+    let mut finder = Finder::new(&*tree.storage);
     let hint = match &error {
         CatalogError::MissingList { .. } | CatalogError::MissingFolder { .. } => {
             Some(hint(&mut finder, tree))
@@ -57,9 +58,9 @@ pub fn explain(tree: &RawTree, error: CatalogError) -> CatalogError {
 }
 
 /// What is there instead of a root that is not there: the same in another case, or an archive.
-pub fn near(root: &Path) -> Option<String> {
+pub fn near(storage: &dyn Storage, root: &Path) -> Option<String> {
     let name = root.file_name()?.to_str()?;
-    let listing = Finder::new().list(root.parent()?);
+    let listing = Finder::new(storage).list(root.parent()?);
     let is_archive = |file: &&String| {
         let rest = file.strip_prefix(name);
         rest.is_some_and(|rest| ARCHIVES.iter().any(|end| end.get(1..) == Some(rest)))
@@ -74,7 +75,7 @@ pub fn near(root: &Path) -> Option<String> {
 }
 
 /// What was meant; what is there where nothing can be told.
-pub(super) fn hint(finder: &mut Finder, tree: &RawTree) -> String {
+pub(super) fn hint(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     match meant(finder, tree) {
         Some(meant) => meant.words(tree),
         None => nothing(finder, tree),
@@ -83,7 +84,7 @@ pub(super) fn hint(finder: &mut Finder, tree: &RawTree) -> String {
 
 /// Said of a dataset of which the lists are there, and none of its images.
 pub fn why_missing(tree: &RawTree) -> String {
-    let mut finder = Finder::new();
+    let mut finder = Finder::new(&*tree.storage);
     let root = &tree.root;
     let meant = other(&mut finder, tree, root)
         .or_else(|| archive(&mut finder, tree, root))
@@ -98,9 +99,9 @@ pub fn why_missing(tree: &RawTree) -> String {
     }
 }
 
-fn meant(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
+fn meant(finder: &mut Finder<'_>, tree: &RawTree) -> Option<Meant> {
     let root = &tree.root;
-    let is_root = |finder: &mut Finder, folder: &Path| is_root(finder, tree.dataset, folder);
+    let is_root = |finder: &mut Finder<'_>, folder: &Path| is_root(finder, tree.dataset, folder);
     let below = |found: Vec<PathBuf>| (!found.is_empty()).then_some(found);
     renamed(finder, tree)
         .or_else(|| finder.above(root, is_root).map(Meant::Above))
@@ -115,12 +116,12 @@ fn meant(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
 }
 
 /// Whether a folder looks like a dataset's root.
-fn is_root(finder: &mut Finder, dataset: &dyn Dataset, folder: &Path) -> bool {
+fn is_root(finder: &mut Finder<'_>, dataset: &dyn Dataset, folder: &Path) -> bool {
     let roots = dataset.info().marks.root;
     roots.iter().any(|all| finder.has_all(folder, all))
 }
 
-fn renamed(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
+fn renamed(finder: &mut Finder<'_>, tree: &RawTree) -> Option<Meant> {
     let root = &tree.root;
     for all in tree.dataset.info().marks.root {
         if !finder.has_all(root, all) {
@@ -143,7 +144,7 @@ fn renamed(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
     None
 }
 
-fn other(finder: &mut Finder, tree: &RawTree, folder: &Path) -> Option<Meant> {
+fn other(finder: &mut Finder<'_>, tree: &RawTree, folder: &Path) -> Option<Meant> {
     tree.dataset.info().marks.others.iter().find_map(|release| {
         let mark = first_of(finder, folder, release.marks)?;
         if first_of(finder, folder, release.unless).is_some() {
@@ -153,26 +154,26 @@ fn other(finder: &mut Finder, tree: &RawTree, folder: &Path) -> Option<Meant> {
     })
 }
 
-fn other_dataset(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
+fn other_dataset(finder: &mut Finder<'_>, tree: &RawTree) -> Option<Meant> {
     let others = tree.known.iter().copied();
     let mut others = others.filter(|other| other.folder() != tree.dataset.folder());
     let other = others.find(|other| is_root(finder, *other, &tree.root))?;
     Some(Meant::OtherDataset(other))
 }
 
-fn archive(finder: &mut Finder, tree: &RawTree, folder: &Path) -> Option<Meant> {
+fn archive(finder: &mut Finder<'_>, tree: &RawTree, folder: &Path) -> Option<Meant> {
     first_of(finder, folder, tree.dataset.info().marks.archives).map(Meant::Archive)
 }
 
-fn any_archive(finder: &mut Finder, folder: &Path) -> Option<Meant> {
+fn any_archive(finder: &mut Finder<'_>, folder: &Path) -> Option<Meant> {
     first_of(finder, folder, &ARCHIVES).map(Meant::Archive)
 }
 
-fn part(finder: &mut Finder, tree: &RawTree) -> Option<Meant> {
+fn part(finder: &mut Finder<'_>, tree: &RawTree) -> Option<Meant> {
     first_of(finder, &tree.root, tree.dataset.info().marks.parts).map(Meant::Part)
 }
 
-fn first_of(finder: &mut Finder, folder: &Path, patterns: &[&str]) -> Option<PathBuf> {
+fn first_of(finder: &mut Finder<'_>, folder: &Path, patterns: &[&str]) -> Option<PathBuf> {
     patterns
         .iter()
         .find_map(|pattern| finder.first(folder, pattern))
@@ -180,9 +181,9 @@ fn first_of(finder: &mut Finder, folder: &Path, patterns: &[&str]) -> Option<Pat
 
 /// The first that `look` finds in the folders below `root`.
 fn in_folders(
-    finder: &mut Finder,
+    finder: &mut Finder<'_>,
     root: &Path,
-    mut look: impl FnMut(&mut Finder, &Path) -> Option<Meant>,
+    mut look: impl FnMut(&mut Finder<'_>, &Path) -> Option<Meant>,
 ) -> Option<Meant> {
     let mut found = None;
     finder.below(root, |finder, folder| {
@@ -246,7 +247,7 @@ impl Meant {
 }
 
 /// Said where nothing is known.
-fn nothing(finder: &mut Finder, tree: &RawTree) -> String {
+fn nothing(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     let (key, marks) = (tree.dataset.root_key(), &tree.dataset.info().marks);
     let (title, home) = (marks.title, marks.home);
     let holds = holds(&finder.list(&tree.root));

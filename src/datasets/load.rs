@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Numbering, RawTree, explain};
@@ -23,7 +24,7 @@ pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogErro
     // A listing names what is there.
     if tree.only_present && tree.dataset.info().numbering == Numbering::Lists {
         let doing = format!("looking which images of {root} are there");
-        let looked = announce_if_slow(doing, || catalog.leave_out_absent());
+        let looked = announce_if_slow(doing, || catalog.leave_out_absent(&*tree.storage));
         looked.map_err(|source| CatalogError::Io {
             config_key: tree.dataset.root_key(),
             path: tree.root.clone(),
@@ -37,13 +38,13 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
     let stored =
         cache.map(|cache| Stored::of(tree.dataset.folder(), tree.settings_digest(), cache));
     if let Some(stored) = &stored {
-        match stored.read() {
+        match stored.read(&*tree.storage) {
             Ok(Some(catalog)) => return Ok(catalog),
             Ok(None) => {}
             Err(error) => complain(&stored.path(), &error),
         }
     }
-    let mut builder = CatalogBuilder::new(tree.dataset.root_key());
+    let mut builder = CatalogBuilder::new(tree.dataset.root_key(), Arc::clone(&tree.storage));
     tree.dataset
         .read(tree, &mut builder)
         .map_err(|error| explain(tree, error))?;

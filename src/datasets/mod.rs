@@ -22,11 +22,14 @@ mod vindrcxr;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::shown::Show as _;
+use crate::storage::Storage;
+use crate::store::SourceId;
 use crate::synthetic::{SampleError, SampleTree};
 
 pub use empty::why_empty;
@@ -151,6 +154,8 @@ pub struct RawTree {
     pub known: KnownDatasets,
     /// Absolute, lexically normalised.
     pub root: PathBuf,
+    /// Where the root and the folders of options are: the one way to their files.
+    pub storage: Arc<dyn Storage>,
     pub frontal_only: bool,
     /// Images whose sources are not there are left out. See [`crate::datasets::load`].
     pub only_present: bool,
@@ -179,6 +184,18 @@ impl RawTree {
             OptionValue::Bool(_) => None,
         });
         std::iter::once(self.root.as_path()).chain(options)
+    }
+
+    /// What identifies the source `path` wherever the root is. See [`SourceId`].
+    pub fn source_id<'a>(&'a self, path: &'a Path) -> SourceId<'a> {
+        let root = self.root.as_os_str().as_encoded_bytes();
+        let path = path.as_os_str().as_encoded_bytes();
+        // By bytes: a path is made of the root and what is joined to it, and there are a million of them.
+        let below_root = path.strip_prefix(root).unwrap_or(path);
+        SourceId {
+            dataset: self.dataset.folder(),
+            below_root: below_root.strip_prefix(b"/").unwrap_or(below_root),
+        }
     }
 
     /// A digest of the settings on which the catalog depends, besides the lists.

@@ -3,7 +3,7 @@
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
-use crate::lists::{is_dir, sorted_files};
+use crate::lists::sorted_files;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// Where the edition `raddar/chest-xrays-indiana-university` has them.
@@ -64,7 +64,7 @@ impl Dataset for OpenI {
                 .into_iter()
                 .for_each(|above| catalog.input(above));
             catalog.input(&kaggle);
-            if is_dir(&kaggle) {
+            if tree.storage.is_folder(&kaggle) {
                 catalog.set_layout(format!("{KAGGLE}/"));
                 names = sorted_files(catalog, &kaggle, &[".png"], false)?;
                 folder = kaggle;

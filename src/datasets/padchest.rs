@@ -1,13 +1,14 @@
 //! PadChest (BIMCV): PNGs of 16 bits, listed in one CSV with the projection of each.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
-use crate::lists::{ListFile, Table, ViewPositions, is_dir};
+use crate::lists::{ListFile, Table, ViewPositions};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
@@ -174,10 +175,9 @@ impl<'a> Layout<'a> {
     fn new(tree: &'a RawTree, catalog: &mut CatalogBuilder) -> Self {
         let images = tree.root.join("images");
         catalog.input(&images);
-        let is_flat = fs::read_dir(&images).is_ok_and(|mut entries| {
-            entries.any(|entry| {
-                entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().ends_with(b".png"))
-            })
+        let is_png = |name: &OsStr| name.as_encoded_bytes().ends_with(b".png");
+        let is_flat = tree.storage.list(&images).is_ok_and(|mut names| {
+            names.any(|listed| listed.is_ok_and(|listed| is_png(&listed.name)))
         });
         let flat = catalog.folder(&images);
         Self {
@@ -202,7 +202,8 @@ impl<'a> Layout<'a> {
             !directory.is_empty() && directory.bytes().all(|byte| byte.is_ascii_digit());
         let root = &self.tree.root;
         let candidates = [root.join("images").join(directory), root.join(directory)];
-        let folder = match candidates.iter().find(|path| is_number && is_dir(path)) {
+        let is_there = |path: &&PathBuf| is_number && self.tree.storage.is_folder(path);
+        let folder = match candidates.iter().find(is_there) {
             Some(path) => {
                 self.split += 1;
                 catalog.folder(path)

@@ -14,11 +14,11 @@ impl RawTree {
     /// Reads the report of the image `key`; `None` where the dataset has none.
     pub fn report(&self, key: &str) -> Option<Report> {
         let files = self.dataset.report_files(self, key)?;
-        Some(read_report(&files))
+        Some(read_report(&*self.storage, &files))
     }
 }
 
-/// One number for what the disk says of all reports of a dataset: it changes when one comes, goes
+/// One number for what the storage says of all reports of a dataset: it changes when one comes, goes
 /// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
 /// read. `answered` is called after each.
 pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
@@ -38,7 +38,7 @@ pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + 
                 let files = files.unwrap_or_default();
                 // The images of a study share a report.
                 if files != last {
-                    hash.update(&report_stamp(&files).to_bytes());
+                    hash.update(&report_stamp(&*tree.storage, &files).to_bytes());
                     answered();
                     last = files;
                 }

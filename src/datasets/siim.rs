@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
-use crate::lists::{is_dir, sorted_folders, walk};
+use crate::lists::{sorted_folders, walk};
 use crate::shown::Show as _;
 use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
 
@@ -117,7 +117,7 @@ impl Dataset for SiimAcr {
 /// `siim/` or `pneumothorax/` around it); or the root itself.
 fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, CatalogError> {
     let images = tree.root.join(IMAGES);
-    if is_dir(&images) {
+    if tree.storage.is_folder(&images) {
         return Ok(images);
     }
     // Where it would be then.
@@ -129,7 +129,7 @@ fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, Catal
     let inner = folders
         .iter()
         .map(|folder| tree.root.join(folder).join(IMAGES));
-    let mut inner = inner.filter(|inner| is_dir(inner));
+    let mut inner = inner.filter(|inner| tree.storage.is_folder(inner));
     match (inner.next(), inner.next()) {
         (Some(only), None) => Ok(only),
         _ => Ok(images),

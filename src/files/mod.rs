@@ -26,5 +26,5 @@ pub use parents::{Links, ParentFolder};
 pub use private::{NotOurs, PrivateFolder, Trust, is_not_ours, open_own_file};
 pub use probe::{Answer, ask_status, is_folder};
 pub use real_path::real_path;
-pub use regular::{Unfit, is_absent, kind_of, open_regular, read_regular, read_within};
+pub use regular::{Unfit, is_absent, kind_of, open_regular, read_within};
 pub use space::{FreeSpace, free_space, free_space_at, is_disk_full, is_remote};

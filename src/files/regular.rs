@@ -51,15 +51,6 @@ pub fn open_regular(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// All of a regular file of at most `limit` bytes, also where it grows meanwhile.
-///
-/// # Errors
-/// As [`open_regular`].
-pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let (file, _) = open_regular(path, limit)?;
-    read_within(file, limit)
-}
-
 /// All that `source` has, at most `limit` bytes.
 ///
 /// # Errors
@@ -139,12 +130,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "0123456789").unwrap();
-        assert_eq!(read_regular(&path, 10).unwrap(), b"0123456789");
-        let error = read_regular(&path, 9).unwrap_err().to_string();
+        let (file, _) = open_regular(&path, 10).unwrap();
+        assert_eq!(read_within(file, 10).unwrap(), b"0123456789");
+        let error = open_regular(&path, 9).unwrap_err().to_string();
         assert_eq!(error, "10 B are too many: at most 9 B are read");
         assert!(read_within(b"0123456789".as_slice(), 9).is_err());
         File::create(&path).unwrap().set_len(4 << 40).unwrap();
-        let error = read_regular(&path, 1 << 20).unwrap_err().to_string();
+        let error = open_regular(&path, 1 << 20).unwrap_err().to_string();
         assert!(error.starts_with("4.00 TiB are too many"), "{error}");
     }
 }

@@ -1,11 +1,12 @@
 //! Folders, listed in an order that does not depend on the file system: names sorted bytewise.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
+use crate::storage::{Kind, Listed};
 
 /// Files and folders of one folder. Links count as what they lead to.
 #[derive(Default)]
@@ -32,15 +33,13 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
     };
     catalog.input(folder);
     let mut listing = Listing::default();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() {
-            listing.folders.push(entry.file_name());
-        } else if kind.is_symlink() && entry.path().is_dir() {
-            listing.linked.push(entry.file_name());
-        } else {
-            listing.files.push(entry.file_name());
+    let storage = Arc::clone(catalog.storage());
+    for listed in storage.list(folder).map_err(failed)? {
+        let Listed { name, kind } = listed.map_err(failed)?;
+        match kind {
+            Kind::Folder => listing.folders.push(name),
+            Kind::Link if storage.is_folder(&folder.join(&name)) => listing.linked.push(name),
+            _ => listing.files.push(name),
         }
     }
     listing.files.sort();
@@ -112,14 +111,15 @@ pub fn walk(
     Ok(found)
 }
 
-/// Whether `path` is a folder, or a link to one.
-pub fn is_dir(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Folder;
+    use std::fs;
+
+    fn builder() -> CatalogBuilder {
+        CatalogBuilder::new("SOME_ROOT", Folder::shared())
+    }
 
     #[test]
     fn files_come_before_subfolders_and_names_are_sorted_bytewise() {
@@ -137,7 +137,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let mut catalog = builder();
         let found = walk(&mut catalog, root.path(), ".dcm").unwrap();
         let names: Vec<_> = found
             .iter()
@@ -146,22 +146,15 @@ mod tests {
         let expected = ["B.dcm", "a.dcm", "b/2.dcm", "b/Z/1.dcm", "b/a/9.dcm"];
         assert_eq!(names, expected.map(Path::new));
 
-        let names = |any_case| {
-            sorted_files(
-                &mut CatalogBuilder::new("X"),
-                root.path(),
-                &[".dcm"],
-                any_case,
-            )
-            .unwrap()
-        };
+        let names =
+            |any_case| sorted_files(&mut builder(), root.path(), &[".dcm"], any_case).unwrap();
         assert_eq!(names(true), ["B.dcm", "a.dcm", "c.DCM"]);
         assert_eq!(names(false), ["B.dcm", "a.dcm"]);
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let mut catalog = builder();
         let error = sorted_folders(&mut catalog, Path::new("/no/such"))
             .unwrap_err()
             .to_string();

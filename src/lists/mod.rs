@@ -15,7 +15,7 @@ mod text;
 mod utf16;
 mod views;
 
-pub use folder::{is_dir, sorted_files, sorted_folders, walk};
+pub use folder::{sorted_files, sorted_folders, walk};
 pub use images::ImageFolder;
 pub use kind::kind_of;
 pub use labels::{LABELS, LabelColumns};

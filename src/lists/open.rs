@@ -1,7 +1,6 @@
 //! List files: found, opened, and turned into text whatever they are compressed and encoded as.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,10 @@ use super::gunzip::Gunzip;
 use super::kind::{KIND_BYTES, advice, kind_of};
 use super::limit::{ListLimit, MAX_LIST_BYTES};
 use super::utf16::{Utf16, byte_order};
-use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
-use crate::files::{Unfit, is_absent, open_regular};
+use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
+use crate::files::{Unfit, is_absent};
 use crate::shown::Show as _;
+use crate::storage::Storage;
 
 /// How every gzip file begins.
 pub(super) const GZIP: &[u8] = b"\x1f\x8b";
@@ -38,7 +38,7 @@ impl ListFile {
         let mut unfit = None;
         for folder in folders {
             for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
-                match look_at(&path) {
+                match look_at(&**catalog.storage(), &path) {
                     Ok(true) => {
                         catalog.input(&path);
                         return Ok(Self { path });
@@ -63,13 +63,13 @@ impl ListFile {
 
     /// Its text in UTF-8, without a byte order mark; cells in an encoding of 8 bits stay as they
     /// are. Bytes say what the file is, and not its name: gzip is inflated and UTF-16 is decoded.
-    pub(super) fn open(&self, warnings: Warnings) -> io::Result<Box<dyn Read>> {
-        let (file, _) = open_regular(&self.path, MAX_LIST_BYTES)?;
+    pub(super) fn open(&self, catalog: &CatalogBuilder) -> io::Result<Box<dyn Read>> {
+        let file = catalog.storage().open(&self.path, MAX_LIST_BYTES)?;
         let (head, list) = Head::of(file)?;
         if !head.starts_with(GZIP) {
             return text_of(head, list);
         }
-        let path = self.path.clone();
+        let (path, warnings) = (self.path.clone(), catalog.warnings());
         let on_garbage = move || {
             let path = path.shown();
             warnings.add(format!(
@@ -95,20 +95,18 @@ impl ListFile {
 ///
 /// # Errors
 /// Where there is something else.
-fn look_at(path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
-        Ok(metadata) => match crate::files::kind_of(&metadata) {
+fn look_at(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
+    match storage.stat(path) {
+        Ok(stat) => match stat.kind.unless_file() {
             None => Ok(true),
             Some(kind) => Err(Unfit::NotAFile(kind).into()),
         },
-        Err(error) if is_absent(&error) => match fs::symlink_metadata(path) {
-            Ok(_) => Err(io::Error::other(
-                "it is a link to a file that is not there (of git-annex or DataLad? then fetch it \
-                 with `git annex get` or `datalad get`)",
-            )),
-            Err(_) => Ok(false),
-        },
-        Err(error) => Err(error),
+        Err(error) if !is_absent(&error) => Err(error),
+        Err(_) if storage.is_link(path) => Err(io::Error::other(
+            "it is a link to a file that is not there (of git-annex or DataLad? then fetch it with \
+             `git annex get` or `datalad get`)",
+        )),
+        Err(_) => Ok(false),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Free-text radiology reports.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,18 +9,18 @@ use super::kind::kind_of;
 use super::open::{GZIP, decode};
 use super::utf16::{self, byte_order};
 use crate::catalog::Report;
-use crate::files::{is_absent, read_regular, read_within};
+use crate::files::{is_absent, read_within};
 use crate::shown::Show as _;
-use crate::store::Stamp;
+use crate::storage::{Stamp, Storage};
 
 /// A hundred times what the longest report has; a file of gigabytes is none.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads the first of `files` that is there. One that cannot be read costs its text and no
 /// more.
-pub fn read_report(files: &[PathBuf]) -> Report {
+pub fn read_report(storage: &dyn Storage, files: &[PathBuf]) -> Report {
     for path in files {
-        match read_regular(path, MAX_BYTES).and_then(inflated) {
+        match storage.read(path, MAX_BYTES).and_then(inflated) {
             Ok(bytes) => return report_of(&bytes, path),
             Err(error) if is_absent(&error) => {}
             Err(error) => return unreadable(path, &error.to_string()),
@@ -75,12 +74,12 @@ fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What changes when a report comes, goes or changes: what the disk says of the first of `files`
+/// What changes when a report comes, goes or changes: what the storage says of the first of `files`
 /// that is there. Nothing is read.
-pub fn report_stamp(files: &[PathBuf]) -> ReportStamp {
+pub fn report_stamp(storage: &dyn Storage, files: &[PathBuf]) -> ReportStamp {
     for path in files {
-        match fs::metadata(path) {
-            Ok(metadata) => return ReportStamp::Found(Stamp::of(&metadata)),
+        match storage.stat(path) {
+            Ok(stat) => return ReportStamp::Found(stat.stamp),
             Err(error) if is_absent(&error) => {}
             Err(error) => return ReportStamp::Failed(error.raw_os_error().unwrap_or(-1)),
         }
@@ -99,15 +98,13 @@ pub enum ReportStamp {
 
 impl ReportStamp {
     /// The same as bytes, to be hashed.
-    pub fn to_bytes(self) -> [u8; 21] {
-        let mut bytes = [0; 21];
+    pub fn to_bytes(self) -> [u8; 25] {
+        let mut bytes = [0; 25];
         match self {
             ReportStamp::Absent => {}
-            ReportStamp::Found(Stamp { size, modified }) => {
+            ReportStamp::Found(stamp) => {
                 bytes[0] = 1;
-                bytes[1..9].copy_from_slice(&size.to_le_bytes());
-                bytes[9..17].copy_from_slice(&modified.0.to_le_bytes());
-                bytes[17..].copy_from_slice(&modified.1.to_le_bytes());
+                bytes[1..].copy_from_slice(&stamp.to_bytes());
             }
             ReportStamp::Failed(error) => {
                 bytes[0] = 2;
@@ -142,7 +139,9 @@ fn essence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Folder;
     use proptest::prelude::*;
+    use std::fs;
 
     #[test]
     fn findings_come_before_the_impression() {
@@ -168,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.txt");
         fs::write(&path, b"FINDINGS: caf\xe9").unwrap();
-        let report = read_report(&[folder.path().join("none.txt"), path]);
+        let report = read_report(&Folder, &[folder.path().join("none.txt"), path]);
         assert_eq!(report.text, "caf\u{e9}");
         assert!(
             report
@@ -176,7 +175,7 @@ mod tests {
                 .is_some_and(|warning| !warning.contains("caf"))
         );
         let none = [folder.path().join("none.txt")];
-        assert_eq!(read_report(&none), Report::default());
+        assert_eq!(read_report(&Folder, &none), Report::default());
     }
 
     #[test]
@@ -185,7 +184,7 @@ mod tests {
         let path = folder.path().join("report.txt");
         let read = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            let report = read_report(std::slice::from_ref(&path));
+            let report = read_report(&Folder, std::slice::from_ref(&path));
             let told = report.warning.unwrap_or_default();
             (report.text, report.is_unreadable, told)
         };
@@ -241,7 +240,7 @@ mod tests {
             .set_len(MAX_BYTES + 1)
             .unwrap();
         for path in [pipe, large, folder.path().to_owned()] {
-            let report = read_report(std::slice::from_ref(&path));
+            let report = read_report(&Folder, std::slice::from_ref(&path));
             assert!(report.is_unreadable && report.text.is_empty());
             assert!(report.warning.unwrap().contains(path.to_str().unwrap()));
         }
@@ -251,11 +250,11 @@ mod tests {
     fn a_stamp_tells_reports_that_come_and_change() {
         let folder = tempfile::tempdir().unwrap();
         let files = ["a.txt", "b.txt"].map(|name| folder.path().join(name));
-        assert_eq!(report_stamp(&files), ReportStamp::Absent);
+        assert_eq!(report_stamp(&Folder, &files), ReportStamp::Absent);
         fs::write(&files[1], "FINDINGS: b").unwrap();
-        let second = report_stamp(&files);
+        let second = report_stamp(&Folder, &files);
         fs::write(&files[0], "FINDINGS: a.").unwrap();
-        let first = report_stamp(&files);
+        let first = report_stamp(&Folder, &files);
         assert!(matches!(
             (first, second),
             (ReportStamp::Found(_), ReportStamp::Found(_))

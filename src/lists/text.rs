@@ -13,7 +13,7 @@ use crate::shown::Show as _;
 /// Windows-1252.
 pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, CatalogError> {
     let source = file
-        .open(catalog.warnings())
+        .open(catalog)
         .map_err(|error| file.error(catalog, 0, error))?;
     let (mut lines, mut number) = (Lines::default(), 1);
     lines
@@ -92,13 +92,14 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Folder;
     use proptest::prelude::*;
     use std::fs;
 
     fn read(text: &[u8]) -> Result<(Vec<String>, CatalogBuilder), CatalogError> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("list"), text).unwrap();
-        let mut catalog = CatalogBuilder::new("SOME_ROOT");
+        let mut catalog = CatalogBuilder::new("SOME_ROOT", Folder::shared());
         let file = ListFile::find(&mut catalog, &[folder.path().to_owned()], "list")?;
         Ok((lines(&catalog, &file)?, catalog))
     }

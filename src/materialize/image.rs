@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, ImageState};
@@ -10,7 +11,7 @@ use crate::catalog::Entry;
 use crate::files::write_atomically;
 use crate::render::{Notes, RenderError};
 use crate::shown::Show as _;
-use crate::source::{RenderedSource, SourceError, SourceRenderer};
+use crate::source::{RenderedSource, Source, SourceError, SourceRenderer};
 use crate::store::{ContentKey, Journal, Record};
 
 /// What became of an image.
@@ -114,9 +115,10 @@ impl<'a> ImageWorker<'a> {
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
-        match self.renderer.render_file(&source) {
+        let storage = &*self.plan.tree.storage;
+        match self.renderer.render_file(storage, &source) {
             // The record bears the source that was read: one that changed meanwhile is found due.
-            Ok(developed) => self.keep(entry.number(), &developed),
+            Ok(developed) => self.keep(entry.number(), source, &developed),
             Err(error) => {
                 let cause = error.to_string().shown().to_string();
                 if tells_of_other_bytes(&error) {
@@ -133,13 +135,11 @@ impl<'a> ImageWorker<'a> {
     fn keep(
         &self,
         number: u32,
+        source: PathBuf,
         developed: &RenderedSource,
     ) -> Result<ImageOutcome, MaterializeError> {
-        let RenderedSource {
-            jpeg,
-            notes,
-            source,
-        } = developed;
+        let RenderedSource { jpeg, notes, stamp } = developed;
+        let source = Source::of(&self.plan.tree, source, *stamp, self.plan.params);
         let remarks = Remarks::from(notes);
         let made = (source.key, jpeg.len() as u64);
         if self.plan.skip_damaged

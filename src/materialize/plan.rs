@@ -126,10 +126,10 @@ impl DatasetPlan {
         })
     }
 
-    /// Says that images are made again that were finished by an earlier version of the renderer, if
-    /// some are.
+    /// Says that images are made again that were finished by an earlier version of machex, if some
+    /// are.
     pub fn announce_renewal(&self) {
-        let older = self.finished.made_by_older_renderer(self.catalog.len());
+        let older = self.finished.made_by_older_version(self.catalog.len());
         if older > 0 {
             let name = self.tree.dataset.folder();
             tracing::warn!("{name}: {}", renewal(older));
@@ -171,7 +171,7 @@ impl DatasetPlan {
 
     /// Looks at the source and the finished file of an entry.
     pub fn state_of(&self, entry: &Entry<'_>) -> ImageState {
-        match Source::look(entry, self.params) {
+        match Source::look(&self.tree, entry, self.params) {
             Err(fault) => ImageState::Failed {
                 source: fault.path,
                 cause: fault.cause,

@@ -68,10 +68,9 @@ mod tests {
         let path = folder.path().join("x");
         std::fs::write(&path, b"\xff\xd8\xff\xe0\0").unwrap();
         let filled = || {
-            let params = crate::render::RenderParams::default();
-            let fetched =
-                crate::source::fetch(path.clone(), params, |_| (SourceBuffer::default(), ()));
-            fetched.unwrap().0.bytes
+            let (storage, mut buffer) = (crate::storage::Folder, SourceBuffer::default());
+            crate::source::read_source(&storage, &path, &mut buffer).unwrap();
+            buffer
         };
         let size = filled().capacity();
         let buffers = Buffers::new(2 * size);

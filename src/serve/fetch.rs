@@ -82,7 +82,7 @@ impl Server {
             .source()
             .map_err(|fault| Fault::new(fault.to_string()))?;
         let waiting = dataset.root_waits.begin();
-        let (fetched, share) = fetch(path, self.settings.params, |bytes| {
+        let (fetched, share) = fetch(&dataset.tree, path, self.settings.params, |bytes| {
             let share = || self.making.budget.take(usize::from(item.dataset), bytes);
             let share = waiting.aside(share);
             (self.making.buffers.take(bytes), share)

@@ -19,8 +19,8 @@ use crate::store::ContentKey;
 use crate::store::{Body, InsertOffsets, Spliced};
 use crate::waits::Waiting;
 
-/// Raised by every change of what is in an index.
-const VERSION: &[u8] = b"index 3";
+/// Raised by every change of what is in an index, or of its key.
+const VERSION: &[u8] = b"index 4";
 
 /// Threads that look at reports, which may be far away.
 const REPORT_THREADS: usize = 16;
@@ -43,7 +43,8 @@ pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
         .map_err(|error| Fault::new(format!("starting threads: {error}")))
 }
 
-/// Key of a dataset's index: it follows from the catalog, and from what the disk says of every report.
+/// Key of a dataset's index: it follows from the catalog, and from what the storage says of every
+/// report. Where these are does not matter (only SIIM-ACR has it in its keys, and so in its catalog).
 /// For a dataset with reports, that is a metadata call for each study; `answered` is called after each.
 pub(super) fn key(
     dataset: &ServedDataset,
@@ -53,18 +54,7 @@ pub(super) fn key(
     let digest = dataset.catalog.digest().to_le_bytes();
     let reports = || reports_digest(&dataset.catalog, &dataset.tree, answered);
     let reports = readers.install(reports).to_le_bytes();
-    let folders: Vec<u8> = dataset
-        .tree
-        .folders()
-        .flat_map(|folder| [folder.as_os_str().as_encoded_bytes(), b"\0"].concat())
-        .collect();
-    ContentKey::of_parts([
-        VERSION,
-        dataset.name().as_bytes(),
-        &folders,
-        &digest,
-        &reports,
-    ])
+    ContentKey::of_parts([VERSION, dataset.name().as_bytes(), &digest, &reports])
 }
 
 impl Server {

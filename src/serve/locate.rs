@@ -128,10 +128,10 @@ impl Server {
             .ok_or_else(|| Fault::new("no such image"))?;
         let params = self.settings.params;
         let source = match patience {
-            Patience::None => Source::look_without_waiting(&entry, params),
+            Patience::None => Source::look_without_waiting(&dataset.tree, &entry, params),
             Patience::Some => {
                 let _waiting = dataset.root_waits.begin();
-                let looked = Source::look(&entry, params);
+                let looked = Source::look(&dataset.tree, &entry, params);
                 Some(looked.map_err(|fault| Fault::new(fault.cause))?)
             }
         };

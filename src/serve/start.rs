@@ -224,7 +224,7 @@ fn log_warnings(dataset: &ServedDataset, finished: &FinishedTree) {
     for fault in finished.faults() {
         tracing::warn!(dataset = name, "{fault}");
     }
-    let older = finished.made_by_older_renderer(dataset.catalog.len());
+    let older = finished.made_by_older_version(dataset.catalog.len());
     if older > 0 {
         tracing::warn!(dataset = name, "{} when they are read", renewal(older));
     }

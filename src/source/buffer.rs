@@ -1,10 +1,11 @@
 //! Memory for the bytes of one source.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Deref;
 
 use memmap2::MmapMut;
+
+use crate::storage::changed;
 
 /// Memory is taken in multiples of this.
 const STEP: usize = 1 << 20;
@@ -23,11 +24,11 @@ impl SourceBuffer {
         self.map.as_ref().map_or(0, |map| map.len())
     }
 
-    /// Takes the `size` bytes of a file: `start`, and what `file` still gives.
+    /// Takes the `size` bytes of a file: `start`, and what `rest` still gives.
     ///
     /// # Errors
     /// Also when there is no memory for them, or the file has more or fewer.
-    pub(super) fn fill(&mut self, start: &[u8], file: &mut File, size: u64) -> io::Result<()> {
+    pub(super) fn fill(&mut self, start: &[u8], rest: &mut dyn Read, size: u64) -> io::Result<()> {
         self.len = 0;
         let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;
         if self.capacity() < size {
@@ -39,15 +40,16 @@ impl SourceBuffer {
             Some(map) => &mut map[..size],
             None => &mut [],
         };
-        let (known, rest) = bytes
+        let (known, unknown) = bytes
             .split_at_mut_checked(start.len())
             .ok_or_else(changed)?;
         known.copy_from_slice(start);
-        file.read_exact(rest).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => changed(),
-            _ => error,
-        })?;
-        let is_longer = file.read(&mut [0])? > 0;
+        rest.read_exact(unknown)
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => changed(),
+                _ => error,
+            })?;
+        let is_longer = rest.read(&mut [0])? > 0;
         if is_longer {
             return Err(changed());
         }
@@ -64,15 +66,10 @@ impl Deref for SourceBuffer {
     }
 }
 
-/// A source that is written while it is read.
-pub(super) fn changed() -> io::Error {
-    io::Error::other("it was changed while it was read")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
 
     #[test]
     fn a_file_is_read_whole_or_not_at_all() {

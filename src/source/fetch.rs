@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::look::words;
 use super::{OpenSource, Source, SourceBuffer};
+use crate::datasets::RawTree;
 use crate::render::{RenderError, RenderParams};
 
 /// The bytes of a source, not rendered yet.
@@ -29,20 +30,21 @@ pub enum FetchError {
     },
 }
 
-/// Reads the source `path`. `admit` is told how many bytes it has, and gives memory for them, for which
-/// it may wait; what else it returns comes back with the bytes. It is not asked for a file that is not
-/// read.
+/// Reads the source `path` of `tree`. `admit` is told how many bytes it has, and gives memory for them,
+/// for which it may wait; what else it returns comes back with the bytes. It is not asked for a file
+/// that is not read.
 pub fn fetch<T>(
+    tree: &RawTree,
     path: PathBuf,
     params: RenderParams,
     admit: impl FnOnce(u64) -> (SourceBuffer, T),
 ) -> Result<(Fetched, T), FetchError> {
-    let opened = OpenSource::open(&path)?;
+    let opened = OpenSource::open(&*tree.storage, &path)?;
     let stamp = opened.stamp();
     let opened = match opened.look()? {
         Ok(opened) => opened,
         Err(error) => {
-            let source_file = Source::of(path, stamp, params);
+            let source_file = Source::of(tree, path, stamp, params);
             return Err(FetchError::Refused { source_file, error });
         }
     };
@@ -50,7 +52,7 @@ pub fn fetch<T>(
     let stamp = opened.read_into(&mut buffer)?;
     let fetched = Fetched {
         bytes: buffer,
-        source: Source::of(path, stamp, params),
+        source: Source::of(tree, path, stamp, params),
     };
     Ok((fetched, admitted))
 }

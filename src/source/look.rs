@@ -1,12 +1,13 @@
-//! What the disk says of one source, before it is read.
+//! What the storage says of one source, before it is read.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use crate::catalog::Entry;
+use crate::datasets::RawTree;
 use crate::render::RenderParams;
-use crate::store::{ContentKey, Remembered, Stamp, remembered_stat};
+use crate::storage::{Kind, Stamp};
+use crate::store::ContentKey;
 
 /// A source file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,38 +29,40 @@ pub struct SourceFault {
 }
 
 impl Source {
-    /// Looks at the source of an entry. One metadata call; nothing is read.
-    pub fn look(entry: &Entry<'_>, params: RenderParams) -> Result<Self, SourceFault> {
+    /// Looks at the source of an entry of `tree`. One metadata call; nothing is read.
+    pub fn look(
+        tree: &RawTree,
+        entry: &Entry<'_>,
+        params: RenderParams,
+    ) -> Result<Self, SourceFault> {
         let path = path_of(entry)?;
         let fault = |path, cause| SourceFault {
             path: Some(path),
             cause,
         };
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(Self::of(path, Stamp::of(&metadata), params)),
+        match tree.storage.stat(&path) {
+            Ok(stat) if stat.kind == Kind::File => Ok(Self::of(tree, path, stat.stamp, params)),
             Ok(_) => Err(fault(path, "the source is not a file".to_owned())),
             Err(error) => Err(fault(path, words(&error))),
         }
     }
 
-    /// The same by what the kernel has in memory, without waiting for any disk or network. `None`
+    /// The same by what the storage has in memory, without waiting for any disk or network. `None`
     /// where that is not enough, or there is anything to be said about the source.
-    pub fn look_without_waiting(entry: &Entry<'_>, params: RenderParams) -> Option<Self> {
+    pub fn look_without_waiting(
+        tree: &RawTree,
+        entry: &Entry<'_>,
+        params: RenderParams,
+    ) -> Option<Self> {
         let path = path_of(entry).ok()?;
-        match remembered_stat(rustix::fs::CWD, &path)? {
-            Remembered {
-                stamp,
-                is_file: true,
-                ..
-            } => Some(Self::of(path, stamp, params)),
-            _ => None,
-        }
+        let stat = tree.storage.stat_without_waiting(&path)?;
+        (stat.kind == Kind::File).then(|| Self::of(tree, path, stat.stamp, params))
     }
 
-    /// The source `path` with the stamp that it has.
-    pub(super) fn of(path: PathBuf, stamp: Stamp, params: RenderParams) -> Self {
+    /// The source `path` of `tree` with the stamp that it has.
+    pub fn of(tree: &RawTree, path: PathBuf, stamp: Stamp, params: RenderParams) -> Self {
         Self {
-            key: ContentKey::new(&path, stamp, params),
+            key: ContentKey::new(tree.source_id(&path), stamp, params),
             modified: stamp.modified,
             path,
         }

@@ -1,4 +1,4 @@
-//! Source files: what the disk says of them, and their bytes into the renderer. Shared by
+//! Source files: what the storage says of them, and their bytes into the renderer. Shared by
 //! everything that makes images.
 
 mod buffer;

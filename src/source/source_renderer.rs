@@ -1,15 +1,12 @@
 //! From a source file to the bytes of its JPEG.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::buffer::changed;
+use super::SourceBuffer;
 use super::look::words;
-use super::{Source, SourceBuffer};
-use crate::files::open_regular;
 use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer, refuse};
-use crate::store::Stamp;
+use crate::storage::{OpenFile, Stamp, Storage};
 
 /// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
 /// its header.
@@ -24,7 +21,6 @@ const KEEP_CAPACITY: usize = 64 << 20;
 
 /// Renders source files one after another, keeping its memory in between. One for each thread.
 pub struct SourceRenderer {
-    params: RenderParams,
     renderer: Renderer,
     buffer: SourceBuffer,
 }
@@ -35,8 +31,8 @@ pub struct RenderedSource {
     pub jpeg: Vec<u8>,
     /// See [`Rendered::notes`].
     pub notes: Notes,
-    /// The source as it was when it was read.
-    pub source: Source,
+    /// Of the source as it was when it was read.
+    pub stamp: Stamp,
 }
 
 /// Why a source file cannot become a JPEG.
@@ -53,26 +49,25 @@ pub enum SourceError {
 impl SourceRenderer {
     pub fn new(params: RenderParams) -> Self {
         Self {
-            params,
             renderer: Renderer::new(params),
             buffer: SourceBuffer::default(),
         }
     }
 
     /// Reads and renders one file.
-    pub fn render_file(&mut self, path: &Path) -> Result<RenderedSource, SourceError> {
-        let opened = OpenSource::open(path)?.look()??;
+    pub fn render_file(
+        &mut self,
+        storage: &dyn Storage,
+        path: &Path,
+    ) -> Result<RenderedSource, SourceError> {
+        let opened = OpenSource::open(storage, path)?.look()??;
         let stamp = opened.read_into(&mut self.buffer)?;
         let rendered = self.renderer.render(&self.buffer);
         if self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer = SourceBuffer::default();
         }
         let Rendered { jpeg, notes } = rendered?;
-        Ok(RenderedSource {
-            jpeg,
-            notes,
-            source: Source::of(path.to_owned(), stamp, self.params),
-        })
+        Ok(RenderedSource { jpeg, notes, stamp })
     }
 
     /// Renders what [`super::fetch`] has read.
@@ -82,51 +77,52 @@ impl SourceRenderer {
 }
 
 /// Reads a whole source file into `buffer`, whose memory is used again from image to image.
-/// Returns what the file system said of it when it was opened.
+/// Returns what the storage said of it when it was opened.
 ///
 /// # Errors
 /// Also for what the renderer would refuse, by the first bytes.
-pub fn read_source(path: &Path, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
-    let looked = OpenSource::open(path)?.look()?;
+pub fn read_source(
+    storage: &dyn Storage,
+    path: &Path,
+    buffer: &mut SourceBuffer,
+) -> io::Result<Stamp> {
+    let looked = OpenSource::open(storage, path)?.look()?;
     looked.map_err(io::Error::other)?.read_into(buffer)
 }
 
 /// A source file that is open and not read yet, but for its start.
 #[derive(Debug)]
 pub struct OpenSource {
-    file: File,
-    stamp: Stamp,
+    file: Box<dyn OpenFile>,
     start: Vec<u8>,
 }
 
 impl OpenSource {
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let (file, metadata) = open_regular(path, u64::MAX)?;
-        let stamp = Stamp::of(&metadata);
-        if stamp.size > MAX_SOURCE_BYTES {
-            let size = stamp.size;
+    pub fn open(storage: &dyn Storage, path: &Path) -> io::Result<Self> {
+        let file = storage.open(path, u64::MAX)?;
+        let size = file.stamp().size;
+        if size > MAX_SOURCE_BYTES {
             let problem = format!("{size} bytes are more than any image that machex takes");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
         }
         Ok(Self {
             file,
-            stamp,
             start: Vec::new(),
         })
     }
 
     pub fn stamp(&self) -> Stamp {
-        self.stamp
+        self.file.stamp()
     }
 
     /// Reads the start of the file, and asks the renderer about it: nothing that cannot be a picture
     /// is read to the end.
     pub(super) fn look(mut self) -> io::Result<Result<Self, RenderError>> {
         let mut start = Vec::with_capacity(START as usize);
-        (&self.file).take(START).read_to_end(&mut start)?;
-        if let Err(refused) = refuse(&start, self.stamp.size) {
+        (&mut self.file).take(START).read_to_end(&mut start)?;
+        if let Err(refused) = refuse(&start, self.stamp().size) {
             // Of a file that is being written, nothing is to be concluded.
-            self.check_unchanged()?;
+            self.file.check_unchanged()?;
             return Ok(Err(refused));
         }
         self.start = start;
@@ -138,14 +134,9 @@ impl OpenSource {
     /// # Errors
     /// Also when it was changed while it was read.
     pub(super) fn read_into(mut self, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
-        buffer.fill(&self.start, &mut self.file, self.stamp.size)?;
-        self.check_unchanged()
-    }
-
-    fn check_unchanged(&self) -> io::Result<Stamp> {
-        match Stamp::of(&self.file.metadata()?) == self.stamp {
-            true => Ok(self.stamp),
-            false => Err(changed()),
-        }
+        let stamp = self.stamp();
+        buffer.fill(&self.start, &mut self.file, stamp.size)?;
+        self.file.check_unchanged()?;
+        Ok(stamp)
     }
 }

@@ -1,59 +1,61 @@
 //! What decides the bytes of a finished image, in one number.
 
 use std::fmt;
-use std::fs::Metadata;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::render::{RENDERER_VERSION, RenderParams};
+use crate::storage::Stamp;
 
-/// What changes with the content of a published file.
+/// Raised by every change of what a content key is made of, or how.
+const KEY_VERSION: u32 = 1;
+
+/// The version of what is recorded of images: another one of the renderer or of content keys. Both only
+/// rise, and so does their sum.
+pub const CONTENT_VERSION: u32 = RENDERER_VERSION + KEY_VERSION;
+
+/// Which source of which dataset: the same wherever the dataset is on this machine or another.
+///
+/// The key of an entry does not do. Two rows of PadChest can have one ImageID in two folders, whose
+/// files may have one stamp; and the keys of SIIM-ACR are absolute paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// In bytes.
-    pub size: u64,
-    /// Modification time: seconds since 1970, and nanoseconds.
-    pub modified: (i64, u32),
+pub struct SourceId<'a> {
+    /// Folder of the dataset in the tree, such as `chex-ray14`.
+    pub dataset: &'a str,
+    /// Path of the source below the root of the raw dataset, as bytes: its folder there, and its key as
+    /// far as that is looked up in this folder.
+    pub below_root: &'a [u8],
 }
 
-impl Stamp {
-    pub fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.size(),
-            modified: (
-                metadata.mtime(),
-                u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-            ),
-        }
-    }
-}
-
-/// Hash of source path, source size, source modification time, render parameters and renderer
-/// version. A changed source or setting has another key, so that it can never be taken for what
-/// was made before. XXH3 with 128 bits: sources are not hostile, and a million keys collide with
-/// a probability below 1e-26.
+/// Hash of dataset, location of the source in the dataset, its stamp, render parameters, and versions
+/// of the renderer and of such keys. A changed source or setting has another key, so that it can never
+/// be taken for what was made before; the same source has the same key wherever its dataset is. XXH3
+/// with 128 bits: sources are not hostile, and a million keys collide with a probability below 1e-26.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ContentKey(u128);
 
 impl ContentKey {
-    /// The key of the image that `params` make of the file `source` with this stamp.
-    pub fn new(source: &Path, stamp: Stamp, params: RenderParams) -> Self {
+    /// The key of the image that `params` make of `source` with this stamp.
+    pub fn new(source: SourceId<'_>, stamp: Stamp, params: RenderParams) -> Self {
+        // Field by field: one that is not hashed does not compile.
+        let SourceId {
+            dataset,
+            below_root,
+        } = source;
+        let RenderParams { size, quality } = params;
         let mut hash = Xxh3::new();
-        let path = source.as_os_str().as_bytes();
-        hash.update(&(path.len() as u64).to_le_bytes());
-        hash.update(path);
-        hash.update(&stamp.size.to_le_bytes());
-        hash.update(&stamp.modified.0.to_le_bytes());
-        hash.update(&i64::from(stamp.modified.1).to_le_bytes());
-        hash.update(&params.size.to_le_bytes());
-        hash.update(&[params.quality]);
+        for name in [dataset.as_bytes(), below_root] {
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name);
+        }
+        hash.update(&stamp.to_bytes());
+        hash.update(&size.to_le_bytes());
+        hash.update(&[quality]);
         hash.update(&RENDERER_VERSION.to_le_bytes());
+        hash.update(&KEY_VERSION.to_le_bytes());
         Self(hash.digest128())
     }
 }
@@ -117,59 +119,44 @@ impl TryFrom<String> for ContentKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::time::{Duration, SystemTime};
 
     #[test]
     fn everything_that_decides_the_bytes_changes_the_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        for path in [&a, &b] {
-            fs::write(path, "1234").unwrap();
-            fs::File::options()
-                .write(true)
-                .open(path)
-                .unwrap()
-                .set_modified(then)
-                .unwrap();
-        }
-        let params = RenderParams::default();
-        let key = |path: &Path, params| {
-            ContentKey::new(path, Stamp::of(&fs::metadata(path).unwrap()), params)
+        let source = SourceId {
+            dataset: "padchest",
+            below_root: b"0/a.png",
         };
-        let first = key(&a, params);
-        assert_eq!(first, key(&a, params), "the same");
-        assert_ne!(first, key(&b, params), "another path");
-        assert_ne!(
-            first,
-            key(
-                &a,
-                RenderParams {
-                    size: 512,
-                    ..params
-                }
-            ),
-            "another size"
-        );
-        assert_ne!(
-            first,
-            key(
-                &a,
-                RenderParams {
-                    quality: 90,
-                    ..params
-                }
-            ),
-            "another quality"
-        );
-
-        let file = fs::File::options().write(true).open(&a).unwrap();
-        file.set_modified(then + Duration::from_nanos(1)).unwrap();
-        assert_ne!(first, key(&a, params), "another modification time");
-        fs::write(&a, "12345").unwrap();
-        file.set_modified(then).unwrap();
-        assert_ne!(first, key(&a, params), "another length");
+        let stamp = Stamp::of_file(4, (1_000_000, 0));
+        let params = RenderParams::default();
+        let key = ContentKey::new(source, stamp, params);
+        assert_eq!(key, ContentKey::new(source, stamp, params), "the same");
+        let brax = SourceId {
+            dataset: "brax",
+            ..source
+        };
+        let shifted = SourceId {
+            dataset: "padchest0",
+            below_root: b"/a.png",
+        };
+        for (other, what) in [(brax, "another dataset"), (shifted, "other parts")] {
+            assert_ne!(key, ContentKey::new(other, stamp, params), "{what}");
+        }
+        let elsewhere = SourceId {
+            below_root: b"1/a.png",
+            ..source
+        };
+        let other = ContentKey::new(elsewhere, stamp, params);
+        assert_ne!(key, other, "the same name in another folder");
+        for (size, quality) in [(512, params.quality), (params.size, 90)] {
+            let other = ContentKey::new(source, stamp, RenderParams { size, quality });
+            assert_ne!(key, other, "another size or quality");
+        }
+        for other in [
+            Stamp::of_file(5, stamp.modified),
+            Stamp::of_file(4, (1_000_000, 1)),
+        ] {
+            assert_ne!(key, ContentKey::new(source, other, params), "{other:?}");
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::ContentKey;
+use super::{CONTENT_VERSION, ContentKey};
 use crate::files::confirm;
 use crate::files::{Durability, PrivateFolder, is_not_ours, no_follow};
-use crate::render::{Notes, RENDERER_VERSION};
+use crate::render::Notes;
 
 const PREFIX: &str = "finished";
 const SUFFIX: &str = ".jsonl";
@@ -34,9 +34,9 @@ pub struct Record {
     pub size: u64,
     /// When it was finished, in milliseconds since 1970: the newest record of an image counts.
     pub time: u64,
-    /// Version of the renderer that made it; 0 where that was not recorded yet.
+    /// [`CONTENT_VERSION`] of the machex that made it; 0 where that was not recorded yet.
     #[serde(default)]
-    pub renderer: u32,
+    pub version: u32,
     /// What is damaged in its source, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Box<str>>,
@@ -175,7 +175,7 @@ impl Journal {
             key,
             size,
             time,
-            renderer: RENDERER_VERSION,
+            version: CONTENT_VERSION,
             damage: notes
                 .damage
                 .as_ref()
@@ -253,10 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn records_of_before_have_no_renderer_and_new_ones_have_what_was_noted() {
+    fn records_of_before_have_no_version_and_new_ones_have_what_was_noted() {
         let folder = tempfile::tempdir().unwrap();
+        // When the version was that of the renderer alone, it had another name.
         let before = format!(
-            "{{\"image\":0,\"key\":\"{:032x}\",\"size\":1,\"time\":2}}\n",
+            "{{\"image\":0,\"key\":\"{:032x}\",\"size\":1,\"time\":2,\"renderer\":2}}\n",
             7
         );
         fs::write(folder.path().join("finished.jsonl"), before).unwrap();
@@ -268,11 +269,8 @@ mod tests {
         journal.append(1, (key("b"), 2), &notes, None).unwrap();
         let records = read(folder.path());
         let [old, new] = [0, 1].map(|image| records.get(image).unwrap());
-        assert_eq!((old.renderer, old.has_overlay_bits), (0, false));
-        assert_eq!(
-            (new.renderer, new.has_overlay_bits),
-            (RENDERER_VERSION, true)
-        );
+        assert_eq!((old.version, old.has_overlay_bits), (0, false));
+        assert_eq!((new.version, new.has_overlay_bits), (CONTENT_VERSION, true));
     }
 
     #[test]
@@ -301,7 +299,7 @@ mod tests {
             key: key("a"),
             size: 5,
             time: u64::MAX - 9,
-            renderer: 0,
+            version: 0,
             damage: None,
             has_overlay_bits: false,
         };

@@ -13,11 +13,10 @@ use rustix::fs::{Mode, OFlags};
 use super::tier::{
     About, Copy, FileId, Kept, Lookup, Maker, Patience, PutError, Remembered, Tier, TierKind, Want,
 };
-use super::{
-    Body, ContentKey, Fingerprint, FinishedTree, OpenFiles, Record, StateFolder, remembered_stat,
-};
+use super::{Body, ContentKey, Fingerprint, FinishedTree, OpenFiles, Record, StateFolder};
 use crate::files::is_remote;
 use crate::names;
+use crate::storage::remembered_stat;
 use crate::waits::Waits;
 
 /// The images that `materialize` finished, of all datasets of a mount.
@@ -239,7 +238,8 @@ impl Root {
         }
         let path = Path::new(dataset).join(names::image_path(number));
         remembered_stat(&self.folder, &path)
-            .is_some_and(|found| rustix::fs::makedev(found.device.0, found.device.1) == self.device)
+            .and_then(|found| found.inode)
+            .is_some_and(|inode| inode.device == self.device)
     }
 
     /// An image that was opened before and has not changed in size since, if it is on a disk of this

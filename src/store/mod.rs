@@ -31,7 +31,6 @@ mod lock;
 mod materialized;
 mod memory;
 mod open_files;
-mod remembered;
 mod spliced;
 mod state;
 mod stored_file;
@@ -40,7 +39,7 @@ mod tiers;
 mod tree;
 
 pub use body::{Body, Hold, ReadNow};
-pub use content_key::{ContentKey, Stamp};
+pub use content_key::{CONTENT_VERSION, ContentKey, SourceId};
 pub use extent::Extent;
 pub use fingerprint::Fingerprint;
 pub use image_log::{
@@ -50,7 +49,6 @@ pub use journal::{Journal, Record, Records};
 pub use lock::{LockError, RunLock};
 pub use materialized::MaterializedTree;
 pub use open_files::OpenFiles;
-pub use remembered::{Remembered, remembered_stat};
 pub use spliced::{InsertOffsets, Spliced};
 pub use state::StateFolder;
 pub use stored_file::StoredFile;

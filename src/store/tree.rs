@@ -6,19 +6,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{ContentKey, Extent, Record, Records};
+use super::{CONTENT_VERSION, ContentKey, Extent, Record, Records};
 use crate::files::{is_not_ours, no_follow};
 use crate::names;
-use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::words::counted;
 
-/// Said of a tree whose images were finished by an earlier version of the renderer, which made other bytes
-/// of some sources.
+/// Said of a tree whose images were finished by an earlier version of machex, which made other bytes of
+/// some sources, or recorded in another way of what it made them.
 pub fn renewal(count: usize) -> String {
     format!(
-        "{} made by an earlier version of the renderer, and made again",
+        "{} made by an earlier version of machex, and made again",
         counted(count as u64, "finished image was", "finished images were")
     )
 }
@@ -146,12 +145,12 @@ impl FinishedTree {
         self.records.get(number).filter(|record| record.key == key)
     }
 
-    /// How many of the first `len` images were finished by an earlier version of the renderer, and are
+    /// How many of the first `len` images were finished by an earlier version of machex, and are
     /// there to be replaced; as far as a few of them tell.
-    pub fn made_by_older_renderer(&self, len: u32) -> usize {
+    pub fn made_by_older_version(&self, len: u32) -> usize {
         /// Files that are looked for.
         const SAMPLE: usize = 100;
-        let is_older = |record: &&Record| record.image < len && record.renderer < RENDERER_VERSION;
+        let is_older = |record: &&Record| record.image < len && record.version < CONTENT_VERSION;
         let older = || self.records.from(0).filter(is_older);
         match older().take(SAMPLE).any(|record| self.holds(record)) {
             true => older().count(),

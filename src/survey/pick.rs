@@ -3,12 +3,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::findings;
 use crate::catalog::{ClassLabel, Entry};
+use crate::datasets::RawTree;
 use crate::names;
 use crate::render::RenderParams;
 use crate::source::{SourceBuffer, SourceRenderer, read_source};
+use crate::storage::{Folder, Storage};
 
 /// An image that was picked.
 #[derive(Debug, Clone)]
@@ -24,19 +27,25 @@ pub struct Pick {
 #[derive(Debug, Clone)]
 pub(super) enum ImageBytes {
     /// A source that is to be rendered, or why there is none.
-    Source(Result<PathBuf, String>),
+    Source {
+        storage: Arc<dyn Storage>,
+        path: Result<PathBuf, String>,
+    },
     /// A finished JPEG: in the first of these files that is there.
     Finished(Vec<PathBuf>),
 }
 
 impl Pick {
-    /// Picks an entry of a catalog.
-    pub(super) fn of_entry(entry: &Entry<'_>) -> Self {
+    /// Picks an entry of the catalog of `tree`.
+    pub(super) fn of_entry(tree: &RawTree, entry: &Entry<'_>) -> Self {
         Self {
             id: names::image_id(entry.number()),
             key: entry.key().to_owned(),
             label: entry.class_label().copied(),
-            place: ImageBytes::Source(entry.source().map_err(ToString::to_string)),
+            place: ImageBytes::Source {
+                storage: Arc::clone(&tree.storage),
+                path: entry.source().map_err(ToString::to_string),
+            },
         }
     }
 
@@ -49,7 +58,7 @@ impl Pick {
     /// The file that is read, as far as is known.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {
-            ImageBytes::Source(source) => source.as_deref().ok(),
+            ImageBytes::Source { path, .. } => path.as_deref().ok(),
             ImageBytes::Finished(files) => files.first().map(PathBuf::as_path),
         }
     }
@@ -75,14 +84,14 @@ impl Reader {
     /// The JPEG of a pick, and what is damaged in its source if that was read; or why it cannot be had.
     pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<(&[u8], Option<String>), String> {
         match &pick.place {
-            ImageBytes::Source(Ok(path)) => {
-                let developed = self.renderer.render_file(path);
+            ImageBytes::Source { storage, path } => {
+                let path = path.as_deref().map_err(String::clone)?;
+                let developed = self.renderer.render_file(&**storage, path);
                 let developed = developed.map_err(|error| error.to_string())?;
                 self.rendered = developed.jpeg;
                 let damage = developed.notes.damage.map(|damage| damage.to_string());
                 Ok((&self.rendered, damage))
             }
-            ImageBytes::Source(Err(fault)) => Err(fault.clone()),
             ImageBytes::Finished(files) => {
                 read_first(files, &mut self.finished).map_err(words)?;
                 Ok((&self.finished, None))
@@ -95,7 +104,7 @@ impl Reader {
 fn read_first(files: &[PathBuf], buffer: &mut SourceBuffer) -> io::Result<()> {
     for path in files {
         match fs::metadata(path) {
-            Ok(file) if file.is_file() => return read_source(path, buffer).map(drop),
+            Ok(file) if file.is_file() => return read_source(&Folder, path, buffer).map(drop),
             // Reading a pipe or a device could take forever.
             Ok(_) => return Err(io::Error::other("it is not a file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

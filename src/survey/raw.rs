@@ -61,7 +61,7 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
         picks: spread::evenly(catalog.present(), images)
             .into_iter()
             .filter_map(|at| catalog.get(*present.get(at as usize)?))
-            .map(|entry| Pick::of_entry(&entry))
+            .map(|entry| Pick::of_entry(tree, &entry))
             .collect(),
         faults: faults(name, &catalog),
         warnings,

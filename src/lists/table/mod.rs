@@ -86,7 +86,7 @@ impl Table {
     /// Opens `file` and reads its header.
     pub fn open(catalog: &CatalogBuilder, file: &ListFile) -> Result<Self, CatalogError> {
         let (list, mut head) =
-            open_head(file, catalog.warnings()).map_err(|error| file.error(catalog, 0, error))?;
+            open_head(file, catalog).map_err(|error| file.error(catalog, 0, error))?;
         let stated = stated_separator(&head);
         if let Some((_, end)) = stated {
             head.drain(..end);
@@ -241,8 +241,8 @@ impl Rows {
 }
 
 /// Opens a list; its first bytes, and the rest.
-fn open_head(file: &ListFile, warnings: Warnings) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
-    let mut list = file.open(warnings)?;
+fn open_head(file: &ListFile, catalog: &CatalogBuilder) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
+    let mut list = file.open(catalog)?;
     let mut head = Vec::new();
     // One more than a header may have.
     let most = MAX_LINE_BYTES as u64 + 1;

@@ -1,7 +1,12 @@
 //! Tables as pandas reads them, and what it refuses.
 
 use super::*;
+use crate::storage::Folder;
 use proptest::prelude::*;
+
+fn builder() -> CatalogBuilder {
+    CatalogBuilder::new("SOME_ROOT", Folder::shared())
+}
 
 fn table(text: &[u8], catalog: &mut CatalogBuilder) -> Result<Table, CatalogError> {
     let folder = tempfile::tempdir().unwrap();
@@ -20,12 +25,12 @@ fn rows_of(mut table: Table) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
 }
 
 fn rows(text: &[u8]) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
-    rows_of(table(text, &mut CatalogBuilder::new("SOME_ROOT"))?)
+    rows_of(table(text, &mut builder())?)
 }
 
 /// What a person is told of a table that is read.
 fn warnings(text: &[u8]) -> Vec<String> {
-    let mut catalog = CatalogBuilder::new("SOME_ROOT");
+    let mut catalog = builder();
     rows_of(table(text, &mut catalog).unwrap()).unwrap();
     catalog.warnings().all()
 }
@@ -79,11 +84,7 @@ fn a_missing_column_is_named() {
 
 #[test]
 fn ids_lose_leading_zeros() {
-    let mut table = table(
-        b"a,b,c\n 0012,x01,\n",
-        &mut CatalogBuilder::new("SOME_ROOT"),
-    )
-    .unwrap();
+    let mut table = table(b"a,b,c\n 0012,x01,\n", &mut builder()).unwrap();
     let columns = ["a", "b", "c"].map(|name| table.column(name).unwrap());
     let row = table.next_row().unwrap().unwrap();
     let ids = columns.map(|column| row.id(column));
@@ -122,7 +123,7 @@ fn other_separators_are_taken_where_only_they_give_the_columns() {
 #[test]
 fn decimals_may_have_a_comma_where_cells_are_separated_by_something_else() {
     let number = |text: &[u8]| {
-        let mut table = table(text, &mut CatalogBuilder::new("SOME_ROOT")).unwrap();
+        let mut table = table(text, &mut builder()).unwrap();
         let column = table.column("a").unwrap();
         let row = table.next_row().unwrap().unwrap();
         row.number(column).map_err(Cow::into_owned)

@@ -10,9 +10,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::render::RENDERER_VERSION;
 use crate::shown::Show as _;
-use crate::store::ContentKey;
+use crate::store::{CONTENT_VERSION, ContentKey};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +81,7 @@ impl RecordDb {
              PRAGMA journal_size_limit = {log_bytes};"
         ))?;
         connection.execute_batch(SCHEMA)?;
-        note_renderer(&connection, path)?;
+        note_version(&connection, path)?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
@@ -212,20 +211,19 @@ impl RecordDb {
     }
 }
 
-/// Says so, once, if the files were made by another version of the renderer: their keys are asked for no
-/// more.
-fn note_renderer(connection: &Connection, path: &Path) -> Result<()> {
+/// Says so, once, if the files were made by another version of machex: their keys are asked for no more.
+fn note_version(connection: &Connection, path: &Path) -> Result<()> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found == RENDERER_VERSION {
+    if found == CONTENT_VERSION {
         return Ok(());
     }
     if found != 0 {
         tracing::warn!(
-            "{}: images were made by another version of the renderer, and are rendered again",
+            "{}: images were made by another version of machex, and are rendered again",
             path.shown()
         );
     }
-    connection.pragma_update(None, "user_version", RENDERER_VERSION)
+    connection.pragma_update(None, "user_version", CONTENT_VERSION)
 }
 
 /// SQLite's integers are signed: the same 64 bits.

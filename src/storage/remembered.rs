@@ -5,23 +5,14 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 
-use super::Stamp;
-
-/// Metadata out of the kernel's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remembered {
-    pub stamp: Stamp,
-    pub is_file: bool,
-    /// Major and minor number of the file system.
-    pub device: (u32, u32),
-}
+use super::{Inode, Kind, Stamp, Stat};
 
 /// The metadata of `path` (below `folder` where it is relative), following links. `None` where the
 /// kernel would have to ask a disk or a server, where there is no such file, and before Linux 5.12.
 ///
 /// `RESOLVE_CACHED` looks names up in memory only, and `AT_STATX_DONT_SYNC` takes the attributes as
 /// the kernel has them: neither waits, whatever file system a link or a mount leads to.
-pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Remembered> {
+pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Stat> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let file = rustix::fs::openat2(
         folder,
@@ -43,13 +34,22 @@ pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Remembered> {
     StatxFlags::from_bits_retain(stat.stx_mask)
         .contains(wanted)
         .then_some(())?;
-    Some(Remembered {
-        stamp: Stamp {
-            size: stat.stx_size,
-            modified: (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-        },
-        is_file: FileType::from_raw_mode(u32::from(stat.stx_mode)) == FileType::RegularFile,
-        device: (stat.stx_dev_major, stat.stx_dev_minor),
+    let kind = match FileType::from_raw_mode(u32::from(stat.stx_mode)) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Special("something else"),
+    };
+    Some(Stat {
+        kind,
+        stamp: Stamp::of_file(
+            stat.stx_size,
+            (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        ),
+        inode: Some(Inode {
+            device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            number: stat.stx_ino,
+            changed: (stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
+        }),
     })
 }
 
@@ -70,11 +70,11 @@ mod tests {
             let Some(found) = remembered_stat(rustix::fs::CWD, &folder.path().join(name)) else {
                 continue;
             };
-            assert!(found.is_file);
+            assert_eq!(found.kind, Kind::File);
             assert_eq!(found.stamp, Stamp::of(&metadata));
         }
         let folder_itself = remembered_stat(rustix::fs::CWD, folder.path());
-        assert!(folder_itself.is_none_or(|found| !found.is_file));
+        assert!(folder_itself.is_none_or(|found| found.kind == Kind::Folder));
         assert_eq!(
             remembered_stat(rustix::fs::CWD, &folder.path().join("no")),
             None

@@ -7,6 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod dataset;
+mod formula;
 mod header;
 mod inflate;
 mod jpeg;

@@ -22,6 +22,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "tests" / "golden"
+CASES = HERE.parent / "tests" / "cases"
 LARGEST = 24_000
 WIDTH, HEIGHT = 24, 18
 
@@ -270,6 +271,11 @@ def dicoms(seeds: Seeds) -> None:
             uid = pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID
             coding = next((name for name, other in UIDS.items() if other == uid), "explicit")
             seeds.put(TARGET_OF[coding], f"golden-{path.stem[-12:]}.dcm", path.read_bytes())
+    for path in sorted(CASES.glob("syntaxes/*.dicom")):
+        syntax = path.stem.split("-")[1]
+        kinds = {"jpegxl": "dicom_jpegxl", "htj2k": "dicom_jpeg2000", "jpeg": "dicom_jpeg"}
+        kind = next((kind for kind in kinds if syntax.startswith(kind)), None)
+        seeds.put(kinds.get(kind, "dicom_native"), path.name, path.read_bytes())
 
 
 def head_of(path: Path, most: int = 3000) -> bytes:

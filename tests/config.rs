@@ -146,6 +146,35 @@ fn what_is_no_config_is_said_to_be_none() {
 }
 
 #[test]
+fn a_broken_config_is_told_with_its_line() {
+    for (text, expected) in [
+        (
+            "MACHEX_PATH: out\nFRONTAL_ONLY: [true\nX: y\n",
+            "at line 3 column 2",
+        ),
+        (
+            "MACHEX_PATH: out\n\tFRONTAL_ONLY: true\n",
+            "at line 2 column 1",
+        ),
+        (
+            "MACHEX_PATH: out\nFRONTAL_ONLY: true: x\n",
+            "at line 2 column 19",
+        ),
+        (
+            "MACHEX_PATH: out\nFRONTAL_ONLY: *x\n",
+            "at line 2 column 15",
+        ),
+        (
+            "MACHEX_PATH: out\n# a\nFRONTAL_ONLY: true\nMACHEX_PATH: in\n",
+            "MACHEX_PATH is set twice: in line 1 and in line 4",
+        ),
+    ] {
+        let text = complaint(text);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
 fn the_example_has_every_key_and_is_valid_but_for_the_missing_datasets() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.yml");
     let text = fs::read_to_string(example).unwrap();

@@ -161,6 +161,8 @@ pub fn dicom(source: &[u8]) -> Floor {
     let source = source.to_vec();
     let decode = move || dicom_object::from_reader(source.as_slice()).expect("a data set");
     let object = decode();
+    let columns = object.element(tags::COLUMNS).expect("columns");
+    let width = columns.to_int().expect("a number");
     let element = object.element(tags::PIXEL_DATA).expect("pixel data");
     let values = element
         .value()
@@ -169,7 +171,7 @@ pub fn dicom(source: &[u8]) -> Floor {
         .uint16_slice()
         .expect("words");
     let high: Vec<u8> = values.iter().map(|value| (value >> 6) as u8).collect();
-    let mut encode = Encode::new(&high, super::sources::DICOM_SIZE.0 as usize);
+    let mut encode = Encode::new(&high, width);
     Box::new(move || {
         black_box(decode());
         encode.run();
@@ -192,7 +194,7 @@ pub fn jpeg2000(source: &[u8]) -> Floor {
         .iter()
         .map(|value| (value >> 6) as u8)
         .collect();
-    let mut encode = Encode::new(&high, super::sources::DICOM_SIZE.0 as usize);
+    let mut encode = Encode::new(&high, image.width() as usize);
     Box::new(move || {
         black_box(decode());
         encode.run();

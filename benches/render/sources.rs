@@ -10,7 +10,7 @@ use super::floor::{self, Floor};
 use super::jpeg2000;
 
 /// Width and height of the DICOM sources: a full-field digital detector's.
-pub const DICOM_SIZE: (u32, u32) = (2800, 3400);
+const DICOM_SIZE: (u32, u32) = (2800, 3400);
 
 pub struct Source {
     pub name: &'static str,

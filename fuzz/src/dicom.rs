@@ -11,9 +11,17 @@ use flate2::write::DeflateEncoder;
 
 use super::render::render;
 
-/// Uncompressed or deflated.
+/// Uncompressed or deflated, in one piece or in fragments.
 pub fn dicom_native(data: &[u8]) {
-    file(data, &[IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED]);
+    let syntaxes = [
+        IMPLICIT,
+        EXPLICIT,
+        BIG_ENDIAN,
+        DEFLATED,
+        "1.2.840.10008.1.2.1.98",
+        "1.2.840.10008.1.2.8.1",
+    ];
+    file(data, &syntaxes);
 }
 
 pub fn dicom_rle(data: &[u8]) {
@@ -35,8 +43,18 @@ pub fn dicom_jpegls(data: &[u8]) {
     file(data, &["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"]);
 }
 
+/// HTJ2K, too.
 pub fn dicom_jpeg2000(data: &[u8]) {
-    file(data, &["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"]);
+    let syntaxes = [
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.91",
+        "1.2.840.10008.1.2.4.201",
+    ];
+    file(data, &syntaxes);
+}
+
+pub fn dicom_jpegxl(data: &[u8]) {
+    file(data, &["1.2.840.10008.1.2.4.110"]);
 }
 
 const IMPLICIT: &str = "1.2.840.10008.1.2";

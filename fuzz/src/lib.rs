@@ -15,7 +15,7 @@ mod room;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("png", png),
     ("jpeg", jpeg),
     ("picture", picture),
@@ -24,6 +24,7 @@ pub const TARGETS: [Target; 13] = [
     ("dicom_jpeg", dicom_jpeg),
     ("dicom_jpegls", dicom_jpegls),
     ("dicom_jpeg2000", dicom_jpeg2000),
+    ("dicom_jpegxl", dicom_jpegxl),
     ("lists", lists),
     ("catalog", catalog),
     ("records", records),
@@ -32,7 +33,7 @@ pub const TARGETS: [Target; 13] = [
 ];
 
 pub use config::config;
-pub use dicom::{dicom_jpeg, dicom_jpeg2000, dicom_jpegls, dicom_native, dicom_rle};
+pub use dicom::{dicom_jpeg, dicom_jpeg2000, dicom_jpegls, dicom_jpegxl, dicom_native, dicom_rle};
 pub use lists::lists;
 pub use pictures::{jpeg, picture, png};
 pub use records::{catalog, index, records};

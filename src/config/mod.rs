@@ -87,6 +87,24 @@ pub enum ConfigError {
     Problems(Vec<String>),
 }
 
+/// The first key that has two lines, and which lines: keys begin at the margin, and values do not.
+fn repeated_key(text: &str) -> Option<String> {
+    let mut lines = BTreeMap::new();
+    let key_of = |line: &'_ str| Some(line.split_once(':')?.0.trim_end().to_owned());
+    for (line, number) in text.lines().zip(1..) {
+        let Some(key) = key_of(line).filter(|key| !key.starts_with([' ', '#'])) else {
+            continue;
+        };
+        if let Some(first) = lines.insert(key.clone(), number) {
+            let key = key.shown();
+            return Some(format!(
+                "{key} is set twice: in line {first} and in line {number}"
+            ));
+        }
+    }
+    None
+}
+
 fn as_lines(problems: &[String]) -> String {
     match problems {
         [only] => only.clone(),
@@ -103,7 +121,15 @@ impl Config {
         let file = path::absolute(file, &std::env::current_dir()?);
         let doing = format!("reading {}", file.shown());
         let text = announce_if_slow(doing, || read_text(&file))?;
-        let mapping = match serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))? {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let value = serde_yaml::from_str(text).map_err(|error| match repeated_key(text) {
+            // The parser gives no line of this one.
+            Some(problem) if error.to_string().starts_with("duplicate entry") => {
+                ConfigError::Problems(vec![problem])
+            }
+            _ => error.into(),
+        })?;
+        let mapping = match value {
             Value::Mapping(mapping) => mapping,
             Value::Null => Mapping::new(),
             _ => return Err(ConfigError::NoMapping),

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
-use super::normalise::Formula;
+use super::formula::Formula;
 
 /// Maps little-endian words (two of `bytes` each), flipped by XOR, to as many bytes: as many as
 /// `bytes` and `out` have room for.

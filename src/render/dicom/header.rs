@@ -15,22 +15,44 @@ use crate::shown::Show;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Native,
+    /// As [`Coding::Native`], in fragments.
+    Encapsulated,
+    /// As [`Coding::Native`], each frame deflated.
+    DeflatedFrame,
     Rle,
     JpegLossy,
     JpegLossless,
     JpegLs,
     Jpeg2000,
+    /// JPEG 2000 with the block coder of ITU-T T.814.
+    Htj2k,
+    JpegXl,
+}
+
+impl Coding {
+    /// Whether samples have the layout of uncompressed data, once fragments are joined and
+    /// inflated.
+    pub(super) fn is_native(self) -> bool {
+        matches!(
+            self,
+            Coding::Native | Coding::Encapsulated | Coding::DeflatedFrame
+        )
+    }
 }
 
 impl fmt::Display for Coding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Coding::Native => "uncompressed",
+            Coding::Encapsulated => "uncompressed in fragments",
+            Coding::DeflatedFrame => "deflated frame",
             Coding::Rle => "RLE",
             Coding::JpegLossy => "JPEG",
             Coding::JpegLossless => "JPEG lossless",
             Coding::JpegLs => "JPEG-LS",
             Coding::Jpeg2000 => "JPEG 2000",
+            Coding::Htj2k => "HTJ2K",
+            Coding::JpegXl => "JPEG XL",
         })
     }
 }
@@ -81,21 +103,23 @@ impl Header {
         };
         let is_float = elements.pixels.kind == PixelKind::Floats;
         let bits_allocated = number(tags::BITS_ALLOCATED, "the number of bits")?;
-        let bits_allocated = match (bits_allocated, is_float, coding) {
-            (32 | 64, true, Coding::Native)
-            | (1 | 32 | 64, false, Coding::Native)
-            | (32 | 64, false, Coding::Rle)
-            | (8 | 16, false, _) => bits_allocated as u16,
-            _ => {
-                let kind = if is_float {
-                    "floating point"
-                } else {
-                    "integer"
-                };
-                let feature = format!("{coding}, {kind} data of {bits_allocated} bits");
-                return Err(unsupported(feature));
-            }
+        let is_taken = match (bits_allocated, is_float) {
+            (8 | 16, false) => true,
+            (1, false) => coding.is_native(),
+            (32 | 64, false) => coding.is_native() || coding == Coding::Rle,
+            (32 | 64, true) => coding == Coding::Native,
+            _ => false,
         };
+        if !is_taken {
+            let kind = if is_float {
+                "floating point"
+            } else {
+                "integer"
+            };
+            let feature = format!("{coding}, {kind} data of {bits_allocated} bits");
+            return Err(unsupported(feature));
+        }
+        let bits_allocated = bits_allocated as u16;
         let signed = match number(tags::PIXEL_REPRESENTATION, "the pixel representation") {
             Ok(0) => false,
             Ok(1) => true,
@@ -104,7 +128,7 @@ impl Header {
             Err(error) => return Err(error),
         };
         let planar = samples_per_pixel > 1
-            && coding == Coding::Native
+            && coding.is_native()
             && match number(tags::PLANAR_CONFIGURATION, "the planar configuration")? {
                 0 => false,
                 1 => true,
@@ -173,11 +197,15 @@ fn coding(transfer_syntax: &str) -> Result<Coding, RenderError> {
         | uids::EXPLICIT_VR_LITTLE_ENDIAN
         | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
         | EXPLICIT_VR_BIG_ENDIAN => Coding::Native,
+        uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN => Coding::Encapsulated,
+        uids::DEFLATED_IMAGE_FRAME_COMPRESSION => Coding::DeflatedFrame,
         uids::RLE_LOSSLESS => Coding::Rle,
         uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT => Coding::JpegLossy,
         uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => Coding::JpegLossless,
         uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Coding::JpegLs,
         uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Coding::Jpeg2000,
+        uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL | uids::HTJ2K => Coding::Htj2k,
+        uids::JPEGXL_LOSSLESS | uids::JPEGXLJPEG_RECOMPRESSION | uids::JPEGXL => Coding::JpegXl,
         other => {
             return Err(unsupported(format!(
                 "pixel data in transfer syntax {other}"

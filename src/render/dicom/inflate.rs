@@ -1,4 +1,4 @@
-//! Deflated data sets (PS3.5, section A.5).
+//! Deflated data sets (PS3.5, section A.5) and deflated image frames.
 
 use std::io::{ErrorKind, Read};
 
@@ -26,6 +26,17 @@ pub(super) fn data_set(deflated: &[u8]) -> Result<Vec<u8>, RenderError> {
         let more = pixel_bytes(&inflated)?.saturating_add(REST);
         append(&mut decoder, more, &mut inflated)?;
     }
+    Ok(inflated)
+}
+
+/// Inflates a frame of `len` bytes. What follows is ignored.
+pub(super) fn frame(deflated: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
+    let mut inflated = Vec::new();
+    append(
+        &mut flate2::read::DeflateDecoder::new(deflated),
+        len,
+        &mut inflated,
+    )?;
     Ok(inflated)
 }
 

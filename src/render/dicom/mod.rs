@@ -7,11 +7,13 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod dataset;
+mod formula;
 mod header;
 mod inflate;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
+mod jpegxl;
 mod native;
 mod normalise;
 mod overlay;
@@ -67,8 +69,12 @@ impl<'a> DicomImage<'a> {
         Ok(Self { elements, header })
     }
 
-    /// The frame, and what is to be said of it.
-    fn decode(&self) -> Result<(Frame<'_>, Option<String>), RenderError> {
+    /// The frame, and what is to be said of it. `joined` is for samples that are not in the file
+    /// in one piece.
+    fn decode<'b>(
+        &'b self,
+        joined: &'b mut Vec<u8>,
+    ) -> Result<(Frame<'b>, Option<String>), RenderError> {
         let (header, bytes) = (&self.header, &self.elements.bytes);
         let pixels = &self.elements.pixels;
         if header.coding == Coding::Native {
@@ -80,14 +86,32 @@ impl<'a> DicomImage<'a> {
         let stream = match walk::fragments(bytes, pixels.range.clone())?.as_slice() {
             [] => return Err(malformed("the pixel data are empty")),
             [whole] => Cow::Borrowed(&bytes[whole.clone()]),
-            parts => Cow::Owned(joined(bytes, parts)?),
+            parts => Cow::Owned(join(bytes, parts)?),
         };
+        if header.coding.is_native() {
+            let stream = if header.coding == Coding::DeflatedFrame {
+                inflate::frame(&stream, native::frame_len(header))?.into()
+            } else {
+                stream
+            };
+            let frame = match stream {
+                Cow::Borrowed(stream) => native::frame(header, stream, pixels)?,
+                Cow::Owned(stream) => {
+                    *joined = stream;
+                    native::frame(header, joined, pixels)?
+                }
+            };
+            return Ok((frame, None));
+        }
         let coding = coding_of(&stream, header.coding)?;
         match coding {
-            Coding::Native | Coding::Rle => Ok((rle::frame(header, &stream)?, None)),
             Coding::JpegLossy | Coding::JpegLossless => jpeg::frame(header, &stream),
             Coding::JpegLs => Ok((jpegls::frame(header, &stream)?, None)),
-            Coding::Jpeg2000 => jpeg2000::frame(header, &stream),
+            Coding::Jpeg2000 | Coding::Htj2k => jpeg2000::frame(header, &stream),
+            Coding::JpegXl => Ok((jpegxl::frame(header, &stream)?, None)),
+            Coding::Rle | Coding::Native | Coding::Encapsulated | Coding::DeflatedFrame => {
+                Ok((rle::frame(header, &stream)?, None))
+            }
         }
     }
 }
@@ -96,7 +120,8 @@ impl<'a> DicomImage<'a> {
 fn coding_of(stream: &[u8], said: Coding) -> Result<Coding, RenderError> {
     /// Start of frame of JPEG-LS (T.87, annex C).
     const SOF55: u8 = 0xf7;
-    if said == Coding::Rle {
+    let is_jpeg_xl = said == Coding::JpegXl && jpegxl::is_jpeg_xl(stream);
+    if said == Coding::Rle || is_jpeg_xl {
         return Ok(said);
     }
     if stream.starts_with(&SOC_SIZ) || stream.starts_with(&JP2) {
@@ -142,7 +167,8 @@ impl SourceImage for DicomImage<'_> {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Notes, RenderError> {
         let header = &self.header;
-        let (frame, problem) = self.decode()?;
+        let mut joined = Vec::new();
+        let (frame, problem) = self.decode(&mut joined)?;
         if frame.samples.len() < header.samples() {
             return Err(malformed(
                 "there are fewer pixels than rows and columns ask for",
@@ -200,7 +226,7 @@ impl SourceImage for DicomImage<'_> {
 }
 
 /// One after the other.
-fn joined(bytes: &[u8], parts: &[Range<usize>]) -> Result<Vec<u8>, RenderError> {
+fn join(bytes: &[u8], parts: &[Range<usize>]) -> Result<Vec<u8>, RenderError> {
     let mut all = Vec::new();
     reserve(&mut all, parts.iter().map(|part| part.len()).sum())?;
     for part in parts {

@@ -12,6 +12,20 @@ use super::{malformed, wide};
 /// Chroma for two pixels at a time: Y1 Y2 B R (PS3.3, section C.7.6.3.1.2).
 const SUBSAMPLED: &str = "YBR_FULL_422";
 
+/// Bytes of a frame.
+pub(super) fn frame_len(header: &Header) -> usize {
+    (stored_samples(header) * usize::from(header.bits_allocated)).div_ceil(8)
+}
+
+fn stored_samples(header: &Header) -> usize {
+    let samples = header.samples();
+    if header.photometric == SUBSAMPLED {
+        samples / 3 * 2
+    } else {
+        samples
+    }
+}
+
 /// The frame in `bytes`, which may be longer.
 pub(super) fn frame<'a>(
     header: &Header,
@@ -19,10 +33,8 @@ pub(super) fn frame<'a>(
     pixels: &PixelBytes,
 ) -> Result<Frame<'a>, RenderError> {
     let subsampled = header.photometric == SUBSAMPLED;
-    let samples = header.samples();
-    let stored = if subsampled { samples / 3 * 2 } else { samples };
     let bits = usize::from(header.bits_allocated);
-    let len = (stored * bits).div_ceil(8);
+    let len = frame_len(header);
     let whole = bytes;
     let Some(bytes) = whole.get(..len) else {
         let found = whole.len();
@@ -40,7 +52,7 @@ pub(super) fn frame<'a>(
     }
     let samples = match bits {
         1 => Samples::Bytes {
-            values: unpack_bits(bytes, stored)?.into(),
+            values: unpack_bits(bytes, stored_samples(header))?.into(),
             flip: 0,
         },
         8 => {

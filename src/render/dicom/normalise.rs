@@ -1,5 +1,6 @@
 //! Values stretched over 0 to 255, as NumPy does in doubles in the reference.
 
+use super::formula::Formula;
 use super::samples::Samples;
 
 /// Maps the values of one image to 8 bits.
@@ -10,42 +11,6 @@ pub(super) enum Normaliser {
     Table(Box<[u8; 1 << 16]>),
     /// What has been mapped already.
     Copy,
-}
-
-/// `(value - low) * 255 / range` in 16-bit arithmetic, so that a SIMD register holds many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Formula {
-    pub low: u16,
-    pub range: u16,
-    /// 255 / range with 16 fractional bits, rounded down: gives the quotient or one less.
-    pub factor: u16,
-}
-
-impl Formula {
-    /// `None` where 16 bits do not suffice: `factor` must fit in, and so must a remainder below
-    /// twice `range`.
-    fn new(low: u16, range: u16) -> Option<Self> {
-        if !(256..=i16::MAX as u16).contains(&range) {
-            return None;
-        }
-        let factor = (255 << 16) / u32::from(range);
-        Some(Self {
-            low,
-            range,
-            factor: factor as u16,
-        })
-    }
-
-    #[inline(always)]
-    pub(super) fn apply(self, value: u16) -> u8 {
-        let distance = value.wrapping_sub(self.low);
-        let quotient = ((u32::from(distance) * u32::from(self.factor)) >> 16) as u16;
-        // Modulo 2^16, and yet exact: it is not negative and below 2 * range.
-        let remainder = distance
-            .wrapping_mul(255)
-            .wrapping_sub(quotient.wrapping_mul(self.range));
-        (quotient + u16::from(remainder >= self.range)) as u8
-    }
 }
 
 impl Normaliser {

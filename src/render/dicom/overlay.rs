@@ -14,7 +14,7 @@ pub(super) fn has_bits(header: &Header, samples: &Samples<'_>, range: (u16, u16)
         return false;
     };
     // What a lossy coder or one of fewer bits makes of them is no sign of any.
-    if !matches!(header.coding, Coding::Native | Coding::Rle) {
+    if !header.coding.is_native() && header.coding != Coding::Rle {
         return false;
     }
     let (low, high) = samples.numbers(range);

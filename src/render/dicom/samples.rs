@@ -8,8 +8,8 @@ use super::super::avx2::Avx2;
 use super::super::source::zeros;
 #[cfg(target_arch = "x86_64")]
 use super::avx2;
+use super::formula::Formula;
 use super::header::Header;
-use super::normalise::Formula;
 
 /// The decoded pixels of an image.
 pub(super) struct Frame<'a> {

@@ -1,6 +1,7 @@
 //! What a JPEG 2000 code stream says of itself, before OpenJPEG allocates it (ITU-T T.800, annex A).
 
 use super::super::RenderError;
+use super::super::boxes::first_box;
 use super::malformed;
 
 /// How a JP2 file begins, a box around a code stream (annex I).
@@ -187,24 +188,14 @@ fn code_stream_of(stream: &[u8]) -> Option<&[u8]> {
     let Some(mut rest) = stream.strip_prefix(&JP2) else {
         return Some(stream);
     };
-    loop {
-        let (len, after) = rest.split_first_chunk::<4>()?;
-        let (kind, body) = after.split_first_chunk::<4>()?;
-        let (len, head, body) = match u32::from_be_bytes(*len) {
-            // A length of eight bytes follows.
-            1 => {
-                let (len, body) = body.split_first_chunk::<8>()?;
-                (u64::from_be_bytes(*len), 16, body)
-            }
-            len => (u64::from(len), 8, body),
-        };
-        if kind == b"jp2c" {
-            return Some(body);
+    while let Some(one) = first_box(rest) {
+        if one.kind == b"jp2c" {
+            // OpenJPEG reads on where the box is said to end.
+            return Some(one.onward);
         }
-        // A length of 0 is that of the last box.
-        let len = usize::try_from(len).ok().filter(|len| *len >= head)?;
-        rest = rest.get(len..)?;
+        rest = one.rest;
     }
+    None
 }
 
 #[cfg(test)]

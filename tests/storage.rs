@@ -215,7 +215,7 @@ fn all_datasets_are_read_looked_at_and_rendered_without_a_file_system() {
         let name = tree.dataset.folder();
         let catalog = datasets::load(&tree, None).unwrap();
         assert_eq!(keys(&catalog, &tree), expected_keys, "{name}");
-        assert!(catalog.len() > 0 && why_empty(&tree, &catalog).is_none());
+        assert!(!catalog.is_empty() && why_empty(&tree, &catalog).is_none());
         let mut renderer = SourceRenderer::new(PARAMS);
         for (number, (source, jpeg, report)) in expected.iter().enumerate() {
             let entry = catalog.get(number as u32).unwrap();

@@ -4,13 +4,11 @@
 //! 1             the root
 //! 2             .machex
 //! 3 + n         its file n, of the table in `hidden`
-//! d << 24 | k << 20 | n    of the dataset whose number ([`DatasetInfo::number`]) is d:
+//! d << 24 | k << 20 | n    of the dataset whose `DatasetInfo::number` is d:
 //!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
 //! ```
 //!
 //! 32 bits suffice, so that old 32-bit programs can stat the tree.
-//!
-//! [`DatasetInfo::number`]: crate::datasets::DatasetInfo::number
 
 use super::hidden;
 use crate::serve::{Item, ServedDataset, What};

@@ -35,11 +35,11 @@
 //! * [`datasets`]: what differs between the datasets, one small file each.
 //! * [`config`]: `config.yml`, checked once, with every problem reported at once.
 //! * [`source`]: source files, from the storage into the renderer.
+//! * `pipeline`: queues, threads and single flight for files that are made on demand.
 //! * [`removal`]: whether sources have gone of which finished images were made.
 //! * [`materialize`]: every image of every dataset, in parallel, resumable.
 //! * [`check`]: what the raw trees hold, before any work is done.
 //! * [`status`]: the state of a mount, and what is counted in it.
-//! * `pipeline`: queues, threads and single flight for files that are made on demand.
 //! * [`serve`]: images and indexes on demand: each made once, when it is first needed.
 //! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
 //! * [`mount`]: a mount from its beginning to its end.

@@ -1,17 +1,17 @@
-//! One image: source bytes in, finished file and record out.
+//! The last steps of each image: its source is rendered, and the finished file kept and recorded.
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 
 use super::MaterializeError;
+use super::fetch::{Fetching, Step, Task};
 use super::plan::{DatasetPlan, ImageState};
 use super::tidy::remove_finished;
-use crate::catalog::Entry;
 use crate::files::write_atomically;
-use crate::render::{Notes, RenderError};
+use crate::pipeline::Share;
+use crate::render::{Notes, RenderError, Rendered};
 use crate::shown::Show as _;
-use crate::source::{RenderedSource, Source, SourceError, SourceRenderer};
+use crate::source::{FetchError, Fetched, Source, SourceError, SourceRenderer};
 use crate::store::{ContentKey, Journal, Record};
 
 /// What became of an image.
@@ -29,6 +29,16 @@ pub(super) enum ImageOutcome {
         cause: String,
         content: Option<ContentKey>,
     },
+}
+
+impl ImageOutcome {
+    /// Of an image at which machex panicked.
+    pub(super) fn crashed() -> Self {
+        Self::Failed {
+            cause: "machex crashed on this image; please report it".to_owned(),
+            content: None,
+        }
+    }
 }
 
 /// What is to be said of the source of an image that is in the tree.
@@ -63,14 +73,20 @@ impl From<&Record> for Remarks {
 pub(super) struct ImageWorker<'a> {
     plan: &'a DatasetPlan,
     journal: &'a Journal,
+    fetching: &'a Fetching<'a>,
     renderer: SourceRenderer,
 }
 
 impl<'a> ImageWorker<'a> {
-    pub(super) fn new(plan: &'a DatasetPlan, journal: &'a Journal) -> Self {
+    pub(super) fn new(
+        plan: &'a DatasetPlan,
+        journal: &'a Journal,
+        fetching: &'a Fetching<'a>,
+    ) -> Self {
         Self {
             plan,
             journal,
+            fetching,
             renderer: SourceRenderer::new(plan.params),
         }
     }
@@ -79,50 +95,28 @@ impl<'a> ImageWorker<'a> {
     /// failure the image only. `replaces` is called before a finished file is replaced or removed.
     pub(super) fn process(
         &mut self,
-        entry: &Entry<'_>,
+        task: Task<'_>,
         replaces: impl FnOnce() -> Result<(), MaterializeError>,
     ) -> Result<ImageOutcome, MaterializeError> {
-        let known = self.plan.record(entry.number());
-        let (source, key) = match self.plan.state_of(entry) {
-            ImageState::Finished => {
-                return Ok(ImageOutcome::Skipped(
-                    known.map_or_else(Default::default, Remarks::from),
-                ));
-            }
-            ImageState::LeftOut { key, damage } => {
-                // It may have been made when it was wanted.
-                if let Some(record) = known.filter(|record| self.plan.finished.holds(record)) {
-                    replaces()?;
-                    remove_finished(self.plan, record)?;
-                }
-                return Ok(ImageOutcome::LeftOut {
-                    damage,
-                    content: key,
-                });
-            }
-            // A source that is missing today may be back tomorrow: what was made of it stays, and is
-            // left out of the index.
-            ImageState::Failed { cause, .. } => {
-                return Ok(ImageOutcome::Failed {
-                    cause,
-                    content: None,
-                });
-            }
-            ImageState::Due { source, key } => (source, key),
+        let number = task.entry.number();
+        let known = self.plan.record(number);
+        let (key, fetched) = match task.step {
+            Step::Crashed => return Ok(ImageOutcome::crashed()),
+            Step::Settled(state) => return self.settled(state, known, replaces),
+            Step::Due { key, fetched } => (key, fetched),
         };
         // Without a record (the state folder was lost), what is there may be any image.
-        let path = self.plan.image_path(entry.number());
+        let path = self.plan.image_path(number);
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
-        let storage = &*self.plan.tree.storage;
-        match self.renderer.render_file(storage, &source) {
+        match self.render(fetched) {
             // The record bears the source that was read: one that changed meanwhile is found due.
-            Ok(developed) => self.keep(entry.number(), source, &developed),
+            Ok((rendered, source)) => self.keep(number, source, &rendered),
             Err(error) => {
                 let cause = error.to_string().shown().to_string();
                 if tells_of_other_bytes(&error) {
-                    self.remove_stale(entry.number())?;
+                    self.remove_stale(number)?;
                 }
                 Ok(ImageOutcome::Failed {
                     cause,
@@ -132,14 +126,57 @@ impl<'a> ImageWorker<'a> {
         }
     }
 
+    /// An image of which nothing has to be rendered.
+    fn settled(
+        &self,
+        state: ImageState,
+        known: Option<&Record>,
+        replaces: impl FnOnce() -> Result<(), MaterializeError>,
+    ) -> Result<ImageOutcome, MaterializeError> {
+        match state {
+            ImageState::LeftOut { key, damage } => {
+                // It may have been made when it was wanted.
+                if let Some(record) = known.filter(|record| self.plan.finished.holds(record)) {
+                    replaces()?;
+                    remove_finished(self.plan, record)?;
+                }
+                Ok(ImageOutcome::LeftOut {
+                    damage,
+                    content: key,
+                })
+            }
+            // A source that is missing today may be back tomorrow: what was made of it stays, and is
+            // left out of the index.
+            ImageState::Failed { cause, .. } => Ok(ImageOutcome::Failed {
+                cause,
+                content: None,
+            }),
+            ImageState::Finished | ImageState::Due { .. } => Ok(ImageOutcome::Skipped(
+                known.map_or_else(Default::default, Remarks::from),
+            )),
+        }
+    }
+
+    fn render(
+        &mut self,
+        fetched: Result<(Fetched, Share), FetchError>,
+    ) -> Result<(Rendered, Source), SourceError> {
+        let (fetched, share) = fetched?;
+        // No more than one for each worker is past this.
+        drop(share);
+        let rendered = self.renderer.render(&fetched.bytes);
+        let source = fetched.source.clone();
+        self.fetching.give(fetched);
+        Ok((rendered?, source))
+    }
+
     fn keep(
         &self,
         number: u32,
-        source: PathBuf,
-        developed: &RenderedSource,
+        source: Source,
+        rendered: &Rendered,
     ) -> Result<ImageOutcome, MaterializeError> {
-        let RenderedSource { jpeg, notes, stamp } = developed;
-        let source = Source::of(&self.plan.tree, source, *stamp, self.plan.params);
+        let Rendered { jpeg, notes } = rendered;
         let remarks = Remarks::from(notes);
         let made = (source.key, jpeg.len() as u64);
         if self.plan.skip_damaged

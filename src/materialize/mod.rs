@@ -13,6 +13,7 @@
 //! that would remove finished images, since their sources have gone, is refused.
 
 mod error;
+mod fetch;
 mod finish;
 mod image;
 mod logs;

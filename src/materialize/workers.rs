@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use parking_lot::Mutex;
 
+use super::fetch::{Fetching, Tasks};
 use super::image::{ImageOutcome, ImageWorker};
 use super::logs::Logs;
 use super::plan::DatasetPlan;
@@ -36,7 +38,6 @@ impl Workers<'_> {
         count: usize,
         summary: &mut DatasetSummary,
     ) -> Result<Vec<u32>, MaterializeError> {
-        let next = AtomicU32::new(range.start);
         let tally = Mutex::new(Tally::default());
         let broken = AtomicBool::new(false);
         let first_error = Mutex::new(None);
@@ -46,43 +47,45 @@ impl Workers<'_> {
         };
         let index_removed = Once::new();
         let is_wanted = || !self.stop.load(Ordering::Relaxed) && !broken.load(Ordering::Relaxed);
-        let work = || {
-            let mut worker = ImageWorker::new(self.plan, self.journal);
-            while is_wanted() {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(entry) = self.entry_in(number, range.end) else {
-                    break;
-                };
-                if self.plan.catalog.is_absent(number) {
-                    continue;
-                }
-                let removes = || remove_index_once(self.plan, &index_removed);
-                let done = match survived(|| worker.process(&entry, removes)) {
-                    Some(done) => done,
-                    None => {
+        let wanted = count.min(range.len().max(1));
+        let fetching = Fetching::new(self.plan, range, wanted);
+        let (tasks, begun) = (Tasks::new(), Once::new());
+        thread::scope(|scope| {
+            let work = || {
+                // Not before it is known how many workers there are.
+                begun.call_once(|| fetching.start(scope, &tasks, &is_wanted));
+                let new_worker = || ImageWorker::new(self.plan, self.journal, &fetching);
+                let mut worker = new_worker();
+                while is_wanted() {
+                    let Some(task) = tasks.next(&fetching) else {
+                        break;
+                    };
+                    let entry = task.entry;
+                    let removes = || remove_index_once(self.plan, &index_removed);
+                    let done = survived(|| worker.process(task, removes)).unwrap_or_else(|| {
                         // What it had in hand is not trusted any more.
-                        worker = ImageWorker::new(self.plan, self.journal);
-                        Ok(crashed())
+                        worker = new_worker();
+                        Ok(ImageOutcome::crashed())
+                    });
+                    let done = done.and_then(|outcome| self.record(&entry, outcome, &tally));
+                    if let Err(error) = done {
+                        break_off(error);
                     }
                 }
-                .and_then(|outcome| self.record(&entry, outcome, &tally));
-                if let Err(error) = done {
-                    break_off(error);
-                }
+            };
+            match survived(|| workers::run("worker", wanted, work)) {
+                Some(Worked {
+                    threads,
+                    refused: Some(error),
+                }) => summary.warnings.push(format!(
+                    "{threads} of {wanted} workers were at work, since the system starts no more \
+                     threads: {error}"
+                )),
+                Some(_) => {}
+                None => break_off(MaterializeError::Crashed),
             }
-        };
-        let wanted = count.min(range.len().max(1));
-        match survived(|| workers::run("worker", wanted, work)) {
-            Some(Worked {
-                threads,
-                refused: Some(error),
-            }) => summary.warnings.push(format!(
-                "{threads} of {wanted} workers were at work, since the system starts no more threads: \
-                 {error}"
-            )),
-            Some(_) => {}
-            None => break_off(MaterializeError::Crashed),
-        }
+            tasks.close();
+        });
         let tally = tally.into_inner();
         summary.new = tally.new;
         summary.skipped = tally.skipped;
@@ -97,14 +100,6 @@ impl Workers<'_> {
                 excluded.sort_unstable();
                 Ok(excluded)
             }
-        }
-    }
-
-    fn entry_in(&self, number: u32, end: u32) -> Option<Entry<'_>> {
-        if number < end {
-            self.plan.catalog.get(number)
-        } else {
-            None
         }
     }
 
@@ -125,14 +120,6 @@ impl Workers<'_> {
 /// Runs the work on one image; `None` when it panicked, which must cost this image only.
 fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
-}
-
-/// What became of an image at which machex panicked.
-fn crashed() -> ImageOutcome {
-    ImageOutcome::Failed {
-        cause: "machex crashed on this image; please report it".to_owned(),
-        content: None,
-    }
 }
 
 /// Takes the old index away before the first finished image is replaced: from then on it may name
@@ -184,7 +171,7 @@ mod tests {
         assert_eq!(survived(|| 7), Some(7));
         assert_eq!(survived::<u32>(|| panic!("for the test")), None);
         assert!(
-            matches!(crashed(), ImageOutcome::Failed { cause, .. } if cause.contains("crashed"))
+            matches!(ImageOutcome::crashed(), ImageOutcome::Failed { cause, .. } if cause.contains("crashed"))
         );
     }
 }

@@ -1,7 +1,8 @@
 //! Memory for the bytes of sources, used again from image to image.
 
-use crate::source::SourceBuffer;
 use parking_lot::Mutex;
+
+use crate::source::SourceBuffer;
 
 /// Sources below this size share buffers.
 const SMALL: u64 = 1 << 20;

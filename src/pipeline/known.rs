@@ -1,9 +1,10 @@
 //! What is known of each file in this mount.
 
+use parking_lot::Mutex;
+
 use crate::names::SHARD_SIZE;
 use crate::store::tier::TierKind;
 use crate::store::{ContentKey, Fingerprint};
-use parking_lot::Mutex;
 
 /// A file whose source was looked at and whose exact size is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::fetch::FetchTask;
 use super::index::{self, Prefix};
+use super::tasks::FetchTask;
 use super::{Fault, Item, Known, What, Work};
 use crate::catalog::{Catalog, Entry};
 use crate::datasets::RawTree;

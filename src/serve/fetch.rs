@@ -1,30 +1,10 @@
 //! The second step: the source of a file that is nowhere is read, on a thread of its dataset's root. The
 //! sources of an index are the reports; it is written on the same thread.
 
-use std::sync::Arc;
-
-use super::render::RenderJob;
+use super::tasks::{FetchTask, RenderJob, Rescue};
 use super::{Fault, Item, Server, What};
 use crate::pipeline::Priority;
 use crate::source::{FetchError, fetch};
-use crate::store::ContentKey;
-
-/// What is done on a thread that reads sources.
-pub(super) enum FetchTask {
-    /// An image or an index that is nowhere.
-    Make(Item),
-    /// The bytes of an open file that cannot be read any more.
-    Rescue(Item, Rescue),
-}
-
-/// The reader of an open file that cannot be read any more.
-pub(super) struct Rescue {
-    /// What the file's bytes followed from.
-    pub key: ContentKey,
-    pub reply: OnBytes,
-}
-
-type OnBytes = Box<dyn FnOnce(Result<Arc<[u8]>, Fault>) + Send>;
 
 impl Server {
     /// Has a file made, on other threads.

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::render::RenderedImage;
+use super::tasks::RenderedImage;
 use super::{Fault, Item, Known, Server};
 use crate::pipeline::Outcome;
 use crate::render::Rendered;

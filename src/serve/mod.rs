@@ -28,6 +28,7 @@ mod silence;
 mod start;
 mod status;
 mod stop;
+mod tasks;
 mod warm;
 
 use std::path::{Path, PathBuf};
@@ -45,8 +46,8 @@ use crate::status::{Counters, Timings};
 use crate::store::Tiers;
 use events::Events;
 use readahead::Readahead;
-use render::RenderJob;
 use stop::Threads;
+use tasks::RenderJob;
 use warm::Warm;
 
 /// What is done by threads that may wait, besides finding and making files.

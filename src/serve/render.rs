@@ -3,37 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::fetch::Rescue;
-use super::{Fault, Item, Server};
-use crate::pipeline::{Priority, Share};
-use crate::render::{RenderError, Rendered};
-use crate::source::{Fetched, Source, SourceRenderer};
-use crate::store::ContentKey;
-
-/// A source that waits to be rendered.
-pub(super) struct RenderJob {
-    pub item: Item,
-    pub fetched: Fetched,
-    /// Its bytes count until a worker has it.
-    pub share: Share,
-    /// Who gets the image, if it is not to be kept.
-    pub rescue: Option<Rescue>,
-}
-
-/// An image that has been rendered.
-pub(super) struct RenderedImage {
-    pub item: Item,
-    pub source: Source,
-    pub rendered: Rendered,
-    pub started: Instant,
-}
-
-impl RenderJob {
-    /// What the image follows from.
-    pub(super) fn key(&self) -> ContentKey {
-        self.fetched.source.key
-    }
-}
+use super::tasks::{RenderJob, RenderedImage, Rescue};
+use super::{Fault, Server};
+use crate::pipeline::Priority;
+use crate::render::RenderError;
+use crate::source::{Fetched, SourceRenderer};
 
 impl Server {
     /// What a worker does.

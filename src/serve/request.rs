@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::fetch::{FetchTask, Rescue};
+use super::tasks::{FetchTask, Rescue};
 use super::{Fault, Item, Known, ServedDataset, Server, What};
 use crate::pipeline::{Priority, Waiter};
-use crate::store::tier::{Patience, Tier as _, TierKind, Want};
+use crate::store::tier::{Patience, Want};
 use crate::store::{Body, ContentKey};
 
 impl Server {
@@ -163,11 +163,7 @@ impl Server {
             return true;
         };
         match dataset.known(item.what) {
-            Some(known) if known.tier == TierKind::Tree => true,
-            Some(known) => {
-                let file = item.file(known.key);
-                self.tiers.memory.contains(file) || self.tiers.cache.contains(file)
-            }
+            Some(known) => self.tiers.contains(item.file(known.key)),
             // Of no image, and of one that is left out, there is nothing to be made.
             None => matches!(item.what, What::Image(number) if !dataset.catalog.has(number)),
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::look::words;
-use super::{OpenSource, Source, SourceBuffer};
+use super::{OpenSource, Source, SourceBuffer, SourceError};
 use crate::datasets::RawTree;
 use crate::render::{RenderError, RenderParams};
 
@@ -28,6 +28,15 @@ pub enum FetchError {
         source_file: Source,
         error: RenderError,
     },
+}
+
+impl From<FetchError> for SourceError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Read(error) => Self::Read(error),
+            FetchError::Refused { error, .. } => Self::Render(error),
+        }
+    }
 }
 
 /// Reads the source `path` of `tree`. `admit` is told how many bytes it has, and gives memory for them,

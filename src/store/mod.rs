@@ -14,8 +14,9 @@
 //! /data/machex.state/lock                      held while a run works
 //! ```
 //!
-//! What a mount makes goes to the [`cache`], of which the least recently used is evicted; the tree is
-//! looked at first and never touched.
+//! A mount asks its [`tiers`](Tiers) in this order: memory, the [`cache`] on the local disk, the
+//! materialized tree. What it renders goes to the cache, which evicts the least recently used files, or
+//! to memory where no disk takes it. It never writes to the tree.
 //!
 //! Invariant: an image is finished when its file has the size of its newest record and the
 //! record's content key is the one that its source and the settings have now.

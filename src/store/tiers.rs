@@ -80,10 +80,9 @@ impl Tiers {
         tier.reopen(file, size, compared, patience)
     }
 
-    /// Whether the bytes of a file are in this tier, as far as is known without looking at them.
-    pub fn contains(&self, tier: TierKind, file: FileId) -> bool {
-        let tier = self.all().into_iter().find(|one| one.kind() == tier);
-        tier.is_some_and(|tier| tier.contains(file))
+    /// Whether the bytes of a file are in any tier, as far as is known without looking at them.
+    pub fn contains(&self, file: FileId) -> bool {
+        self.all().into_iter().any(|tier| tier.contains(file))
     }
 
     /// Keeps what `make` writes in the first tier that takes it.

@@ -1,0 +1,167 @@
+//! The first steps of each image: what is there already, and the bytes of its source. Threads of their
+//! own do them, ahead of the workers, so that slow storage keeps no worker waiting.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, Scope};
+
+use parking_lot::Mutex;
+
+use super::plan::{DatasetPlan, ImageState};
+use crate::catalog::Entry;
+use crate::pipeline::{Buffers, ByteBudget, Share};
+use crate::source::{FetchError, Fetched, fetch};
+use crate::store::ContentKey;
+
+/// Threads that read sources, for each worker.
+const THREADS: usize = 2;
+
+/// Most threads that read: they wait for disks and networks, not for processors.
+const MOST_THREADS: usize = 16;
+
+/// Bytes of sources that wait in memory, for each worker.
+const FETCHED_BYTES: u64 = 16 << 20;
+
+/// Bytes of memory for sources that are kept for each worker.
+const BUFFERS: usize = 16 << 20;
+
+/// An image for a worker.
+pub(super) struct Task<'a> {
+    pub entry: Entry<'a>,
+    pub step: Step,
+}
+
+/// How far an image is.
+pub(super) enum Step {
+    /// There is nothing to be rendered.
+    Settled(ImageState),
+    /// It has to be rendered. The bytes of its source count until the worker has taken them.
+    Due {
+        /// What the image follows from, as its source was when it was looked at.
+        key: ContentKey,
+        fetched: Result<(Fetched, Share), FetchError>,
+    },
+    /// machex panicked.
+    Crashed,
+}
+
+/// Reads the sources of a range of images, in order.
+pub(super) struct Fetching<'a> {
+    plan: &'a DatasetPlan,
+    next: AtomicU32,
+    end: u32,
+    budget: Arc<ByteBudget>,
+    buffers: Buffers,
+    workers: usize,
+}
+
+/// Where workers get their images.
+pub(super) struct Tasks<'a> {
+    /// `None` where no thread reads ahead: then each worker reads for itself.
+    receiver: Mutex<Option<Receiver<Task<'a>>>>,
+}
+
+impl<'a> Fetching<'a> {
+    pub(super) fn new(plan: &'a DatasetPlan, range: Range<u32>, workers: usize) -> Self {
+        Self {
+            plan,
+            next: AtomicU32::new(range.start),
+            end: range.end,
+            budget: Arc::new(ByteBudget::new(workers as u64 * FETCHED_BYTES, 1)),
+            buffers: Buffers::new(workers.saturating_mul(BUFFERS)),
+            workers,
+        }
+    }
+
+    /// Starts the threads. They end after the last image, when `is_wanted` is false, and when the tasks
+    /// are dropped.
+    pub(super) fn start<'scope, 'env>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        tasks: &Tasks<'a>,
+        is_wanted: &'env (dyn Fn() -> bool + Sync),
+    ) where
+        'a: 'env,
+        'a: 'scope,
+    {
+        let count = self.workers.saturating_mul(THREADS).clamp(1, MOST_THREADS);
+        let (sender, receiver) = mpsc::sync_channel(count);
+        let started = (0..count).filter(|number| {
+            let sender = sender.clone();
+            let thread = thread::Builder::new().name(format!("fetch-{number}"));
+            let fetching = thread.spawn_scoped(scope, move || self.fetch_all(&sender, is_wanted));
+            fetching.is_ok()
+        });
+        if started.count() > 0 {
+            *tasks.receiver.lock() = Some(receiver);
+        }
+    }
+
+    fn fetch_all(&self, sender: &SyncSender<Task<'a>>, is_wanted: &(dyn Fn() -> bool + Sync)) {
+        while is_wanted()
+            && let Some(task) = self.fetch_next()
+            && sender.send(task).is_ok()
+        {}
+    }
+
+    /// The next image; `None` after the last.
+    pub(super) fn fetch_next(&self) -> Option<Task<'a>> {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.end {
+                // So that it never begins again from the first.
+                self.next.store(self.end, Ordering::Relaxed);
+                return None;
+            }
+            let entry = self.plan.catalog.get(number)?;
+            if self.plan.catalog.is_absent(number) {
+                continue;
+            }
+            let step = catch_unwind(AssertUnwindSafe(|| self.fetch(&entry)));
+            let step = step.unwrap_or(Step::Crashed);
+            return Some(Task { entry, step });
+        }
+    }
+
+    fn fetch(&self, entry: &Entry<'_>) -> Step {
+        let plan = self.plan;
+        match plan.state_of(entry) {
+            ImageState::Due { source, key } => {
+                let admit = |bytes| (self.buffers.take(bytes), self.budget.take(0, bytes));
+                let fetched = fetch(&plan.tree, source, plan.params, admit);
+                Step::Due { key, fetched }
+            }
+            settled => Step::Settled(settled),
+        }
+    }
+
+    /// Takes memory back.
+    pub(super) fn give(&self, fetched: Fetched) {
+        self.buffers.give(fetched.bytes);
+    }
+}
+
+impl<'a> Tasks<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            receiver: Mutex::new(None),
+        }
+    }
+
+    /// The next image; `None` when there are no more.
+    pub(super) fn next(&self, fetching: &Fetching<'a>) -> Option<Task<'a>> {
+        match &*self.receiver.lock() {
+            Some(receiver) => return receiver.recv().ok(),
+            None => {}
+        }
+        fetching.fetch_next()
+    }
+
+    /// Lets the threads that read ahead end.
+    pub(super) fn close(&self) {
+        drop(self.receiver.lock().take());
+    }
+}

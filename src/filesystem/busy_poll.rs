@@ -87,9 +87,10 @@ impl Habit {
 
     fn learn(&self, paid: bool) {
         let score = self.score.load(Ordering::Relaxed);
-        let score = match paid {
-            true => (score + 1).clamp(CONFIDENCE / 2, CONFIDENCE),
-            false => (score - 1).max(-1),
+        let score = if paid {
+            (score + 1).clamp(CONFIDENCE / 2, CONFIDENCE)
+        } else {
+            (score - 1).max(-1)
         };
         self.score.store(score, Ordering::Relaxed);
     }

@@ -89,9 +89,10 @@ impl Handles {
         let number = FileHandle(number);
         match backing {
             Some(backing) => {
-                let direct = match how.is_direct {
-                    true => FopenFlags::FOPEN_DIRECT_IO,
-                    false => FopenFlags::empty(),
+                let direct = if how.is_direct {
+                    FopenFlags::FOPEN_DIRECT_IO
+                } else {
+                    FopenFlags::empty()
                 };
                 reply.opened_passthrough(number, FopenFlags::FOPEN_NOFLUSH | direct, &backing);
             }

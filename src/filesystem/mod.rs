@@ -136,9 +136,10 @@ impl Tree {
     }
 
     pub fn status(&self) -> Status {
-        let mode = match self.handles.is_passthrough() {
-            true => "passthrough",
-            false => "reads",
+        let mode = if self.handles.is_passthrough() {
+            "passthrough"
+        } else {
+            "reads"
         };
         self.server.status(mode, self.handles.len())
     }
@@ -161,9 +162,10 @@ impl Tree {
         let attributes = self
             .attributes
             .folder(self.inodes.number(node), folders, modified);
-        match node.is_private() {
-            true => private(attributes),
-            false => attributes,
+        if node.is_private() {
+            private(attributes)
+        } else {
+            attributes
         }
     }
 
@@ -210,10 +212,7 @@ impl Tree {
             folder => (self.folder(folder), FOREVER),
         };
         // Who looks a private node up is to be seen every time.
-        let entry_lifetime = match node.is_private() {
-            true => NEVER,
-            false => FOREVER,
-        };
+        let entry_lifetime = if node.is_private() { NEVER } else { FOREVER };
         reply.entry_with_ttls(&lifetime, &entry_lifetime, &attributes, generation);
     }
 

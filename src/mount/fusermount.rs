@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::UnmountError;
-use super::unmount::Refusal;
+use super::unmount_error::{Refusal, UnmountError};
 
 /// How long it may take: it looks at the mount point, which may not answer.
 const LIMIT: Duration = Duration::from_secs(5);

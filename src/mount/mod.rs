@@ -15,6 +15,7 @@ mod process;
 mod ready;
 mod session;
 mod unmount;
+mod unmount_error;
 
 pub use background::{Started, start_in_background};
 pub use error::MountError;
@@ -23,4 +24,5 @@ pub use point::{MountPoint, prepare};
 pub use process::Process;
 pub use ready::{check_parent, say_ready, wait_until_accepted};
 pub use session::Mount;
-pub use unmount::{Remark, UnmountError, UnmountHow, unmount};
+pub use unmount::{Remark, UnmountHow, unmount};
+pub use unmount_error::UnmountError;

@@ -238,9 +238,10 @@ fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
     settings
         .mount_options
         .extend(labels.map(MountOption::CUSTOM));
-    settings.acl = match chosen.allow_other {
-        true => SessionACL::All,
-        false => SessionACL::Owner,
+    settings.acl = if chosen.allow_other {
+        SessionACL::All
+    } else {
+        SessionACL::Owner
     };
     // One, which lingers: see `filesystem::busy_poll`. Whatever takes time is done by others.
     settings.n_threads = Some(1);
@@ -251,9 +252,10 @@ fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
 /// option.
 fn source_name(config: &Path) -> String {
     let name = config.to_string_lossy();
-    match name.contains([',', '\\', '\n']) {
-        true => "machex".to_owned(),
-        false => name.into_owned(),
+    if name.contains([',', '\\', '\n']) {
+        "machex".to_owned()
+    } else {
+        name.into_owned()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,8 @@ use rustix::mount::UnmountFlags;
 use super::fusermount;
 use super::holders::{Copy, Holder, copies, holders};
 use super::process::{Hindrance, Process};
-use crate::files::{Answer, ask_status};
-use crate::files::{MountEntry, mounted_at};
-use crate::shown::Show as _;
+use super::unmount_error::{Refusal, UnmountError};
+use crate::files::{Answer, MountEntry, ask_status, mounted_at};
 use crate::status::Status;
 
 /// How often a busy mount is tried.
@@ -30,9 +29,6 @@ const ENDING: Duration = Duration::from_secs(30);
 /// How long it may wait for a disk, of that.
 const DISK_SLEEP: Duration = Duration::from_secs(5);
 
-/// Holders that are named in an error.
-const NAMED: usize = 10;
-
 /// How to end a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnmountHow {
@@ -45,40 +41,6 @@ pub enum UnmountHow {
 impl UnmountHow {
     /// What replaces a mount does not wait long.
     pub(super) const REPLACE: Self = Self::Wait(Duration::from_secs(5));
-}
-
-/// Why a mount is still there.
-#[derive(Debug, thiserror::Error)]
-pub enum UnmountError {
-    #[error("{path} is not a mount", path = .0.shown())]
-    NotMounted(PathBuf),
-    #[error("{path} is a mount of type {filesystem}, not of machex", path = path.shown(), filesystem = filesystem.shown())]
-    Foreign { path: PathBuf, filesystem: String },
-    #[error("{path} is busy{}; close these, or unmount with --lazy", named(holders), path = path.shown())]
-    Busy { path: PathBuf, holders: Vec<Holder> },
-    #[error("{path}: {source}", path = path.shown())]
-    Io { path: PathBuf, source: io::Error },
-    #[error("{path}: {text}", path = path.shown(), text = text.shown())]
-    Fusermount { path: PathBuf, text: String },
-}
-
-fn named(holders: &[Holder]) -> String {
-    if holders.is_empty() {
-        let whose = match rustix::process::geteuid().is_root() {
-            true => "by the kernel, or by a process that has closed it meanwhile",
-            false => "by processes of other users, which only root can see",
-        };
-        return format!(" ({whose})");
-    }
-    let mut text: String = holders
-        .iter()
-        .take(NAMED)
-        .map(|holder| format!("\n  {holder}"))
-        .collect();
-    if holders.len() > NAMED {
-        text += &format!("\n  and {} more", holders.len() - NAMED);
-    }
-    text.replacen('\n', ":\n", 1)
 }
 
 /// What a user should know of a mount that was taken away.
@@ -310,17 +272,13 @@ pub(super) fn detach(entry: &MountEntry) -> Result<(), UnmountError> {
     })
 }
 
-pub(super) enum Refusal {
-    Busy,
-    Other(UnmountError),
-}
-
 /// By the system call where that is allowed, which is to root, and else by fusermount3.
 fn take_away(path: &Path, lazily: bool) -> Result<(), Refusal> {
     use rustix::io::Errno;
-    let flags = match lazily {
-        true => UnmountFlags::NOFOLLOW | UnmountFlags::DETACH,
-        false => UnmountFlags::NOFOLLOW,
+    let flags = if lazily {
+        UnmountFlags::NOFOLLOW | UnmountFlags::DETACH
+    } else {
+        UnmountFlags::NOFOLLOW
     };
     match rustix::mount::unmount(path, flags) {
         Ok(()) => Ok(()),

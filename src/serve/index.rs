@@ -32,9 +32,10 @@ const MARKER: &[u8] = b"\n        \"path\": \"";
 /// Threads that look at reports and read them: of a dataset's own, since they may wait for its root
 /// without end.
 pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
-    let count = match dataset.tree.dataset.has_reports() {
-        true => REPORT_THREADS,
-        false => thread::available_parallelism().map_or(1, usize::from),
+    let count = if dataset.tree.dataset.has_reports() {
+        REPORT_THREADS
+    } else {
+        thread::available_parallelism().map_or(1, usize::from)
     };
     rayon::ThreadPoolBuilder::new()
         .num_threads(count)
@@ -155,9 +156,10 @@ impl Prefix {
     pub(super) fn places(&self, kept: &Body) -> Result<InsertOffsets, Fault> {
         let places = InsertOffsets::behind(MARKER, kept)
             .map_err(|error| Fault::new(format!("the index cannot be read back: {error}")))?;
-        match places.count() == self.paths {
-            true => Ok(places),
-            false => Err(Fault::new("the index has other entries than the lists")),
+        if places.count() == self.paths {
+            Ok(places)
+        } else {
+            Err(Fault::new("the index has other entries than the lists"))
         }
     }
 

@@ -31,9 +31,12 @@ fn decode(source: &[u8], code: &CodeStream, channels: Channels) -> Result<Pixels
     let held = samples.saturating_mul(HELD);
     probe(held)?;
     // Memory that is not there is no fault of the image.
-    let noted = |said: &str| match is_no_memory(said) {
-        true => Err(RenderError::NoMemory { bytes: held }),
-        false => Ok(Some(Damage::new(damage(said)))),
+    let noted = |said: &str| {
+        if is_no_memory(said) {
+            Err(RenderError::NoMemory { bytes: held })
+        } else {
+            Ok(Some(Damage::new(damage(said))))
+        }
     };
     let mut bytes = zeros(code.width * code.height * channels.count())?;
     let mut decoder = match open_stream(source, code)? {
@@ -64,9 +67,10 @@ fn decode(source: &[u8], code: &CodeStream, channels: Channels) -> Result<Pixels
             }
         }
     }
-    let damage = match decoder.has_said() {
-        true => noted(&decoder.said())?,
-        false => None,
+    let damage = if decoder.has_said() {
+        noted(&decoder.said())?
+    } else {
+        None
     };
     Ok(Pixels { bytes, damage })
 }

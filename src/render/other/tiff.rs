@@ -172,9 +172,10 @@ impl Layout {
             0 => 0,
             _ => (u16::from(value) * 255 / u16::from(alpha)).min(255) as u8,
         };
-        match self.is_premultiplied {
-            true => [red, green, blue].map(divided),
-            false => [red, green, blue],
+        if self.is_premultiplied {
+            [red, green, blue].map(divided)
+        } else {
+            [red, green, blue]
         }
     }
 }
@@ -187,13 +188,19 @@ fn indexes_as_gray(source: &[u8]) -> Result<Option<Vec<u8>>, RenderError> {
     if !is_little && !source.starts_with(b"MM\0*") {
         return Ok(None);
     }
-    let short = |bytes: [u8; 2]| match is_little {
-        true => u16::from_le_bytes(bytes),
-        false => u16::from_be_bytes(bytes),
+    let short = |bytes: [u8; 2]| {
+        if is_little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        }
     };
-    let long = |bytes: [u8; 4]| match is_little {
-        true => u32::from_le_bytes(bytes),
-        false => u32::from_be_bytes(bytes),
+    let long = |bytes: [u8; 4]| {
+        if is_little {
+            u32::from_le_bytes(bytes)
+        } else {
+            u32::from_be_bytes(bytes)
+        }
     };
     let short_at = |at: usize| Some(short(*source.get(at..)?.first_chunk()?));
     let value_at = || {
@@ -208,9 +215,10 @@ fn indexes_as_gray(source: &[u8]) -> Result<Option<Vec<u8>>, RenderError> {
     let mut copy = Vec::new();
     reserve(&mut copy, source.len())?;
     copy.extend_from_slice(source);
-    let value = match is_little {
-        true => BLACK_IS_ZERO.to_le_bytes(),
-        false => BLACK_IS_ZERO.to_be_bytes(),
+    let value = if is_little {
+        BLACK_IS_ZERO.to_le_bytes()
+    } else {
+        BLACK_IS_ZERO.to_be_bytes()
     };
     copy[at..at + 2].copy_from_slice(&value);
     Ok(Some(copy))

@@ -49,8 +49,8 @@ impl CacheError {
         }
     }
 
-    /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be
-    /// served without it.
+    /// Whether the folder cannot be written: it is read-only, full, or belongs to another user. A
+    /// mount can serve everything without it.
     pub fn is_unwritable(&self) -> bool {
         use io::ErrorKind::{
             FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,

@@ -51,7 +51,7 @@ impl Known {
 
 #[cfg(test)]
 impl Known {
-    /// Any file, for tests to which it does not matter which.
+    /// Any file, for tests that do not care which.
     pub fn example() -> Self {
         Self {
             key: ContentKey::from_bytes([0xab; 16]),
@@ -67,16 +67,16 @@ impl Known {
     }
 }
 
-/// What is known of the images of one dataset. Memory is taken a shard at a time.
+/// What is known of the images of one dataset. Memory is allocated one shard at a time.
 pub struct KnownImages {
     shards: Vec<Mutex<Option<Shard>>>,
 }
 
-/// One slot an image.
+/// One slot per image.
 type Shard = Box<[Option<Known>]>;
 
 impl KnownImages {
-    /// Room for `len` images.
+    /// Space for `len` images.
     pub fn new(len: u32) -> Self {
         let shards = len.div_ceil(SHARD_SIZE);
         Self {
@@ -89,7 +89,7 @@ impl KnownImages {
         *shard.as_ref()?.get((number % SHARD_SIZE) as usize)?
     }
 
-    /// Changes what is known of an image; there is none beyond the last.
+    /// Changes what is known of an image; does nothing beyond the last one.
     pub fn update(&self, number: u32, change: impl FnOnce(&mut Option<Known>)) {
         let Some(shard) = self.shards.get((number / SHARD_SIZE) as usize) else {
             return;

@@ -93,7 +93,7 @@ pub enum ListFault {
     CutOff,
     #[error("the gzip file is damaged ({0}): download it again")]
     Damaged(String),
-    #[error("the file begins as text in UTF-16 and goes on as something else: download it again")]
+    #[error("the file starts as UTF-16 text but is not valid UTF-16: download it again")]
     NotUtf16,
     #[error("a list has at most {}, and this one has more", HumanBytes(*limit))]
     LongList { limit: u64 },

@@ -74,7 +74,7 @@ pub(super) fn read_all(
         .extend(notes.warnings.into_iter().take(NAMED));
     if more > 0 {
         let more = counted(more as u64, "more report", "more reports");
-        result.warnings.push(format!("the like for {more}"));
+        result.warnings.push(format!("the same for {more}"));
     }
     if notes.found == 0 && catalog.present() > 0 {
         let none = "no image has a report with a text".to_owned();

@@ -223,7 +223,7 @@ impl List {
             }
             if line.len() as u64 == MOST_LINE && !line.ends_with(b"\n") {
                 return Err(io::Error::other(
-                    "it has a line that is no line of such a list",
+                    "it has a line that does not belong in such a list",
                 ));
             }
             let content = line.trim_ascii_end();

@@ -26,7 +26,7 @@ impl Verdict {
             && !is_interrupted;
         let mut sentences = Vec::new();
         if is_interrupted {
-            sentences.push("Interrupted; what follows is of a part.".to_owned());
+            sentences.push("Interrupted; these results are incomplete.".to_owned());
         } else if !reports.iter().all(TreeReport::is_good) {
             sentences.push("Something would fail, see above.".to_owned());
         }

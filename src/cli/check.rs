@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let (mut workers, mut stop) = (config.workers, Arc::<AtomicBool>::default());
     if options.decode || options.sums {
         workers = job::start_threads(config.workers)?;
-        stop = signals::stop_in_order("ending with what has been looked at")?;
+        stop = signals::stop_in_order("stopping with what has been checked so far")?;
     }
     let work = Work {
         workers,

@@ -89,10 +89,10 @@ impl Input {
             config.as_ref().map(|config| config.machex_path.as_path()),
         ];
         for root in roots.into_iter().flatten() {
-            add(root, "the tree, where everything is taken for a dataset");
+            add(root, "the tree, where every entry counts as a dataset");
             add(
                 StateFolder::of(root).path(),
-                "what machex remembers of the tree",
+                "where machex keeps its records of the tree",
             );
         }
         if let Some(config) = &config {

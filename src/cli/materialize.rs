@@ -85,7 +85,7 @@ fn share(part: Option<&str>) -> anyhow::Result<Share> {
 }
 
 fn render(job: &Job) -> CliResult {
-    let stop = signals::stop_in_order("finishing the images at hand")?;
+    let stop = signals::stop_in_order("finishing the current images")?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
     // A run that could not start has nothing to show.
@@ -185,8 +185,8 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     if summary.unreadable_reports() > 0 {
         writeln!(
             out,
-            "{} reports could not be read and are empty in the index; when they can, run the same \
-             command again.",
+            "{} reports could not be read and are empty in the index; once they are readable, run \
+             the same command again.",
             HumanCount(u64::from(summary.unreadable_reports()))
         )?;
     }
@@ -290,7 +290,7 @@ fn dry_run(job: &Job) -> CliResult {
         ("finished", Align::Right),
         ("to render", Align::Right),
         ("cannot be", Align::Right),
-        ("room needed", Align::Right),
+        ("space needed", Align::Right),
     ]);
     let (mut room, mut good, mut left_out) = (0, true, 0);
     for plan in materialize::plan(job)? {
@@ -329,7 +329,7 @@ fn dry_run(job: &Job) -> CliResult {
     )?;
     writeln!(
         out,
-        "Room needed: about {}; free: {}.",
+        "Space needed: about {}; free: {}.",
         HumanBytes(room),
         HumanBytes(free.bytes)
     )?;
@@ -344,7 +344,7 @@ fn dry_run(job: &Job) -> CliResult {
     if room > free.bytes {
         writeln!(
             out,
-            "That does not fit: make room, or take fewer datasets (--dataset)."
+            "That does not fit: free some space, or choose fewer datasets (--dataset)."
         )?;
         good = false;
     }

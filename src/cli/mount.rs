@@ -277,7 +277,7 @@ fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
 fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) -> io::Result<()> {
     let watching = thread::Builder::new().spawn(move || {
         companion.wait();
-        tracing::info!("{companion} has ended, and the mount with it");
+        tracing::info!("{companion} has ended; unmounting");
         // The receiver is gone only when the process ends anyway.
         let _ = stop.send(Stop::Asked);
     });

@@ -106,7 +106,7 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
     write!(out, "{table}")?;
     writeln!(
         out,
-        "\nopens    {} of what was there, {} of what had to be made; {}",
+        "\nopens    {} of existing files, {} of files that had to be made; {}",
         HumanCount(status.counts.hits),
         HumanCount(status.counts.misses),
         latency(&status.open_latency)

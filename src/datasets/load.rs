@@ -60,6 +60,6 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
 fn complain(path: &Path, error: &io::Error) {
     if !COMPLAINED.swap(true, Ordering::Relaxed) {
         let path = path.shown();
-        tracing::warn!("{path}: {error}; the lists will be read again the next time");
+        tracing::warn!("{path}: {error}; the lists will be read again next time");
     }
 }

@@ -83,7 +83,7 @@ pub fn raise_open_file_limit() {
         maximum: limit.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!("no more files can be opened than so far: {error}");
+        tracing::debug!("cannot raise the limit on open files: {error}");
     }
 }
 

@@ -63,7 +63,7 @@ impl fmt::Display for NotOurs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotOurs::Link => {
-                f.write_str("it is a symbolic link, which somebody else may have put there")
+                f.write_str("it is a symbolic link, which another user may have put there")
             }
             NotOurs::NotAFolder => f.write_str("it is not a folder"),
             NotOurs::NotAFile => f.write_str("it is not a regular file"),
@@ -75,7 +75,7 @@ impl fmt::Display for NotOurs {
             }
             NotOurs::Writable(mode) => write!(
                 f,
-                "other users can write to it (mode {:04o}), so that what is in it cannot be trusted",
+                "other users can write to it (mode {:04o}), so its contents cannot be trusted",
                 mode & 0o7777
             ),
             NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
@@ -84,7 +84,7 @@ impl fmt::Display for NotOurs {
             }
             NotOurs::LinkAbove { link, owner } => write!(
                 f,
-                "{} on the way to it is a symbolic link of user {owner}, who can have it lead elsewhere",
+                "{} on the way to it is a symbolic link of user {owner}, who can redirect it",
                 link.shown()
             ),
         }

@@ -43,8 +43,8 @@ pub enum MaterializeError {
     )]
     State { path: PathBuf, source: io::Error },
     #[error(
-        "the disk of {path} is full; what is finished is whole and kept: \
-         make room and run the same command again",
+        "the disk of {path} is full; all finished images are kept: \
+         free some space and run the same command again",
         path = path.shown()
     )]
     DiskFull { path: PathBuf },

@@ -22,7 +22,7 @@ pub enum ShareError {
     Syntax(String),
     #[error(
         "--part auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set; \
-         is this an array job? Otherwise say --part K/N"
+         is this an array job? Otherwise use --part K/N"
     )]
     NoArray,
     #[error("--part auto: {name} is {value}", value = value.shown())]
@@ -30,7 +30,7 @@ pub enum ShareError {
     /// Reported by all tasks alike, so that none of them renders while another is refused.
     #[error(
         "--part auto: the array has gaps: its {count} tasks do not fill {first} to {last} in steps of \
-         {step}; submit it as --array=1-{count}, or say --part K/N in each task"
+         {step}; submit it as --array=1-{count}, or use --part K/N in each task"
     )]
     Gaps {
         count: u32,

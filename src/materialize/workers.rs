@@ -78,7 +78,7 @@ impl Workers<'_> {
                 threads,
                 refused: Some(error),
             }) => summary.warnings.push(format!(
-                "{threads} of {wanted} workers were at work, since the system starts no more threads: \
+                "only {threads} of {wanted} workers ran, since the system cannot start more threads: \
                  {error}"
             )),
             Some(_) => {}

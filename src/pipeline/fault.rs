@@ -91,7 +91,7 @@ impl Failing {
             Some((since, news)) if since.elapsed() < RETRY => {
                 *news += 1;
                 if *news == NEWS {
-                    tracing::warn!("many files fail; those of the next minute are not logged");
+                    tracing::warn!("many files fail; further failures are not logged for a minute");
                 }
                 *news < NEWS
             }

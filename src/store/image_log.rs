@@ -210,7 +210,7 @@ fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedIm
             Err(error)
                 if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
             {
-                tracing::warn!("{} among the records is left out: {error}", name.shown());
+                tracing::warn!("record file {} is ignored: {error}", name.shown());
             }
             Err(error) => return Err(error),
         }

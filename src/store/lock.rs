@@ -22,8 +22,8 @@ pub enum LockError {
         path: PathBuf,
     },
     #[error(
-        "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and all \
-         shares that run at a time must be of the same number: say --part K/{of}, or wait for it",
+        "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and \
+         all shares that run at the same time must have the same N: use --part K/{of}, or wait",
         path = path.shown()
     )]
     OtherShares {

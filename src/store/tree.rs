@@ -40,7 +40,7 @@ pub enum RecordsFault {
     /// The records belong neither to the owner of the tree, nor to this user, nor to root.
     #[error(
         "{path} is not used: it belongs to user {owner}, and the tree to user {tree}, \
-         so that somebody else may have made it",
+         so another user may have made it",
         path = path.shown()
     )]
     OtherOwner {

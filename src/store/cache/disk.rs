@@ -244,7 +244,7 @@ impl DiskCache {
             metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
         if !is_whole {
             let shown = self.folder.shown(key);
-            tracing::warn!("{}: damaged; dropped and made again", shown.shown());
+            tracing::warn!("{}: damaged; removed, and made again", shown.shown());
             self.drop_damaged(key, fingerprint);
             return Ok(None);
         }

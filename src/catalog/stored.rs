@@ -385,7 +385,7 @@ mod tests {
         fs::rename(first.path(), elsewhere.join("planted")).unwrap();
         std::os::unix::fs::symlink("../elsewhere/planted", first.path()).unwrap();
         assert!(first.read(&Folder).is_err());
-        // A link that is in the way is replaced, and what it leads to is left alone.
+        // A link in its place is replaced; its target is not touched.
         fs::write(elsewhere.join("planted"), "precious").unwrap();
         first.write(&catalog, &[]).unwrap();
         assert_eq!(fs::read(elsewhere.join("planted")).unwrap(), b"precious");
@@ -414,7 +414,7 @@ mod tests {
             None,
             "a list that was changed only now"
         );
-        // A change of owner or name cannot be set back: time has to pass.
+        // The time of a change of owner or name cannot be set back: time has to pass.
         std::thread::sleep(std::time::Duration::from_secs(SETTLED as u64 + 1));
         stored.write(&catalog, &inputs).unwrap();
         assert_eq!(stored.read(&Folder).unwrap().as_ref(), Some(&catalog));
@@ -428,7 +428,7 @@ mod tests {
         }
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         assert_eq!(stored.read(&Folder).unwrap(), None);
-        // As another version wrote it: whatever follows is not looked at.
+        // From another version: the rest is not read.
         let mut other = bytes.clone();
         other[7] -= 1;
         fs::write(&path, &other).unwrap();
@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(parsed(|_| ()), Some(catalog.clone()));
         let changes: [fn(&mut Catalog); 9] = [
             |catalog| catalog.ends.swap(0, 1),
-            // In the middle of a letter.
+            // In the middle of a character.
             |catalog| catalog.ends[0] = 2,
             |catalog| catalog.ends[1] += 1,
             |catalog| catalog.ends[1] -= 1,
@@ -475,7 +475,7 @@ mod tests {
         }
     }
 
-    /// When this fails, raise the version in [`MAGIC`] and write down the new sum.
+    /// When this fails, increase the version in [`MAGIC`] and update the checksum here.
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();

@@ -203,7 +203,7 @@ mod tests {
         write("slurm/job_1/memory.max", "1073741824\n");
         assert_eq!(limit("0::/slurm/job_1\n"), Some(GIB));
         assert_eq!(limit("0::/other\n"), None);
-        // The first version, in a container that knows the host's names only.
+        // Version 1, in a container that only knows the host's names.
         write("memory/memory.limit_in_bytes", "2147483648\n");
         let first = "5:cpu,cpuacct:/x\n4:memory:/docker/0123\n0::/\n";
         assert_eq!(limit(first), Some(2 * GIB));

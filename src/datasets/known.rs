@@ -87,7 +87,7 @@ mod tests {
         },
     };
 
-    /// What is said of all datasets with one more.
+    /// The message for all datasets and one more.
     fn with(info: DatasetInfo) -> Option<String> {
         let own: &'static dyn Dataset = Box::leak(Box::new(Own(Box::leak(Box::new(info)))));
         conflict([ALL, &[own]].concat().leak())

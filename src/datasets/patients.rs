@@ -41,7 +41,7 @@ mod tests {
         known.next().unwrap().info().patients
     }
 
-    /// What a pattern finds in a key.
+    /// The patient that a pattern finds in a key.
     fn patient<'a>(pattern: &str, key: &'a str) -> Option<&'a str> {
         let found = Regex::new(pattern).unwrap().captures(key)?;
         Some(found.get(1).expect("a first group").as_str())

@@ -296,7 +296,7 @@ mod tests {
         }
         assert_eq!(fs::read_dir(path("real")).unwrap().count(), 1);
         check(&path("real/deep")).unwrap();
-        // As the kernel has it, whatever the setting.
+        // As in the kernel, whatever the setting.
         chmod(base.path(), 0o1777);
         lchown(path("theirs"), Some(65_533), None).unwrap();
         assert!(ParentFolder::open(&path("theirs"), Links::TrustedByRoot).is_err());

@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_folder_of_another_user_is_refused() {
-        // Nobody but root owns these.
+        // Only root owns these.
         let no_follow = match rustix::process::geteuid().is_root() {
             false => PathBuf::from("/"),
             true => {

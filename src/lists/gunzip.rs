@@ -121,7 +121,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// What is in it, and whether garbage was met.
+    /// The contents, and whether garbage was found.
     fn gunzip(bytes: &[u8]) -> io::Result<(Vec<u8>, bool)> {
         let garbage = Rc::new(Cell::new(false));
         let met = Rc::clone(&garbage);
@@ -173,7 +173,7 @@ mod tests {
         sum[file.len() - 8] ^= 1;
         let error = gunzip(&sum).unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
-        // The second member, too.
+        // Also in the second member.
         let file = [file.as_slice(), &file[..file.len() - 5]].concat();
         assert!(gunzip(&file).is_err());
     }

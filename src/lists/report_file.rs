@@ -206,7 +206,7 @@ mod tests {
         let (text, unreadable, told) = read(&utf16);
         assert_eq!((text.as_str(), unreadable), ("caf\u{e9}", false));
         assert!(told.ends_with("read as UTF-16"), "{told}");
-        // What is UTF-8 is taken as the reference takes it.
+        // UTF-8 is read as the original script reads it.
         let (text, unreadable, told) = read(b"<html>sign in</html>");
         assert_eq!((text.as_str(), unreadable), ("<html>sign in</html>", false));
         assert!(told.contains("is an HTML page"), "{told}");

@@ -226,7 +226,7 @@ mod tests {
             refusals.iter().all(|refusal| *refusal == refusals[0]),
             "{refusals:?}"
         );
-        // --array=3,6,9 says the same as 3-9:3 where Slurm gives the step.
+        // If Slurm gives the step, --array=3,6,9 is the same as 3-9:3.
         assert_eq!(task("6", "3", "3").unwrap().to_string(), "2/3");
         assert!(task("5", "3", "3").is_err());
         assert!(task("3", "1", "0").is_err());

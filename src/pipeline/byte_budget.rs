@@ -78,7 +78,7 @@ mod tests {
     fn a_root_may_always_use_some_and_more_only_within_the_limit() {
         let budget = Arc::new(ByteBudget::new(10, 2));
         let large = budget.take(0, 1000);
-        // Another root has its own.
+        // Another root has its own part.
         drop(budget.take(1, 5));
         thread::scope(|scope| {
             let waiting = scope.spawn(|| drop(budget.take(0, 1)));

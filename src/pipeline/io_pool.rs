@@ -155,7 +155,7 @@ mod tests {
     fn threads_come_as_they_are_needed_up_to_the_limit() {
         let pool = IoPool::new("test", 3);
         let (sender, receiver) = mpsc::channel();
-        // All three have to be there at a time.
+        // All three must exist at the same time.
         let barrier = Arc::new(Barrier::new(3));
         pool.start(move |number: u32| {
             if number < 3 {

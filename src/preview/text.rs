@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A style in which a character is a pixel wide, so that widths count characters.
+    /// A style in which each character is a pixel wide, so that widths count characters.
     fn counting(fonts: &Fonts) -> Style<'_> {
         Style::new(&fonts.mono, 1.66, Rgb([255; 3]))
     }
@@ -143,7 +143,7 @@ mod tests {
             prop_assert!(lines.len() <= 4);
             lines.extend([style.keep_end(&text, width), style.keep_start(&text, width)]);
             prop_assert!(lines.iter().all(|line| style.width(line) <= width));
-            // Characters that the fonts lack, and what sticks out, are no trouble.
+            // Characters that the fonts lack, and parts outside the picture, do no harm.
             let large = Style::new(&fonts.plain, 20.0, Rgb([255; 3]));
             large.draw(&mut RgbImage::new(20, 10), 3.0, 8, &text);
         }

@@ -66,7 +66,7 @@ mod tests {
         std::os::unix::fs::symlink("x", folder.path().join("link")).unwrap();
         let metadata = fs::metadata(folder.path().join("link")).unwrap();
         for name in ["x", "link"] {
-            // `None` on kernels that do not have it, and then everything is asked for.
+            // `None` on kernels without it, which then always ask the disk.
             let Some(found) = remembered_stat(rustix::fs::CWD, &folder.path().join(name)) else {
                 continue;
             };

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn records_of_before_have_no_version_and_new_ones_have_what_was_noted() {
         let folder = tempfile::tempdir().unwrap();
-        // When the version was that of the renderer alone, it had another name.
+        // When the version was only that of the renderer, it had another name.
         let before = format!(
             "{{\"image\":0,\"key\":\"{:032x}\",\"size\":1,\"time\":2,\"renderer\":2}}\n",
             7

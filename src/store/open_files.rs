@@ -242,7 +242,7 @@ mod tests {
             }
             assert_eq!(open_count(&held), 4);
         }
-        // A reader that comes later shares the file, whether it is open or not.
+        // A later reader shares the file, whether it is open or not.
         for (number, stored) in held.iter().enumerate() {
             assert!(Arc::ptr_eq(&recent.get(key(number as u8)).unwrap(), stored));
             let path = folder.path().join(number.to_string());
@@ -283,7 +283,7 @@ mod tests {
         held[0].close();
         replace(0);
         assert!(read(&held[0]).is_err());
-        // One that is open is kept by its readers; those who come later get the new one.
+        // Its readers keep an open file; later ones get the new one.
         let new = recent.open(key(1), replace(1), 10, false).unwrap();
         assert_eq!(read(&held[1]).unwrap(), [1; 10]);
         assert_eq!(read(&new).unwrap(), [99; 10]);

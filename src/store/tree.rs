@@ -183,7 +183,7 @@ mod tests {
     use crate::store::{Journal, StateFolder};
     use std::os::unix::fs::{chown, symlink};
 
-    /// A tree of one record, and the path of its folder of records.
+    /// A tree with one record, and the path of its folder of records.
     fn tree(base: &Path) -> (PathBuf, PathBuf) {
         let tree = base.join("out");
         fs::create_dir(&tree).unwrap();
@@ -244,7 +244,7 @@ mod tests {
             opened.faults(),
             [RecordsFault::OtherOwner { owner: 65_534, .. }]
         ));
-        // An administrator's tree, mounted by somebody else.
+        // An administrator's tree, mounted by another user.
         give(folder.parent().unwrap(), 65_534);
         let opened = FinishedTree::open(&folder, &state).unwrap();
         assert!(opened.records().get(0).is_some() && opened.faults().is_empty());

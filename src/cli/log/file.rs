@@ -164,7 +164,7 @@ mod tests {
         let length = |path: &Path| fs::metadata(path).unwrap().len();
         assert_eq!((length(&path), length(&aside)), (8 << 20, 16 << 20));
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 2);
-        // Also of a file that was there.
+        // Also for an existing file.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         LogFile::named(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
@@ -189,7 +189,7 @@ mod tests {
         .unwrap();
         assert!(LogFile::in_cache(folder.path()).is_err());
         fs::remove_file(path("mount.log")).unwrap();
-        // A folder in which others can put another file in its place.
+        // A folder in which others can replace the file.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(LogFile::in_cache(folder.path()).is_err());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();

@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn an_output_that_blocks_holds_up_nobody() {
-        // A thread that writes to a pipe that nobody empties.
+        // The log thread writes to a pipe without a reader.
         let (reader, writer) = io::pipe().unwrap();
         let file = LogFile::of_device(fs::File::from(std::os::fd::OwnedFd::from(writer)));
         let mut queue = Queue::start(Output::File(file), Style::Plain, None).unwrap();
@@ -264,7 +264,7 @@ mod tests {
         }
         queue.flush(Duration::from_millis(100));
         assert!(started.elapsed() < Duration::from_secs(10));
-        // The reader goes, and with it what is written.
+        // The reader goes away, and further writes fail.
         drop(reader);
         queue.flush(Duration::from_secs(10));
     }

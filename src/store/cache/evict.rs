@@ -287,7 +287,7 @@ mod tests {
         files
     }
 
-    /// A disk of 1000 files of which `free` are free; what is freed shows once `shows` is set.
+    /// A disk with 1000 files and `free` free; freed space shows once `shows` is set.
     struct Disk {
         free: AtomicU64,
         freed: AtomicU64,
@@ -336,7 +336,7 @@ mod tests {
                 }
             });
             assert_eq!(evictor.evictions(), 10, "shows at once: {shows}");
-            // Shown at last; then others fill the disk, and as much again has to go.
+            // Finally shown; then others fill the disk, and as much has to be evicted again.
             disk.shows.store(true, Ordering::Relaxed);
             evictor.keep_free(&files, &remove).unwrap();
             disk.free.fetch_sub(5 * FILE, Ordering::Relaxed);
@@ -367,7 +367,7 @@ mod tests {
     fn what_shows_after_a_commit_is_not_expected_any_more() {
         let start = Instant::now();
         let commit = start + OVERDUE * 2;
-        // Others write 40 while the commit shows the 100 that were freed before it; or it shows nothing.
+        // Others write 40 while the commit shows the 100 freed before it; or it shows nothing.
         for (after, missing, then) in [(1060, 30, 0), (1000, 130, 100)] {
             let mut freed = FreedLately::default();
             freed.not_shown(1000, start);

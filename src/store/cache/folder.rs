@@ -397,7 +397,7 @@ mod tests {
             assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
             assert_untouched(&folder, mode, &["thesis.tex"]);
         }
-        // Shared: refused for that alone, whatever is in it.
+        // Shared: refused for that reason alone, whatever its contents.
         fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
         fs::write(folder.join(MARKER), format!("format {FORMAT}")).unwrap();
         let error = CacheFolder::open(base.path()).unwrap_err();

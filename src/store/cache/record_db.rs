@@ -350,7 +350,7 @@ mod tests {
         assert!(!is_damage(&error), "{error}");
     }
 
-    /// When this fails, raise [`FORMAT`] and write down the new text.
+    /// When this fails, increase [`FORMAT`] and update the text here.
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();

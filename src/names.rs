@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-/// Images in one shard folder: the first two of six digits name the folder.
+/// Number of images in one shard folder, which is named by the first two of six digits.
 pub const SHARD_SIZE: u32 = 10_000;
 
-/// Most images that six digits can number.
+/// The number of images that six digits can number.
 pub const MAX_IMAGES: u32 = 1_000_000;
 
 /// Name of a dataset's index in its folder.
@@ -41,9 +41,9 @@ fn parse_digits(digits: &str, count: usize) -> Option<u32> {
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
-/// How many shard folders the reference makes for `len` images. Its folder count follows from
-/// `len` and not from the last number, so an empty dataset has `00` and 10,000 images have `01`
-/// too, with nothing in it.
+/// How many shard folders the original script creates for `len` images. It derives the count from
+/// `len` and not from the last number, so an empty dataset has `00`, and 10,000 images also have an
+/// empty `01`.
 pub fn shard_count(len: u32) -> u32 {
     len / SHARD_SIZE + 1
 }

@@ -1,4 +1,5 @@
-//! How far a dataset is: a bar on a terminal, a plain line now and then elsewhere (a log file).
+//! Shows the progress of a dataset: a bar on a terminal, otherwise a plain line now and then (for a
+//! log file).
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 
-/// Between two plain lines.
+/// Time between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is counted.
@@ -48,7 +49,7 @@ impl Progress {
         Self::of(name, total, Unit::Images)
     }
 
-    /// Progress over `total` of these.
+    /// Progress over `total` items of this unit.
     pub fn of(name: &'static str, total: u32, unit: Unit) -> Self {
         let display = if std::io::stderr().is_terminal() {
             Display::Bar(bar(name, total))
@@ -70,7 +71,7 @@ impl Progress {
         }
     }
 
-    /// One more image is done; `rendered` tells it from those that were skipped or failed.
+    /// Counts one more image; `rendered` is false for one that was skipped or failed.
     pub fn advance(&self, rendered: bool) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let rendered = self
@@ -84,7 +85,7 @@ impl Progress {
                 bar.set_message(format!("{:.1} {unit}/s", self.rate(rendered)));
             }
             Display::Lines { last } => {
-                // Whoever finds the lock taken leaves the line to the one that has it.
+                // If another thread has the lock, it prints the line.
                 let Some(mut last) = last.try_lock() else {
                     return;
                 };
@@ -113,12 +114,12 @@ impl Progress {
         format!("{name}: {done} of {total} {unit}, {rate:.1} {unit}/s")
     }
 
-    /// The dataset is done, or the run ended.
+    /// Ends the display: the dataset is done, or the run ended.
     pub fn finish(&self) {
         match &self.display {
             Display::Bar(bar) => bar.abandon(),
             Display::Lines { last } => {
-                // Wait for a line that is being printed, so that nothing follows the last one.
+                // Waits for a line that is being printed, so that nothing follows the last one.
                 let _last = last.lock();
                 let (done, rendered) = (
                     self.done.load(Ordering::Relaxed),
@@ -130,7 +131,7 @@ impl Progress {
     }
 }
 
-/// A reader of standard error that has gone away is no reason to stop.
+/// Ignores errors: a closed standard error is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

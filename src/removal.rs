@@ -1,8 +1,8 @@
-//! Whether sources have gone of which finished images were made.
+//! Detects that sources of finished images are gone.
 //!
-//! A folder that is not mounted is there and empty. Taken at its word, it would empty the finished
-//! tree and its index; a folder that lost some files would renumber everything behind them. Records
-//! tell what was there.
+//! A folder that is not mounted looks empty. Taken literally, it would empty the finished tree and
+//! its index, and a folder that lost some files would renumber all later images. Records show what
+//! existed before.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,41 +18,41 @@ use crate::source::OpenSource;
 use crate::spread;
 use crate::store::{Extent, FinishedTree, Record};
 
-/// Finished images of which the sources are looked for.
+/// Number of finished images whose sources are checked.
 const SAMPLE: u32 = 100;
 
-/// Percent of its entries that a list may lose without being asked about: published lists are
-/// corrected now and then.
+/// Percentage of entries that a list may lose without a question: published lists are corrected now
+/// and then.
 const LIST_TOLERANCE: u64 = 10;
 
-/// Images that were taken from a dataset's sources and are not there now.
+/// Images that a dataset's sources used to have and now lack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Removal {
     pub dataset: &'static str,
     pub config_key: &'static str,
-    /// Root of the raw dataset as the config has it.
+    /// Root of the raw dataset in the config.
     pub root: PathBuf,
     pub what: Gone,
 }
 
-/// How it shows that sources have gone.
+/// What shows that sources are gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
-    /// The folder or the lists hold fewer images than before.
+    /// The folder or the lists contain fewer images than before.
     Fewer {
         before: u32,
         now: u32,
         numbering: Numbering,
-        /// Where they were counted before, if that is recorded and was elsewhere.
+        /// The root where they were counted before, if it is known and different.
         elsewhere: Option<PathBuf>,
     },
-    /// The lists are there, and of the finished images looked for not one has its source.
+    /// The lists exist, but none of the checked images has its source.
     Sources { looked_for: u32, example: PathBuf },
-    /// Images were made of which the sources have gone, so that `ONLY_PRESENT` would leave them out.
+    /// Finished images have lost their sources, so that `ONLY_PRESENT` would leave them out.
     LeftOut { finished: u32, absent: u32 },
-    /// The share of images with labels is less than half of what it was.
+    /// The share of images with labels is less than half of the previous one.
     Labels { before: u32, now: u32 },
-    /// Images had reports, and of those looked for not one has its report.
+    /// Images had reports, but none of the checked images has one now.
     Reports { before: u32, looked_for: u32 },
 }
 
@@ -109,8 +109,8 @@ impl fmt::Display for Removal {
     }
 }
 
-/// Compares what the lists or folders of a dataset hold now with what is recorded of the finished
-/// tree. Looks for a few sources; nothing is changed. `None` if nothing is finished.
+/// Compares the current lists or folders of a dataset with the records of the finished tree, and
+/// checks a few sources; changes nothing. `None` if nothing is finished.
 pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Removal> {
     finished.records().images().next()?;
     let root = tree.shown_root();
@@ -130,14 +130,14 @@ pub fn judge(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Opti
     })
 }
 
-/// What is to be recorded of a dataset that is accepted as it is.
+/// The extent to record for a dataset that is accepted as it is.
 pub fn extent(tree: &RawTree, catalog: &Catalog) -> Extent {
     Extent {
         root: tree.root.clone(),
         images: images(catalog),
         entries: catalog.len(),
         labelled: labelled(catalog),
-        // Known when an index is written.
+        // Determined when an index is written.
         reports: 0,
     }
 }
@@ -149,7 +149,7 @@ fn labelled(catalog: &Catalog) -> u32 {
         .count() as u32
 }
 
-/// By their part of all images, of which another `FRONTAL_ONLY` takes more or fewer.
+/// Compares shares, since another `FRONTAL_ONLY` selects more or fewer images.
 fn labels_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
     let extent = finished.extent()?;
     let (before, now) = (extent.labelled, labelled(catalog));
@@ -161,11 +161,11 @@ fn labels_gone(catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
 fn reports_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<Gone> {
     let extent = finished.extent()?;
     let before = extent.reports;
-    // Where only a few had one, a sample may miss them.
+    // If only a few had one, a sample may miss them.
     if !tree.dataset.has_reports() || before == 0 || before < extent.entries / 10 {
         return None;
     }
-    // Of those that are left out, there is no report either.
+    // Images that are left out have no report either.
     let present: Vec<u32> = catalog.present_numbers().collect();
     let sample = spread::evenly(catalog.present(), SAMPLE);
     let sample: Vec<u32> = sample
@@ -187,7 +187,7 @@ fn reports_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> O
     })
 }
 
-/// Images of all views, so that `FRONTAL_ONLY` makes no difference.
+/// Counts images of all views, so that `FRONTAL_ONLY` makes no difference.
 fn images(catalog: &Catalog) -> u32 {
     let views = catalog.views();
     let all = [views.frontal, views.lateral, views.other];
@@ -202,7 +202,7 @@ fn fewer(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<G
             let elsewhere = (extent.root != tree.root).then(|| extent.root.clone());
             (extent.images, elsewhere)
         }
-        // Before there were extents: at least the images up to the last one that was made.
+        // Without a recorded extent: at least the images up to the last finished one.
         None => (finished.records().images().next_back()? + 1, None),
     };
     let least = match numbering {
@@ -217,7 +217,7 @@ fn fewer(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> Option<G
     })
 }
 
-/// More than a few finished images would leave the index without a word.
+/// Whether more than a few finished images would silently leave the index.
 fn left_out(catalog: &Catalog, tree: &FinishedTree) -> Option<Gone> {
     let records = tree.records().from(0);
     let (absent, present): (Vec<&Record>, Vec<&Record>) = records
@@ -230,7 +230,7 @@ fn left_out(catalog: &Catalog, tree: &FinishedTree) -> Option<Gone> {
     if !is_more(absent.len()) {
         return None;
     }
-    // Of those that were removed, the records are still there.
+    // Removed images still have records.
     let absent = absent
         .par_iter()
         .filter(|record| tree.holds(record))
@@ -251,7 +251,7 @@ fn sources_gone(tree: &RawTree, catalog: &Catalog, finished: &FinishedTree) -> O
         .into_iter()
         .filter_map(|at| catalog.get(images[at as usize])?.source().ok())
         .collect();
-    // One that cannot be read, or has nothing in it, is as good as gone.
+    // An unreadable or empty source is as good as gone.
     let is_there = |source: &PathBuf| {
         OpenSource::open(&*tree.storage, source).is_ok_and(|source| source.stamp().size > 0)
     };

@@ -1,5 +1,5 @@
-//! A sample: raw trees of all datasets, each in its own layout, and a `config.yml` for them, so that
-//! anyone can try machex without a data use agreement.
+//! A sample: raw trees of all datasets, each in its own layout, and a `config.yml` for them, so
+//! that you can try machex without a data use agreement.
 
 use std::fs;
 use std::io;
@@ -10,13 +10,13 @@ use rayon::prelude::*;
 use crate::datasets::KnownDatasets;
 use crate::synthetic::{Drawing, SampleError, SampleTree, write_file};
 
-/// First line of a sample's config, by which a folder is known as one.
+/// First line of a sample's config, which identifies a sample folder.
 const MARKER: &str = "# A sample, written by `machex sample`.";
 
 /// Folder of the raw trees in a sample.
 const RAW: &str = "raw";
 
-/// What sample to write.
+/// The kind of sample to write.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub count: Count,
@@ -31,8 +31,8 @@ pub enum Count {
     Real,
 }
 
-/// Writes raw trees of `known` datasets and a `config.yml` below `folder`; returns the config's path.
-/// An earlier sample there is replaced.
+/// Writes raw trees of `known` datasets and a `config.yml` below `folder`, replacing an earlier
+/// sample; returns the config's path.
 pub fn write(
     folder: &Path,
     options: Options,
@@ -41,7 +41,7 @@ pub fn write(
     let config = folder.join("config.yml");
     make_room(folder, &config)?;
     let raw = folder.join(RAW);
-    // The marker comes first: what is interrupted can be written again.
+    // The marker comes first, so that an interrupted sample can be written again.
     fs::create_dir_all(&raw).map_err(SampleError::io(&raw))?;
     write_file(&config, config_text(known).as_bytes())?;
     known.par_iter().try_for_each(|dataset| {
@@ -55,7 +55,7 @@ pub fn write(
     Ok(config)
 }
 
-/// Makes sure that nothing but an earlier sample is lost.
+/// Makes room, and makes sure that nothing but an earlier sample is lost.
 fn make_room(folder: &Path, config: &Path) -> Result<(), SampleError> {
     let is_sample = fs::read_to_string(config).is_ok_and(|text| text.starts_with(MARKER));
     if is_sample {

@@ -1,21 +1,21 @@
-//! Foreign strings as they are printed and logged: the one place where they are escaped.
+//! Escaping foreign strings for output and logs, in one place.
 //!
-//! Names of files, cells of lists and texts inside images are anybody's. Written to a terminal as
-//! they are, an ESC changes its colours or its title, and a newline fakes a line of machex's own.
+//! File names, cells of lists and texts inside images can come from anyone. Printed unescaped, an
+//! ESC could change a terminal's colours or title, and a newline could fake a line from machex.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A foreign string on its way to a person: control characters, and characters that change the
-/// direction or the order of text, are written as escapes (`\n`, `\x1b`, `\u{202e}`); so is what
-/// is not UTF-8 (`\xff`), so that two such names differ. All else, backslashes included, stays as
-/// it is: what has been escaped once is not changed by the second time.
+/// A foreign string for display. Control characters, and characters that change the direction or
+/// order of text, are escaped (`\n`, `\x1b`, `\u{202e}`). Bytes that are not UTF-8 are escaped too
+/// (`\xff`), so that different names look different. Everything else, including backslashes, stays,
+/// so that escaping twice changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(&'a [u8]);
 
-/// What can be shown.
+/// Types that can be shown.
 pub trait Show {
     /// For `{}` in messages and log lines.
     fn shown(&self) -> Shown<'_>;

@@ -1,4 +1,5 @@
-//! Work that may wait for a disk or a server: where it takes long, somebody is told what it waits for.
+//! Work that may wait for a disk or a server: if it takes long, machex tells the user what it is
+//! waiting for.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -10,23 +11,24 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::shown::Show as _;
 
-/// After how long it is said first; then after twice as long each time.
+/// Time until the first message; the time doubles after each message.
 const LONG: Duration = Duration::from_secs(10);
 
-/// The thread that tells; `None` where there was none to be had, so that nobody is told.
+/// The thread that prints the messages; `None` if it could not be started, so that none are
+/// printed.
 static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
 
 thread_local! {
-    /// Whether somebody is told already if what this thread does takes long.
+    /// Whether the current work of this thread is already watched.
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does `work` on this thread. While that takes long, lines on the error output say so, with `doing`
-/// for what it does, such as `reading the lists of MIMIC_ROOT, /data/mimic`: a server that does not
-/// answer may hold this thread where no signal ends it, without an error ever.
+/// Does `work` on this thread. If it takes long, prints lines to the error output that say so, with
+/// `doing` as the description, such as `reading the lists of MIMIC_ROOT, /data/mimic`: a server
+/// that does not answer may block this thread without any error, and no signal ends it.
 ///
-/// Of calls within one another, the outermost tells. Not by the log, which may not have been opened yet,
-/// or may be on a disk that does not answer.
+/// Only the outermost of nested calls prints. It does not use the log, which may not be open yet,
+/// or may itself be on a disk that does not answer.
 pub fn announce_if_slow<T>(doing: impl Into<String>, work: impl FnOnce() -> T) -> T {
     if IS_WATCHED.replace(true) {
         return work();
@@ -37,7 +39,7 @@ pub fn announce_if_slow<T>(doing: impl Into<String>, work: impl FnOnce() -> T) -
     work()
 }
 
-/// Also after a panic.
+/// Resets the flag, also after a panic.
 struct Reset;
 
 impl Drop for Reset {
@@ -47,11 +49,11 @@ impl Drop for Reset {
 }
 
 fn say(line: &str) {
-    // Best effort: this is for a person who wonders.
+    // Best effort: this only informs the user.
     let _ = writeln!(io::stderr(), "{}", line.shown());
 }
 
-/// A thread that waits for what takes long. Its output may be a pipe that nobody reads: nobody waits
+/// The thread that watches slow work. Its output may be a pipe without a reader, so no thread waits
 /// for it.
 struct Watch {
     first: Duration,
@@ -64,15 +66,15 @@ struct Shared {
     added: Condvar,
 }
 
-/// What is being done.
+/// Work in progress.
 struct Doing {
     what: String,
     begun: Instant,
-    /// When it is to be said next.
+    /// When its next message is due.
     due: Mutex<Instant>,
 }
 
-/// Ends with the work.
+/// Ends the watch when the work ends.
 struct Watched<'a> {
     shared: &'a Shared,
     doing: Arc<Doing>,
@@ -103,7 +105,7 @@ impl Watch {
         });
         let mut doings = self.shared.doings.lock();
         doings.push(Arc::clone(&doing));
-        // The thread may wait for others that are due later.
+        // The thread may be waiting for others that are due later.
         let is_first = doings
             .iter()
             .all(|other| *other.due.lock() >= begun + self.first);
@@ -118,7 +120,7 @@ impl Watch {
 }
 
 impl Shared {
-    /// Waits until something is due, at most; the lines that are to be said by then.
+    /// Waits until a message is due or work is added; returns the messages that are due.
     fn wait(&self) -> Vec<String> {
         let mut doings = self.doings.lock();
         let due = doings.iter().map(|doing| *doing.due.lock()).min();

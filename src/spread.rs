@@ -1,6 +1,6 @@
 //! Numbers spread evenly over a dataset.
 
-/// At most `most` of `len` numbers, evenly spread, the first among them.
+/// At most `most` of `len` numbers, evenly spread and including the first.
 pub fn evenly(len: u32, most: u32) -> Vec<u32> {
     let count = u64::from(len.min(most));
     (0..count)

@@ -1,9 +1,9 @@
-//! The seam of model checking.
+//! Locks for model checking.
 //!
-//! Modules whose interleavings are checked (`pipeline::flights`, `pipeline::queue`, `store::cache::lru`
-//! and what locks it) take their locks from here. They are those of `parking_lot`, but with the feature
-//! `model-check` those of shuttle, which tries out the orders in which threads can meet. All other
-//! modules use `parking_lot`.
+//! Modules whose interleavings are checked (`pipeline::flights`, `pipeline::queue`,
+//! `store::cache::lru` and the modules that lock it) take their locks from here. These are the
+//! locks of `parking_lot`, or, with the feature `model-check`, those of shuttle, which tries out
+//! thread interleavings. All other modules use `parking_lot`.
 
 #[cfg(not(feature = "model-check"))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -20,13 +20,13 @@ mod checked {
     #[derive(Debug, Default)]
     pub struct Mutex<T>(shuttle::sync::Mutex<T>);
 
-    /// Empty only while it waits for a [`Condvar`].
+    /// Empty only while waiting for a [`Condvar`].
     pub struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
 
     #[derive(Debug, Default)]
     pub struct Condvar(shuttle::sync::Condvar);
 
-    /// How a wait ended.
+    /// The result of a wait.
     pub struct Waited(bool);
 
     impl Waited {
@@ -87,7 +87,7 @@ mod checked {
             }
         }
 
-        /// The same for as long as `limit`, at most.
+        /// Like `wait`, for at most `limit`.
         pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, limit: Duration) -> Waited {
             let Some(locked) = guard.0.take() else {
                 return Waited(false);

@@ -1,4 +1,4 @@
-//! For how long somebody has been waiting for a disk or a server.
+//! Measures how long threads wait for a disk or a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,24 +6,25 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// Who has not answered for so long is said to be silent, and how often that is said.
+/// Time without an answer until a disk or server counts as silent, and time between messages about
+/// it.
 const SILENT: Duration = Duration::from_secs(30);
 const COMPLAINT: Duration = Duration::from_secs(60);
 
-/// Of [`Waiting::since`]: it is something else that is waited for.
+/// Value of [`Waiting::since`] while the thread does something else.
 const NOT_WAITING: u64 = u64::MAX;
 
-/// Those who wait for one disk or server.
+/// The threads that wait for one disk or server.
 pub struct Waits {
-    /// From where times are counted.
+    /// Times are relative to this.
     begin: Instant,
-    /// Since when each of them waits, in milliseconds.
+    /// When each of them started to wait, in milliseconds.
     waiting: Mutex<Vec<Arc<AtomicU64>>>,
-    /// When it was last said that nobody answers.
+    /// When the last complaint was made.
     complained: Mutex<Option<Instant>>,
 }
 
-/// Somebody who waits, until this is dropped.
+/// A waiting thread, until this is dropped.
 pub struct Waiting {
     waits: Arc<Waits>,
     since: Arc<AtomicU64>,
@@ -38,7 +39,7 @@ impl Waits {
         })
     }
 
-    /// The caller waits from now on.
+    /// Registers the caller as waiting from now on.
     pub fn begin(self: &Arc<Self>) -> Waiting {
         let since = Arc::new(AtomicU64::new(self.now()));
         self.waiting.lock().push(Arc::clone(&since));
@@ -48,17 +49,17 @@ impl Waits {
         }
     }
 
-    /// For how long the one who waits the longest has had no answer.
+    /// How long the longest-waiting thread has had no answer.
     pub fn longest(&self) -> Duration {
         let now = self.now();
         let waiting = self.waiting.lock();
         let since = waiting.iter().map(|since| since.load(Ordering::Relaxed));
         let first = since.min().unwrap_or(NOT_WAITING);
-        // One who has begun after `now` has not waited at all.
+        // A wait that began after `now` counts as zero.
         Duration::from_millis(now.saturating_sub(first))
     }
 
-    /// For how long nobody has answered, if that is to be said now.
+    /// The time without an answer, if a complaint is due now.
     pub fn complaint(&self) -> Option<Duration> {
         let wait = self.longest();
         let mut complained = self.complained.lock();
@@ -75,12 +76,12 @@ impl Waits {
 }
 
 impl Waiting {
-    /// There was an answer, and the next one is waited for.
+    /// Records an answer; the next wait starts now.
     pub fn answered(&self) {
         self.since.store(self.waits.now(), Ordering::Relaxed);
     }
 
-    /// Does something that has nothing to do with the disk or server.
+    /// Does `work`, which does not count as waiting.
     pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
         self.since.store(NOT_WAITING, Ordering::Relaxed);
         let done = work();

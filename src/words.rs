@@ -1,4 +1,4 @@
-//! Numbers for people, where more than the command line shows them.
+//! Numbers in messages, as used outside the command line too.
 
 use indicatif::HumanCount;
 
@@ -14,7 +14,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {what}", HumanCount(number))
 }
 
-/// Said of so many DICOM files with bits above their HighBit.
+/// The warning about DICOM files with bits above their HighBit.
 pub fn overlay_bits(number: u32) -> String {
     let count = counted(u64::from(number), "DICOM file has", "DICOM files have");
     format!(

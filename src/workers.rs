@@ -1,28 +1,28 @@
-//! Many threads at one piece of work, as many as the system gives.
+//! Runs many threads on one task, as many as the system allows.
 
 use std::io;
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
 
-/// What came of threads that were wanted.
+/// The result of running threads.
 #[derive(Debug)]
 pub struct Worked {
-    /// How many were at work.
+    /// How many threads worked.
     pub threads: usize,
-    /// Why there were no more.
+    /// Why there were not more.
     pub refused: Option<io::Error>,
 }
 
-/// Has `wanted` threads do `work`, and waits for them. Where the system starts no more, half of those
-/// that it started go on: where there is no room for a stack, there is little for the work of the others. If
-/// there are none, the thread that calls does it.
+/// Runs `work` on `wanted` threads, and waits for them. If the system cannot start that many, half
+/// of the started threads work: if there is no memory for a stack, there is little for the work of
+/// the others. If none can be started, the calling thread does the work.
 ///
-/// None begins before it is known how many there are, and those that are too many have ended: meanwhile,
-/// their stacks may leave no memory to work with.
+/// No thread starts its work before the number of threads is final and the surplus ones have ended,
+/// since their stacks may leave no memory to work with.
 ///
 /// # Panics
-/// When `work` does, once all have ended.
+/// If `work` panics, once all threads have ended.
 pub fn run(name: &str, wanted: usize, work: impl Fn() + Sync) -> Worked {
     let gate = Gate::default();
     thread::scope(|scope| {
@@ -50,14 +50,14 @@ pub fn run(name: &str, wanted: usize, work: impl Fn() + Sync) -> Worked {
         };
         gate.set(State::Dismissing(kept));
         for dismissed in threads.drain(kept..) {
-            // It has done nothing, and so nothing that could panic.
+            // It has done nothing that could panic.
             let _ = dismissed.join();
         }
         gate.set(State::Open(kept));
         if kept == 0 {
             work();
         }
-        // The end of the scope waits for all, and passes a panic on.
+        // The end of the scope waits for all threads, and passes on a panic.
         Worked {
             threads: kept.max(1),
             refused,
@@ -65,7 +65,7 @@ pub fn run(name: &str, wanted: usize, work: impl Fn() + Sync) -> Worked {
     })
 }
 
-/// Where threads wait until it is known who works.
+/// Holds threads until it is known which of them work.
 #[derive(Default)]
 struct Gate {
     state: Mutex<State>,
@@ -76,9 +76,9 @@ struct Gate {
 enum State {
     #[default]
     Closed,
-    /// The threads from this number on end; the others still wait.
+    /// Threads from this number on end; the others still wait.
     Dismissing(usize),
-    /// The threads below this number work.
+    /// Threads below this number work.
     Open(usize),
 }
 
@@ -88,7 +88,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits, and says whether the thread `number` is to work.
+    /// Waits until it is known whether the thread `number` works.
     fn admits(&self, number: usize) -> bool {
         let mut state = self.state.lock();
         loop {

@@ -1,4 +1,4 @@
-//! Builds a catalog entry by entry, while the lists stream past.
+//! Builds a catalog entry by entry while the lists are read.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
@@ -14,11 +14,11 @@ use crate::shown::Show as _;
 use crate::storage::Storage;
 use crate::words::start_of;
 
-/// A folder in which a catalog's sources are.
+/// A folder that contains sources of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FolderId(pub(super) u32);
 
-/// Where a key's source is: `folder` joined with the key less its first `skip` bytes.
+/// Location of a key's source: `folder` joined with the key without its first `skip` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceLocation {
     pub folder: FolderId,
@@ -32,19 +32,19 @@ impl SourceLocation {
     }
 }
 
-/// Warnings of readers that are kept; each list has a few.
+/// Maximum number of warnings to keep; each list has only a few.
 const MAX_WARNINGS: usize = 100;
 
-/// A key may have so many bytes: a path has no more (PATH_MAX).
+/// Maximum length of a key in bytes: that of a path (PATH_MAX).
 const MAX_KEY_BYTES: usize = 4095;
 
-/// All keys of a dataset together: a million of twice the usual length.
+/// Maximum length of all keys of a dataset together: a million of twice the usual length.
 const MAX_KEYS_BYTES: usize = 256 << 20;
 
-/// Characters of a key that are told in a fault.
+/// Characters of a key to show in a fault.
 const TOLD: usize = 200;
 
-/// Warnings of readers that do not have the builder while they read.
+/// Warnings from readers that cannot access the builder while they read.
 #[derive(Debug, Clone, Default)]
 pub struct Warnings(Arc<Mutex<Vec<String>>>);
 
@@ -57,7 +57,7 @@ impl Warnings {
         }
     }
 
-    /// All so far.
+    /// All warnings so far.
     #[cfg(test)]
     pub fn all(&self) -> Vec<String> {
         self.0.lock().clone()
@@ -69,15 +69,15 @@ pub struct CatalogBuilder {
     config_key: &'static str,
     storage: Arc<dyn Storage>,
     catalog: Catalog,
-    /// What the catalog follows from, for its stored form.
+    /// What the catalog depends on, for its stored form.
     inputs: Vec<Input>,
     warnings: Warnings,
-    /// What all keys have had.
+    /// Total length of all keys.
     key_bytes: usize,
 }
 
 impl CatalogBuilder {
-    /// `config_key` is named in errors; lists and folders are read from `storage`.
+    /// `config_key` appears in errors; lists and folders are read from `storage`.
     pub fn new(config_key: &'static str, storage: Arc<dyn Storage>) -> Self {
         Self {
             config_key,
@@ -99,8 +99,8 @@ impl CatalogBuilder {
         FolderId(number as u32)
     }
 
-    /// Adds the next entry and returns its number. A key that is empty, is longer than any path, or
-    /// would leave its folder (`..`, an absolute path) becomes an entry that fails.
+    /// Adds the next entry and returns its number. A key that is empty, longer than any path, or
+    /// leads out of its folder (`..`, an absolute path) becomes an entry that fails.
     pub fn push(
         &mut self,
         key: &str,
@@ -114,7 +114,7 @@ impl CatalogBuilder {
                 config_key: self.config_key,
             });
         }
-        // Datasets may hold whole keys while they read: all that they had count.
+        // Counted in full, since datasets may keep whole keys while they read.
         self.key_bytes = self.key_bytes.saturating_add(key.len());
         let is_long = key.len() > MAX_KEY_BYTES;
         let key = if is_long { start_of(key, TOLD) } else { key };
@@ -125,7 +125,7 @@ impl CatalogBuilder {
             });
         }
         catalog.keys.push_str(key);
-        // All keys together are limited far below 4 GB.
+        // All keys together are far below 4 GB.
         let end = u32::try_from(catalog.keys.len()).map_err(|_| CatalogError::TooMany {
             config_key: self.config_key,
         })?;
@@ -148,8 +148,8 @@ impl CatalogBuilder {
         Ok(number)
     }
 
-    /// Adds a file as the next entry; its name is its key. One that is not UTF-8 has its escaped name
-    /// for a key, and fails: `index.json` holds nothing else than UTF-8.
+    /// Adds a file as the next entry, with its name as the key. A name that is not UTF-8 is escaped
+    /// and the entry fails, since `index.json` can only contain UTF-8.
     pub fn push_file(&mut self, name: &OsStr, place: SourceLocation) -> Result<u32, CatalogError> {
         if let Some(name) = name.to_str() {
             return self.push(name, place, None);
@@ -166,34 +166,34 @@ impl CatalogBuilder {
         self.catalog.faults.insert(number, fault);
     }
 
-    /// Takes back [`Self::fail`], since a later row of the list is good.
+    /// Undoes [`Self::fail`], since a later row of the list is good.
     pub fn restore(&mut self, number: u32) {
         self.catalog.faults.remove(&number);
     }
 
-    /// Replaces the label of an entry, since a later row of the list has others.
+    /// Replaces the label of an entry, since a later row of the list has another.
     pub fn set_label(&mut self, number: u32, label: Option<ClassLabel>) {
         if let Some(known) = self.catalog.labels.get_mut(number as usize) {
             *known = label;
         }
     }
 
-    /// The counts of views, to be added to.
+    /// The counts of views, to add to.
     pub fn views(&mut self) -> &mut Views {
         &mut self.catalog.views
     }
 
-    /// Counts images that the settings leave out by `value`, such as that of a column of views.
+    /// Counts images that the settings leave out because of `value`, such as a view.
     pub fn leave_out(&mut self, value: &str, count: u32) {
         self.catalog.left_out.add(value, count);
     }
 
-    /// Says which list names the images.
+    /// Records which list names the images.
     pub fn set_list(&mut self, path: &Path) {
         self.catalog.list = Some(path.to_owned());
     }
 
-    /// Says which layout was found.
+    /// Records which layout was found.
     pub fn set_layout(&mut self, layout: impl Into<String>) {
         self.catalog.layout = layout.into();
     }
@@ -203,18 +203,18 @@ impl CatalogBuilder {
         self.catalog.warnings.push(warning.into());
     }
 
-    /// Where readers put what a person should know.
+    /// Collects warnings from readers for the user.
     pub fn warnings(&self) -> Warnings {
         self.warnings.clone()
     }
 
-    /// Records a file or folder from which the catalog follows: when it changes, the stored form is
-    /// not used any more. To be called before it is read, so that no change is missed.
+    /// Records a file or folder that the catalog depends on: when it changes, the stored form is
+    /// not used any more. Call it before reading, so that no change is missed.
     pub fn input(&mut self, path: &Path) {
         self.inputs.push(Input::of(&*self.storage, path));
     }
 
-    /// Where lists and folders are read from.
+    /// The storage of lists and folders.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }
@@ -224,7 +224,7 @@ impl CatalogBuilder {
         self.config_key
     }
 
-    /// The catalog, and what it follows from.
+    /// The catalog, and what it depends on.
     pub fn finish(mut self) -> (Catalog, Vec<Input>) {
         self.catalog.warnings.append(&mut self.warnings.0.lock());
         self.catalog.keys.shrink_to_fit();
@@ -235,7 +235,7 @@ impl CatalogBuilder {
     }
 }
 
-/// Why a path below a folder is not one.
+/// Why a path is not valid below a folder.
 fn fault_of(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return Some("empty");

@@ -14,37 +14,37 @@ use crate::names::MAX_IMAGES;
 /// 0 uncertain or not mentioned.
 pub type ClassLabel = [i8; 13];
 
-/// How many images of each kind the lists name, whatever `FRONTAL_ONLY` keeps of them.
+/// How many images of each kind the lists name, whatever `FRONTAL_ONLY` selects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Views {
     pub frontal: u32,
     pub lateral: u32,
-    /// Views that are never taken, and images whose view nothing tells.
+    /// Views that are never used, and images of unknown view.
     pub other: u32,
 }
 
 /// The numbered entries of one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalog {
-    /// All keys, one after the other.
+    /// All keys, concatenated.
     pub(super) keys: String,
     /// End of each entry's key in `keys`.
     pub(super) ends: Vec<u32>,
-    /// Folder and length of the key's beginning that is not part of the path below it.
+    /// Folder, and length of the key's prefix that is not part of the path below it.
     pub(super) places: Vec<super::SourceLocation>,
     pub(super) folders: Vec<PathBuf>,
-    /// Empty where the dataset has no labels.
+    /// Empty if the dataset has no labels.
     pub(super) labels: Vec<Option<ClassLabel>>,
     /// Entries that can only fail, by number.
     pub(super) faults: BTreeMap<u32, EntryFault>,
     pub(super) views: Views,
     pub(super) left_out: LeftOut,
-    /// The list that names the images, where there is one.
+    /// The list that names the images, if there is one.
     pub(super) list: Option<PathBuf>,
     pub(super) layout: String,
     pub(super) warnings: Vec<String>,
-    /// Entries without a source, where these are left out (`ONLY_PRESENT`). Looked for at each start:
-    /// no list tells when a file has come.
+    /// Entries without a source that are left out (`ONLY_PRESENT`). Determined at each start, since
+    /// no list changes when a file is added.
     #[serde(skip)]
     pub(super) absent: Option<Absent>,
 }
@@ -57,7 +57,7 @@ pub struct Entry<'a> {
 }
 
 impl Catalog {
-    /// How many images there are, those that can only fail included.
+    /// Number of images, including those that can only fail.
     pub fn len(&self) -> u32 {
         self.ends.len() as u32
     }
@@ -84,28 +84,28 @@ impl Catalog {
         self.faults.contains_key(&number)
     }
 
-    /// Whether an entry is left out, since its source is not there (`ONLY_PRESENT`).
+    /// Whether an entry is left out because its source does not exist (`ONLY_PRESENT`).
     pub fn is_absent(&self, number: u32) -> bool {
         let absent = self.absent.as_ref();
         absent.is_some_and(|absent| absent.contains(number))
     }
 
-    /// The numbers of the entries that are left out, since their sources are not there.
+    /// The numbers of the entries that are left out because their sources do not exist.
     pub fn absent_numbers(&self) -> impl Iterator<Item = u32> {
         (0..self.len()).filter(|number| self.is_absent(*number))
     }
 
-    /// Whether there is an image `number` that is not left out.
+    /// Whether the image `number` exists and is not left out.
     pub fn has(&self, number: u32) -> bool {
         number < self.len() && !self.is_absent(number)
     }
 
-    /// How many images are not left out, those that can only fail included.
+    /// Number of images that are not left out, including those that can only fail.
     pub fn present(&self) -> u32 {
         self.len() - self.absent_count()
     }
 
-    /// How many images are left out, since their sources are not there.
+    /// Number of images that are left out because their sources do not exist.
     pub fn absent_count(&self) -> u32 {
         self.absent.as_ref().map_or(0, Absent::count)
     }
@@ -122,7 +122,7 @@ impl Catalog {
         Some((place.folder.0 as usize, key.get(usize::from(place.skip)..)?))
     }
 
-    /// One number for everything from which an index follows, reports excepted.
+    /// A digest of everything that determines an index, except reports.
     pub fn digest(&self) -> u64 {
         let mut hash = Xxh3::new();
         hash.update(&(self.keys.len() as u64).to_le_bytes());
@@ -146,8 +146,8 @@ impl Catalog {
         hash.digest()
     }
 
-    /// Whether all parts fit together, so that no entry points to what is not there. Catalogs that
-    /// [`super::CatalogBuilder`] made always do; of what was read from a disk it has to be known.
+    /// Whether all parts are consistent, so that no entry points to nothing. Always true for
+    /// catalogs from [`super::CatalogBuilder`], but has to be checked for those read from a disk.
     pub(super) fn is_sound(&self) -> bool {
         let count = self.ends.len();
         let key_ends_are_sound = || {
@@ -178,22 +178,22 @@ impl Catalog {
         self.views
     }
 
-    /// The images that the lists name and the settings leave out.
+    /// The images that the lists name but the settings leave out.
     pub fn left_out(&self) -> &LeftOut {
         &self.left_out
     }
 
-    /// The list that names the images, where there is one.
+    /// The list that names the images, if there is one.
     pub fn list(&self) -> Option<&Path> {
         self.list.as_deref()
     }
 
-    /// Which of the dataset's layouts was found, in words for a person.
+    /// Which of the dataset's layouts was found, for messages.
     pub fn layout(&self) -> &str {
         &self.layout
     }
 
-    /// What a person should know about the lists, though nothing fails by it.
+    /// Warnings for the user about the lists, which make nothing fail.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -204,7 +204,7 @@ impl<'a> Entry<'a> {
         self.number
     }
 
-    /// What identifies the image in its dataset.
+    /// Identifies the image in its dataset.
     pub fn key(&self) -> &'a str {
         let number = self.number as usize;
         let start = match number {
@@ -214,12 +214,12 @@ impl<'a> Entry<'a> {
         &self.catalog.keys[start..self.catalog.ends[number] as usize]
     }
 
-    /// The labels, where the dataset has some for this image.
+    /// The labels, if the dataset has some for this image.
     pub fn class_label(&self) -> Option<&'a ClassLabel> {
         self.catalog.labels.get(self.number as usize)?.as_ref()
     }
 
-    /// Where the source image is. Whether it exists is not looked at.
+    /// Path of the source image; does not check whether it exists.
     pub fn source(&self) -> Result<PathBuf, &'a EntryFault> {
         if let Some(fault) = self.catalog.faults.get(&self.number) {
             return Err(fault);

@@ -1,4 +1,4 @@
-//! What can be wrong with a dataset's lists.
+//! Faults of a dataset's lists.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub enum CatalogError {
         config_key: &'static str,
         path: PathBuf,
         column: &'static str,
-        /// Which columns there are, and which of them is probably meant.
+        /// The existing columns, and the one that is probably meant.
         found: String,
     },
 
@@ -41,7 +41,7 @@ pub enum CatalogError {
     List {
         config_key: &'static str,
         path: PathBuf,
-        /// 0 where the file as a whole is meant.
+        /// 0 if the fault concerns the whole file.
         line: u64,
         fault: ListFault,
     },
@@ -52,7 +52,7 @@ pub enum CatalogError {
         folder: PathBuf,
     },
 
-    /// With what was meant, and what to do.
+    /// With a suggestion what to do.
     #[error("{error}. {hint}")]
     Hinted {
         error: Box<CatalogError>,
@@ -79,7 +79,7 @@ fn at(line: u64) -> String {
     }
 }
 
-/// Why a list cannot be read. Travels inside of an [`io::Error`] from the reader that notices.
+/// Why a list cannot be read. Passed inside an [`io::Error`] from the reader that notices it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListFault {
     #[error("this is {kind}, not a list: {advice}")]
@@ -93,7 +93,7 @@ pub enum ListFault {
     CutOff,
     #[error("the gzip file is damaged ({0}): download it again")]
     Damaged(String),
-    #[error("the file begins as text in UTF-16 and goes on as something else: download it again")]
+    #[error("the file starts as UTF-16 text but is not valid UTF-16: download it again")]
     NotUtf16,
     #[error("a list has at most {}, and this one has more", HumanBytes(*limit))]
     LongList { limit: u64 },
@@ -121,14 +121,14 @@ impl From<ListFault> for io::Error {
 }
 
 impl ListFault {
-    /// The fault in an error of a reader, if there is one in it.
+    /// The fault inside a reader's error, if there is one.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }
 
 impl CatalogError {
-    /// What went wrong in the list `path`, at `line` (0: nowhere).
+    /// The error for the list `path`, at `line` (0: no line).
     pub fn reading(
         config_key: &'static str,
         path: &Path,
@@ -152,7 +152,7 @@ impl CatalogError {
     }
 }
 
-/// Why one entry can only fail, while the rest of its dataset is fine.
+/// Why one entry can only fail, while the rest of its dataset is usable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}", .0.shown())]
 pub struct EntryFault(pub String);

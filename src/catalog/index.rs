@@ -12,35 +12,35 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Catalog, Entry, Report};
 use crate::names;
 
-/// Entries whose reports are held at a time.
+/// How many entries with reports to hold at a time.
 const BATCH: usize = 8192;
 
-/// Bytes of such entries; where reports are long, fewer are held.
+/// Maximum size of such entries; with long reports, fewer are held.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// What was noticed of the reports of an index.
+/// Observations about the reports of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportNotes {
-    /// What a person should know, one line for each report.
+    /// Warnings for the user, one line per report.
     pub warnings: Vec<String>,
-    /// Reports that are there and cannot be read: their entries have an empty one.
+    /// Reports that exist but cannot be read; their entries have an empty report.
     pub unreadable: u32,
-    /// Entries that have a report with a text.
+    /// Entries whose report has a text.
     pub found: u32,
 }
 
-/// Where the reports of an index come from.
+/// The source of an index's reports.
 #[derive(Clone, Copy)]
 pub struct Reports<'a> {
     /// Reads the report of the image with this key; `None` in a dataset without reports.
     pub read: &'a (dyn Fn(&str) -> Option<Report> + Sync),
-    /// The threads that read; those of rayon's current pool where there are none.
+    /// The threads that read; `None` for rayon's current pool.
     pub pool: Option<&'a ThreadPool>,
 }
 
 /// Writes the index of one dataset. `folder` is the dataset's folder in the tree, with which every
-/// `path` begins; entries for which `include` is false are left out. Reports are read in parallel; one
-/// that cannot be read costs its text, and a warning.
+/// `path` starts; entries for which `include` is false are left out. Reports are read in parallel;
+/// an unreadable one becomes an empty text and a warning.
 pub fn write(
     out: &mut dyn Write,
     catalog: &Catalog,
@@ -78,7 +78,7 @@ pub fn write(
     Ok(notes)
 }
 
-/// What the entries of an index are made of.
+/// What makes the entries of an index.
 struct Objects<'a> {
     catalog: &'a Catalog,
     folder: &'a Path,
@@ -91,7 +91,7 @@ struct Object {
     note: Option<ReportNote>,
 }
 
-/// What was noticed of the report of an entry.
+/// Observations about the report of an entry.
 struct ReportNote {
     has_text: bool,
     is_unreadable: bool,
@@ -99,7 +99,7 @@ struct ReportNote {
 }
 
 impl Objects<'_> {
-    /// The objects of these entries; `None` where they are too many bytes for one batch.
+    /// The objects of these entries; `None` if they are too large for one batch.
     fn of(&self, batch: &[u32]) -> io::Result<Option<Vec<Object>>> {
         let bytes = AtomicUsize::new(0);
         let objects = || {
@@ -136,7 +136,7 @@ impl Objects<'_> {
 }
 
 impl ReportNotes {
-    /// `told` are the hashes of the warnings so far: the images of a study share a report.
+    /// `told` has the hashes of the warnings so far: the images of a study share a report.
     fn add(&mut self, note: Option<ReportNote>, told: &mut HashSet<u64>) {
         let Some(note) = note else { return };
         self.found += u32::from(note.has_text);
@@ -161,7 +161,7 @@ fn write_entry(
         "    \"{}\": {{\n        \"path\": ",
         names::image_id(entry.number())
     )?;
-    // serde_json escapes what Python's json does, in the same way.
+    // serde_json escapes the same characters as Python's json, in the same way.
     serde_json::to_writer(&mut *out, &path.to_string_lossy())?;
     out.extend_from_slice(b",\n        \"key\": ");
     serde_json::to_writer(&mut *out, entry.key())?;

@@ -1,4 +1,4 @@
-//! Images that lists name and settings leave out, by what decides about each.
+//! Images that lists name but settings leave out, by the value that decides.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,34 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::shown::Show as _;
 
-/// Different values that are counted by themselves. A column that is not what it should be has as
-/// many as it has rows.
+/// How many values are counted separately. A wrong column can have as many values as rows.
 const VALUES: usize = 50;
 
-/// Characters of a value that are kept.
+/// Characters of a value to keep.
 const LENGTH: usize = 40;
 
-/// Said of a value that is missing.
+/// Stands for a missing value.
 const BLANK: &str = "blank";
 
-/// How many images of each view (or of what else decides) are left out.
+/// How many images of each view (or other deciding value) are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     by_value: BTreeMap<String, u32>,
-    /// Of other values than the first [`VALUES`].
+    /// Images with other values than the first [`VALUES`].
     others: u32,
 }
 
-/// How many images are left out by one value.
+/// How many images are left out because of one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftOutValue {
-    /// As it stands in the list; `blank` for none.
+    /// As in the list; `blank` for none.
     pub value: String,
     pub images: u32,
 }
 
 impl LeftOut {
-    /// Counts an image that is left out by `value`.
+    /// Counts images that are left out because of `value`.
     pub(super) fn add(&mut self, value: &str, count: u32) {
         let value = if value.trim().is_empty() {
             BLANK
@@ -53,7 +52,8 @@ impl LeftOut {
         }
     }
 
-    /// By value, the most frequent first; what is not counted by itself comes last, as `others`.
+    /// By value, the most frequent first; values that are not counted separately come last, as
+    /// `others`.
     pub fn values(&self) -> Vec<LeftOutValue> {
         let value = |(value, images): (&String, &u32)| LeftOutValue {
             value: plain(value),
@@ -73,7 +73,7 @@ impl LeftOut {
     }
 }
 
-/// Blanks at either end can be seen.
+/// Makes spaces at either end visible.
 fn plain(value: &str) -> String {
     match value.trim() == value {
         true => value.shown().to_string(),

@@ -1,8 +1,7 @@
-//! The numbered list of one dataset: which image has which number, where its source is and what
-//! metadata it has.
+//! The numbered list of one dataset: the number, source and metadata of each image.
 //!
-//! A catalog is compact, since a million entries must fit in a few hundred MB: all keys stand in
-//! one string, and a source path is a folder out of a small table plus the end of the key.
+//! A catalog is compact, since a million entries must fit in a few hundred MB: all keys are in one
+//! string, and a source path is a folder from a small table plus the end of the key.
 
 mod builder;
 mod entry;
@@ -19,6 +18,6 @@ pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};
 pub use report::Report;
 pub use stored::Stored;
-// For the fuzz target `catalog`, which gives it bytes; the program goes through `datasets::load`.
+// For the fuzz target `catalog`; the program uses `datasets::load`.
 #[doc(hidden)]
 pub use stored::parse as parse_stored;

@@ -1,8 +1,8 @@
 //! Which images of a catalog have a source (`ONLY_PRESENT`).
 //!
-//! Folders are listed, from the top down, so that many images take one call, and nothing is looked for
-//! below a folder that is not there. What cannot be
-//! told (a folder that may not be read, a broken disk) counts as present, so that it fails aloud.
+//! Folders are listed from the top down, so that one call covers many images, and nothing below a
+//! missing folder is looked for. Unknown results (a folder that may not be read, a broken disk)
+//! count as present, so that they fail visibly.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -16,13 +16,13 @@ use super::Catalog;
 use crate::files::is_absent;
 use crate::storage::{Kind, Listed, Storage};
 
-/// Folders within one another in which a source is looked for. Real ones have six.
+/// Maximum depth of folders for a source. Real ones have six.
 const DEPTH: usize = 64;
 
-/// As many files and folders are looked at one by one, where a folder should have no more.
+/// If a folder should have at most this many files and folders, each is checked separately.
 const FEW: usize = 3;
 
-/// Threads that look: they wait for disks and networks, not for processors.
+/// Number of threads: they wait for disks and networks, not for processors.
 const THREADS: usize = 16;
 
 /// The numbers of entries without a source, as bits.
@@ -60,7 +60,7 @@ impl Absent {
     }
 }
 
-/// A folder in which sources should be.
+/// A folder that should contain sources.
 #[derive(Default)]
 struct Wanted<'a> {
     folders: HashMap<&'a OsStr, Wanted<'a>>,
@@ -68,8 +68,8 @@ struct Wanted<'a> {
 }
 
 impl Catalog {
-    /// Looks in `storage` which entries have no source, and leaves these out. Entries that can only fail
-    /// are left as they are.
+    /// Finds the entries without a source in `storage`, and leaves them out. Entries that can only
+    /// fail are not changed.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -96,7 +96,7 @@ fn find_absent(catalog: &Catalog, storage: &dyn Storage) -> io::Result<Absent> {
     Ok(Absent::of(&absent, catalog.len()))
 }
 
-/// The folders and files that a catalog needs, by the folder that they are below.
+/// The folders and files that a catalog needs, by top folder.
 fn wanted(catalog: &Catalog) -> Vec<(&Path, Wanted<'_>)> {
     let mut all: Vec<(&Path, Wanted<'_>)> = catalog
         .folders
@@ -128,9 +128,9 @@ fn wanted(catalog: &Catalog) -> Vec<(&Path, Wanted<'_>)> {
 }
 
 impl Wanted<'_> {
-    /// Adds to `absent` what is not in `folder`.
+    /// Adds the entries that are not in `folder` to `absent`.
     fn look(&self, storage: &dyn Storage, folder: &Path, absent: &Mutex<Vec<u32>>) {
-        // Of a few, each is looked at: that costs less than a list.
+        // If there are only a few, checking each is cheaper than a listing.
         let there = match self.files.len() + self.folders.len() <= FEW {
             true => None,
             false => match self.list(storage, folder) {
@@ -164,7 +164,7 @@ impl Wanted<'_> {
             .for_each(|(name, wanted)| wanted.look(storage, &folder.join(name), absent));
     }
 
-    /// What is wanted of `folder` and is there.
+    /// The wanted names that exist in `folder`.
     fn list(&self, storage: &dyn Storage, folder: &Path) -> io::Result<HashMap<OsString, Kind>> {
         let files: HashMap<&OsStr, ()> = self.files.iter().map(|(name, _)| (*name, ())).collect();
         let mut there = HashMap::new();
@@ -186,7 +186,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Whether a path leads to something that is no folder; what cannot be told counts.
+/// Whether a path leads to something that is not a folder; true if that is unknown.
 fn is_file(storage: &dyn Storage, path: &Path) -> bool {
     match storage.stat(path) {
         Ok(stat) => stat.kind != Kind::Folder,

@@ -1,12 +1,12 @@
-//! What `index.json` holds of a free-text report.
+//! A free-text report in `index.json`.
 
-/// A report's text as it goes into `index.json`.
+/// A report as it goes into `index.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Empty when there is no report file, or none that can be read.
+    /// Empty if there is no readable report file.
     pub text: String,
     /// What a user should know about how it was read (never its text).
     pub warning: Option<String>,
-    /// There is a report, and it cannot be read.
+    /// The report exists but cannot be read.
     pub is_unreadable: bool,
 }

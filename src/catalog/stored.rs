@@ -4,13 +4,13 @@
 //! magic and version (8 bytes) | XXH3-64 of the rest (8 bytes, LE) | postcard: inputs, catalog
 //! ```
 //!
-//! The folder is private, and used only where nobody else can have prepared it: keys can tell of
-//! patients, and what a list is said to hold decides what is shown. A few catalogs of each dataset
-//! stay, those that were used last.
+//! The folder is private, and is used only if nobody else can have prepared it: keys can identify
+//! patients, and a forged catalog would change what a mount shows. The most recently used catalogs
+//! of each dataset are kept.
 //!
-//! Inputs are the list files and folders from which the catalog follows, with what the storage
-//! said of them when it was made. One that differs now, or a byte that does, and the form is not
-//! used.
+//! Inputs are the list files and folders that the catalog depends on, with their state in the
+//! storage when it was made. If one has changed, or a byte of the file is wrong, the stored form is
+//! not used.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -31,23 +31,24 @@ use crate::files::{
 use crate::shown::Show as _;
 use crate::storage::{Stat, Storage};
 
-/// The last digit is the version: raised by every change of [`Content`] or of what a dataset
-/// reads out of the same lists.
+/// The last digit is the version: increased by every change of [`Content`] or of what a dataset
+/// reads from the same lists.
 const MAGIC: &[u8; 8] = b"MXCATLG3";
 
-/// More than any catalog has: keys are limited, and a million faults have 300 MB.
+/// Larger than any catalog: keys are limited, and a million faults take 300 MB.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Seconds after which a file's time is its own: some file systems count whole seconds.
+/// After this many seconds, a new change gets a different time: some file systems only store whole
+/// seconds.
 const SETTLED: i64 = 2;
 
-/// Catalogs of one dataset that stay: several configs may use one cache.
+/// How many catalogs of one dataset to keep: several configs may use one cache.
 const KEEP: usize = 4;
 
-/// After so long a temporary file is nobody's any more.
+/// After this time, a temporary file is abandoned.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// In CACHE_PATH.
+/// Name of the folder in CACHE_PATH.
 const FOLDER: &str = "catalogs";
 
 const SUFFIX: &str = ".catalog";
@@ -58,21 +59,21 @@ struct Content<Inputs, Catalog> {
     catalog: Catalog,
 }
 
-/// A file or folder, and what changes with it.
+/// A file or folder, and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     path: PathBuf,
-    /// `None` when there is no such thing.
+    /// `None` if it does not exist.
     state: Option<State>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
-    /// Length and tag: see [`crate::storage::Stamp::to_bytes`].
+    /// Size and tag: see [`crate::storage::Stamp::to_bytes`].
     stamp: [u8; 24],
     /// Seconds since 1970.
     modified: i64,
-    /// Where there is a file system.
+    /// Present only in a file system.
     inode: Option<InodeState>,
 }
 
@@ -88,7 +89,7 @@ impl State {
         Self {
             stamp: stat.stamp.to_bytes(),
             modified: stat.stamp.modified.0,
-            // Not the number of the file system: it may be another one after each start.
+            // Without the device number, which may differ after each boot.
             inode: stat.inode.map(|inode| InodeState {
                 number: inode.number,
                 changed: inode.changed,
@@ -109,7 +110,7 @@ impl Input {
         Input::of(storage, &self.path) == *self
     }
 
-    /// Whether it was changed so lately that another change could bear the same time.
+    /// Whether it was changed so recently that another change could have the same time.
     fn is_fresh(&self, now: i64) -> bool {
         self.state.is_some_and(|state| {
             let changed = state.inode.map(|inode| inode.changed.0);
@@ -120,19 +121,19 @@ impl Input {
     }
 }
 
-/// Where the stored form of one catalog is.
+/// Location of the stored form of one catalog.
 pub struct Stored {
     /// `<CACHE_PATH>/catalogs`
     cache_path: PathBuf,
-    /// Of the dataset.
+    /// Folder of the dataset.
     dataset: &'static str,
-    /// Of the file.
+    /// Name of the file.
     name: String,
 }
 
 impl Stored {
-    /// The stored form of a dataset's catalog. `settings` is a digest of all that decides which catalog
-    /// follows from the same lists, and of where these are.
+    /// The stored form of a dataset's catalog. `settings` is a digest of everything besides the
+    /// lists' contents that determines the catalog, including the location of the lists.
     pub fn of(dataset: &'static str, settings: u64, cache: &Path) -> Self {
         Self {
             cache_path: cache.to_owned(),
@@ -141,16 +142,15 @@ impl Stored {
         }
     }
 
-    /// For people.
+    /// The path for messages.
     pub fn path(&self) -> PathBuf {
         self.cache_path.join(FOLDER).join(&self.name)
     }
 
-    /// The catalog; `None` where there is none that is whole and still true, as far as `storage` tells of
-    /// what it follows from.
+    /// The catalog; `None` if there is no complete one whose inputs are unchanged in `storage`.
     ///
     /// # Errors
-    /// When what has its name, or the name of the folder, is not ours.
+    /// If the file or its folder is not ours.
     pub fn read(&self, storage: &dyn Storage) -> io::Result<Option<Catalog>> {
         let file = self
             .open_folder()
@@ -168,7 +168,7 @@ impl Stored {
             );
         }
         if catalog.is_some() {
-            // Only to tell which were used last.
+            // Only to know which were used last.
             let _ = rustix::fs::futimens(&file, &now());
         }
         Ok(catalog)
@@ -181,7 +181,7 @@ impl Stored {
         above.open_private(OsStr::new(FOLDER), Trust::Nobody)
     }
 
-    /// Keeps `catalog`, which follows from `inputs`, unless one of these was changed only now.
+    /// Stores `catalog`, which depends on `inputs`, unless one of these was changed just now.
     pub fn write(&self, catalog: &Catalog, inputs: &[Input]) -> io::Result<()> {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -197,7 +197,7 @@ impl Stored {
         let folder = above.private(OsStr::new(FOLDER), Trust::Nobody, 0o700)?;
         folder.set_mode(0o700)?;
         self.prune(&folder)?;
-        // By the open folder, whatever has its path by now.
+        // Through the open folder, even if its path has changed.
         write_atomically(
             &folder.handle_path().join(&self.name),
             Durability::Accepted,
@@ -210,8 +210,8 @@ impl Stored {
         )
     }
 
-    /// Makes room for one more catalog of the dataset: the least recently used go, and what killed
-    /// processes left. Files of other names are not ours.
+    /// Makes room for one more catalog of the dataset: removes the least recently used ones, and
+    /// files left by killed processes. Files with other names are not ours.
     fn prune(&self, folder: &PrivateFolder) -> io::Result<()> {
         let mut others = Vec::new();
         for entry in fs::read_dir(folder.handle_path())? {
@@ -235,7 +235,7 @@ impl Stored {
         others.sort();
         let excess = (others.len() + 1).saturating_sub(KEEP);
         for (_, path) in others.iter().take(excess) {
-            // Another process may have been first.
+            // Another process may have removed it first.
             let _ = fs::remove_file(path);
         }
         Ok(())
@@ -250,7 +250,7 @@ fn is_catalog_of(name: &str, dataset: &str) -> bool {
         .is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Whether a file is what a killed process left of a catalog of the dataset.
+/// Whether a killed process left this file of a catalog of the dataset.
 fn is_temporary_of(name: &str, dataset: &str) -> bool {
     let target = name.strip_prefix('.').and_then(|rest| {
         let end = rest.find(SUFFIX)? + SUFFIX.len();
@@ -259,7 +259,7 @@ fn is_temporary_of(name: &str, dataset: &str) -> bool {
     target.is_some_and(|target| is_catalog_of(target, dataset) && is_left_over(name, target))
 }
 
-/// Whether a file is a catalog, and in another form than this version's.
+/// Whether a file is a catalog in another version's form.
 fn is_of_another_version(bytes: &[u8]) -> bool {
     let (_, name) = MAGIC.split_last().unwrap_or((&0, &[]));
     bytes.starts_with(name) && !bytes.starts_with(MAGIC)
@@ -276,8 +276,8 @@ fn now() -> Timestamps {
     }
 }
 
-/// The catalog in a file, if it is whole and its inputs are as they were. That its sum is right does
-/// not show that its parts fit together: the bytes may have been damaged before the sum was made.
+/// The catalog in a file, if it is complete and its inputs are unchanged. A correct checksum does
+/// not prove that its parts are consistent: the bytes may have been damaged before it was computed.
 pub fn parse(bytes: &[u8], storage: &dyn Storage) -> Option<Catalog> {
     let (sum, content) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
     if xxh3_64(content) != u64::from_le_bytes(*sum) {
@@ -385,7 +385,7 @@ mod tests {
         fs::rename(first.path(), elsewhere.join("planted")).unwrap();
         std::os::unix::fs::symlink("../elsewhere/planted", first.path()).unwrap();
         assert!(first.read(&Folder).is_err());
-        // A link that is in the way is replaced, and what it leads to is left alone.
+        // A link in its place is replaced; its target is not touched.
         fs::write(elsewhere.join("planted"), "precious").unwrap();
         first.write(&catalog, &[]).unwrap();
         assert_eq!(fs::read(elsewhere.join("planted")).unwrap(), b"precious");
@@ -414,7 +414,7 @@ mod tests {
             None,
             "a list that was changed only now"
         );
-        // A change of owner or name cannot be set back: time has to pass.
+        // The time of a change of owner or name cannot be set back: time has to pass.
         std::thread::sleep(std::time::Duration::from_secs(SETTLED as u64 + 1));
         stored.write(&catalog, &inputs).unwrap();
         assert_eq!(stored.read(&Folder).unwrap().as_ref(), Some(&catalog));
@@ -428,7 +428,7 @@ mod tests {
         }
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         assert_eq!(stored.read(&Folder).unwrap(), None);
-        // As another version wrote it: whatever follows is not looked at.
+        // From another version: the rest is not read.
         let mut other = bytes.clone();
         other[7] -= 1;
         fs::write(&path, &other).unwrap();
@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(parsed(|_| ()), Some(catalog.clone()));
         let changes: [fn(&mut Catalog); 9] = [
             |catalog| catalog.ends.swap(0, 1),
-            // In the middle of a letter.
+            // In the middle of a character.
             |catalog| catalog.ends[0] = 2,
             |catalog| catalog.ends[1] += 1,
             |catalog| catalog.ends[1] -= 1,
@@ -475,7 +475,7 @@ mod tests {
         }
     }
 
-    /// When this fails, raise the version in [`MAGIC`] and write down the new sum.
+    /// When this fails, increase the version in [`MAGIC`] and update the checksum here.
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Every image of a dataset rendered, and nothing written: what `materialize` would meet.
+//! Renders every image of a dataset without writing anything, to find what would fail in
+//! `materialize`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -18,43 +19,43 @@ use crate::shown::Show as _;
 use crate::source::{SourceError, SourceRenderer};
 use crate::workers;
 
-/// Causes that are told from each other.
+/// How many causes to distinguish.
 const MOST_CAUSES: usize = 100;
 
-/// Images that are named for each cause.
+/// How many images to name for each cause.
 const NAMED: usize = 5;
 
-/// What is said of an image beyond [`MOST_CAUSES`].
+/// The cause of all images beyond [`MOST_CAUSES`].
 const OTHER_CAUSES: &str = "other causes";
 
-/// What came of rendering all images of a dataset.
+/// The result of rendering all images of a dataset.
 #[derive(Debug, Default, Serialize)]
 pub struct Decoded {
-    /// Images to be decoded: all but those that were found missing.
+    /// Images to decode: all but the missing ones.
     pub of: u32,
-    /// Images that were decoded, or tried: fewer than `of` where the run was interrupted.
+    /// Images decoded or tried: fewer than `of` if the run was interrupted.
     pub tried: u32,
-    /// Those that cannot be rendered; those that are missing are not among them.
+    /// Images that cannot be rendered, not counting missing ones.
     pub failed: u32,
-    /// Those that are made of a damaged source.
+    /// Images made from a damaged source.
     pub damaged: u32,
     /// DICOM files with bits set above their HighBit.
     pub overlay_bits: u32,
     /// The failures by cause, the most frequent first.
     pub failures: Vec<Group>,
-    /// The damaged ones by what is damaged, the most frequent first.
+    /// The damaged images by kind of damage, the most frequent first.
     pub damages: Vec<Group>,
     /// The first few DICOM files with bits above their HighBit.
     pub overlay_examples: Vec<Example>,
 }
 
-/// Images with one cause.
+/// Images with the same cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Group {
-    /// Numbers that differ from image to image are written `N`.
+    /// Numbers that differ between images are written `N`.
     pub cause: String,
     pub count: u32,
-    /// The first few of them.
+    /// The first few images.
     pub examples: Vec<Example>,
 }
 
@@ -67,7 +68,7 @@ pub struct Example {
     pub source: String,
 }
 
-/// Renders all images of a catalog whose sources are there.
+/// Renders all images of a catalog whose sources exist.
 pub(super) fn decode(
     tree: &RawTree,
     catalog: &Catalog,
@@ -96,11 +97,11 @@ pub(super) fn decode(
     tally.into_decoded(catalog.present())
 }
 
-/// What came of one image.
+/// The result for one image.
 enum Tried {
     Rendered(Example, Notes),
     Failed(Example, String),
-    /// Of which the lists give no source, or one that is not there: that is said elsewhere.
+    /// An image without a source, or whose source is missing; reported elsewhere.
     Absent,
 }
 
@@ -209,7 +210,7 @@ impl Groups {
     }
 }
 
-/// Keeps the first few images by number, in whatever order they come.
+/// Keeps the first few images by number, whatever the order of arrival.
 fn keep_first(examples: &mut Vec<Example>, example: Example) {
     let at = examples.partition_point(|known| *known < example);
     if at < NAMED {
@@ -218,7 +219,7 @@ fn keep_first(examples: &mut Vec<Example>, example: Example) {
     }
 }
 
-/// A cause with all its numbers written `N`.
+/// A cause with each number replaced by `N`.
 fn pattern(cause: &str) -> String {
     let mut pattern = String::with_capacity(cause.len());
     let mut in_number = false;

@@ -1,9 +1,8 @@
-//! What each raw tree holds, before any work is done on it.
+//! Reports what each raw tree contains, before any work is done on it.
 //!
-//! Lists are read whole (seconds for a million rows). Files are looked for by sample, since a
-//! metadata call for each of a million files takes minutes on network file systems; all of them
-//! with [`Options::all`]. One image of each dataset is rendered as proof; all of them, and nothing
-//! written, with [`Options::decode`].
+//! Lists are read completely (seconds for a million rows). A sample of files is looked for, since a
+//! million metadata calls take minutes on network file systems; [`Options::all`] looks for all. One
+//! image of each dataset is rendered as proof; [`Options::decode`] renders all, and writes nothing.
 
 mod decode;
 mod reports;
@@ -35,73 +34,74 @@ pub use decode::{Decoded, Example, Group};
 pub use sums::{SUMS_NAME, Sums};
 pub use verdict::Verdict;
 
-/// Files that are looked for in each dataset when not all are.
+/// How many files of each dataset to look for, unless all are.
 const SAMPLE: u32 = 1000;
 
-/// Faults that are named in a report.
+/// How many faults to name in a report.
 const NAMED: usize = 3;
 
 /// How thorough a check is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Look for every file, not only for a sample.
+    /// Look for every file, not just a sample.
     pub all: bool,
     /// Render every image.
     pub decode: bool,
-    /// Compare the files with PhysioNet's list of their sums.
+    /// Compare the files with PhysioNet's list of checksums.
     pub sums: bool,
-    /// `SKIP_DAMAGED`, which decides what is said of damaged sources.
+    /// `SKIP_DAMAGED`, which affects the messages about damaged sources.
     pub skip_damaged: bool,
 }
 
-/// By whom what takes long is done.
+/// Resources for long work.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
     pub workers: usize,
-    /// Set from outside (Ctrl-C): what is at hand is the last.
+    /// Set from outside (Ctrl-C): work ends after the current items.
     pub stop: &'a AtomicBool,
-    /// Makes the progress display of a dataset with so many images, or files.
+    /// Creates the progress display of a dataset with this number of images or files.
     pub progress: &'a dyn Fn(&'static str, u32, Unit) -> Progress,
 }
 
-/// What one raw tree holds.
+/// The contents of one raw tree.
 #[derive(Debug, Default, Serialize)]
 pub struct TreeReport {
     pub dataset: &'static str,
     pub root: String,
-    /// Layout found, in words.
+    /// The detected layout, in words.
     pub layout: String,
-    /// Images that would be made with the present `FRONTAL_ONLY`.
+    /// Images that `materialize` would make with the current `FRONTAL_ONLY`.
     pub images: u32,
-    /// Images of each view that the lists name.
+    /// Images of each view in the lists.
     pub frontal: u32,
     pub lateral: u32,
     pub other: u32,
-    /// Images that the lists name and the settings leave out, by the value of their view.
+    /// Images that the lists name but the settings leave out, by the value of their view.
     pub left_out: Vec<LeftOutValue>,
-    /// Images that are left out since their files are not there; `None` unless `ONLY_PRESENT` is set.
+    /// Images that are left out because their files do not exist; `None` unless `ONLY_PRESENT` is
+    /// set.
     pub absent: Option<u32>,
-    /// How many of the images' files were looked for.
+    /// How many image files were looked for.
     pub looked_for: u32,
-    /// How many of those are missing.
+    /// How many of these are missing.
     pub missing: u32,
-    /// The first few that are missing.
+    /// The first few missing files.
     pub missing_examples: Vec<String>,
     /// List entries that can only fail.
     pub faults: u32,
-    /// The first few of those, with their cause.
+    /// The first few of these, with their causes.
     pub fault_examples: Vec<String>,
-    /// One image rendered as proof; absent when there is none to render.
+    /// One image rendered as proof; absent if there is none to render.
     pub proof: Option<Proof>,
-    /// What came of rendering all images, if that was asked for.
+    /// The result of rendering all images, if requested.
     pub decoded: Option<Decoded>,
-    /// What came of comparing sums, if that was asked for: of the root, and of the folders of options that
-    /// have a list.
+    /// The results of comparing checksums, if requested: for the root, and for the folders of
+    /// options that have a list.
     pub sums: Vec<Sums>,
-    /// What has gone of which images were made before, in words; `materialize` refuses to work then.
+    /// Sources of finished images that are gone, in words; `materialize` refuses to run then.
     pub removal: Option<String>,
-    /// Free-text reports that are there and cannot be read: of all images where all are rendered, else
-    /// of the first few.
+    /// Free-text reports that exist but cannot be read: of all images if all are rendered, else of
+    /// the first few.
     pub unreadable_reports: u32,
     pub warnings: Vec<String>,
     /// Why there are no images, and what to do.
@@ -121,7 +121,7 @@ pub struct Proof {
 }
 
 impl TreeReport {
-    /// Whether anything of this tree would fail, as far as was looked.
+    /// Whether nothing in this tree would fail, as far as was checked.
     pub fn is_good(&self) -> bool {
         self.error.is_none()
             && self.empty.is_none()
@@ -155,7 +155,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options, work: &Work<'_>)
                 look_through(config, tree, &catalog, options, report)
             });
             look_into(config, tree, &catalog, options, work, &mut report);
-            // They may quote the lists.
+            // The warnings may quote the lists.
             for warning in &mut report.warnings {
                 *warning = warning.shown().to_string();
             }
@@ -168,7 +168,7 @@ pub fn check(config: &Config, tree: &RawTree, options: Options, work: &Work<'_>)
     }
 }
 
-/// Reads the files themselves, as far as that is asked for.
+/// Reads the files themselves, as far as requested.
 fn look_into(
     config: &Config,
     tree: &RawTree,
@@ -194,7 +194,7 @@ fn look_into(
         for (at, folder) in tree.folders().enumerate() {
             let progress = |files| (work.progress)(name, files, Unit::Files);
             let sums = sums::verify(&*tree.storage, folder, catalog, work, progress);
-            // Reports may come without a list.
+            // A folder of reports may lack a list.
             if at == 0 || sums.is_there {
                 report.sums.push(sums);
             }
@@ -264,7 +264,7 @@ fn look_through(
     report
 }
 
-/// What to do where files that the lists name are missing.
+/// Advice if files in the lists are missing.
 fn part_missing(tree: &RawTree, report: &TreeReport) -> Option<String> {
     if report.missing == 0 || tree.dataset.info().numbering != Numbering::Lists {
         return None;
@@ -282,7 +282,7 @@ fn part_missing(tree: &RawTree, report: &TreeReport) -> Option<String> {
     ))
 }
 
-/// Compares with what is recorded of the finished tree.
+/// Compares with the records of the finished tree.
 fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: &mut TreeReport) {
     let name = tree.dataset.folder();
     let state = StateFolder::of(&config.machex_path).dataset(name);
@@ -303,7 +303,7 @@ fn look_at_finished(config: &Config, tree: &RawTree, catalog: &Catalog, report: 
     }
 }
 
-/// Whether a source is there; else its path, and what is the matter unless it simply is not.
+/// Checks that a source exists; the error is its path, with the reason unless it is simply missing.
 fn look_for(tree: &RawTree, path: &Path) -> Result<(), String> {
     let problem = match tree.storage.stat(path) {
         Ok(stat) => match stat.kind.unless_file() {

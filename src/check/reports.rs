@@ -1,4 +1,4 @@
-//! The free-text reports of a dataset: whether they are there and can be read.
+//! Checks that the free-text reports of a dataset exist and can be read.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,13 @@ use crate::datasets::RawTree;
 use crate::lists::read_report;
 use crate::words::counted;
 
-/// Images of which the reports are looked for, until one is found.
+/// How many images to check until a report is found.
 const SAMPLE: usize = 100;
 
-/// Warnings of reports that are repeated.
+/// How many warnings about reports to repeat.
 const NAMED: usize = 10;
 
-/// Reads reports until one has a text, and warns where none of the first has.
+/// Reads reports until one has a text; warns if none of the first images has one.
 pub(super) fn look<'a>(
     tree: &RawTree,
     images: impl Iterator<Item = &'a Entry<'a>>,
@@ -45,7 +45,7 @@ pub(super) fn look<'a>(
     }
 }
 
-/// Reads all reports, as for an index that nobody keeps.
+/// Reads all reports, as for an index, and discards them.
 pub(super) fn read_all(
     config: &Config,
     tree: &RawTree,
@@ -64,7 +64,7 @@ pub(super) fn read_all(
         pool: None,
     };
     let Ok(notes) = index::write(&mut nowhere, catalog, &folder, &include, reports) else {
-        // Stopped: the check says so.
+        // Stopped; the check reports that.
         return;
     };
     result.unreadable_reports = notes.unreadable;
@@ -74,7 +74,7 @@ pub(super) fn read_all(
         .extend(notes.warnings.into_iter().take(NAMED));
     if more > 0 {
         let more = counted(more as u64, "more report", "more reports");
-        result.warnings.push(format!("the like for {more}"));
+        result.warnings.push(format!("the same for {more}"));
     }
     if notes.found == 0 && catalog.present() > 0 {
         let none = "no image has a report with a text".to_owned();
@@ -82,7 +82,7 @@ pub(super) fn read_all(
     }
 }
 
-/// Takes what is written, keeps nothing, and fails once it is to stop.
+/// Discards everything written to it, and fails when it should stop.
 struct Nowhere<'a> {
     stop: &'a AtomicBool,
 }

@@ -1,5 +1,4 @@
-//! `SHA256SUMS.txt`, which PhysioNet puts into the root of each release: whether the files are those that
-//! were published.
+//! Compares files with `SHA256SUMS.txt`, which PhysioNet puts into the root of each release.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -22,16 +21,16 @@ use crate::workers;
 /// Name of the list.
 pub const SUMS_NAME: &str = "SHA256SUMS.txt";
 
-/// Longest line that is a line of a list: 64 digits and a path.
+/// Maximum length of a line: 64 digits and a path.
 const MOST_LINE: u64 = 64 + 2 + 4 * 4096;
 
-/// Bytes of a list: PhysioNet's largest has 60 MB.
+/// Maximum size of a list in bytes: PhysioNet's largest has 60 MB.
 const MOST_LIST: u64 = 1 << 30;
 
-/// Lines that a list may have; the longest of PhysioNet's has some 400,000.
+/// Maximum number of lines of a list; PhysioNet's longest has some 400,000.
 const MOST_LINES: usize = 10_000_000;
 
-/// Files that are named for each fault.
+/// How many files to name for each fault.
 const NAMED: usize = 5;
 
 /// How much of a file is read at a time.
@@ -39,18 +38,18 @@ const CHUNK: usize = 1 << 20;
 
 type Sum = [u8; 32];
 
-/// What came of comparing the files of one root with its list.
+/// The result of comparing the files of one root with its list.
 #[derive(Debug, Default, Serialize)]
 pub struct Sums {
     /// The list.
     pub file: String,
-    /// False if there is none.
+    /// False if there is no list.
     pub is_there: bool,
-    /// Files that it names.
+    /// Number of files in the list.
     pub listed: usize,
     pub ok: usize,
     pub wrong: usize,
-    /// Listed files that are not there: not downloaded, or unpacked under another name.
+    /// Listed files that do not exist: not downloaded, or unpacked under another name.
     pub missing: usize,
     pub unreadable: usize,
     /// Images of the dataset in this folder that the list does not name.
@@ -67,8 +66,8 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Whether nothing of what was compared is wrong. A list of which not one file is there says nothing,
-    /// and is not good either.
+    /// Whether nothing that was compared is wrong. False if no file in the list exists, which
+    /// proves nothing.
     pub fn is_good(&self) -> bool {
         !self.is_there
             || self.error.is_none()
@@ -79,8 +78,8 @@ impl Sums {
     }
 }
 
-/// Compares the files of the folder `root`, which holds images of `catalog`, with its list. `progress`
-/// is given for a number of files.
+/// Compares the files of the folder `root`, which contains images of `catalog`, with its list.
+/// `progress` is called with the number of files.
 pub(super) fn verify(
     storage: &dyn Storage,
     root: &Path,
@@ -122,7 +121,7 @@ fn note_not_listed(sums: &mut Sums, root: &Path, catalog: &Catalog, list: &List)
         .filter_map(|number| catalog.get(number))
     {
         let Ok(source) = entry.source() else { continue };
-        // Those in another folder stand in that one's list.
+        // Images in another folder are in that folder's list.
         let Ok(path) = source.strip_prefix(root) else {
             continue;
         };
@@ -205,7 +204,7 @@ fn sum_of(storage: &dyn Storage, path: &Path, buffer: &mut [u8]) -> io::Result<S
     }
 }
 
-/// What a list says.
+/// The contents of a list.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct List {
     files: Vec<(Sum, PathBuf)>,
@@ -224,7 +223,7 @@ impl List {
             }
             if line.len() as u64 == MOST_LINE && !line.ends_with(b"\n") {
                 return Err(io::Error::other(
-                    "it has a line that is no line of such a list",
+                    "it has a line that does not belong in such a list",
                 ));
             }
             let content = line.trim_ascii_end();
@@ -242,8 +241,8 @@ impl List {
     }
 }
 
-/// `<64 hexadecimal digits>  <path>`, or with `*` for the second blank; a backslash in front says that the
-/// path has escapes, as sha256sum writes it.
+/// `<64 hexadecimal digits>  <path>`, or with `*` for the second space, as sha256sum writes it; a
+/// leading backslash means that the path contains escapes.
 fn parse(line: &[u8]) -> Option<(Sum, PathBuf)> {
     let (is_escaped, line) = match line.strip_prefix(b"\\") {
         Some(line) => (true, line),
@@ -263,7 +262,7 @@ fn parse(line: &[u8]) -> Option<(Sum, PathBuf)> {
         false => name.to_vec(),
     };
     let path = Path::new(std::ffi::OsStr::from_bytes(&name));
-    // Collected again, so that `./a` is `a`.
+    // Normalises the path, so that `./a` becomes `a`.
     let mut below = PathBuf::new();
     for component in path.components() {
         match component {

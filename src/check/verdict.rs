@@ -1,4 +1,4 @@
-//! What a check says at its end: whether all is well, and how far it looked.
+//! The conclusion of a check: whether all is well, and how much was checked.
 
 use indicatif::HumanCount;
 
@@ -8,14 +8,14 @@ use crate::words::counted;
 /// The outcome of a check of all datasets.
 #[derive(Debug)]
 pub struct Verdict {
-    /// Whether nothing would fail, as far as was looked, and that was as far as was asked for.
+    /// Whether nothing would fail, as far as was checked, and everything requested was checked.
     pub is_good: bool,
     /// In words.
     pub words: String,
 }
 
 impl Verdict {
-    /// The outcome of `reports`, which are not all that was asked for if the check was interrupted.
+    /// The outcome of `reports`, which are incomplete if the check was interrupted.
     pub fn of(reports: &[TreeReport], options: Options, is_interrupted: bool) -> Self {
         let has_sums = reports
             .iter()
@@ -26,7 +26,7 @@ impl Verdict {
             && !is_interrupted;
         let mut sentences = Vec::new();
         if is_interrupted {
-            sentences.push("Interrupted; what follows is of a part.".to_owned());
+            sentences.push("Interrupted; these results are incomplete.".to_owned());
         } else if !reports.iter().all(TreeReport::is_good) {
             sentences.push("Something would fail, see above.".to_owned());
         }

@@ -14,20 +14,20 @@ use crate::datasets::KnownDatasets;
 use crate::progress::Progress;
 use crate::words::{counted, overlay_bits};
 
-/// Causes that are shown of each dataset; all are in the JSON document.
+/// How many causes are shown per dataset; the JSON document has all of them.
 const SHOWN_CAUSES: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Look for every file instead of a sample of each dataset (minutes on network file systems)
+    /// Look for every file, not a sample of each dataset (takes minutes on network file systems)
     #[arg(long)]
     all: bool,
-    /// Render every image and write nothing, to know what would fail (as long as materialize takes)
+    /// Render every image but write nothing, to find failures (takes as long as materialize)
     #[arg(long)]
     decode: bool,
-    /// Compare the files with PhysioNet's SHA256SUMS.txt in the root of each dataset that has one
+    /// Compare files with PhysioNet's SHA256SUMS.txt in the root of each dataset that has one
     #[arg(long)]
     sums: bool,
     /// Print one JSON document for scripts
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let (mut workers, mut stop) = (config.workers, Arc::<AtomicBool>::default());
     if options.decode || options.sums {
         workers = job::start_threads(config.workers)?;
-        stop = signals::stop_in_order("ending with what has been looked at")?;
+        stop = signals::stop_in_order("stopping with what has been checked so far")?;
     }
     let work = Work {
         workers,
@@ -178,7 +178,7 @@ fn write_notes(out: &mut impl Write, report: &TreeReport, options: Options) -> i
         }
     }
     match &report.decoded {
-        // What the proof found is among what follows.
+        // The decoding results include the proof.
         Some(decoded) => write_decoded(out, name, decoded, options)?,
         None => {
             if let Some((proof, error)) = report
@@ -199,7 +199,7 @@ fn write_notes(out: &mut impl Write, report: &TreeReport, options: Options) -> i
     Ok(())
 }
 
-/// What explains the counts.
+/// Explains the counts: images that are left out by view, or absent.
 fn write_left_out(out: &mut impl Write, report: &TreeReport) -> io::Result<()> {
     let (name, count) = (report.dataset, |count: u32| HumanCount(u64::from(count)));
     if !report.left_out.is_empty() {

@@ -51,7 +51,7 @@ fn table(known: KnownDatasets) -> Table {
     table
 }
 
-/// What the Python package reads.
+/// The document that the Python package reads.
 fn document(known: KnownDatasets) -> serde_json::Value {
     let datasets = known.iter().map(|dataset| {
         let info = dataset.info();

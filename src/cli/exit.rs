@@ -1,4 +1,4 @@
-//! Exit statuses, in one place.
+//! Exit statuses.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,20 +6,20 @@ use std::process::ExitCode;
 use super::CliResult;
 use crate::shown::Show as _;
 
-/// How the program ends. Wrong usage is clap's own status 2.
+/// How the program ends. For wrong usage, clap exits with status 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All is well.
+    /// Everything succeeded.
     Success,
-    /// Something failed; what, has been said.
+    /// Something failed, and the program has printed what.
     Failure,
-    /// Ended by the user: 128 + SIGINT, as shells have it.
+    /// Interrupted by the user: 128 + SIGINT, as in shells.
     Interrupted,
 }
 
 impl Exit {
-    /// The end of a subcommand whose last words were `printed`: what went wrong before counts more
-    /// than that nobody reads of it.
+    /// Combines this status with the result of printing: an earlier failure takes precedence over a
+    /// failure to print.
     pub fn after_printing(self, printed: anyhow::Result<()>) -> CliResult {
         match self {
             Exit::Success => printed.map(|()| self),
@@ -38,8 +38,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Prints the error of a subcommand, if it is one, and returns the status to end with. A reader
-/// that went away (`machex check | head`) is no error.
+/// Prints the error of a subcommand, if there is one, and returns the exit status. A closed pipe
+/// (`machex check | head`) is not an error.
 pub fn report(result: CliResult) -> Exit {
     match result {
         Ok(exit) => exit,
@@ -52,16 +52,16 @@ pub fn report(result: CliResult) -> Exit {
     }
 }
 
-/// A text whose further lines are set in by two blanks, as those of machex' own errors are. What else could
-/// begin a line or move the cursor is escaped, whatever it was that let it through.
+/// Escapes everything in a text that could start a line or move the cursor, except line breaks
+/// followed by two spaces, which machex' own errors use.
 pub fn in_safe_lines(text: &str) -> String {
-    /// Begins a further line.
+    /// Starts a continuation line.
     const NEXT: &str = "\n  ";
     let lines = text.split(NEXT).map(|line| line.shown().to_string());
     lines.collect::<Vec<_>>().join(NEXT)
 }
 
-/// The error and its causes, without those that an error's own text holds.
+/// The error and its causes, without causes that the text already contains.
 fn on_one_line(error: &anyhow::Error) -> String {
     error
         .chain()

@@ -1,5 +1,5 @@
-//! Being called by mount(8), which runs `/sbin/mount.fuse.machex SOURCE TARGET -o OPTIONS` for
-//! `mount -t fuse.machex` and for fstab. A link of that name to `machex` is all it needs.
+//! Support for mount(8), which runs `/sbin/mount.fuse.machex SOURCE TARGET -o OPTIONS` for `mount
+//! -t fuse.machex` and for fstab. All it needs is a link of that name to `machex`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::path::Path;
 /// Names by which mount(8) calls its helper.
 const NAMES: [&str; 2] = ["mount.fuse.machex", "mount.machex"];
 
-/// The command line `machex mount …` of a helper's; `None` for any other command line.
+/// Translates the command line of a mount helper to `machex mount …`; `None` for any other command
+/// line.
 pub fn translate(arguments: impl IntoIterator<Item = OsString>) -> Option<Vec<OsString>> {
     let mut arguments = arguments.into_iter();
     let program = arguments.next()?;
@@ -25,7 +26,7 @@ pub fn translate(arguments: impl IntoIterator<Item = OsString>) -> Option<Vec<Os
             }
             Some("-v") => translated.push("-v".into()),
             Some("-f") => translated.push("--fake".into()),
-            // Type and namespace, which are clear; "sloppy" and "no mtab", which mean nothing here.
+            // Type and namespace tell nothing new.
             Some("-t" | "-N") => drop(arguments.next()),
             Some("-s" | "-n" | "-r" | "-w") => {}
             _ => places.push(argument),

@@ -1,4 +1,4 @@
-//! What is looked at: the raw datasets of a config file, or a finished tree.
+//! The input of `preview` and `report`: the raw datasets of a config file, or a finished tree.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use crate::shown::Show as _;
 use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
 
-/// A config file or a finished tree, and which of its datasets.
+/// A config file or a finished tree, and a selection of its datasets.
 #[derive(Debug, clap::Args)]
 pub struct InputArguments {
-    /// Config file, or the folder of a finished tree or of a mount [default: config.yml]
+    /// Config file, or folder of a finished tree or of a mount [default: config.yml]
     #[arg(value_name = "CONFIG|ROOT", conflicts_with = "config")]
     place: Option<PathBuf>,
-    /// A config file
+    /// Config file
     #[arg(short = 'c', long, value_name = "CONFIG")]
     config: Option<PathBuf>,
-    /// Only these datasets, by the names of their folders
+    /// Only these datasets, by folder name
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
-    /// Images of each dataset, evenly spread, the first among them
+    /// Number of images per dataset, evenly spread and including the first
     #[arg(long, value_name = "N", default_value_t = 6)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     images: u32,
 }
 
-/// What was named.
+/// The opened input.
 pub struct Input {
     kind: Kind,
     options: Options,
@@ -44,7 +44,7 @@ enum Kind {
 }
 
 impl InputArguments {
-    /// Opens what was named, and looks whether it has the datasets.
+    /// Opens the input and checks that it has the named datasets.
     pub fn open(&self, known: KnownDatasets) -> anyhow::Result<Input> {
         let root = self.place.as_ref().filter(|place| is_folder(place));
         let (kind, datasets) = match root {
@@ -71,7 +71,7 @@ impl InputArguments {
 }
 
 impl Input {
-    /// Where nothing may be written: the tree, and all that it is made of.
+    /// Where no output may be written: the tree, and everything that it is made from.
     pub fn taken(&self) -> Vec<Taken> {
         let mut taken = Vec::new();
         let mut add = |path: &Path, by| {
@@ -89,10 +89,10 @@ impl Input {
             config.as_ref().map(|config| config.machex_path.as_path()),
         ];
         for root in roots.into_iter().flatten() {
-            add(root, "the tree, where everything is taken for a dataset");
+            add(root, "the tree, where every entry counts as a dataset");
             add(
                 StateFolder::of(root).path(),
-                "what machex remembers of the tree",
+                "where machex keeps its records of the tree",
             );
         }
         if let Some(config) = &config {
@@ -105,7 +105,7 @@ impl Input {
         taken
     }
 
-    /// Reads lists or indexes. Images are rendered with the config's threads.
+    /// Reads lists or indexes; for a config file, also starts the threads that render.
     pub fn survey(&self) -> anyhow::Result<Survey> {
         match &self.kind {
             Kind::Config(config) => {
@@ -117,7 +117,8 @@ impl Input {
     }
 }
 
-/// Whether a path is a folder, be it a mount whose process has gone or is silent: no config file is.
+/// Whether a path is a folder. A mount whose process is gone or does not answer counts as one,
+/// since it cannot be a config file.
 pub fn is_folder(path: &Path) -> bool {
     match crate::files::is_folder(path) {
         Ok(is_folder) => is_folder,

@@ -1,4 +1,4 @@
-//! From arguments to a job.
+//! Shared steps of subcommands: reading the config, starting threads, selecting datasets.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -21,13 +21,13 @@ pub fn load_config(
     Config::load(&path, known).with_context(|| format!("config file {}", path.shown()))
 }
 
-/// Starts rayon's pool and returns how many workers to use: as many as are asked for, unless the
-/// system does not give so many threads. Where it gives hardly any, this thread does the pool's work.
+/// Starts rayon's pool and returns how many workers to use: `wanted`, unless the system cannot
+/// start that many threads. If it can start hardly any, the calling thread does the pool's work.
 pub fn start_threads(wanted: usize) -> anyhow::Result<usize> {
     let available = startable(wanted);
     let (workers, pool) = if available < wanted {
-        // The rest is for others: a mount has more threads than workers, and where it is memory that
-        // threads are short of, workers need some too.
+        // Leaves some threads unused: a mount has more threads than workers, and if it is memory
+        // that limits the number of threads, workers need some too.
         let workers = (available / 4).max(1);
         tracing::warn!("the system starts only {available} threads: {workers} of {wanted} workers");
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -43,15 +43,15 @@ pub fn start_threads(wanted: usize) -> anyhow::Result<usize> {
     Ok(workers)
 }
 
-/// How many threads can be started at the moment, up to `most`. Tried out, since rayon's pool
-/// starts either whole or not at all, and a failed start cannot be repeated.
+/// How many threads can be started at the moment, up to `most`. It tries, since rayon's pool starts
+/// either completely or not at all, and a failed start cannot be repeated.
 fn startable(most: usize) -> usize {
     let (end, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     thread::scope(|scope| {
         let mut count = 0;
         while count < most {
-            // Waits for the lock, or in it, until the sender is dropped.
+            // Waits for the lock, or while holding it, until the sender is dropped.
             let wait = || gate.lock().recv().is_ok();
             if thread::Builder::new().spawn_scoped(scope, wait).is_err() {
                 break;
@@ -63,13 +63,13 @@ fn startable(most: usize) -> usize {
     })
 }
 
-/// Checks that every name is the folder name of a dataset that the config has.
+/// Checks that the config has a dataset with each of these folder names.
 pub fn select_datasets(config: &Config, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
     let known = config.trees.iter().map(|tree| tree.dataset.folder());
     select("the config", known, names)
 }
 
-/// Checks that every name is among those that `place` has.
+/// Checks that `place` has all of these names.
 pub fn select<'a>(
     place: &str,
     known: impl Iterator<Item = &'a str>,

@@ -20,35 +20,35 @@ use crate::source::MISSING;
 use crate::store::{LoggedImage, read_log_file};
 use crate::words::{counted, overlay_bits};
 
-/// Failures, and images of damaged sources, that are shown at the end; all are in their logs.
+/// How many failed or damaged images the summary shows; the logs have all of them.
 const SHOWN_IMAGES: usize = 5;
 
-/// Warnings of a dataset that are shown at the end.
+/// How many warnings of each dataset the summary shows.
 const SHOWN_WARNINGS: usize = 10;
 
-/// Missing images that `--finish` names for each dataset.
+/// How many missing images of each dataset `--finish` names.
 const SHOWN_MISSING: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Only these datasets, by the names of their folders
+    /// Only these datasets, by folder name
     #[arg(long, value_name = "NAME", num_args = 1..)]
     dataset: Vec<String>,
-    /// Worker threads, instead of NUM_WORKERS
+    /// Number of worker threads (overrides NUM_WORKERS)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     workers: Option<u16>,
-    /// Show what would be done, how much room it takes and how much there is; change nothing
+    /// Show what would be rendered, and how much space is needed and free; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Render the K-th of N shares only; "auto" takes it from the array job (Slurm, Kubernetes)
+    /// Render only share K of N; "auto" reads it from the array job (Slurm, Kubernetes)
     #[arg(long, value_name = "K/N", conflicts_with = "finish")]
     part: Option<String>,
-    /// After all shares: write the indexes and list what is missing; render nothing
+    /// After all shares: write the indexes and list missing images; render nothing
     #[arg(long, conflicts_with = "dry_run")]
     finish: bool,
-    /// Go on where sources have gone of which images were made, and remove these images
+    /// Continue although sources of finished images are gone, and remove these images
     #[arg(long)]
     allow_removal: bool,
 }
@@ -85,10 +85,10 @@ fn share(part: Option<&str>) -> anyhow::Result<Share> {
 }
 
 fn render(job: &Job) -> CliResult {
-    let stop = signals::stop_in_order("finishing the images at hand")?;
+    let stop = signals::stop_in_order("finishing the current images")?;
     let mut summary = Summary::default();
     let done = materialize::run(job, &stop, Progress::new, &mut summary);
-    // A run that could not begin has nothing to show.
+    // A run that could not start has nothing to show.
     let printed = match (&done, summary.datasets.as_slice()) {
         (Err(_), []) => Ok(()),
         _ => print_summary(job, &summary, done.is_ok()),
@@ -185,8 +185,8 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     if summary.unreadable_reports() > 0 {
         writeln!(
             out,
-            "{} reports could not be read and are empty in the index; when they can, run the same \
-             command again.",
+            "{} reports could not be read and are empty in the index; once they are readable, run \
+             the same command again.",
             HumanCount(u64::from(summary.unreadable_reports()))
         )?;
     }
@@ -207,7 +207,8 @@ fn print_summary(job: &Job, summary: &Summary, is_whole: bool) -> anyhow::Result
     Ok(())
 }
 
-/// Of images of this run, the first few in a log. Returns how many of all of them have no source.
+/// Prints the first few images of this run in a log. Returns how many of all its images have no
+/// source.
 fn print_some(out: &mut impl Write, summary: &Summary, log: &Path) -> anyhow::Result<usize> {
     let images = read_log_file(log).with_context(|| log.shown().to_string())?;
     let is_of_this_run = |image: &&LoggedImage| {
@@ -250,7 +251,7 @@ fn print_failures(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()>
     Ok(())
 }
 
-/// What is in the tree, or left out of it, that a person may want to look at.
+/// Prints images that you may want to look at: damaged ones, and those with overlay bits.
 fn print_damaged(out: &mut impl Write, summary: &Summary) -> anyhow::Result<()> {
     let (damaged, left_out) = summary.damaged();
     let log = summary.damage_log.shown();
@@ -289,7 +290,7 @@ fn dry_run(job: &Job) -> CliResult {
         ("finished", Align::Right),
         ("to render", Align::Right),
         ("cannot be", Align::Right),
-        ("room needed", Align::Right),
+        ("space needed", Align::Right),
     ]);
     let (mut room, mut good, mut left_out) = (0, true, 0);
     for plan in materialize::plan(job)? {
@@ -328,7 +329,7 @@ fn dry_run(job: &Job) -> CliResult {
     )?;
     writeln!(
         out,
-        "Room needed: about {}; free: {}.",
+        "Space needed: about {}; free: {}.",
         HumanBytes(room),
         HumanBytes(free.bytes)
     )?;
@@ -343,7 +344,7 @@ fn dry_run(job: &Job) -> CliResult {
     if room > free.bytes {
         writeln!(
             out,
-            "That does not fit: make room, or take fewer datasets (--dataset)."
+            "That does not fit: free some space, or choose fewer datasets (--dataset)."
         )?;
         good = false;
     }

@@ -1,4 +1,4 @@
-//! The command line: arguments, exit statuses, and what is printed. One file a subcommand.
+//! The command line: arguments, exit statuses and printed output. One file per subcommand.
 
 mod check;
 mod datasets;
@@ -29,14 +29,14 @@ use exit::Exit;
 use crate::datasets::{KnownDatasets, conflict};
 use crate::shown::Show as _;
 
-/// The config file that is taken when none is named.
+/// The config file that is read if the user names none.
 const DEFAULT_CONFIG: &str = "config.yml";
 
 /// Public chest X-ray datasets as one uniform tree of 1024x1024 JPEGs.
 #[derive(Debug, Parser)]
 #[command(name = "machex", version, about, max_term_width = 100)]
 struct Arguments {
-    /// Log more (-v: info, -vv: debug); RUST_LOG has the last word.
+    /// Log more (-v: info, -vv: debug); RUST_LOG overrides this.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
     #[command(subcommand)]
@@ -45,28 +45,28 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make the tree appear at once; each image is rendered when it is first read.
+    /// Mount the tree; machex renders each image the first time something reads it.
     Mount(mount::Arguments),
-    /// End a mount.
+    /// Unmount a tree.
     #[command(alias = "umount")]
     Unmount(unmount::Arguments),
     /// Show what a mount is doing.
     Status(status::Arguments),
-    /// Render every image of every dataset, in parallel; run it again to go on where it ended.
+    /// Render all images to disk in parallel; run the same command again to resume.
     Materialize(materialize::Arguments),
-    /// Show what the raw datasets hold and what would fail, in seconds.
+    /// Show what the raw datasets contain and what would fail; takes seconds.
     Check(check::Arguments),
-    /// Draw a contact sheet: some images of each dataset on one PNG.
+    /// Draw a contact sheet: a few images of each dataset in one PNG.
     Preview(preview::Arguments),
-    /// Write a page of what the datasets hold and what fails: one HTML file.
+    /// Write one HTML page that shows what the datasets contain and what fails.
     Report(report::Arguments),
-    /// List the datasets: their folders, config keys, and where the patient of an image is from.
+    /// List the known datasets: folder, config key, and where an image's patient is recorded.
     Datasets(datasets::Arguments),
-    /// Write small synthetic raw trees of all datasets, and a config.yml for them.
+    /// Write small synthetic raw datasets, and a config.yml for them, to try machex.
     Sample(sample::Arguments),
 }
 
-/// The config file, as an argument or as -c as the original script has it.
+/// The config file: a positional argument, or -c as in the original script.
 #[derive(Debug, clap::Args)]
 struct ConfigArgument {
     /// Config file [default: config.yml]
@@ -91,7 +91,7 @@ impl ConfigArgument {
     }
 }
 
-/// Runs the program with the datasets that it knows.
+/// Runs the program with these known datasets.
 pub fn main(known: KnownDatasets) -> std::process::ExitCode {
     if let Some(conflict) = conflict(known) {
         let _ = writeln!(io::stderr(), "machex: {conflict}");
@@ -100,7 +100,7 @@ pub fn main(known: KnownDatasets) -> std::process::ExitCode {
     let given = helper::translate(std::env::args_os());
     let arguments = usage::parse(given.unwrap_or_else(|| std::env::args_os().collect()));
     if let Err(error) = signals::survive_limits_on_file_sizes() {
-        // Nothing is lost by it as long as there is no limit.
+        // This only matters if there is a limit.
         let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");
     }
     let target = match &arguments.command {
@@ -128,10 +128,10 @@ pub fn main(known: KnownDatasets) -> std::process::ExitCode {
         Command::Datasets(arguments) => datasets::run(&arguments, known),
         Command::Sample(arguments) => sample::run(&arguments, known),
     };
-    // Before the last word.
+    // Log lines come before the final message.
     log::flush();
     exit::report(result).into()
 }
 
-/// What a subcommand ends with.
+/// The result of a subcommand.
 type CliResult = anyhow::Result<Exit>;

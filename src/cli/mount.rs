@@ -23,50 +23,50 @@ use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Config file [default: config.yml] and mount point [default: MACHEX_PATH]; with -c, the mount
-    /// point only
+    /// Config file [default: config.yml] and mount point [default: MACHEX_PATH]; with -c, only the
+    /// mount point
     #[arg(value_name = "CONFIG] [MOUNTPOINT", num_args = 0..=2)]
     paths: Vec<PathBuf>,
-    /// The config file
+    /// Config file
     #[arg(short = 'c', long, value_name = "CONFIG")]
     config: Option<PathBuf>,
-    /// Stay in the foreground; log to the error output
+    /// Stay in the foreground and log to standard error
     #[arg(long)]
     foreground: bool,
-    /// Let other users read the mount (without root, /etc/fuse.conf must have user_allow_other)
+    /// Let other users read the mount (unless you are root, /etc/fuse.conf needs user_allow_other)
     #[arg(long)]
     allow_other: bool,
-    /// Folder of the cache, instead of CACHE_PATH
+    /// Folder of the cache (overrides CACHE_PATH)
     #[arg(long, value_name = "DIR")]
     cache_path: Option<PathBuf>,
-    /// Room for all that the cache keeps, such as 50GiB, instead of CACHE_SIZE
+    /// Maximum size of the cache, such as 50GiB (overrides CACHE_SIZE)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     cache_size: Option<u64>,
-    /// Threads that render, instead of NUM_WORKERS
+    /// Number of threads that render (overrides NUM_WORKERS)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     threads: Option<u16>,
-    /// Take away a machex mount that is there already, even one whose process has gone
+    /// Replace a machex mount at this mount point, even one whose process is gone
     #[arg(long)]
     replace: bool,
-    /// Where log lines go [default in the background: mount.log in CACHE_PATH]
+    /// File for log lines [default in the background: mount.log in CACHE_PATH]
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
-    /// Let the kernel read finished images by itself (Linux 6.9, root)
+    /// Let the kernel read finished images without asking machex (needs Linux 6.9 and root)
     #[arg(long, default_value = "auto", value_name = "MODE", value_parser = passthrough_mode())]
     passthrough: Passthrough,
-    /// Render what is not there yet while nobody reads
+    /// Render missing images in the background while nothing reads from the mount
     #[arg(long)]
     warm: bool,
-    /// Unmount when this process has ended, such as $$ in a script
+    /// Unmount when this process ends, for example $$ in a script
     #[arg(long = "while", value_name = "PID")]
     companion: Option<u32>,
-    /// The same options as mount(8) and fstab give them: allow_other,cache_size=50GiB,...
+    /// Options in the form of mount(8) and fstab: allow_other,cache_size=50GiB,...
     #[arg(short = 'o', value_name = "OPTIONS")]
     options: Vec<String>,
-    /// Say "ready" on the standard output (given to itself when it goes to the background)
+    /// Print "ready" on standard output (internal: machex passes this to its background process)
     #[arg(long, hide = true)]
     ready: bool,
-    /// Check the options only, as `mount -f` has it
+    /// Only check the options, as `mount -f` does
     #[arg(long, hide = true)]
     fake: bool,
 }
@@ -75,12 +75,12 @@ fn size(text: &str) -> Result<u64, &'static str> {
     parse_size(text).ok_or("give a size such as 50GiB")
 }
 
-/// Everything that was asked for.
+/// Everything that the arguments ask for.
 struct Request {
     config: Config,
     mountpoint: PathBuf,
     options: MountOptions,
-    /// The process with which the mount ends.
+    /// The mount ends when this process ends.
     companion: Option<Process>,
 }
 
@@ -128,7 +128,7 @@ impl Arguments {
         match (&self.config, self.paths.as_slice()) {
             (Some(config), paths) => (config.clone(), paths.last().cloned()),
             (None, []) => (default(), None),
-            // A folder, or a stale mount, is no config file.
+            // A folder or a stale mount is not a config file.
             (None, [only]) if input::is_folder(only) => (default(), Some(only.clone())),
             (None, [config]) => (config.clone(), None),
             (None, [config, mountpoint, ..]) => (config.clone(), Some(mountpoint.clone())),
@@ -137,7 +137,7 @@ impl Arguments {
 
     /// Where the log of this process goes.
     pub fn log_target(&self, known: KnownDatasets) -> Target {
-        // Options that are wrong are reported by `run`.
+        // `run` reports wrong options.
         let Ok(request) = self.request(known) else {
             return Target::ErrorOutput;
         };
@@ -169,7 +169,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
 
 /// Mounts in the background.
 fn start(request: &Request) -> CliResult {
-    // What is wrong with the mount point is said at once.
+    // Reports problems with the mount point at once.
     mount::prepare(
         &request.mountpoint,
         &request.config,
@@ -178,14 +178,14 @@ fn start(request: &Request) -> CliResult {
     let given = helper::translate(std::env::args_os());
     let mut arguments = given.unwrap_or_else(|| std::env::args_os().collect());
     arguments.remove(0);
-    // Behind the subcommand, since what follows `--` is no option.
+    // Right after the subcommand: words after `--` are not options.
     let subcommand = arguments.iter().position(|word| word == "mount");
     arguments.insert(subcommand.map_or(0, |at| at + 1), "--ready".into());
     let started = mount::start_in_background(&arguments, signals::ignore_until_the_end);
     match started.context("starting in the background")? {
         None => Ok(Exit::Failure),
         Some(started) => {
-            // The mount is there, whether or not this can be said.
+            // The mount is up even if this cannot be printed.
             let _ = writeln!(
                 io::stdout(),
                 "{} is mounted (process {})",
@@ -204,8 +204,8 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
         ..request.config.clone()
     };
     if in_background {
-        // The terminal's signals are not ours any more. Until the mount is there, the process that
-        // started this one passes their effect on.
+        // This process no longer receives the terminal's signals. Until the mount is up, it ends
+        // when its parent ends.
         end_with_parent(true);
         mount::check_parent()?;
         rustix::process::setsid().context("leaving the terminal")?;
@@ -216,8 +216,8 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     };
     raise_open_file_limit();
     let server = Server::start(config, &point.path, options)?;
-    // Not before, since a disk that does not answer may hold this thread: as long as nothing is mounted,
-    // a signal ends the process as usual.
+    // Not earlier, since a disk that does not answer may block this thread: as long as nothing is
+    // mounted, a signal ends the process as usual.
     let (stop, events) = mpsc::channel();
     stop_on_signal(stop.clone())?;
     if let Some(companion) = request.companion.clone() {
@@ -230,7 +230,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     }
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.shown());
-    // From here on no error may end the process: it would leave a mount behind.
+    // From here on errors must not end the process: it would leave a mount behind.
     let settled = match in_background {
         true => told.and_then(|()| settle(end.clone())),
         false => told,
@@ -242,7 +242,7 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     Ok(Exit::Success)
 }
 
-/// Waits on a thread of its own for the process that started this one, and becomes independent of it.
+/// On a separate thread, waits until the parent has accepted the mount, then leaves the terminal.
 fn settle(end: mpsc::Sender<Stop>) -> io::Result<()> {
     let settling = thread::Builder::new().spawn(move || {
         if let Err(error) = mount::wait_until_accepted() {
@@ -261,7 +261,7 @@ fn end_unwanted(error: &io::Error, end: &mpsc::Sender<Stop>) {
     let _ = end.send(Stop::Asked);
 }
 
-/// The first signal ends the mount in order, a second one at once.
+/// The first signal ends the mount cleanly, the second at once.
 fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
     signals::on_end(move |asked| {
         let what = match asked {
@@ -273,27 +273,28 @@ fn stop_on_signal(stop: mpsc::Sender<Stop>) -> anyhow::Result<()> {
     })
 }
 
-/// The end of the process ends the mount in order.
+/// Ends the mount cleanly when the process ends.
 fn stop_with(companion: Process, stop: mpsc::Sender<Stop>) -> io::Result<()> {
     let watching = thread::Builder::new().spawn(move || {
         companion.wait();
-        tracing::info!("{companion} has ended, and the mount with it");
+        tracing::info!("{companion} has ended; unmounting");
         // The receiver is gone only when the process ends anyway.
         let _ = stop.send(Stop::Asked);
     });
     watching.map(drop)
 }
 
-/// Has the end of the process that started this one send SIGTERM to this one, or not any more.
+/// Sets whether this process receives SIGTERM when its parent ends.
 fn end_with_parent(ends: bool) {
     let signal = ends.then_some(rustix::process::Signal::TERM);
     if let Err(error) = rustix::process::set_parent_process_death_signal(signal) {
-        // It still finds out when it says that it is ready.
+        // The process still notices when it reports that it is ready.
         tracing::debug!("watching the process that started this one: {error}");
     }
 }
 
-/// The outputs go nowhere from now on, and no folder is kept busy.
+/// Redirects the standard streams to /dev/null, and leaves the current folder so that it is not
+/// busy.
 fn let_go_of_terminal() -> anyhow::Result<()> {
     let nowhere = File::options()
         .read(true)

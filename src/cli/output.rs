@@ -1,4 +1,4 @@
-//! The file that a subcommand writes.
+//! The output file of a subcommand.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::slow::announce_if_slow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     Standard,
-    /// Absolute, without links: what a link points to is replaced, not the link.
+    /// Absolute, with links resolved: the target of a link is replaced, not the link.
     File(PathBuf),
 }
 
-/// A file or folder in the place of which, or in which, no output may be written.
+/// A file or folder that no output may replace or be written into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     pub path: PathBuf,
@@ -27,8 +27,8 @@ pub struct Taken {
 }
 
 impl Output {
-    /// Looks whether `path` can be written, before any work is done. It must not lie in what is
-    /// `taken`. `-` is the standard output.
+    /// Checks that `path` can be written and is not in a `taken` place, before any work is done.
+    /// `-` is the standard output.
     pub fn open(path: &Path, taken: &[Taken]) -> anyhow::Result<Self> {
         let doing = format!("looking at {}", path.shown());
         announce_if_slow(doing, || Self::look_at(path, taken))
@@ -66,7 +66,7 @@ impl Output {
         Ok(Self::File(real))
     }
 
-    /// Writes the output, the whole of it or nothing.
+    /// Writes the output; a file is written completely or not at all.
     pub fn write(
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

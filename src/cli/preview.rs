@@ -15,10 +15,10 @@ use crate::survey::{Gallery, GalleryImage, printable};
 pub struct Arguments {
     #[command(flatten)]
     place: InputArguments,
-    /// PNG file to write; "-" is the standard output
+    /// PNG file to write; "-" for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Side of a picture in pixels
+    /// Side length of each picture in pixels
     #[arg(long, value_name = "PX", default_value_t = 224)]
     #[arg(value_parser = clap::value_parser!(u32).range(side(TILE_SIDES.start())..=side(TILE_SIDES.end())))]
     tile: u32,
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     Ok(tell_failures(&preview.galleries))
 }
 
-/// Says what could not be read.
+/// Prints what could not be read.
 fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
     let mut exit = Exit::Success;
     let mut tell = |line: String| {

@@ -16,7 +16,7 @@ use crate::survey::printable;
 pub struct Arguments {
     #[command(flatten)]
     place: InputArguments,
-    /// HTML file to write; "-" is the standard output
+    /// HTML file to write; "-" for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }

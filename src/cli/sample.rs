@@ -14,15 +14,15 @@ use crate::synthetic::Drawing;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder to write; must be empty, new, or an earlier sample
+    /// Folder to write to; must be new, empty, or an earlier sample
     dir: PathBuf,
-    /// Images of each dataset, or "real" for as many as the real lists have
+    /// Number of images per dataset, or "real" for as many as the real lists have
     #[arg(long, value_name = "N", default_value = "8")]
     images: Images,
-    /// The same seed draws the same images
+    /// Random seed; the same seed draws the same images
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Draw a few images only and repeat them as hard links, for large trees
+    /// Draw only a few images and repeat them as hard links, for large trees
     #[arg(long)]
     hard_link: bool,
 }

@@ -1,4 +1,4 @@
-//! Signals: those that ask for the end, and those that must not end a process that others rely on.
+//! Signals: those that end the process, and those that must not end it while others rely on it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use signal_hook::consts::{
 };
 use signal_hook::iterator::Signals;
 
-/// Ask for the end.
+/// Signals that ask the process to end.
 const ENDING: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
 
-/// Would end the process, though hardly anybody sends them for that.
+/// Signals that end a process by default, but are hardly ever sent for that.
 const IGNORED: [i32; 6] = [SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM];
 
-/// Power, and a coprocessor that no machine has: only Linux has them.
+/// More of these, which only Linux has.
 const IGNORED_ON_LINUX: [i32; 2] = [libc::SIGPWR, libc::SIGSTKFLT];
 
-/// Has a write beyond the limit on file sizes (`ulimit -f`) fail with EFBIG, as on a full disk, and not
-/// end the process. For every command, before it writes anything. Programs that are started are not
-/// concerned, as they would be if the signal were ignored.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with EFBIG, as on a full disk,
+/// instead of ending the process. Every command calls this before it writes anything. It installs a
+/// handler and does not ignore the signal, since child processes would inherit that.
 pub fn survive_limits_on_file_sizes() -> io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
-/// Has this process come to its end by itself, which is near: what it has done cannot be undone by a
-/// signal any more, and its exit status must say so.
+/// Ignores signals in a process that is about to end: its work cannot be undone any more, and its
+/// exit status must say so.
 pub fn ignore_until_the_end() -> io::Result<()> {
     for signal in ENDING {
         signal_hook::flag::register(signal, Arc::default())?;
@@ -45,22 +45,22 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// How often the end was asked for.
+/// How often the process was asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// For an end in order.
+    /// The first time: end cleanly.
     Once,
-    /// Again: at once.
+    /// Again: end at once.
     Again,
 }
 
-/// Calls `end` on a thread of its own for each signal that asks for the end, and ignores all others that
-/// would end the process.
+/// Calls `end` on a separate thread for each signal that asks the process to end, and ignores all
+/// other signals that would end it.
 pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()> {
     let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     let ignored = IGNORED.into_iter().chain(IGNORED_ON_LINUX).chain(real_time);
-    // `nohup` means this one. SIGINT is ignored in whatever a script starts with `&`, and means the end
-    // all the same.
+    // `nohup` ignores SIGHUP on purpose. SIGINT is ignored in every command that a script starts
+    // with `&`, and still has to end the process.
     let stays_ignored = |signal: i32| signal == SIGHUP && is_ignored(signal);
     let ending = ENDING.into_iter().filter(|signal| !stays_ignored(*signal));
     let mut signals = Signals::new(ending.chain(ignored)).context("catching signals")?;
@@ -82,8 +82,8 @@ pub fn on_end(mut end: impl FnMut(Asked) + Send + 'static) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A flag that the first signal sets, for an end in order; a second one ends the process at once. `doing`
-/// is what is done after the first.
+/// Returns a flag that the first signal sets, to end cleanly; a second signal ends the process at
+/// once. `doing` says what the program does after the first.
 pub fn stop_in_order(doing: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);

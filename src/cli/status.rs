@@ -15,20 +15,20 @@ use crate::shown::Show as _;
 use crate::status::{FailureNote, Latency, Status};
 use crate::words::counted;
 
-/// How often `--watch` looks.
+/// How often `--watch` updates.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Clears a terminal and goes to its first line.
+/// Clears the terminal and moves the cursor to its first line.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The mount point
     mountpoint: PathBuf,
-    /// Print the JSON document
+    /// Print the status as JSON
     #[arg(long)]
     json: bool,
-    /// Show it again every second
+    /// Update every second
     #[arg(long)]
     watch: bool,
 }
@@ -106,7 +106,7 @@ fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
     write!(out, "{table}")?;
     writeln!(
         out,
-        "\nopens    {} of what was there, {} of what had to be made; {}",
+        "\nopens    {} of existing files, {} of files that had to be made; {}",
         HumanCount(status.counts.hits),
         HumanCount(status.counts.misses),
         latency(&status.open_latency)
@@ -199,7 +199,7 @@ fn latency(latency: &Latency) -> String {
     }
 }
 
-/// None of what is no time, such as a mount of another version may tell.
+/// Zero for a number that is not a duration, which a mount of another version may report.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! Plain tables: the first column to the left, the others (numbers mostly) as told.
+//! Plain-text tables.
 
 use std::fmt;
 
-/// On which side of its column a cell stands.
+/// How the cells of a column are aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     Left,
@@ -23,7 +23,7 @@ impl Table {
         }
     }
 
-    /// Adds a row; cells that are not given stay empty.
+    /// Adds a row; missing cells stay empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut cells: Vec<String> = cells.into_iter().collect();
         cells.resize(self.head.len(), String::new());

@@ -16,10 +16,10 @@ use crate::shown::Show as _;
 pub struct Arguments {
     /// The mount point
     mountpoint: PathBuf,
-    /// Take it away at once; it ends when the last file in it is closed
+    /// Detach the mount at once; it ends when its last open file is closed
     #[arg(long)]
     lazy: bool,
-    /// Seconds to wait for those who have files open
+    /// Seconds to wait for open files to be closed
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
 }
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> CliResult {
         true => UnmountHow::Lazy,
         false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),
     };
-    // Where nobody reads what is said, the mount is taken away all the same.
+    // Unmounts even if the remark cannot be printed.
     let mut say = |remark: Remark| {
         let _ = writeln!(
             io::stderr(),

@@ -1,4 +1,4 @@
-//! The command line, parsed; what is wrong with it is said without what a terminal would act on.
+//! Parses the command line. Errors are printed without characters that a terminal would interpret.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use clap::error::ErrorKind;
 use super::Arguments;
 use crate::shown::Show as _;
 
-/// The status of wrong usage, as clap has it.
+/// clap's exit status for wrong usage.
 const WRONG_USAGE: i32 = 2;
 
-/// Parses the command line, or says what is wrong with it and ends the process.
+/// Parses the command line, or prints what is wrong with it and ends the process.
 pub fn parse(given: Vec<OsString>) -> Arguments {
     Arguments::try_parse_from(&given).unwrap_or_else(|error| refuse(&given, &error))
 }
@@ -21,7 +21,8 @@ fn refuse(given: &[OsString], error: &clap::Error) -> ! {
     if is_answer(error) {
         error.exit();
     }
-    // The error quotes what was given. The same words, fit to be shown, are wrong in the same way.
+    // The error quotes the arguments. With the arguments escaped, clap fails in the same way, and
+    // the error can be shown.
     let shown = given.iter().map(|word| word.shown().to_string());
     match Arguments::try_parse_from(shown) {
         Err(error) if !is_answer(&error) => error.exit(),
@@ -34,7 +35,7 @@ fn refuse(given: &[OsString], error: &clap::Error) -> ! {
     }
 }
 
-/// Whether an error is none, but an answer.
+/// Whether this is help or version output, and not an error.
 fn is_answer(error: &clap::Error) -> bool {
     matches!(
         error.kind(),

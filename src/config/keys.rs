@@ -1,8 +1,8 @@
-//! The names of keys.
+//! The names of config keys.
 
 use crate::datasets::KnownDatasets;
 
-/// The keys that do not belong to a dataset.
+/// The keys that belong to no dataset.
 pub(super) struct Key;
 
 impl Key {
@@ -35,7 +35,7 @@ const GENERAL: [&str; 12] = [
     Key::SKIP_DAMAGED,
 ];
 
-/// Every key that a config over these datasets may have.
+/// Every key that a config for these datasets may have.
 pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
     let of_datasets = known.iter().flat_map(|dataset| {
         let options = dataset.info().options.iter().map(|option| option.name);
@@ -44,7 +44,7 @@ pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
     GENERAL.into_iter().chain(of_datasets)
 }
 
-/// The one of them that looks most like `key`.
+/// The known key that is most similar to `key`.
 pub(super) fn nearest(key: &str, known: KnownDatasets) -> &'static str {
     let key = key.to_uppercase();
     all(known)

@@ -1,4 +1,4 @@
-//! Whether this machine has the memory that a config asks for, before anything is rendered.
+//! Checks, before anything is rendered, that this machine has the memory that a config needs.
 
 use std::fmt;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::render::RenderParams;
 /// Where control groups are mounted.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// The workers cannot all hold an image.
+/// Not enough memory for every worker to hold an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "IMAGE_SIZE: {size} needs {} of memory for each of {workers} workers and {limit}: \
@@ -27,12 +27,12 @@ pub struct NotEnoughMemory {
     pub limit: MemoryLimit,
 }
 
-/// Bytes that this process can have, and what ends it there.
+/// How many bytes this process can use, and what limits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryLimit {
     /// The machine's memory.
     Machine(u64),
-    /// A control group: that of a container, a batch job, a service.
+    /// A control group, such as that of a container, a batch job or a service.
     ControlGroup(u64),
     /// `RLIMIT_AS`, which the shell's `ulimit -v` sets.
     AddressSpace(u64),
@@ -45,7 +45,7 @@ impl MemoryLimit {
         }
     }
 
-    /// The lowest limit of this process; `None` where there is none to be found out.
+    /// The lowest limit of this process; `None` if none can be determined.
     fn lowest() -> Option<Self> {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let limits = [
@@ -76,11 +76,11 @@ impl fmt::Display for MemoryLimit {
     }
 }
 
-/// Looks whether that many workers can each hold an image. What a machine has free at the moment is
-/// not looked at: that is different the next.
+/// Checks that each of `workers` can hold an image. Ignores how much memory is free at the moment,
+/// since that changes all the time.
 ///
 /// # Errors
-/// Where even all its memory would not do.
+/// If even all memory of the machine is not enough.
 pub fn check_memory(params: RenderParams, workers: usize) -> Result<(), NotEnoughMemory> {
     match MemoryLimit::lowest() {
         Some(limit) => check_within(params, workers, limit),
@@ -105,16 +105,16 @@ fn check_within(
     })
 }
 
-/// The machine's memory by `/proc/meminfo`.
+/// The machine's memory, from `/proc/meminfo`.
 fn total(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
-/// The lowest limit of the control groups that `/proc/self/cgroup` names and of those above them, of
-/// either version. Inside a container the names may be those of the host: then what is mounted at
-/// the top is the container's own.
+/// The lowest limit of the control groups in `/proc/self/cgroup` and their parents, for both
+/// versions. In a container, the names may be those of the host; then the group mounted at the top
+/// is the container's own.
 fn control_group(cgroups: &str, mounted: &Path) -> Option<u64> {
     let limits = cgroups.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -130,7 +130,7 @@ fn control_group(cgroups: &str, mounted: &Path) -> Option<u64> {
             let folders = name.ancestors().map(|above| root.join(above));
             folders
                 .filter_map(|folder| fs::read_to_string(folder.join(file)).ok())
-                // "max" is none.
+                // "max" means no limit.
                 .filter_map(|text| text.trim().parse::<u64>().ok())
                 .min()
         };
@@ -203,7 +203,7 @@ mod tests {
         write("slurm/job_1/memory.max", "1073741824\n");
         assert_eq!(limit("0::/slurm/job_1\n"), Some(GIB));
         assert_eq!(limit("0::/other\n"), None);
-        // The first version, in a container that knows the host's names only.
+        // Version 1, in a container that only knows the host's names.
         write("memory/memory.limit_in_bytes", "2147483648\n");
         let first = "5:cpu,cpuacct:/x\n4:memory:/docker/0123\n0::/\n";
         assert_eq!(limit(first), Some(2 * GIB));

@@ -1,4 +1,4 @@
-//! `config.yml`, checked once: keys, types and roots, with every problem reported at once.
+//! `config.yml`, checked once: keys, types and roots. All problems are reported at once.
 
 mod keys;
 mod memory;
@@ -30,7 +30,7 @@ const LISTING_PROGRAMS: [&str; 12] = [
     "ls", "eza", "exa", "lsd", "tree", "find", "fd", "du", "ncdu", "bash", "zsh", "fish",
 ];
 
-/// A config file has no more bytes.
+/// Maximum size of a config file.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Default of `CACHE_SIZE`: a few hundred thousand images.
@@ -39,7 +39,7 @@ const CACHE_SIZE: u64 = 200 << 30;
 /// Default of `CACHE_MIN_FREE` in percent.
 const CACHE_MIN_FREE: u8 = 5;
 
-/// Range of `IMAGE_SIZE`: what a JPEG can hold.
+/// Range of `IMAGE_SIZE`: the sizes that a JPEG can have.
 const IMAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=65_500;
 
 /// A checked configuration. All paths are absolute and lexically normalised.
@@ -47,29 +47,29 @@ const IMAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=65_500;
 pub struct Config {
     /// The config file itself.
     pub file: PathBuf,
-    /// `MACHEX_PATH`: where the tree is (or appears).
+    /// `MACHEX_PATH`: where the tree is, or appears.
     pub machex_path: PathBuf,
-    /// `NUM_WORKERS`: at least 1; the machine's cores where the file does not say.
+    /// `NUM_WORKERS`: at least 1; by default the number of cores.
     pub workers: usize,
     /// `CACHE_PATH`; by default `machex` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`).
     pub cache_path: PathBuf,
     /// `CACHE_SIZE` in bytes.
     pub cache_size: u64,
-    /// `CACHE_MIN_FREE`: so much of the cache's disk stays free, in percent.
+    /// `CACHE_MIN_FREE`: how much of the cache's disk stays free, in percent.
     pub cache_min_free: u8,
-    /// `IMAGE_SIZE`: side of the square output image in pixels.
+    /// `IMAGE_SIZE`: side length of the square output image in pixels.
     pub image_size: u32,
     /// `JPEG_QUALITY`: 1 to 100.
     pub jpeg_quality: u8,
     /// `LISTING_PROGRAMS`: programs that list folders and never read by `st_size`.
     pub listing_programs: Vec<String>,
-    /// `DURABLE`: what is finished outlasts a power cut, too.
+    /// `DURABLE`: finished files also survive a power failure.
     pub durable: bool,
-    /// `ONLY_PRESENT`: images whose sources are not there are left out.
+    /// `ONLY_PRESENT`: images without a source are left out.
     pub only_present: bool,
     /// `SKIP_DAMAGED`: images whose source is damaged are left out.
     pub skip_damaged: bool,
-    /// The datasets that have a root, in the order of the known ones.
+    /// The datasets with a root, in the order of the known ones.
     pub trees: Vec<RawTree>,
 }
 
@@ -87,7 +87,8 @@ pub enum ConfigError {
     Problems(Vec<String>),
 }
 
-/// The first key that has two lines, and which lines: keys begin at the margin, and values do not.
+/// Describes the first repeated key with its two lines: keys start in the first column, values do
+/// not.
 fn repeated_key(text: &str) -> Option<String> {
     let mut lines = BTreeMap::new();
     let key_of = |line: &'_ str| Some(line.split_once(':')?.0.trim_end().to_owned());
@@ -116,14 +117,14 @@ impl Config {
     /// Reads and checks a config file over `known` datasets.
     ///
     /// # Errors
-    /// With all problems of the file at once.
+    /// All problems of the file at once.
     pub fn load(file: &Path, known: KnownDatasets) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
         let doing = format!("reading {}", file.shown());
         let text = announce_if_slow(doing, || read_text(&file))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let value = serde_yaml::from_str(text).map_err(|error| match repeated_key(text) {
-            // The parser gives no line of this one.
+            // The parser gives no line number for this error.
             Some(problem) if error.to_string().starts_with("duplicate entry") => {
                 ConfigError::Problems(vec![problem])
             }
@@ -137,10 +138,10 @@ impl Config {
         Self::from_mapping(file, &mapping, known)
     }
 
-    /// Takes another `CACHE_PATH`, by the rules of the one in a config file.
+    /// Sets another `CACHE_PATH`, by the rules for the one in a config file.
     ///
     /// # Errors
-    /// With all problems at once.
+    /// All problems at once.
     pub fn set_cache_path(&mut self, cache_path: &Path) -> Result<(), ConfigError> {
         let cache_path = path::absolute(cache_path, &std::env::current_dir()?);
         let problems = overlaps::overlaps(&self.machex_path, &cache_path, &self.trees);
@@ -151,7 +152,7 @@ impl Config {
         Ok(())
     }
 
-    /// What the output looks like.
+    /// Size and quality of the output images.
     pub fn render_params(&self) -> RenderParams {
         RenderParams {
             size: self.image_size,
@@ -253,14 +254,14 @@ impl Config {
     }
 }
 
-/// Reads a text of a size that a person writes. It may be a pipe: `<(...)` of a shell is one.
+/// Reads a text of at most [`MAX_BYTES`]. It may be a pipe, such as the shell's `<(...)`.
 fn read_text(file: &Path) -> io::Result<String> {
     let bytes = read_within(File::open(file)?, MAX_BYTES)?;
     String::from_utf8(bytes)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
-/// `machex` in the folder that the XDG base directory specification gives.
+/// `machex` in the user's cache folder of the XDG base directory specification.
 fn default_cache_path() -> Option<PathBuf> {
     let absolute = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);

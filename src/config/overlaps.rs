@@ -1,4 +1,4 @@
-//! Which folders must not lie in which.
+//! Checks which folders must not be inside which.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::store::StateFolder;
 
-/// Problems where the tree would be written among raw data or over it, or where the cache lies in
-/// the tree's root, of which every entry is taken for a dataset, or among images that are numbered
-/// by listing their folder.
+/// Problems if the tree would be written into or over raw data, or if the cache is in the tree's
+/// root, where every entry counts as a dataset, or among images that are numbered by listing their
+/// folder.
 pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree]) -> Vec<String> {
     let mut problems = Vec::new();
     let look = |key: &str, path: &Path| {
@@ -74,8 +74,8 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
     problems
 }
 
-/// Whether `path` is `folder` or lies in it, also by another mount of the same disk (`mount --bind`).
-/// Both are without links.
+/// Whether `path` is `folder` or inside it, even through another mount of the same disk (`mount
+/// --bind`). Both paths must be without links.
 fn is_in(path: &Path, folder: &Path) -> bool {
     if path.starts_with(folder) {
         return true;
@@ -96,7 +96,7 @@ fn is_in(path: &Path, folder: &Path) -> bool {
             .any(|ancestor| identity(ancestor) == wanted)
 }
 
-/// The folders of a raw dataset, each with the key that gives it.
+/// The folders of a raw dataset, each with its config key.
 fn folders(raw: &RawTree) -> impl Iterator<Item = (&'static str, &Path)> {
     let options = raw.options.iter().filter_map(|(key, value)| match value {
         OptionValue::Folder(path) => Some((*key, path.as_path())),

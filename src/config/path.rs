@@ -1,9 +1,9 @@
-//! Paths as a config file gives them.
+//! Paths in a config file.
 
 use std::path::{Component, Path, PathBuf};
 
-/// `path`, relative to `folder`, without `.` and `..`. Links are not followed: the paths in an
-/// index must be those that the user wrote, as Python's `os.path.abspath` has them.
+/// `path`, relative to `folder`, without `.` and `..`. Does not resolve links: the paths in an
+/// index must be those that the user wrote, as with Python's `os.path.abspath`.
 pub(super) fn absolute(path: &Path, folder: &Path) -> PathBuf {
     let mut absolute = PathBuf::new();
     for component in folder.join(path).components() {
@@ -18,7 +18,7 @@ pub(super) fn absolute(path: &Path, folder: &Path) -> PathBuf {
     absolute
 }
 
-/// `path` with a leading `~/` replaced, as a shell would have done.
+/// `path` with a leading `~/` replaced, as a shell does.
 pub(super) fn without_tilde(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => Path::new(&home).join(rest),

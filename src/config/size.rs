@@ -1,6 +1,6 @@
 //! Sizes such as `200GiB`.
 
-/// Bytes of a number with a unit: `200GiB`, `1.5 TB`, `500G` (as GiB), `1000000`.
+/// The number of bytes of a number with a unit: `200GiB`, `1.5 TB`, `500G` (as GiB), `1000000`.
 pub fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text

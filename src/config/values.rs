@@ -1,4 +1,4 @@
-//! Typed values out of a YAML mapping; what is wrong with them is collected.
+//! Typed values from a YAML mapping; collects the problems.
 
 use std::fs;
 use std::io;
@@ -13,11 +13,11 @@ use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::storage::Folder;
 
-/// Reads values and remembers problems. Every getter returns `None` where the key is absent, null
-/// or wrong; a wrong one is a problem.
+/// Reads values and collects problems. Every getter returns `None` if the value is absent, null or
+/// wrong; a wrong value is a problem.
 pub(super) struct Reader<'a> {
     mapping: &'a Mapping,
-    /// From where relative paths are taken.
+    /// Relative paths start here.
     folder: &'a Path,
     problems: Vec<String>,
 }
@@ -43,12 +43,12 @@ impl<'a> Reader<'a> {
         self.problems.push(problem);
     }
 
-    /// Whether there is a value for `key`, right or wrong.
+    /// Whether `key` has a value, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// Complains about a key that is absent, unless it is there and has been complained about.
+    /// Complains about an absent key. A wrong value was already complained about.
     pub(super) fn require(&mut self, key: &str, what: &str) {
         if !self.has(key) {
             self.complain(format!("{key} is missing: {what}"));
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn bool(&mut self, key: &str) -> Option<bool> {
         let value = self.value(key)?;
-        // YAML 1.1, which the reference reads, has more words than YAML 1.2.
+        // YAML 1.1, which the original script reads, has more words than YAML 1.2.
         let word = value.as_str().map(str::to_lowercase);
         match (value.as_bool(), word.as_deref()) {
             (Some(value), _) => Some(value),
@@ -115,13 +115,13 @@ impl<'a> Reader<'a> {
         };
         let path = path::absolute(&path::without_tilde(text), self.folder);
         if path.to_str().is_none() {
-            // Paths stand in index.json, and keys may hold them.
+            // Paths appear in index.json, and in some keys.
             return self.wrong(key, value, "below a folder whose path is UTF-8");
         }
         Some(path)
     }
 
-    /// A folder that is there.
+    /// An existing folder.
     pub(super) fn folder(&mut self, key: &str) -> Option<PathBuf> {
         let path = self.path(key)?;
         let doing = format!("looking at {key}, {}", path.shown());
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value on one line, fit to be shown.
+/// A value on one line, escaped for messages.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.shown().to_string(),

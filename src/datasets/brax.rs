@@ -1,4 +1,4 @@
-//! BRAX (PhysioNet): PNGs, listed in one CSV with the view position of each.
+//! BRAX (PhysioNet): PNGs, listed in one CSV with their view positions.
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
@@ -12,10 +12,10 @@ const VIEWS: ViewPositions = ViewPositions {
     lateral: &["L"],
 };
 
-/// Where a path ends, whatever follows.
+/// A path ends here, whatever follows.
 const EXTENSION: &str = ".png";
 
-/// What follows it in the published list, in characters.
+/// Number of characters that follow it in the published list.
 const SUFFIX_LEN: usize = 7;
 
 const MARKS: Marks = Marks {
@@ -104,12 +104,12 @@ impl Dataset for Brax {
     }
 }
 
-/// The path less what follows it.
+/// The path without the characters after it.
 fn key_of(path: &str) -> &str {
     if let Some(start) = path.find(EXTENSION) {
         return &path[..start + EXTENSION.len()];
     }
-    // Without an extension, the reference's own rule.
+    // Without an extension, the rule of the original script.
     let end = path
         .char_indices()
         .rev()

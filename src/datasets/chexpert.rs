@@ -10,10 +10,10 @@ use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, lab
 
 const LIST: &str = "train.csv";
 
-/// Removed from paths by the reference.
+/// The original script removes this from paths.
 const PREFIX: &str = "CheXpert-v1.0/";
 
-/// Paths of the small download start so; the reference leaves it in the key.
+/// Paths of the small download start with this; the original script leaves it in the key.
 const SMALL_PREFIX: &str = "CheXpert-v1.0-small/";
 
 /// The Azure download: its folder of lists, and those of the training images.
@@ -24,7 +24,7 @@ const BATCH_IMAGES: [&str; 3] = [
     "CheXpert-v1.0 batch 4 (train 3)",
 ];
 
-/// What stands before the patient in a key, and not in a batch.
+/// Precedes the patient in a key, but not in a batch.
 const TRAIN: &str = "train/";
 
 const MARKS: Marks = Marks {
@@ -97,7 +97,7 @@ impl Dataset for Chexpert {
                 continue;
             }
             let label = labels.read(&row);
-            // A path that occurs again keeps its place and takes the later labels.
+            // A repeated path keeps its number and takes the later labels.
             let number = match numbers.get(key.as_str()) {
                 Some(number) => *number,
                 None => {
@@ -149,11 +149,11 @@ impl Dataset for Chexpert {
     }
 }
 
-/// Where images are, found once.
+/// Location of the images, determined once.
 enum Layout {
-    /// Below the root, as their keys say; or without [`SMALL_PREFIX`].
+    /// Below the root, at the paths in their keys, or at those without [`SMALL_PREFIX`].
     Plain { root: FolderId, small_is_root: bool },
-    /// In the batch that has the patient's folder.
+    /// In the batch that contains the patient's folder.
     Batches {
         patients: HashMap<String, FolderId>,
         root: FolderId,

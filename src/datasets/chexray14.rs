@@ -8,10 +8,10 @@ use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, sorted_files, sorted_folders};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
-/// Training and validation; the test list is not taken.
+/// The training and validation list; the test list is not used.
 const LIST: &str = "train_val_list.txt";
 
-/// What the archives `images_001.tar.gz` to `images_012.tar.gz` unpack to.
+/// Prefix of the folders that the archives `images_001.tar.gz` to `images_012.tar.gz` unpack to.
 const PART_PREFIX: &str = "images_";
 
 const MARKS: Marks = Marks {
@@ -92,7 +92,7 @@ impl Dataset for ChexRay14 {
         catalog.set_layout(format!("{} folders images_NNN/", parts.len()));
         let places = places(catalog, &parts)?;
         for key in &keys {
-            // One that is in no part is missed where it would be expected.
+            // An image in no part is reported missing from `images/`.
             let folder = places.get(key).copied().unwrap_or(whole);
             catalog.push(key, SourceLocation::below(folder), None)?;
         }
@@ -139,7 +139,7 @@ fn parts(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<Vec<PathBuf>, C
         .collect())
 }
 
-/// Which file is in which part.
+/// The folder of each file.
 fn places(
     catalog: &mut CatalogBuilder,
     parts: &[PathBuf],
@@ -148,7 +148,7 @@ fn places(
     for part in parts {
         let folder = catalog.folder(part);
         let names = sorted_files(catalog, part, &[".png"], false)?;
-        // The list can name no others than these.
+        // The list cannot name files that are not UTF-8.
         let names = names.into_iter().filter_map(|name| name.into_string().ok());
         places.extend(names.map(|name| (name, folder)));
     }

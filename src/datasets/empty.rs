@@ -14,16 +14,16 @@ use crate::slow::announce_if_slow;
 use crate::storage::{Kind, Storage};
 use crate::words::counted;
 
-/// Names that are counted.
+/// Maximum number of names to count.
 const COUNTED: u64 = 200_000;
 
-/// Levels of folders in which they are.
+/// Levels of folders to count in.
 const DEPTH: u32 = 4;
 
-/// Kinds of files that are named.
+/// Number of kinds of files to name.
 const KINDS: usize = 3;
 
-/// Why nothing would be made of a dataset, and what to do; `None` where there are images.
+/// Why a dataset gives no images, and what to do; `None` if there are images.
 pub fn why_empty(tree: &RawTree, catalog: &Catalog) -> Option<String> {
     if catalog.present() > 0 {
         return None;
@@ -85,7 +85,7 @@ fn nothing_listed(tree: &RawTree) -> String {
     let holds = holds(&*tree.storage, &folder);
     let hint = hint(&mut Finder::new(&*tree.storage), tree);
     let folder = folder.components().as_path().shown();
-    // Files of the right kind are in the folders within it, or have another name.
+    // Files of the right kind are in subfolders, or have unexpected names.
     match holds.contains(marks.files) {
         true => format!("there are no images in {folder} itself, which holds {holds}. {hint}"),
         false => format!(
@@ -95,7 +95,7 @@ fn nothing_listed(tree: &RawTree) -> String {
     }
 }
 
-/// The files below a folder, counted by their extensions.
+/// Describes the files below a folder, counted by extension.
 fn holds(storage: &dyn Storage, folder: &Path) -> String {
     let mut kinds = BTreeMap::new();
     let mut left = COUNTED;
@@ -131,7 +131,7 @@ fn count(
             return;
         }
         *left -= 1;
-        // Links to folders are not followed: they may lead back.
+        // Links to folders are not followed: they may form a loop.
         if listed.kind == Kind::Folder {
             if depth > 1 {
                 let below = folder.join(&listed.name);
@@ -144,7 +144,7 @@ fn count(
             || "other".to_owned(),
             |extension| format!(".{}", extension.shown()),
         );
-        // Names may end in anything.
+        // Limited, since extensions can be anything.
         if kinds.contains_key(&kind) || kinds.len() < 1000 {
             *kinds.entry(kind).or_default() += 1;
         }

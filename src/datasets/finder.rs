@@ -1,5 +1,6 @@
-//! Looks around where a dataset was expected, to name the folder or the release that was meant. Only
-//! after something has failed, and bounded: the disk may be far away, and hold millions of files.
+//! Searches around the expected place of a dataset, to suggest the right folder or name the release
+//! that is there. It runs only after a failure, and is bounded: the disk may be remote and hold
+//! millions of files.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -7,32 +8,32 @@ use std::rc::Rc;
 
 use crate::storage::{Kind, Storage};
 
-/// Names that are read of one folder, and of all.
+/// Maximum number of names to read from one folder, and in total.
 const NAMES_OF_FOLDER: usize = 400;
 const NAMES: usize = 8000;
 
-/// Folders that are entered.
+/// Maximum number of folders to enter.
 const FOLDERS: usize = 300;
 
-/// Levels below the root that are entered.
+/// Levels below the root to search.
 const DEPTH: usize = 4;
 
-/// Levels above it.
+/// Levels above the root to search.
 const LEVELS_ABOVE: usize = 3;
 
-/// Folders that are named where several would do.
+/// Maximum number of folders to suggest.
 const FOUND: usize = 3;
 
-/// The first names of a folder, sorted. Names that are not UTF-8 are in no dataset.
+/// The first names in a folder, sorted. Names that are not UTF-8 occur in no dataset.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub files: Vec<String>,
     pub folders: Vec<String>,
-    /// There are more.
+    /// Whether there are more.
     pub is_cut: bool,
 }
 
-/// Reads folders, each once, until it has read enough.
+/// Reads each folder once, until its limit is reached.
 pub(super) struct Finder<'a> {
     storage: &'a dyn Storage,
     names_left: usize,
@@ -48,7 +49,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// What is in `folder`; nothing where it cannot be read, or enough has been read.
+    /// The names in `folder`; none if it cannot be read or the limit is reached.
     pub(super) fn list(&mut self, folder: &Path) -> Rc<Listing> {
         if let Some(known) = self.known.get(folder) {
             return Rc::clone(known);
@@ -86,8 +87,8 @@ impl<'a> Finder<'a> {
         listing
     }
 
-    /// The first path below `folder` that matches `pattern`: names in any case, in which `*` stands
-    /// for anything.
+    /// The first path below `folder` that matches `pattern`, ignoring case; `*` matches any
+    /// characters.
     pub(super) fn first(&mut self, folder: &Path, pattern: &str) -> Option<PathBuf> {
         let (name, rest) = match pattern.split_once('/') {
             Some((name, rest)) => (name, Some(rest)),
@@ -123,8 +124,8 @@ impl<'a> Finder<'a> {
             .all(|pattern| self.first(folder, pattern).is_some())
     }
 
-    /// The nearest folders below `root` that are wanted, itself excluded. What is below a folder that
-    /// is wanted is not looked at.
+    /// The nearest wanted folders below `root`, not including `root`. Folders below a wanted one
+    /// are not searched.
     pub(super) fn below(
         &mut self,
         root: &Path,
@@ -134,7 +135,7 @@ impl<'a> Finder<'a> {
         let (mut entered, mut folders) = (HashSet::new(), 0);
         let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
         while let Some((folder, depth)) = waiting.pop_front() {
-            // A link may lead back. Outside of a file system there are none.
+            // A link may form a loop; there are no links outside a file system.
             let is_new = self
                 .storage
                 .stat(&folder)
@@ -157,7 +158,7 @@ impl<'a> Finder<'a> {
         found
     }
 
-    /// The nearest folder above `root` that is wanted.
+    /// The nearest wanted folder above `root`.
     pub(super) fn above(
         &mut self,
         root: &Path,
@@ -171,12 +172,12 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Not of macOS or of a tool.
+/// Whether a name is not created by macOS or a tool.
 pub(super) fn is_visible(name: &str) -> bool {
     !name.starts_with('.') && name != "__MACOSX" && name != "lost+found"
 }
 
-/// Whether `name` matches, in any case; `*` stands for anything.
+/// Whether `name` matches, ignoring case; `*` matches any characters.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
     let mut parts = pattern.split('*');

@@ -1,5 +1,5 @@
-//! What was meant, where a dataset is not as it should be: another folder, another release, an
-//! archive that is not unpacked. In words that say what to do next.
+//! Suggestions if a dataset is not as expected: another folder, another release, an archive that is
+//! not unpacked. They say what to do next.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use crate::words::counted;
 
 const ARCHIVES: [&str; 6] = ["*.zip", "*.tar", "*.tar.gz", "*.tgz", "*.7z", "*.rar"];
 
-/// Names that are said of a folder.
+/// Number of names to show from a folder.
 const NAMED: usize = 3;
 
-/// What is there instead of a dataset.
+/// What was found in place of a dataset.
 enum Meant {
-    /// In another case than it must be.
+    /// The name in another case than required.
     Renamed {
         there: PathBuf,
         wanted: &'static str,
@@ -31,11 +31,11 @@ enum Meant {
     },
     OtherDataset(&'static dyn Dataset),
     Archive(PathBuf),
-    /// A part of it, and not the whole.
+    /// Only a part of the dataset.
     Part(PathBuf),
 }
 
-/// Adds to an error what was meant, and what to do.
+/// Adds a suggestion to an error.
 pub fn explain(tree: &RawTree, error: CatalogError) -> CatalogError {
     let mut finder = Finder::new(&*tree.storage);
     let hint = match &error {
@@ -57,7 +57,7 @@ pub fn explain(tree: &RawTree, error: CatalogError) -> CatalogError {
     }
 }
 
-/// What is there instead of a root that is not there: the same in another case, or an archive.
+/// What exists near a missing root: the same name in another case, or an archive.
 pub fn near(storage: &dyn Storage, root: &Path) -> Option<String> {
     let name = root.file_name()?.to_str()?;
     let listing = Finder::new(storage).list(root.parent()?);
@@ -74,7 +74,7 @@ pub fn near(storage: &dyn Storage, root: &Path) -> Option<String> {
     Some(format!("{} is there and not unpacked", there(archive)))
 }
 
-/// What was meant; what is there where nothing can be told.
+/// A suggestion; or, without one, what the folder contains.
 pub(super) fn hint(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     match meant(finder, tree) {
         Some(meant) => meant.words(tree),
@@ -82,7 +82,7 @@ pub(super) fn hint(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     }
 }
 
-/// Said of a dataset of which the lists are there, and none of its images.
+/// Advice for a dataset whose lists exist but none of whose images.
 pub fn why_missing(tree: &RawTree) -> String {
     let mut finder = Finder::new(&*tree.storage);
     let root = &tree.root;
@@ -179,7 +179,7 @@ fn first_of(finder: &mut Finder<'_>, folder: &Path, patterns: &[&str]) -> Option
         .find_map(|pattern| finder.first(folder, pattern))
 }
 
-/// The first that `look` finds in the folders below `root`.
+/// The first result of `look` in the folders below `root`.
 fn in_folders(
     finder: &mut Finder<'_>,
     root: &Path,
@@ -246,7 +246,7 @@ impl Meant {
     }
 }
 
-/// Said where nothing is known.
+/// The message if there is no suggestion.
 fn nothing(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     let (key, marks) = (tree.dataset.root_key(), &tree.dataset.info().marks);
     let (title, home) = (marks.title, marks.home);
@@ -257,7 +257,7 @@ fn nothing(finder: &mut Finder<'_>, tree: &RawTree) -> String {
     )
 }
 
-/// What is in a folder, in words.
+/// Describes the contents of a folder.
 fn holds(listing: &Listing) -> String {
     let named = |names: &[String], one: &str, many: &str| {
         let names: Vec<&String> = names.iter().filter(|name| is_visible(name)).collect();

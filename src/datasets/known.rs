@@ -6,11 +6,11 @@ use std::hash::Hash;
 
 use super::{Dataset, DatasetInfo};
 
-/// The datasets that a program knows: [`ALL`](super::ALL), or these and its own. `main` hands them
-/// to the command line, which hands them on to whatever reads a config.
+/// The datasets that a program knows: [`ALL`](super::ALL), or these and its own. `main` passes them
+/// to the command line, which passes them to everything that reads a config.
 pub type KnownDatasets = &'static [&'static dyn Dataset];
 
-/// Why a program cannot have these datasets together; `None` where it can.
+/// Why a program cannot use these datasets together; `None` if it can.
 pub fn conflict(known: KnownDatasets) -> Option<String> {
     let infos: Vec<&DatasetInfo> = known.iter().map(|dataset| dataset.info()).collect();
     if let Some(info) = infos.iter().find(|info| info.number == 0) {
@@ -28,7 +28,7 @@ pub fn conflict(known: KnownDatasets) -> Option<String> {
         .or_else(|| shared("config key", keys))
 }
 
-/// Says which two owners have the same, if any have.
+/// Names two owners of the same value, if there are any.
 fn shared<T: Eq + Hash + Display + Copy>(
     what: &str,
     owned: impl Iterator<Item = (T, &'static str)>,
@@ -87,7 +87,7 @@ mod tests {
         },
     };
 
-    /// What is said of all datasets with one more.
+    /// The message for all datasets and one more.
     fn with(info: DatasetInfo) -> Option<String> {
         let own: &'static dyn Dataset = Box::leak(Box::new(Own(Box::leak(Box::new(info)))));
         conflict([ALL, &[own]].concat().leak())

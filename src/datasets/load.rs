@@ -1,4 +1,4 @@
-//! A dataset's catalog, from its stored form where that is still true.
+//! Loads a dataset's catalog, from its stored form if that is still valid.
 
 use std::io;
 use std::path::Path;
@@ -10,18 +10,18 @@ use crate::catalog::{Catalog, CatalogBuilder, CatalogError, Stored};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
-/// Whether a folder that cannot be used has been logged: all datasets have the same.
+/// Whether an unusable folder was logged: all datasets use the same.
 static COMPLAINED: AtomicBool = AtomicBool::new(false);
 
-/// Reads the catalog of `tree`. With `cache`, the parsed form is kept in that folder and used again
-/// while the list files and settings from which it follows are unchanged; a folder that cannot be
-/// written, or is somebody else's, costs a warning in the log and nothing else. Which images are there
-/// (`ONLY_PRESENT`) is looked for every time.
+/// Reads the catalog of `tree`. With `cache`, the parsed form is stored in that folder and reused
+/// as long as its list files and settings are unchanged; if the folder cannot be written or belongs
+/// to another user, this only logs a warning. Which images exist (`ONLY_PRESENT`) is checked every
+/// time.
 pub fn load(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, CatalogError> {
     let root = tree.shown_root();
     let doing = format!("reading the lists of {root}");
     let mut catalog = announce_if_slow(doing, || load_at_once(tree, cache))?;
-    // A listing names what is there.
+    // A listing only names existing files.
     if tree.only_present && tree.dataset.info().numbering == Numbering::Lists {
         let doing = format!("looking which images of {root} are there");
         let looked = announce_if_slow(doing, || catalog.leave_out_absent(&*tree.storage));
@@ -60,6 +60,6 @@ fn load_at_once(tree: &RawTree, cache: Option<&Path>) -> Result<Catalog, Catalog
 fn complain(path: &Path, error: &io::Error) {
     if !COMPLAINED.swap(true, Ordering::Relaxed) {
         let path = path.shown();
-        tracing::warn!("{path}: {error}; the lists will be read again the next time");
+        tracing::warn!("{path}: {error}; the lists will be read again next time");
     }
 }

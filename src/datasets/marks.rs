@@ -1,34 +1,35 @@
-//! What tells a dataset's own folder, and its other releases, from the rest of a disk. Patterns are
-//! paths below a folder: names in any case, in which `*` stands for anything.
+//! What identifies a dataset's folder, and its other releases. Patterns are paths below a folder,
+//! ignoring case; `*` matches any characters.
 
-/// How a dataset is known, and where it comes from. For messages only: no layout is chosen by it.
+/// How to recognize a dataset, and where to get it. For messages only: no layout is chosen by it.
 #[derive(Debug)]
 pub struct Marks {
-    /// What its publisher calls it.
+    /// The publisher's name for it.
     pub title: &'static str,
-    /// Where it is to be had.
+    /// Where to download it.
     pub home: &'static str,
-    /// What the root holds: all patterns of any of these.
+    /// What the root contains: all patterns of any of these.
     pub root: &'static [&'static [&'static str]],
-    /// Any of these: a part of the dataset, so that the rest belongs beside it.
+    /// Any of these is a part of the dataset, so that the rest belongs beside it.
     pub parts: &'static [&'static str],
-    /// Archives in which it comes.
+    /// Archives that contain it.
     pub archives: &'static [&'static str],
-    /// Files of the folder that is listed, such as `.dicom`; of the images where lists name them.
+    /// Extension of the files in the listed folder, such as `.dicom`, or of the images that lists
+    /// name.
     pub files: &'static str,
-    /// Other forms in which it is spread, those that tell most first.
+    /// Other published forms of it, the most specific first.
     pub others: &'static [Release],
 }
 
-/// Another form of a dataset, which machex does not read as it is.
+/// Another form of a dataset, which machex does not read.
 #[derive(Debug)]
 pub struct Release {
-    /// Any of these tells it.
+    /// Any of these identifies it.
     pub marks: &'static [&'static str],
-    /// Not where any of these is there as well.
+    /// But not if any of these also exists.
     pub unless: &'static [&'static str],
-    /// Its name, as it stands after "this is".
+    /// Its name, to follow "this is".
     pub name: &'static str,
-    /// What to do, as it stands behind a semicolon.
+    /// What to do, to follow a semicolon.
     pub advice: &'static str,
 }

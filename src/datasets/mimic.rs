@@ -19,10 +19,10 @@ const VIEWS: ViewPositions = ViewPositions {
     lateral: &["LL", "LATERAL"],
 };
 
-/// The folder of images, and of reports in their own download.
+/// The folder of images, and of the reports, which are a separate download.
 const FILES: &str = "files";
 
-/// Reports come from another download than images.
+/// Root of the reports, which are a separate download.
 const REPORTS_ROOT: OptionKey = OptionKey {
     name: "MIMIC_REPORTS_ROOT",
     kind: OptionKind::Folder,
@@ -155,7 +155,7 @@ impl Dataset for Mimic {
             .unwrap_or(Path::new(""))
             .with_added_extension("txt");
         let mut files = vec![root.join(&study)];
-        // The root may be the folder `files` itself.
+        // The root may itself be the folder `files`.
         if root.file_name().is_some_and(|name| name == FILES)
             && let Ok(below) = study.strip_prefix(FILES)
         {

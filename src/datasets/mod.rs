@@ -1,5 +1,5 @@
-//! What differs between the public datasets, and nothing else: one small file each, all behind
-//! [`Dataset`]. Another dataset is one new file and one line in [`ALL`].
+//! The differences between the public datasets: one small file each, all behind [`Dataset`]. To add
+//! a dataset, add one file and one line in [`ALL`].
 
 mod brax;
 mod chexpert;
@@ -41,8 +41,8 @@ use patients::NIH_PATIENTS;
 pub use patients::PatientRule;
 pub use reports::reports_digest;
 
-/// The datasets that machex itself knows, in the order in which the reference works them off. A
-/// program with datasets of its own adds them to these: see `examples/own_dataset.rs`.
+/// The datasets that machex knows, in the order of the original script. A program can add its own:
+/// see `examples/own_dataset.rs`.
 pub const ALL: KnownDatasets = &[
     &chexray14::ChexRay14,
     &chexpert::Chexpert,
@@ -56,54 +56,54 @@ pub const ALL: KnownDatasets = &[
     &objcxr::ObjectCxr,
 ];
 
-/// What is fixed about a dataset.
+/// The fixed properties of a dataset.
 #[derive(Debug)]
 pub struct DatasetInfo {
-    /// Stands for the dataset in inode numbers. It is not 0, never changes, and is never given to
-    /// another dataset, or programs that know files by their inode take one image for another.
+    /// Identifies the dataset in inode numbers. It is not 0, never changes, and is never reused for
+    /// another dataset; otherwise programs that identify files by inode would confuse images.
     pub number: u8,
     /// Folder in the tree, such as `chex-ray14`. Also the name on the command line.
     pub folder: &'static str,
-    /// Config key that names the root of the raw data, such as `CHEXRAY14_ROOT`.
+    /// Config key of the root of the raw data, such as `CHEXRAY14_ROOT`.
     pub root_key: &'static str,
-    /// Config keys that only this dataset has.
+    /// Config keys of this dataset alone.
     pub options: &'static [OptionKey],
-    /// How many images the published lists name, for samples of that size.
+    /// Number of images in the published lists, for samples of that size.
     pub real_count: u32,
-    /// Where the numbers of the images come from.
+    /// What numbers the images.
     pub numbering: Numbering,
-    /// What tells which patient an image is of.
+    /// How to find the patient of an image.
     pub patients: PatientRule,
-    /// Datasets of the same pool have patients in common, under names that no key tells.
+    /// Datasets of the same pool share patients, under names that no key reveals.
     pub patient_pool: Option<&'static str>,
-    /// What tells its own folder, and other releases.
+    /// What identifies its folder, and other releases.
     pub marks: Marks,
 }
 
-/// Where the numbers of a dataset's images come from.
+/// What numbers a dataset's images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
-    /// Lists that are part of the dataset. They stay as they are when images are missing.
+    /// Lists that are part of the dataset. They do not change if images are missing.
     Lists,
-    /// A listing of the folder `images` below the root. When files are missing, all images behind
-    /// them have other numbers.
+    /// A listing of the folder `images` below the root. If files are missing, all later images get
+    /// other numbers.
     Folder { images: &'static str },
 }
 
-/// One public dataset: where its keys come from, where a key's file is, what metadata it has.
+/// One public dataset: its keys, the files of its keys, and its metadata.
 pub trait Dataset: Sync + Send {
     fn info(&self) -> &'static DatasetInfo;
 
     /// Reads the lists (or folders) below the tree's root into numbered entries.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError>;
 
-    /// Where the free-text report of the image `key` may be: the first of these files that is there
-    /// is it. `None` where a dataset has no reports.
+    /// Possible files of the free-text report of the image `key`; the first that exists counts.
+    /// `None` if a dataset has no reports.
     fn report_files(&self, _tree: &RawTree, _key: &str) -> Option<Vec<PathBuf>> {
         None
     }
 
-    /// Whether images have reports: [`Self::report_files`] is `Some`.
+    /// Whether images have reports, so that [`Self::report_files`] is `Some`.
     fn has_reports(&self) -> bool {
         false
     }
@@ -131,10 +131,10 @@ pub struct OptionKey {
     pub kind: OptionKind,
 }
 
-/// What values an [`OptionKey`] takes.
+/// The type of an [`OptionKey`]'s value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionKind {
-    /// An existing folder; relative to the config file's own folder.
+    /// An existing folder; relative paths start at the config file's folder.
     Folder,
     Bool,
 }
@@ -146,25 +146,25 @@ pub enum OptionValue {
     Bool(bool),
 }
 
-/// One dataset on this machine: its root and how the config wants it read.
+/// One dataset on this machine: its root and its settings.
 #[derive(Clone)]
 pub struct RawTree {
     pub dataset: &'static dyn Dataset,
-    /// All that the program knows, to name the one that is there instead.
+    /// All datasets that the program knows, to recognize another one at this root.
     pub known: KnownDatasets,
     /// Absolute, lexically normalised.
     pub root: PathBuf,
-    /// Where the root and the folders of options are: the one way to their files.
+    /// Gives access to the files in the root and in the folders of options.
     pub storage: Arc<dyn Storage>,
     pub frontal_only: bool,
-    /// Images whose sources are not there are left out. See [`crate::datasets::load`].
+    /// Leaves out images without a source. See [`crate::datasets::load`].
     pub only_present: bool,
-    /// Values of the dataset's own [`Dataset::options`]; keys that are absent are not in here.
+    /// Values of the dataset's own [`Dataset::options`], without absent keys.
     pub options: BTreeMap<&'static str, OptionValue>,
 }
 
 impl RawTree {
-    /// The folder that the option `name` gives, if the config has it.
+    /// The folder of the option `name`, if the config has it.
     pub fn folder_option(&self, name: &str) -> Option<&Path> {
         match self.options.get(name) {
             Some(OptionValue::Folder(path)) => Some(path),
@@ -172,12 +172,12 @@ impl RawTree {
         }
     }
 
-    /// The root, for people: `MIMIC_ROOT, /data/mimic`.
+    /// The root for messages: `MIMIC_ROOT, /data/mimic`.
     pub fn shown_root(&self) -> String {
         format!("{}, {}", self.dataset.root_key(), self.root.shown())
     }
 
-    /// The root, and the folders that options give.
+    /// The root, and the folders of options.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         let options = self.options.values().filter_map(|value| match value {
             OptionValue::Folder(path) => Some(path.as_path()),
@@ -186,11 +186,12 @@ impl RawTree {
         std::iter::once(self.root.as_path()).chain(options)
     }
 
-    /// What identifies the source `path` wherever the root is. See [`SourceId`].
+    /// Identifies the source `path`, wherever the root is. See [`SourceId`].
     pub fn source_id<'a>(&'a self, path: &'a Path) -> SourceId<'a> {
         let root = self.root.as_os_str().as_encoded_bytes();
         let path = path.as_os_str().as_encoded_bytes();
-        // By bytes: a path is made of the root and what is joined to it, and there are a million of them.
+        // As bytes, for speed: a path is the root and a part joined to it, and there are a million
+        // paths.
         let below_root = path.strip_prefix(root).unwrap_or(path);
         SourceId {
             dataset: self.dataset.folder(),
@@ -198,7 +199,7 @@ impl RawTree {
         }
     }
 
-    /// A digest of the settings on which the catalog depends, besides the lists.
+    /// A digest of the settings that, besides the lists, determine the catalog.
     fn settings_digest(&self) -> u64 {
         let mut settings = Xxh3::new();
         let mut add = |bytes: &[u8]| {
@@ -217,7 +218,7 @@ impl RawTree {
         settings.digest()
     }
 
-    /// The switch `name`; off when the config does not have it.
+    /// The boolean option `name`; false if the config does not have it.
     pub fn bool_option(&self, name: &str) -> bool {
         matches!(self.options.get(name), Some(OptionValue::Bool(true)))
     }

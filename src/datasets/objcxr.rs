@@ -5,7 +5,7 @@ use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
-/// The training images; those of the test set are not taken.
+/// The training images; the test set is not used.
 const IMAGES: ImageFolder = ImageFolder {
     path: "train",
     extensions: &[".jpg", ".jpeg", ".png"],

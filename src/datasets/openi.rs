@@ -1,12 +1,12 @@
-//! Open-i (NLM): a folder of PNGs, without anything that says of which view each is. Kaggle's edition
-//! has the same pictures in `images/images_normalized/`.
+//! Open-i (NLM): a folder of PNGs whose views are not recorded. Kaggle's edition has the same
+//! images in `images/images_normalized/`.
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::sorted_files;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
-/// Where the edition `raddar/chest-xrays-indiana-university` has them.
+/// Folder of the images in the edition `raddar/chest-xrays-indiana-university`.
 const KAGGLE: &str = "images/images_normalized";
 
 const MARKS: Marks = Marks {
@@ -58,7 +58,7 @@ impl Dataset for OpenI {
         let mut names = sorted_files(catalog, &folder, &[".png"], false)?;
         if names.is_empty() {
             let kaggle = tree.root.join(KAGGLE);
-            // Each may come later.
+            // Either folder may appear later.
             kaggle
                 .parent()
                 .into_iter()

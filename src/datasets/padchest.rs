@@ -1,4 +1,4 @@
-//! PadChest (BIMCV): PNGs of 16 bits, listed in one CSV with the projection of each.
+//! PadChest (BIMCV): 16-bit PNGs, listed in one CSV with their projections.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -18,8 +18,8 @@ const VIEWS: ViewPositions = ViewPositions {
     lateral: &["L"],
 };
 
-/// Files that cannot be read, as the reference lists them. Three have blanks around their hyphens,
-/// and so match nothing in the real list.
+/// Unreadable files, as the original script lists them. Three have spaces around their hyphens, and
+/// so match nothing in the real list.
 const VETO: [&str; 16] = [
     "216840111366964013076187734852011291090445391_00-196-188.png",
     "216840111366964012339356563862009072111404053_00-043-192.png",
@@ -39,10 +39,10 @@ const VETO: [&str; 16] = [
     "216840111366964012819207061112010315104455352_04-024-184.png",
 ];
 
-/// What is said of those that are left out.
+/// The name of the reason to leave them out.
 const UNREADABLE: &str = "known to be unreadable";
 
-/// Leaves out the three as well.
+/// Also leaves out these three.
 const STRICT_VETO: OptionKey = OptionKey {
     name: "PADCHEST_STRICT_VETO",
     kind: OptionKind::Bool,
@@ -109,7 +109,7 @@ impl Dataset for PadChest {
         catalog.input(&tree.root);
         let mut table = Table::open(catalog, &file)?;
         let (key, projection) = (table.column("ImageID")?, table.column("Projection")?);
-        // Not needed where all images are in one folder.
+        // Not needed if all images are in one folder.
         let directory = table.find("ImageDir");
         let mut layout = Layout::new(tree, catalog);
         let strict = tree.bool_option(STRICT_VETO.name);
@@ -160,7 +160,7 @@ impl Dataset for PadChest {
     }
 }
 
-/// Where images are: flat in `images/`, or in the folders that the archives unpack to.
+/// The location of images: directly in `images/`, or in the folders that the archives unpack to.
 struct Layout<'a> {
     tree: &'a RawTree,
     flat: FolderId,
@@ -171,7 +171,8 @@ struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    /// Images directly in `images/` tell: left-over empty folders must not.
+    /// The layout is flat if `images/` directly contains images: left-over empty folders do not
+    /// count.
     fn new(tree: &'a RawTree, catalog: &mut CatalogBuilder) -> Self {
         let images = tree.root.join("images");
         catalog.input(&images);
@@ -197,7 +198,7 @@ impl<'a> Layout<'a> {
         if let Some(folder) = self.known.get(directory) {
             return *folder;
         }
-        // A number such as 0 to 50 or 54; anything else is no folder's name.
+        // A number such as 0 to 50 or 54; anything else is not a folder of images.
         let is_number =
             !directory.is_empty() && directory.bytes().all(|byte| byte.is_ascii_digit());
         let root = &self.tree.root;

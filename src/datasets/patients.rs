@@ -1,27 +1,27 @@
-//! Which patient an image is of.
+//! How to find the patient of an image.
 
 use serde::Serialize;
 
-/// What tells the patient. The Python package, which splits by patient, takes the rules from
+/// How to find the patient. The Python package, which splits by patient, reads the rules from
 /// `machex datasets --json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatientRule {
-    /// A regular expression that is searched for in the key; its first group is the patient. In the
+    /// A regular expression to search for in the key; its first group is the patient. Uses only
     /// syntax that Python's `re` and Rust's `regex` have in common.
     InKey(&'static str),
-    /// A CSV of the dataset, by its columns of keys and of patients. It lies in one of the three
-    /// folders above an image, plain or as `.gz`.
+    /// A CSV file with columns of keys and of patients. It is in one of the three folders above an
+    /// image, plain or as `.gz`.
     InList {
         file: &'static str,
         image: &'static str,
         patient: &'static str,
     },
-    /// Nothing tells it: every image counts as one of a patient of its own.
+    /// Unknown: every image counts as its own patient.
     Unknown,
 }
 
-/// The pool of ChestX-ray14, and of the challenges whose images are drawn from it.
+/// The pool of ChestX-ray14 and of the challenges that draw their images from it.
 pub(super) const NIH_PATIENTS: &str = "NIH Clinical Center";
 
 #[cfg(test)]
@@ -41,7 +41,7 @@ mod tests {
         known.next().unwrap().info().patients
     }
 
-    /// What a pattern finds in a key.
+    /// The patient that a pattern finds in a key.
     fn patient<'a>(pattern: &str, key: &'a str) -> Option<&'a str> {
         let found = Regex::new(pattern).unwrap().captures(key)?;
         Some(found.get(1).expect("a first group").as_str())

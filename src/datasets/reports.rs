@@ -7,20 +7,20 @@ use super::RawTree;
 use crate::catalog::{Catalog, Report};
 use crate::lists::{read_report, report_stamp};
 
-/// Images of which one thread asks at a time.
+/// Number of images that one thread checks at a time.
 const BATCH: usize = 8192;
 
 impl RawTree {
-    /// Reads the report of the image `key`; `None` where the dataset has none.
+    /// Reads the report of the image `key`; `None` if the dataset has no reports.
     pub fn report(&self, key: &str) -> Option<Report> {
         let files = self.dataset.report_files(self, key)?;
         Some(read_report(&*self.storage, &files))
     }
 }
 
-/// One number for what the storage says of all reports of a dataset: it changes when one comes, goes
-/// or changes. A metadata call for each study, in parallel on rayon's current pool; nothing is
-/// read. `answered` is called after each.
+/// A number that changes when any report of a dataset is added, removed or changed. Needs one
+/// metadata call per study, in parallel on rayon's current pool; reads no file. Calls `answered`
+/// after each.
 pub fn reports_digest(catalog: &Catalog, tree: &RawTree, answered: &(dyn Fn() + Sync)) -> u64 {
     if !tree.dataset.has_reports() {
         return 0;

@@ -1,5 +1,5 @@
-//! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in folders within folders, in the root, in
-//! one of its folders, or in the root's own folders where it is the folder of images itself.
+//! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in nested folders. The folder of images
+//! is in the root, in one of the root's folders, or is the root itself.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::lists::{sorted_folders, walk};
 use crate::shown::Show as _;
 use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
 
-/// The training images; those of the test set are not taken.
+/// The training images; the test set is not used.
 const IMAGES: &str = "dicom-images-train";
 
 const MARKS: Marks = Marks {
@@ -78,13 +78,14 @@ impl Dataset for SiimAcr {
             false => format!("{layout}/"),
         });
         let folder = catalog.folder(&images);
-        // Keys are full paths, as in the reference, of which that below the folder is looked up.
+        // Keys are full paths, as in the original script; only the part below the folder is looked
+        // up.
         let start = images.as_os_str().len() + usize::from(images.parent().is_some());
         for path in walk(catalog, &images, ".dcm")? {
             catalog.views().frontal += 1;
             let skip = match path.to_str() {
                 Some(_) => start as u16,
-                // Its key is escaped, and it can only fail.
+                // Its key is escaped, so that it can only fail.
                 None => 0,
             };
             catalog.push_file(path.as_os_str(), SourceLocation { folder, skip })?;
@@ -113,14 +114,14 @@ impl Dataset for SiimAcr {
     }
 }
 
-/// The folder of images: below the root; or in its only folder that has one (Kaggle's archives have
-/// `siim/` or `pneumothorax/` around it); or the root itself.
+/// The folder of images: in the root; or in the only folder of the root that has one (Kaggle's
+/// archives put `siim/` or `pneumothorax/` around it); or the root itself.
 fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, CatalogError> {
     let images = tree.root.join(IMAGES);
     if tree.storage.is_folder(&images) {
         return Ok(images);
     }
-    // Where it would be then.
+    // The catalog also depends on whether it exists.
     catalog.input(&images);
     if tree.root.ends_with(IMAGES) {
         return Ok(tree.root.clone());

@@ -1,4 +1,4 @@
-//! Whole files or none: temporary file in the same folder, then rename.
+//! Complete files or none: a temporary file in the same folder, then a rename.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,20 +17,20 @@ use super::is_remote;
 
 const SUFFIX: &str = ".tmp";
 
-/// How sure it must be that written bytes stay, before a file counts as finished.
+/// How safely written bytes must be stored before a file counts as finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The file system has taken them: every write and the close said so. A local disk that is full
-    /// says it then.
+    /// The file system has accepted them: every write and the close succeeded. A full local disk
+    /// reports an error by then.
     Accepted,
-    /// They have reached the disk or the server, too. Network file systems and quotas say only then
-    /// that there is no room.
+    /// They have also reached the disk or the server. Network file systems and quotas report only
+    /// then that there is no space.
     Synced,
 }
 
 impl Durability {
-    /// What files in `folder`, or in its nearest parent that exists, need. `durable` asks for
-    /// [`Self::Synced`] on a local disk, too. Asks the file system: to be called once a folder.
+    /// What files in `folder`, or in its nearest existing parent, need. `durable` asks for
+    /// [`Self::Synced`] on a local disk too. It queries the file system: call it once per folder.
     pub fn of(folder: &Path, durable: bool) -> Self {
         match durable || is_remote(folder) {
             true => Self::Synced,
@@ -38,7 +38,7 @@ impl Durability {
         }
     }
 
-    /// Waits until what was written to `file` so far is as sure as this says.
+    /// Waits until everything written to `file` so far is stored as safely as this says.
     fn wait(self, file: &fs::File) -> io::Result<()> {
         match self {
             Self::Accepted => Ok(()),
@@ -46,30 +46,30 @@ impl Durability {
         }
     }
 
-    /// Makes sure that new names in `folder` outlast a power cut, where this asks for it.
+    /// If this asks for it, makes sure that new names in `folder` survive a power failure.
     pub fn sync_folder(self, folder: &Path) -> io::Result<()> {
         if self == Self::Accepted {
             return Ok(());
         }
         match fs::File::open(folder)?.sync_all() {
-            // Some file systems have nothing to sync of a folder, and say so.
+            // Some file systems cannot sync a folder, and say so.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             synced => synced,
         }
     }
 }
 
-/// Makes sure of what was appended to `file`, which stays open.
+/// Makes sure that everything appended to `file`, which stays open, is stored.
 ///
 /// # Errors
-/// Also those of earlier writes that the file system did not report at once.
+/// Also errors of earlier writes that the file system did not report at once.
 pub(crate) fn confirm(file: &fs::File, durability: Durability) -> io::Result<()> {
     durability.wait(file)?;
-    // Closing any handle of a file makes network file systems write what they held back.
+    // Closing any handle of a file makes network file systems write what they have buffered.
     close(file.try_clone()?)
 }
 
-/// Closes a file and says what the file system said, which dropping one does not.
+/// Closes a file and returns the error of the file system, which dropping it would ignore.
 fn close(file: fs::File) -> io::Result<()> {
     let descriptor = file.into_raw_fd();
     // SAFETY: `into_raw_fd` gave up the descriptor, so that this is the only place that closes it.
@@ -79,8 +79,8 @@ fn close(file: fs::File) -> io::Result<()> {
     }
 }
 
-/// Writes `path` so that a reader, or a run that is killed, sees the whole file or none of it.
-/// What `write` fails with is returned, and the temporary file is removed.
+/// Writes `path` so that a reader sees the complete file or none, even if this process is killed.
+/// If `write` fails, returns its error and removes the temporary file.
 pub fn write_atomically(
     path: &Path,
     durability: Durability,
@@ -91,22 +91,22 @@ pub fn write_atomically(
     temporary.commit(durability)
 }
 
-/// A file that is being written, beside the one that it will be. Removed unless committed.
+/// A file that is being written beside its target. Removed unless committed.
 #[derive(Debug)]
 pub struct Temporary {
     target: PathBuf,
-    // Closed before its name is removed: NFS keeps what is removed while it is open.
+    // Closed before its name is removed, since NFS keeps files that are removed while open.
     file: fs::File,
     path: TempPath,
 }
 
 impl Temporary {
-    /// A new, empty file that will be `target`, readable as the umask allows.
+    /// Creates an empty file that will be `target`, readable as the umask allows.
     pub fn create(target: &Path) -> io::Result<Self> {
         Self::create_with(target, 0o666)
     }
 
-    /// A new, empty file that will be `target` and that its owner alone can read.
+    /// Creates an empty file that will be `target`, readable only by its owner.
     pub fn create_private(target: &Path) -> io::Result<Self> {
         Self::create_with(target, 0o600)
     }
@@ -117,7 +117,7 @@ impl Temporary {
         let (file, path) = tempfile::Builder::new()
             .prefix(&name)
             .rand_bytes(0)
-            // What has this name already, be it a link, is not ours.
+            // Anything that has this name already, even a link, is not ours.
             .make_in(folder, |path| {
                 let mut options = fs::File::options();
                 options.write(true).create_new(true).mode(mode).open(path)
@@ -130,21 +130,21 @@ impl Temporary {
         })
     }
 
-    /// To be written.
+    /// The file to write to.
     pub fn file(&mut self) -> &mut fs::File {
         &mut self.file
     }
 
-    /// Opens what has been written so far for reading.
+    /// Opens the file for reading.
     pub fn reopen(&self) -> io::Result<fs::File> {
         fs::File::open(&self.path)
     }
 
-    /// Puts the file in the place of its target, at once and whole, once its bytes are as sure as
+    /// Atomically replaces the target with this file, once its bytes are stored as safely as
     /// `durability` asks for.
     ///
     /// # Errors
-    /// Also where an earlier write failed without a word; the target is as it was then.
+    /// Also if an earlier write failed unreported. The target is unchanged then.
     pub fn commit(self, durability: Durability) -> io::Result<()> {
         let Self {
             path,
@@ -158,8 +158,8 @@ impl Temporary {
     }
 }
 
-/// Hidden, and with a number that no other file has, so that two that make the same file, in one
-/// process or on two nodes, do not write into one.
+/// A hidden name with a unique number, so that two writers of the same file, in one process or on
+/// two nodes, use different files.
 fn temporary_name(path: &Path) -> io::Result<OsString> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path
@@ -172,7 +172,7 @@ fn temporary_name(path: &Path) -> io::Result<OsString> {
     Ok(temporary)
 }
 
-/// The process number alone would not do: in containers it is often the same.
+/// The process number alone is not enough: containers often share it.
 fn process_number() -> u64 {
     static NUMBER: OnceLock<u64> = OnceLock::new();
     *NUMBER.get_or_init(|| {
@@ -185,17 +185,17 @@ fn process_number() -> u64 {
     })
 }
 
-/// Whether a file of this name is one that this process is writing.
+/// Whether a file of this name is being written by this process.
 pub fn is_being_written(name: &str) -> bool {
     name.ends_with(SUFFIX) && name.contains(&format!(".{:016x}", process_number()))
 }
 
-/// Whether a file of this name is what a killed run left of [`write_atomically`] for `target`.
+/// Whether a file of this name is left from a killed [`write_atomically`] for `target`.
 pub fn is_left_over(name: &str, target: &str) -> bool {
     target_of(name) == Some(target)
 }
 
-/// The name of the file that a temporary file of this name was to be.
+/// The target's name of a temporary file of this name.
 pub fn target_of(name: &str) -> Option<&str> {
     let (target, number) = name
         .strip_prefix('.')?

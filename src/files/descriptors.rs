@@ -1,5 +1,5 @@
-//! A lack of file descriptors is our own affair: files that are open for speed only are closed, and
-//! opening is tried again, before a reader gets an error.
+//! machex handles a lack of file descriptors itself: before a reader gets an error, it closes files
+//! that are only open for speed and tries again.
 
 use std::fs::File;
 use std::io;
@@ -11,17 +11,17 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How long others are waited for who close theirs.
+/// How long to wait for other threads to close theirs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often is tried meanwhile.
+/// How often to try meanwhile.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often in a row opening may fail while this process has descriptors: another thread may have
-/// given one back just then.
+/// How often in a row opening may fail while this process has descriptors: another thread may just
+/// have released one.
 const OTHERS: u32 = 3;
 
-/// Something that keeps files open for speed only.
+/// An object that keeps files open only for speed.
 pub(crate) trait SpareFiles: Send + Sync {
     /// Closes some of them.
     fn close_some(&self);
@@ -29,20 +29,19 @@ pub(crate) trait SpareFiles: Send + Sync {
 
 static SPARE: Mutex<Vec<Weak<dyn SpareFiles>>> = Mutex::new(Vec::new());
 
-/// Has [`patiently`] and [`at_once`] close these files where descriptors are lacking.
+/// Registers files that [`patiently`] and [`at_once`] may close if descriptors are lacking.
 pub(crate) fn register(files: Weak<dyn SpareFiles>) {
     let mut spare = SPARE.lock();
     spare.retain(|files| files.strong_count() > 0);
     spare.push(files);
 }
 
-/// Opens something, and waits for up to a minute where descriptors are lacking.
+/// Opens something, and waits for up to a minute if descriptors are lacking.
 pub fn patiently<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     within(PATIENCE, open)
 }
 
-/// Opens something, and tries once more where descriptors are lacking. For threads that must not
-/// wait.
+/// Opens something, and tries once more if descriptors are lacking. For threads that must not wait.
 pub(crate) fn at_once<T>(open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     within(Duration::ZERO, open)
 }
@@ -56,7 +55,7 @@ fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Re
             Err(error) if is_lack_of_descriptors(error) => {}
             _ => return opened,
         }
-        // A file server can lack descriptors, too: waiting for it is not our affair.
+        // A file server can lack descriptors too; this does not wait for that.
         others = if has_descriptors() { others + 1 } else { 0 };
         if others > OTHERS {
             return opened;
@@ -71,12 +70,12 @@ fn within<T>(limit: Duration, mut open: impl FnMut() -> io::Result<T>) -> io::Re
     }
 }
 
-/// How many files this process may open; `None` where there is no limit.
+/// How many files this process may open; `None` if there is no limit.
 pub fn open_file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Raises how many files this process may open as far as it may.
+/// Raises the limit on open files to its maximum.
 pub fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -84,7 +83,7 @@ pub fn raise_open_file_limit() {
         maximum: limit.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!("no more files can be opened than so far: {error}");
+        tracing::debug!("cannot raise the limit on open files: {error}");
     }
 }
 
@@ -102,7 +101,7 @@ fn has_descriptors() -> bool {
 }
 
 fn close_some() {
-    // Closed without the lock.
+    // Close without the lock.
     let spare: Vec<_> = SPARE.lock().iter().filter_map(Weak::upgrade).collect();
     for files in spare {
         files.close_some();

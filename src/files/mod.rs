@@ -1,5 +1,5 @@
-//! Files and folders, as the system has them: whole files or none, folders that nobody else can have
-//! prepared, what is mounted where, and how full a disk is.
+//! Files and folders: complete files or none, folders that nobody else can have prepared, mount
+//! points, and disk space.
 
 mod atomic;
 mod descriptors;

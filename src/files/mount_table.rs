@@ -1,4 +1,4 @@
-//! What is mounted where, as the kernel has it.
+//! The kernel's table of mounts.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,16 +6,16 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// Type of our mounts in the table.
+/// The type of machex mounts in the table.
 const FILESYSTEM_TYPE: &str = "fuse.machex";
 
 /// One line of /proc/self/mountinfo (proc(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountEntry {
-    /// Tells it from other mounts of the same file system.
+    /// Distinguishes it from other mounts of the same file system.
     pub id: u64,
     pub mountpoint: PathBuf,
-    /// Major and minor number, such as `0:52`: no two mounts that live at a time have the same.
+    /// Major and minor number, such as `0:52`: unique among the mounts that exist at one time.
     pub device: String,
     pub filesystem: String,
 }
@@ -39,7 +39,7 @@ impl MountEntry {
     }
 }
 
-/// What is mounted at just this path; the topmost if there are several.
+/// The mount at exactly this path; the topmost if there are several.
 pub fn mounted_at(path: &Path) -> io::Result<Option<MountEntry>> {
     let mut table = mounts_of("self")?;
     Ok(table
@@ -48,7 +48,7 @@ pub fn mounted_at(path: &Path) -> io::Result<Option<MountEntry>> {
         .map(|at| table.swap_remove(at)))
 }
 
-/// The machex mount at which, or below which, a path without links is.
+/// The machex mount that contains a path without links.
 pub fn machex_mount_of(path: &Path) -> io::Result<Option<MountEntry>> {
     let innermost = mounts_of("self")?
         .into_iter()
@@ -57,21 +57,21 @@ pub fn machex_mount_of(path: &Path) -> io::Result<Option<MountEntry>> {
     Ok(innermost.filter(MountEntry::is_machex))
 }
 
-/// What a process (a number, or `self`) has mounted in its namespace. To look never waits for a mount.
+/// The mounts in the namespace of a process (a number, or `self`). Never waits for a mount.
 pub(crate) fn mounts_of(process: &str) -> io::Result<Vec<MountEntry>> {
     let table = fs::read(format!("/proc/{process}/mountinfo"))?;
     let lines = table.split(|byte| *byte == b'\n');
     Ok(lines.filter_map(MountEntry::parse).collect())
 }
 
-/// The folders at which a machex is mounted; none if that cannot be told.
+/// All machex mount points; empty if the table cannot be read.
 pub fn machex_mountpoints() -> Vec<PathBuf> {
     let table = mounts_of("self").unwrap_or_default();
     let ours = table.into_iter().filter(MountEntry::is_machex);
     ours.map(|entry| entry.mountpoint).collect()
 }
 
-/// "Transport endpoint is not connected", or a connection that was aborted.
+/// "Transport endpoint is not connected", or an aborted connection.
 pub fn is_disconnected(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -79,7 +79,7 @@ pub fn is_disconnected(error: &io::Error) -> bool {
     )
 }
 
-/// Blanks and the like are written as a backslash and three octal digits.
+/// Spaces and similar characters are written as a backslash and three octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;

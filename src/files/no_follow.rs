@@ -1,7 +1,8 @@
-//! Folders that somebody else may have made, read without following a link.
+//! Reading folders that another user may have created, without following links.
 //!
-//! A mount reads the records of a tree that an administrator made, so that ownership says little
-//! there. But a link would let others choose what is read, and a pipe would stop the reader.
+//! A mount reads the records of a tree that an administrator may have made, so that ownership says
+//! little there. But a link would let others choose what is read, and a pipe would block the
+//! reader.
 
 use std::fs::File;
 use std::io;
@@ -13,10 +14,10 @@ use rustix::io::Errno;
 
 use super::NotOurs;
 
-/// Opens the folder `name` in `parent`; `None` where there is nothing of this name.
+/// Opens the folder `name` in `parent`; `None` if nothing has this name.
 ///
 /// # Errors
-/// [`NotOurs`] inside of an [`io::Error`] where it is a link or not a folder.
+/// [`NotOurs`] inside an [`io::Error`] if it is a link or not a folder.
 pub(crate) fn open_folder(parent: impl AsFd, name: &Path) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(&parent, name, flags, Mode::empty()) {
@@ -34,7 +35,7 @@ pub(crate) fn open_folder(parent: impl AsFd, name: &Path) -> io::Result<Option<O
     }
 }
 
-/// Like [`open_folder`], by its path alone.
+/// Like [`open_folder`], for a path.
 pub(crate) fn open_folder_at(path: &Path) -> io::Result<Option<OwnedFd>> {
     open_folder(CWD, path)
 }
@@ -42,7 +43,7 @@ pub(crate) fn open_folder_at(path: &Path) -> io::Result<Option<OwnedFd>> {
 /// Opens the regular file `name` in `folder` for reading.
 ///
 /// # Errors
-/// [`NotOurs`] inside of an [`io::Error`] where it is a link, or not a file.
+/// [`NotOurs`] inside an [`io::Error`] if it is a link or not a file.
 pub(crate) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
@@ -57,7 +58,7 @@ pub(crate) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
     }
 }
 
-/// Names in `folder` that begin and end like this, sorted.
+/// Names in `folder` with this prefix and suffix, sorted.
 pub(crate) fn names(folder: impl AsFd, prefix: &str, suffix: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder)? {

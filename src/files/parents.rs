@@ -1,4 +1,4 @@
-//! Folders above ours: who owns one can put another in the place of ours.
+//! Parent folders: their owner can replace the folders inside them.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -14,40 +14,40 @@ use rustix::io::Errno;
 use super::NotOurs;
 use super::private::{PrivateFolder, Trust};
 
-/// Links that are followed before they are taken for a circle, as the kernel has it.
+/// How many links to follow before they count as a loop, as in the kernel.
 const LINKS: usize = 40;
 
-/// Which symbolic links are followed on the way to a folder.
+/// Which symbolic links to follow on the way to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// Those of root and of this user: whose link it is decides where private files are kept.
+    /// Links of root and of this user: the owner of a link decides where private files are stored.
     Trusted,
-    /// Those of others, too, unless this user is root: all that root makes would be made wherever they
-    /// say. Other users can be led only to where they may write, and often reach a shared tree by a
-    /// colleague's link.
+    /// Also links of other users, unless this user is root, whose files could be created anywhere
+    /// by them. For other users they only lead to where these may write, and a shared tree is often
+    /// reached by a colleague's link.
     TrustedByRoot,
 }
 
-/// A folder that was reached one name after the other, each from the open folder above it: nobody can
-/// put a link in the place of a name between the look at it and its use.
+/// A folder reached name by name, each from the open folder above it, so that nobody can replace a
+/// name by a link between check and use.
 #[derive(Debug)]
 pub struct ParentFolder {
     handle: OwnedFd,
-    /// By which path.
+    /// The path it was reached by.
     path: PathBuf,
 }
 
 impl ParentFolder {
-    /// Goes to the folder `path`, which must be there.
+    /// Opens the existing folder `path`.
     ///
     /// # Errors
-    /// [`NotOurs`], see [`super::is_not_ours`], at a link that is not trusted.
+    /// [`NotOurs`] (see [`super::is_not_ours`]) at a link that is not trusted.
     pub fn open(path: &Path, links: Links) -> io::Result<Self> {
         Self::reach(path, links, None)
     }
 
-    /// Like [`Self::open`], and makes the folders that are missing, with `mode`. Nothing is made where
-    /// a link is refused that was there before.
+    /// Like [`Self::open`], but creates missing folders with `mode`. Creates nothing if an existing
+    /// link is refused.
     pub fn open_or_create(path: &Path, links: Links, mode: u32) -> io::Result<Self> {
         match Self::reach(path, links, None) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -57,10 +57,10 @@ impl ParentFolder {
         }
     }
 
-    /// Refuses a folder of another user, and one in which everybody may exchange what is in it.
+    /// Refuses a folder of another user, and one whose entries everybody can replace.
     ///
     /// # Errors
-    /// [`NotOurs`], see [`super::is_not_ours`].
+    /// [`NotOurs`] (see [`super::is_not_ours`]).
     pub fn check(&self) -> io::Result<()> {
         let stat = rustix::fs::fstat(&self.handle)?;
         if !is_trusted(&stat) {
@@ -74,17 +74,17 @@ impl ParentFolder {
         }
     }
 
-    /// Number of the user to whom it belongs.
+    /// User number of its owner.
     pub fn owner(&self) -> io::Result<u32> {
         Ok(rustix::fs::fstat(&self.handle)?.st_uid)
     }
 
-    /// The path by which this process reaches the folder, whatever has its name by now.
+    /// A path to the open folder, even if its name has changed.
     pub fn handle_path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
     }
 
-    /// Opens the folder `name` in this one, which must be there.
+    /// Opens the existing folder `name` in this one.
     ///
     /// # Errors
     /// Those of [`PrivateFolder::open`].
@@ -92,7 +92,7 @@ impl ParentFolder {
         PrivateFolder::open_at(&self.handle, name, &self.path, trust)
     }
 
-    /// Like [`Self::open_private`], and makes the folder with `mode` where there is none.
+    /// Like [`Self::open_private`], but creates the folder with `mode` if there is none.
     pub fn private(&self, name: &OsStr, trust: Trust, mode: u32) -> io::Result<PrivateFolder> {
         match self.open_private(name, trust) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -107,7 +107,8 @@ impl ParentFolder {
         let refuses = links == Links::Trusted || rustix::process::geteuid().is_root();
         let path = std::path::absolute(path)?;
         let mut left = LINKS;
-        // Those of a link are not made: what it leads to may be a disk that is not mounted.
+        // The missing folders of a link's target are not created: it may be a disk that is not
+        // mounted.
         let mut names: VecDeque<_> = names(&path).map(|name| (name, missing)).collect();
         let mut handle = open_root()?;
         let mut reached = PathBuf::from("/");
@@ -156,7 +157,7 @@ impl ParentFolder {
     }
 }
 
-/// What a path consists of: `/` for its beginning, `..`, and names.
+/// The parts of a path: `/` at its start, `..`, and names.
 fn names(path: &Path) -> impl Iterator<Item = OsString> {
     let names = path.components().filter(|part| *part != Component::CurDir);
     names.map(|part| part.as_os_str().to_owned())
@@ -167,20 +168,20 @@ fn open_root() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/", flags, Mode::empty())?)
 }
 
-/// With `O_DIRECTORY`, so that what is mounted on demand is mounted.
+/// With `O_DIRECTORY`, so that automounts are mounted.
 fn open_folder(above: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(above, name, flags, Mode::empty())
 }
 
-/// Whether a link lies where everybody may put one, and is not of who owns the folder: what the kernel
-/// does not follow either (`fs.protected_symlinks`).
+/// Whether a link is in a folder where everybody may put one, and does not belong to the folder's
+/// owner. The kernel does not follow such links either (`fs.protected_symlinks`).
 fn is_planted(link: &Stat, folder: &OwnedFd) -> io::Result<bool> {
     let folder = rustix::fs::fstat(folder)?;
     Ok(folder.st_mode & 0o1002 == 0o1002 && folder.st_uid != link.st_uid)
 }
 
-/// The link itself.
+/// Opens the link itself.
 fn open_link(above: &OwnedFd, name: &OsStr, reached: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let link = rustix::fs::openat(above, name, flags, Mode::empty())?;
@@ -190,7 +191,7 @@ fn open_link(above: &OwnedFd, name: &OsStr, reached: &Path) -> io::Result<OwnedF
     }
 }
 
-/// Makes a folder, unless another process has just done that.
+/// Creates a folder, unless another process has just done that.
 fn make(above: &OwnedFd, name: &OsStr, mode: Mode) -> io::Result<()> {
     match rustix::fs::mkdirat(above, name, mode) {
         Err(error) if error != Errno::EXIST => Err(error.into()),
@@ -204,8 +205,8 @@ fn is_trusted(stat: &Stat) -> bool {
     owner == 0 || owner == rustix::process::geteuid().as_raw() || Some(owner) == unmapped_user()
 }
 
-/// As whose everything appears that belongs to users of whom the user namespace of this process knows
-/// nothing: in a container without root, root is among them. `None` where all users are known.
+/// The user that stands for all users unknown in this process's user namespace; in a rootless
+/// container, root is among them. `None` if all users are known.
 fn unmapped_user() -> Option<u32> {
     let map = fs::read_to_string("/proc/self/uid_map").ok()?;
     let known = map.lines().filter_map(|line| {
@@ -295,7 +296,7 @@ mod tests {
         }
         assert_eq!(fs::read_dir(path("real")).unwrap().count(), 1);
         check(&path("real/deep")).unwrap();
-        // As the kernel has it, whatever the setting.
+        // As in the kernel, whatever the setting.
         chmod(base.path(), 0o1777);
         lchown(path("theirs"), Some(65_533), None).unwrap();
         assert!(ParentFolder::open(&path("theirs"), Links::TrustedByRoot).is_err());

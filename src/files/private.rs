@@ -1,9 +1,9 @@
 //! Folders and files that nobody else can have prepared or can change.
 //!
-//! A cache, records and logs often lie below a folder that many may write to (`/tmp`, `/scratch`). There
-//! somebody else may have made the folder first, with links in it. So every folder is looked at
-//! before anything in it is touched, and from then on is reached by its open handle: what is put in
-//! the place of its path later does not matter.
+//! Caches, records and logs are often below a folder that many users may write to (`/tmp`,
+//! `/scratch`). There, another user may have created the folder first, with links in it. So machex
+//! checks every folder before it touches anything in it, and from then on uses its open handle:
+//! replacing the path later has no effect.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -17,12 +17,12 @@ use rustix::io::Errno;
 
 use crate::shown::Show as _;
 
-/// Who else than the owner must not be able to write.
+/// Who besides the owner must not be able to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Nobody: what is in the folder is trusted, or secret.
+    /// Nobody else may write: the contents are trusted, or secret.
     Nobody,
-    /// The group may write, as a project's folder has it.
+    /// The group may write, as is common in a project's folder.
     Group,
 }
 
@@ -35,7 +35,7 @@ impl Trust {
     }
 }
 
-/// Why a folder or file is not taken for ours. Nothing about it was changed.
+/// Why a folder or file does not count as ours. Nothing about it was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotOurs {
     Link,
@@ -48,7 +48,7 @@ pub enum NotOurs {
     },
     /// Others may write to it, with this mode.
     Writable(u32),
-    /// It has another name besides, so that another user's link may lead to it.
+    /// It has a second name, so that another user's link may lead to it.
     HardLinked,
     /// Something on the way to it is not a folder.
     FileAbove(PathBuf),
@@ -63,7 +63,7 @@ impl fmt::Display for NotOurs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotOurs::Link => {
-                f.write_str("it is a symbolic link, which somebody else may have put there")
+                f.write_str("it is a symbolic link, which another user may have put there")
             }
             NotOurs::NotAFolder => f.write_str("it is not a folder"),
             NotOurs::NotAFile => f.write_str("it is not a regular file"),
@@ -75,7 +75,7 @@ impl fmt::Display for NotOurs {
             }
             NotOurs::Writable(mode) => write!(
                 f,
-                "other users can write to it (mode {:04o}), so that what is in it cannot be trusted",
+                "other users can write to it (mode {:04o}), so its contents cannot be trusted",
                 mode & 0o7777
             ),
             NotOurs::HardLinked => f.write_str("it has a second name (a hard link)"),
@@ -84,7 +84,7 @@ impl fmt::Display for NotOurs {
             }
             NotOurs::LinkAbove { link, owner } => write!(
                 f,
-                "{} on the way to it is a symbolic link of user {owner}, who can have it lead elsewhere",
+                "{} on the way to it is a symbolic link of user {owner}, who can redirect it",
                 link.shown()
             ),
         }
@@ -99,12 +99,12 @@ impl From<NotOurs> for io::Error {
     }
 }
 
-/// Whether an error says that something is not ours, rather than that the disk failed.
+/// Whether an error says that something is not ours, and not that the disk failed.
 pub fn is_not_ours(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<NotOurs>())
 }
 
-/// A folder that belongs to the effective user and that others cannot change, held open.
+/// An open folder that belongs to the effective user and that others cannot change.
 #[derive(Debug)]
 pub struct PrivateFolder {
     handle: OwnedFd,
@@ -112,17 +112,17 @@ pub struct PrivateFolder {
 }
 
 impl PrivateFolder {
-    /// Opens the folder `path`, which must be there.
+    /// Opens the existing folder `path`.
     ///
     /// # Errors
-    /// [`NotOurs`] inside of an [`io::Error`] ([`is_not_ours`]) where it is a link, belongs to another
-    /// user or can be written by others than `trust` says; nothing has been touched then.
+    /// [`NotOurs`] inside an [`io::Error`] ([`is_not_ours`]) if it is a link, belongs to another
+    /// user, or others than `trust` says can write to it. Nothing has been touched then.
     pub fn open(path: &Path, trust: Trust) -> io::Result<Self> {
         Self::open_at(CWD, path.as_os_str(), Path::new(""), trust)
     }
 
-    /// Opens the folder `name` in the folder `above`, by the rules of [`Self::open`]. For people, `above`
-    /// has the path `above_path`.
+    /// Opens the folder `name` in the folder `above`, by the rules of [`Self::open`]. Messages call
+    /// `above` by the path `above_path`.
     pub(super) fn open_at(
         above: impl AsFd,
         name: &OsStr,
@@ -140,7 +140,7 @@ impl PrivateFolder {
                 }
                 .into());
             }
-            // A folder of somebody else that cannot even be read: its owner is the better reason.
+            // Another user's folder that cannot even be read: its owner is the better reason.
             Err(Errno::ACCESS) => {
                 check_owner(&stat()?, trust)?;
                 return Err(Errno::ACCESS.into());
@@ -154,12 +154,12 @@ impl PrivateFolder {
         })
     }
 
-    /// Opens the folder `name` in this one, which must be there, by the rules of [`Self::open`].
+    /// Opens the existing folder `name` in this one, by the rules of [`Self::open`].
     pub fn open_folder(&self, name: &str, trust: Trust) -> io::Result<Self> {
         Self::open_at(&self.handle, OsStr::new(name), &self.path, trust)
     }
 
-    /// Like [`Self::open_folder`], and makes the folder with `mode` where there is none.
+    /// Like [`Self::open_folder`], but creates the folder with `mode` if there is none.
     pub fn subfolder(&self, name: &str, trust: Trust, mode: u32) -> io::Result<Self> {
         match self.open_folder(name, trust) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -176,22 +176,21 @@ impl PrivateFolder {
         &self.path
     }
 
-    /// The path by which this process reaches the folder, whatever has its name by now. For libraries
-    /// that take paths only.
+    /// A path to the open folder, even if its name has changed. For libraries that only take paths.
     pub fn handle_path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
     }
 
-    /// Opens the file `name` with these flags (`O_NOFOLLOW`, `O_NONBLOCK` and `O_CLOEXEC` are added),
-    /// making it with mode 0600 if `O_CREAT` is among them.
+    /// Opens the file `name` with these flags (`O_NOFOLLOW`, `O_NONBLOCK` and `O_CLOEXEC` are
+    /// added), and creates it with mode 0600 if they include `O_CREAT`.
     ///
     /// # Errors
-    /// [`NotOurs`] where it is anything but a regular file of the effective user with one name.
+    /// [`NotOurs`] if it is anything but a regular file of the effective user with one name.
     pub fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
         self.open_file_with(name, flags, 0o600)
     }
 
-    /// Like [`Self::open_file`], but makes the file with `mode`.
+    /// Like [`Self::open_file`], but creates the file with `mode`.
     pub fn open_file_with(&self, name: &str, flags: OFlags, mode: u32) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
@@ -206,7 +205,7 @@ impl PrivateFolder {
         Ok(file)
     }
 
-    /// Gives the folder `mode`, if it has another.
+    /// Sets the mode of the folder, if it has another.
     pub fn set_mode(&self, mode: u32) -> io::Result<()> {
         if rustix::fs::fstat(&self.handle)?.st_mode & 0o7777 != mode {
             rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(mode))?;
@@ -214,7 +213,7 @@ impl PrivateFolder {
         Ok(())
     }
 
-    /// Whether there is anything of this name, be it a link that leads nowhere.
+    /// Whether anything has this name, even a dangling link.
     pub fn has(&self, name: &str) -> bool {
         rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
@@ -226,8 +225,8 @@ impl AsFd for PrivateFolder {
     }
 }
 
-/// Opens a file whose folder need not be private, such as a log that a user names: regular, of the
-/// effective user, not through a link. See [`PrivateFolder::open_file`].
+/// Opens a file whose folder need not be private, such as a log that the user names. It must be a
+/// regular file of the effective user, and not a link. See [`PrivateFolder::open_file`].
 pub fn open_own_file(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR) {
@@ -261,7 +260,7 @@ fn check_file(stat: &Stat) -> Result<(), NotOurs> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(NotOurs::NotAFile);
     }
-    // Of a file, what counts is who can have opened it: a folder of ours may be readable.
+    // For a file, only writers matter: our folder may be readable by others.
     check_owner(stat, Trust::Group)?;
     match stat.st_nlink {
         0 | 1 => Ok(()),
@@ -318,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_folder_of_another_user_is_refused() {
-        // Nobody but root owns these.
+        // Only root owns these.
         let no_follow = match rustix::process::geteuid().is_root() {
             false => PathBuf::from("/"),
             true => {

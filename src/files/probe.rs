@@ -1,8 +1,8 @@
 //! Questions to a mount, with a deadline.
 //!
-//! A mount whose process is stopped, or waits for a server that is down, answers nothing, and who waits
-//! for it may not even be killed. So another process asks: a child that does nothing but a
-//! few system calls, and that is left behind where it hangs.
+//! A mount does not answer if its process is stopped or waits for a server that is down, and a
+//! process that waits for it may not even be killable. So a child process asks: it makes only a few
+//! system calls, and is left behind if it hangs.
 
 use std::ffi::{CString, c_int};
 use std::fs::File;
@@ -17,23 +17,23 @@ use super::{is_disconnected, machex_mount_of, mounted_at, real_path};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
-/// How long a mount may take to answer. Its status needs no disk.
+/// How long a mount may take to answer. Its status needs no disk access.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a child that was killed may take to be gone; longer, and it hangs in the kernel.
+/// How long a killed child may take to end; after that it hangs in the kernel.
 const BURIAL: Duration = Duration::from_millis(100);
 
-/// Most that is read of a file. A status is a few KiB.
+/// Maximum number of bytes read from a file. A status has a few KiB.
 const LARGEST: usize = 16 << 20;
 
-/// What a mount says of itself.
+/// The answer of a mount.
 #[derive(Debug)]
 pub enum Answer {
     /// Its `.machex/status.json`.
     Status(Vec<u8>),
-    /// Nothing within [`PATIENCE`].
+    /// No answer within [`PATIENCE`].
     Silent,
-    /// Its process has gone.
+    /// Its process is gone.
     Gone,
     /// There is no machex mount.
     NotMachex,
@@ -59,10 +59,11 @@ pub fn ask_status(path: &Path) -> Answer {
     }
 }
 
-/// Whether `path` is a folder, without waiting for a machex mount that it may be in.
+/// Whether `path` is a folder. Never waits for a machex mount.
 ///
 /// # Errors
-/// [`io::ErrorKind::TimedOut`] if the mount does not answer; else as [`std::fs::metadata`].
+/// [`io::ErrorKind::TimedOut`] if the mount does not answer; otherwise those of
+/// [`std::fs::metadata`].
 pub fn is_folder(path: &Path) -> io::Result<bool> {
     let real = real_path(&std::path::absolute(path)?);
     if machex_mount_of(&real)?.is_none() {
@@ -84,7 +85,7 @@ enum Question {
     IsFolder,
 }
 
-/// `None` without an answer in time.
+/// `None` if there is no answer in time.
 fn ask(path: &Path, question: Question, limit: Duration) -> io::Result<Option<Vec<u8>>> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let (reader, writer) = io::pipe()?;
@@ -104,7 +105,7 @@ fn ask(path: &Path, question: Question, limit: Duration) -> io::Result<Option<Ve
     let Some(mut bytes) = given? else {
         return Ok(None);
     };
-    // What ends the stream is the error, or 0.
+    // The stream ends with the error number, or 0.
     let Some((text, errno)) = bytes.split_last_chunk() else {
         return Err(io::Error::other(
             "the process that asks the mount was killed",
@@ -119,7 +120,7 @@ fn ask(path: &Path, question: Question, limit: Duration) -> io::Result<Option<Ve
     }
 }
 
-/// All that comes over the pipe; `None` if that does not end in time.
+/// Everything that arrives through the pipe; `None` if it does not end in time.
 fn receive(reader: OwnedFd, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut reader = File::from(reader);
@@ -146,7 +147,7 @@ fn receive(reader: OwnedFd, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Ends the child, and leaves it alone where it hangs in the kernel.
+/// Kills the child, and leaves it behind if it hangs in the kernel.
 fn end(child: libc::pid_t) {
     let deadline = Instant::now() + BURIAL;
     // SAFETY: the number is of our own child, which nobody else has waited for.
@@ -160,10 +161,10 @@ fn end(child: libc::pid_t) {
     }
 }
 
-/// The child: answers into `pipe` and ends.
+/// The child: writes the answer to `pipe` and ends.
 ///
 /// # Safety
-/// To be called in the child of a fork, with a `pipe` that is open.
+/// Call it only in the child of a fork, with an open `pipe`.
 unsafe fn answer(path: &CString, question: Question, pipe: RawFd) -> ! {
     // SAFETY: system calls that signal-safety(7) lists, on a path that ends with 0 and on buffers of
     // the stack.
@@ -178,7 +179,8 @@ unsafe fn answer(path: &CString, question: Question, pipe: RawFd) -> ! {
     }
 }
 
-/// Whoever waits for the end of an output or for a lock of this process must not wait for the child.
+/// Closes all descriptors but one: nobody who waits for the end of an output or for a lock of this
+/// process may have to wait for the child.
 unsafe fn close_all_but(kept: RawFd) {
     let kept_number = kept.unsigned_abs();
     // SAFETY: closes descriptors that only this child's copy of the table has.
@@ -189,7 +191,7 @@ unsafe fn close_all_but(kept: RawFd) {
         };
         let above = libc::syscall(libc::SYS_close_range, kept_number + 1, u32::MAX, 0);
         if below != 0 || above != 0 {
-            // Before Linux 5.9. The most that a process has unless its limit was raised.
+            // Before Linux 5.9. Covers all descriptors unless the limit was raised.
             for number in (0..4096).filter(|number| *number != kept) {
                 libc::close(number);
             }
@@ -227,7 +229,8 @@ unsafe fn send_kind(path: &CString, pipe: RawFd) -> c_int {
     let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the path ends with 0; `stat` is looked at only after it was filled.
     unsafe {
-        // The kernel may still have the attributes of the root of a mount whose process has gone.
+        // The kernel may still remember the attributes of the root of a mount whose process is
+        // gone.
         if libc::statvfs(path.as_ptr(), volume.as_mut_ptr()) != 0
             || libc::stat(path.as_ptr(), stat.as_mut_ptr()) != 0
         {
@@ -239,7 +242,7 @@ unsafe fn send_kind(path: &CString, pipe: RawFd) -> c_int {
     0
 }
 
-/// Whoever reads may have given up; then there is nobody to tell.
+/// Stops on errors: the reader may have given up.
 unsafe fn send(pipe: RawFd, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: the kernel reads no more than the slice.

@@ -1,4 +1,4 @@
-//! Where a path leads.
+//! Resolving links in paths.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -8,13 +8,12 @@ use super::machex_mountpoints;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 
-/// Links that are followed before they are taken for a circle, as the kernel has it.
+/// How many links to follow before they count as a loop, as in the kernel.
 const LINKS: usize = 40;
 
-/// A path without links, as far as it exists.
+/// Resolves the links in a path, as far as it exists.
 ///
-/// A machex mount is not asked for what is below it: its process may not answer, and there are no links
-/// in it.
+/// Does not look inside machex mounts: their process may not answer, and they contain no links.
 pub fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let doing = format!("looking at {}", path.shown());

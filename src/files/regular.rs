@@ -1,5 +1,4 @@
-//! Opening files that anybody may have put there: only regular files are, and nothing is waited
-//! for.
+//! Opening files that anybody may have created: only regular files, and without waiting.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,7 +11,7 @@ use rustix::io::Errno;
 
 use super::patiently;
 
-/// Why something is not opened, or not read. Inside of an [`io::Error`].
+/// Why something is not opened or not read. Inside an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     #[error("it is {0}, not a file")]
@@ -27,11 +26,11 @@ impl From<Unfit> for io::Error {
     }
 }
 
-/// Opens a regular file of at most `limit` bytes for reading; links are followed. A pipe in its
-/// place would be waited for without end, and a device may do anything when it is read.
+/// Opens a regular file of at most `limit` bytes for reading; follows links. A pipe in its place
+/// could block forever, and reading a device can have any effect.
 ///
 /// # Errors
-/// [`Unfit`] inside of an [`io::Error`] where it is anything else.
+/// [`Unfit`] inside an [`io::Error`] if it is anything else.
 pub fn open_regular(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let opened = patiently(|| File::options().read(true).custom_flags(flags).open(path));
@@ -51,13 +50,13 @@ pub fn open_regular(path: &Path, limit: u64) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// All that `source` has, at most `limit` bytes.
+/// Reads all of `source`, at most `limit` bytes.
 ///
 /// # Errors
-/// [`Unfit`] inside of an [`io::Error`] where it has more.
+/// [`Unfit`] inside an [`io::Error`] if it has more.
 pub fn read_within(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // Fails, and does not end the process, where there is no memory.
+    // Fails if there is no memory, but does not end the process.
     source.take(limit + 1).read_to_end(&mut bytes)?;
     check_size(bytes.len() as u64, limit)?;
     Ok(bytes)
@@ -70,8 +69,8 @@ fn check_size(size: u64, limit: u64) -> Result<(), Unfit> {
     }
 }
 
-/// Whether an error says that there is no such file: by its name, by what should be a folder on the way
-/// to it and is none, or since no file can have the name.
+/// Whether an error says that a file does not exist: nothing has its name, a parent is not a
+/// folder, or the name is invalid.
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -79,7 +78,7 @@ pub fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// What something is that is not a regular file.
+/// The kind of anything that is not a regular file.
 pub fn kind_of(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     match () {

@@ -1,21 +1,21 @@
-//! How full the disk is.
+//! Free disk space.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// Room on a file system.
+/// Space on a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeSpace {
     /// Bytes that an unprivileged user may still write.
     pub bytes: u64,
-    /// Bytes that there are, used or not.
+    /// Total bytes, used or not.
     pub total: u64,
-    /// Files that may still be made; `u64::MAX` where the file system does not count them.
+    /// Files that can still be created; `u64::MAX` if the file system does not count them.
     pub files: u64,
 }
 
-/// Room on the file system of `path`, or of the nearest parent that exists.
+/// Space on the file system of `path`, or of its nearest existing parent.
 pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
     let existing = path
         .ancestors()
@@ -24,7 +24,7 @@ pub fn free_space(path: &Path) -> io::Result<FreeSpace> {
     Ok(of_statvfs(rustix::fs::statvfs(existing)?))
 }
 
-/// Room on the file system of an open file or folder.
+/// Space on the file system of an open file or folder.
 pub fn free_space_at(file: impl AsFd) -> io::Result<FreeSpace> {
     Ok(of_statvfs(rustix::fs::fstatvfs(file)?))
 }
@@ -33,7 +33,7 @@ fn of_statvfs(stat: rustix::fs::StatVfs) -> FreeSpace {
     FreeSpace {
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         total: stat.f_blocks.saturating_mul(stat.f_frsize),
-        // Btrfs and some network file systems answer 0 of 0.
+        // Btrfs and some network file systems report 0 of 0.
         files: if stat.f_files == 0 {
             u64::MAX
         } else {
@@ -42,8 +42,8 @@ fn of_statvfs(stat: rustix::fs::StatVfs) -> FreeSpace {
     }
 }
 
-/// Types of file systems that other machines serve, so that opening a file may take long
-/// (linux/magic.h, and the sources of Lustre, GPFS, BeeGFS and PanFS).
+/// Types of remote file systems, where opening a file may take long (linux/magic.h, and the sources
+/// of Lustre, GPFS, BeeGFS and PanFS).
 const REMOTE: [u64; 12] = [
     0x6969,      // NFS
     0x517b,      // SMB
@@ -59,7 +59,7 @@ const REMOTE: [u64; 12] = [
     0x6573_5546, // FUSE
 ];
 
-/// Whether the file system of `path`, or of the nearest parent that exists, is another machine's.
+/// Whether the file system of `path`, or of its nearest existing parent, is remote.
 pub fn is_remote(path: &Path) -> bool {
     let existing = path.ancestors().find(|parent| parent.exists());
     existing
@@ -67,8 +67,8 @@ pub fn is_remote(path: &Path) -> bool {
         .is_some_and(|stat| REMOTE.contains(&(stat.f_type as u64 & 0xffff_ffff)))
 }
 
-/// Whether an error says that no more can be written: disk full, quota used up, or a file longer
-/// than the process or the file system may make one.
+/// Whether an error says that no more can be written: disk full, quota full, or file too large for
+/// the process or the file system.
 pub fn is_disk_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Folders, listed in an order that does not depend on the file system: names sorted bytewise.
+//! Lists folders in an order that does not depend on the file system: names sorted bytewise.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::storage::{Kind, Listed};
 
-/// Files and folders of one folder. Links count as what they lead to.
+/// Files and folders in one folder. Links count as their targets.
 #[derive(Default)]
 struct Listing {
     files: Vec<OsString>,
     folders: Vec<OsString>,
-    /// Folders that are reached by a link.
+    /// Folders reached by a link.
     linked: Vec<OsString>,
 }
 
@@ -48,8 +48,8 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
     Ok(listing)
 }
 
-/// Names of the files in `folder` that are not hidden and have one of `extensions`, which must
-/// match exactly, or in any case. They need not be UTF-8.
+/// Names of the files in `folder` that are not hidden and have one of `extensions`, compared
+/// exactly or in any case. They need not be UTF-8.
 pub fn sorted_files(
     catalog: &mut CatalogBuilder,
     folder: &Path,
@@ -77,8 +77,8 @@ fn has_extension(name: &OsStr, extensions: &[&str], any_case: bool) -> bool {
     })
 }
 
-/// Names of the folders in `folder`, those behind links too. No list can name one that is not UTF-8:
-/// these are left out.
+/// Names of the folders in `folder`, including those behind links. Names that are not UTF-8 are
+/// left out, since no list can contain them.
 pub fn sorted_folders(
     catalog: &mut CatalogBuilder,
     folder: &Path,
@@ -91,8 +91,7 @@ pub fn sorted_folders(
 }
 
 /// All files below `folder` whose names end with `extension`, in the order of Python's `os.walk`
-/// with sorted names: a folder's own files before its subfolders. Links to folders are not
-/// followed.
+/// with sorted names: a folder's own files before its subfolders. Does not follow links to folders.
 pub fn walk(
     catalog: &mut CatalogBuilder,
     folder: &Path,

@@ -1,5 +1,5 @@
-//! Gzip files as `gzip -d` and Python read them: members one after another, and zero bytes behind
-//! them (a tape, a copy in blocks).
+//! Gzip files as `gzip -d` and Python read them: several members one after another, and zero bytes
+//! after them (from a tape, or a copy in blocks).
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
@@ -8,10 +8,10 @@ use flate2::bufread::GzDecoder;
 
 use crate::catalog::ListFault;
 
-/// Large, since lists are read from end to end.
+/// Large, since lists are read completely.
 const BUFFER: usize = 256 << 10;
 
-/// Reads what is in a gzip file.
+/// Reads the contents of a gzip file.
 pub(super) struct Gunzip<R> {
     state: State<R>,
     on_garbage: Box<dyn Fn()>,
@@ -19,14 +19,14 @@ pub(super) struct Gunzip<R> {
 
 enum State<R> {
     Member(Box<GzDecoder<BufReader<R>>>),
-    /// Behind a member.
+    /// After a member.
     Between(BufReader<R>),
     End,
 }
 
 impl<R: Read> Gunzip<R> {
-    /// `on_garbage` is called where something else follows the last member, which is left out. Its
-    /// sum has been checked by then.
+    /// `on_garbage` is called if anything else follows the last member; it is ignored. The member's
+    /// checksum has been verified by then.
     pub(super) fn new(source: R, on_garbage: impl Fn() + 'static) -> Self {
         let source = BufReader::with_capacity(BUFFER, source);
         Self {
@@ -35,7 +35,7 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// What follows a member.
+    /// Determines what follows a member.
     fn next_member(&mut self, mut source: BufReader<R>) -> io::Result<State<R>> {
         loop {
             let bytes = source.fill_buf()?;
@@ -65,7 +65,7 @@ impl<R: Read> Gunzip<R> {
     }
 }
 
-/// Whether an error tells of what is in the file, and not of the disk.
+/// Whether an error concerns the file's contents, and not the disk.
 fn is_of_contents(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -95,7 +95,8 @@ impl<R: Read> Read for Gunzip<R> {
     }
 }
 
-/// In words that say what to do; what the disk says stays as it is.
+/// Replaces errors of the contents by messages that say what to do; leaves errors of the disk as
+/// they are.
 fn fault_of(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ListFault::CutOff.into(),
@@ -120,7 +121,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// What is in it, and whether garbage was met.
+    /// The contents, and whether garbage was found.
     fn gunzip(bytes: &[u8]) -> io::Result<(Vec<u8>, bool)> {
         let garbage = Rc::new(Cell::new(false));
         let met = Rc::clone(&garbage);
@@ -172,7 +173,7 @@ mod tests {
         sum[file.len() - 8] ^= 1;
         let error = gunzip(&sum).unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
-        // The second member, too.
+        // Also in the second member.
         let file = [file.as_slice(), &file[..file.len() - 5]].concat();
         assert!(gunzip(&file).is_err());
     }

@@ -1,4 +1,4 @@
-//! The header of a table: what separates its cells, and which columns it has.
+//! The header of a table: its separator and its columns.
 
 use std::cell::Cell;
 
@@ -9,31 +9,32 @@ use super::open::decode;
 use crate::catalog::ListFault;
 use crate::shown::Show as _;
 
-/// What pandas expects, and what spreadsheets write where a comma is part of numbers.
+/// The separator of pandas, and those of spreadsheets where numbers contain commas.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Columns that are named where one is missing, and characters of each.
+/// How many columns to name if one is missing, and how many characters of each.
 const NAMED: usize = 8;
 const NAME_CHARS: usize = 40;
 
-/// How alike two names are (Jaro-Winkler) of which one may be meant for the other.
+/// Similarity (Jaro-Winkler) from which one name may be meant for another.
 const ALIKE: f64 = 0.9;
 
-/// The header by each of the separators that may be meant. The first column that is asked for and
-/// is there decides.
+/// The header, split at each possible separator. The first requested column that exists decides
+/// which is right.
 pub(super) struct Header {
     candidates: Vec<(u8, ByteRecord)>,
     chosen: Cell<Option<usize>>,
 }
 
-/// A first line that says what separates the cells of those behind it: `sep=;`, of Excel.
+/// The separator from a first line such as `sep=;`, which Excel writes, and the length of that
+/// line.
 pub(super) fn stated_separator(text: &[u8]) -> Option<(u8, usize)> {
     let end = memchr::memchr2(b'\n', b'\r', text)?;
     let line = text[..end].trim_ascii_end();
     let unquoted = line
         .strip_prefix(b"\"")
         .and_then(|line| line.strip_suffix(b"\""));
-    // A tab is trimmed with what follows.
+    // A tab was trimmed away with the end of the line.
     let separator = match unquoted.unwrap_or(line).strip_prefix(b"sep=")? {
         [] if text[..end].contains(&b'\t') => b'\t',
         [separator] if !separator.is_ascii_alphanumeric() && separator.is_ascii() => *separator,
@@ -44,8 +45,8 @@ pub(super) fn stated_separator(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 impl Header {
-    /// Parses the header at the beginning of `head`, with which the table begins, or which is the
-    /// whole table. `stated` is the separator, where a line says so.
+    /// Parses the header at the beginning of `head`, the beginning of a table or the whole table.
+    /// `stated` is the separator, if a line states it.
     pub(super) fn parse(head: &[u8], stated: Option<u8>) -> Result<Self, ListFault> {
         let separators: &[u8] = match &stated {
             Some(stated) => std::slice::from_ref(stated),
@@ -55,7 +56,7 @@ impl Header {
         for separator in separators {
             match first_record(head, *separator) {
                 Ok(record) => candidates.push((*separator, record)),
-                // By another separator, a quote may be open.
+                // With another separator, a quote may be open.
                 Err(_) if !candidates.is_empty() => {}
                 Err(fault) => return Err(fault),
             }
@@ -66,7 +67,7 @@ impl Header {
         })
     }
 
-    /// The separator: the one that was decided on, or the usual.
+    /// The separator that was decided on, or the comma.
     pub(super) fn separator(&self) -> u8 {
         self.present().map_or(b',', |(separator, _)| *separator)
     }
@@ -75,8 +76,8 @@ impl Header {
         self.candidates.get(self.chosen.get().unwrap_or(0))
     }
 
-    /// The column `name`, where it decides on the separator if nothing has yet; the first where
-    /// there are several.
+    /// The column `name`; the first if there are several. If the separator is undecided, finding
+    /// the column decides it.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         let position = |(_, record): &(u8, ByteRecord)| {
             record.iter().position(|column| column == name.as_bytes())
@@ -90,12 +91,12 @@ impl Header {
             .enumerate()
             .filter_map(|(at, candidate)| Some((at, position(candidate)?)));
         let (chosen, column) = found.next()?;
-        // A name that stands alone in the line is there by each separator: the usual is taken.
+        // A name that is alone in its line exists with every separator: take the usual one.
         self.chosen.set(Some(chosen));
         Some(column)
     }
 
-    /// For people: which columns there are, and which of them may be meant by `name`.
+    /// For messages: which columns exist, and which of them may be meant by `name`.
     pub(super) fn words(&self, name: &str) -> String {
         let candidates = || match self.chosen.get() {
             Some(chosen) => &self.candidates[chosen..=chosen],
@@ -130,7 +131,7 @@ impl Header {
     }
 }
 
-/// 1 where two names differ in case and blanks only.
+/// 1 if two names differ only in case and spaces.
 fn likeness(column: &str, name: &str) -> f64 {
     let plain = |text: &str| -> String {
         let letters = text.chars().filter(|c| c.is_alphanumeric());
@@ -160,11 +161,11 @@ fn first_record(head: &[u8], separator: u8) -> Result<ByteRecord, ListFault> {
             Ok(true) if is_blank(&record) => {}
             Ok(true) => break,
             Ok(false) => return Err(ListFault::Empty),
-            // Of a slice, nothing else can be said.
+            // A slice has no other errors.
             Err(error) => return Err(ListFault::Damaged(error.to_string())),
         }
     }
-    // The end of what there is ends a record, too; in the middle of a table it must not.
+    // The end of the data also ends a record; in the middle of a table it must not.
     let is_whole = (reader.position().byte() as usize) < head.len();
     if !is_whole && head.len() > MAX_LINE_BYTES {
         let limit = MAX_LINE_BYTES as u64;
@@ -177,7 +178,7 @@ fn first_record(head: &[u8], separator: u8) -> Result<ByteRecord, ListFault> {
     Ok(record)
 }
 
-/// Whether a line holds nothing but blanks.
+/// Whether a line is empty or contains only spaces and tabs.
 pub(super) fn is_blank(record: &ByteRecord) -> bool {
     record.len() == 1 && record[0].iter().all(|byte| matches!(byte, b' ' | b'\t'))
 }

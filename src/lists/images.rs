@@ -1,11 +1,11 @@
-//! Datasets that are a folder of images and nothing else.
+//! Datasets that consist of a folder of images.
 
 use std::path::Path;
 
 use super::sorted_files;
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 
-/// A folder below the root of which every image is taken.
+/// A folder below the root; every image in it is used.
 pub struct ImageFolder {
     pub path: &'static str,
     /// In any case. Other files (annotations, `index.html`, hidden ones) are not images.
@@ -13,7 +13,7 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Reads the folder; the keys are the names, and all are frontal.
+    /// Reads the folder. The file names are the keys, and all images are frontal.
     pub fn read(&self, root: &Path, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         catalog.set_layout(format!("{}/", self.path));
         let path = root.join(self.path);

@@ -1,11 +1,12 @@
-//! What a file is, by its first bytes: what is saved under the name of a list is not always one.
+//! Detects the kind of a file from its first bytes: a file with the name of a list is not always a
+//! list.
 
 use memchr::memmem;
 
-/// Bytes that [`kind_of`] can make use of.
+/// How many bytes [`kind_of`] can use.
 pub const KIND_BYTES: usize = 2048;
 
-/// Formats that begin with the same bytes always.
+/// Formats that always start with the same bytes.
 const MAGIC: [(&[u8], &str); 25] = [
     (b"\x1f\x8b", "a gzip file"),
     (b"\x1f\x9d", "a compress (.Z) file"),
@@ -43,8 +44,8 @@ const MAGIC: [(&[u8], &str); 25] = [
     (b"-----BEGIN PGP", "an encrypted file"),
 ];
 
-/// What a file is that begins like this, if that is no list. Texts are told by words that no header
-/// of a table begins with.
+/// The kind of a file that starts like this, if it is not a list. Texts are recognized by words
+/// that no table header starts with.
 pub fn kind_of(first_bytes: &[u8]) -> Option<&'static str> {
     if !first_bytes.is_empty() && first_bytes.iter().all(|byte| *byte == 0) {
         return Some("nothing but zero bytes");
@@ -96,7 +97,7 @@ fn kind_of_text(first_bytes: &[u8]) -> Option<&'static str> {
     ]
     .iter()
     .any(|word| begins(word));
-    // Of an object or a list: what follows is a value, or the end.
+    // In an object or array, a value or the end follows.
     let is_json = matches!(text, [b'{' | b'[', rest @ ..]
         if matches!(rest.trim_ascii_start().first(), Some(b'"' | b'{' | b'[' | b'}' | b']')));
     match () {
@@ -107,7 +108,7 @@ fn kind_of_text(first_bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What to do about a file of this kind in the place of a list.
+/// What to do about a file of this kind in place of a list.
 pub fn advice(kind: &str) -> &'static str {
     match kind {
         "an HTML page" | "an XML document" | "a JSON document" => {

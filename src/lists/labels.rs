@@ -1,11 +1,11 @@
-//! Labels for 13 findings, which two of the datasets have.
+//! Labels for 13 findings, which two datasets have.
 
 use super::{Column, Row, Table};
 use crate::catalog::{CatalogError, ClassLabel, EntryFault};
 use crate::shown::Show as _;
 use crate::words::start_of;
 
-/// The labels in the reference's order, whatever that of a table.
+/// The labels in the order of the original script, whatever the order in a table.
 pub const LABELS: [&str; 13] = [
     "Enlarged Cardiomediastinum",
     "Cardiomegaly",
@@ -22,14 +22,14 @@ pub const LABELS: [&str; 13] = [
     "Support Devices",
 ];
 
-/// Characters of a cell that are told in a fault.
+/// Characters of a cell to show in a fault.
 const TOLD: usize = 60;
 
 /// The label columns of a table.
 pub struct LabelColumns([Column; 13]);
 
 impl LabelColumns {
-    /// Finds them by name.
+    /// Finds the columns by name.
     pub fn of(table: &Table) -> Result<Self, CatalogError> {
         let mut columns = [Column::default(); 13];
         for (column, name) in columns.iter_mut().zip(LABELS) {
@@ -38,7 +38,8 @@ impl LabelColumns {
         Ok(Self(columns))
     }
 
-    /// The labels of a row: truncated toward zero, 1 is positive, 0 negative (-1), all else 0.
+    /// The labels of a row: truncated toward zero, 1 is positive, 0 is negative (-1), everything
+    /// else is 0.
     pub fn read(&self, row: &Row<'_>) -> Result<ClassLabel, EntryFault> {
         let mut label = [0; 13];
         for ((label, column), name) in label.iter_mut().zip(self.0).zip(LABELS) {
@@ -62,7 +63,7 @@ impl LabelColumns {
     }
 }
 
-/// As much of a cell as is told.
+/// The part of a cell to show.
 fn told(cell: &str) -> String {
     let start = start_of(cell, TOLD);
     let more = if start.len() < cell.len() { "…" } else { "" };

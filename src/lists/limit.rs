@@ -1,26 +1,26 @@
-//! How large a list may be. The limits leave room for ten times the longest of the real lists, and
-//! keep what a list takes in memory to a few hundred MB.
+//! Limits on the size of a list. They allow ten times the size of the longest real list, and keep a
+//! list's memory below a few hundred MB.
 
 use std::io::{self, Read};
 
 use crate::catalog::ListFault;
 
-/// A list, inflated.
+/// Size of an uncompressed list.
 pub(super) const MAX_LIST_BYTES: u64 = 4 << 30;
 
-/// A line of a text, or a row of a table with all the lines that its quoted cells have.
+/// Size of a line of a text, or of a row of a table with all lines of its quoted cells.
 pub(super) const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// All lines of a text that are kept.
+/// Total size of the lines of a text.
 pub(super) const MAX_TEXT_BYTES: usize = 256 << 20;
 
-/// Rows of a table, or lines of a text.
+/// Number of rows of a table, or of lines of a text.
 pub(super) const MAX_ROWS: u64 = 2_000_000;
 
-/// Columns of a table: as many as a spreadsheet has.
+/// Number of columns of a table, as in a spreadsheet.
 pub(super) const MAX_COLUMNS: usize = 16_384;
 
-/// A reader that fails where its source has more than [`MAX_LIST_BYTES`].
+/// A reader that fails if its source has more than [`MAX_LIST_BYTES`].
 pub(super) struct ListLimit<R> {
     source: R,
     left: u64,
@@ -49,12 +49,12 @@ impl<R: Read> Read for ListLimit<R> {
     }
 }
 
-/// A reader that fails where a row goes on for more than [`MAX_LINE_BYTES`].
+/// A reader that fails if a row has more than [`MAX_LINE_BYTES`].
 pub(super) struct RowLimit<R> {
     source: R,
-    /// Bytes that were read since the row began, those excepted that had been read before.
+    /// Bytes read since the row began; does not count bytes that were already buffered.
     bytes: usize,
-    /// There was an end of a line among them: the row has it in quotes.
+    /// Whether they include a line end, which then is in quotes.
     holds_lines: bool,
 }
 
@@ -67,7 +67,7 @@ impl<R: Read> RowLimit<R> {
         }
     }
 
-    /// A new row begins.
+    /// Starts a new row.
     pub(super) fn begin_row(&mut self) {
         self.bytes = 0;
         self.holds_lines = false;

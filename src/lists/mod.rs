@@ -1,4 +1,4 @@
-//! Readers that the datasets share: CSV tables as pandas reads them, text lists, sorted folders,
+//! Readers shared by the datasets: CSV tables as pandas reads them, text lists, sorted folders,
 //! labels, reports.
 
 mod folder;

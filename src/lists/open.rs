@@ -1,4 +1,4 @@
-//! List files: found, opened, and turned into text whatever they are compressed and encoded as.
+//! Finds and opens list files, and returns their text whatever their compression and encoding.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -13,23 +13,23 @@ use crate::files::{Unfit, is_absent};
 use crate::shown::Show as _;
 use crate::storage::Storage;
 
-/// How every gzip file begins.
+/// The first bytes of every gzip file.
 pub(super) const GZIP: &[u8] = b"\x1f\x8b";
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A list file that is there.
+/// An existing list file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
     pub path: PathBuf,
 }
 
 impl ListFile {
-    /// `name` or `name.gz` in the first of `folders` that has it. It becomes an input of the
-    /// catalog.
+    /// Finds `name` or `name.gz` in the first of `folders` that has it, and makes it an input of
+    /// the catalog.
     ///
     /// # Errors
-    /// Also where all that has the name is something else than a file.
+    /// Also if nothing with the name is a file.
     pub fn find(
         catalog: &mut CatalogBuilder,
         folders: &[PathBuf],
@@ -61,8 +61,8 @@ impl ListFile {
         })
     }
 
-    /// Its text in UTF-8, without a byte order mark; cells in an encoding of 8 bits stay as they
-    /// are. Bytes say what the file is, and not its name: gzip is inflated and UTF-16 is decoded.
+    /// Its text in UTF-8 without a byte order mark; cells in an 8-bit encoding stay as they are.
+    /// The contents decide, not the name: gzip is decompressed and UTF-16 is decoded.
     pub(super) fn open(&self, catalog: &CatalogBuilder) -> io::Result<Box<dyn Read>> {
         let file = catalog.storage().open(&self.path, MAX_LIST_BYTES)?;
         let (head, list) = Head::of(file)?;
@@ -80,7 +80,7 @@ impl ListFile {
         text_of(head, list)
     }
 
-    /// An error of a reader as one of the catalog, at `line` (0: nowhere).
+    /// A reader's error as a catalog error, at `line` (0: no line).
     pub(super) fn error(
         &self,
         catalog: &CatalogBuilder,
@@ -91,10 +91,10 @@ impl ListFile {
     }
 }
 
-/// Whether there is a file.
+/// Whether the file exists.
 ///
 /// # Errors
-/// Where there is something else.
+/// If it is something else.
 fn look_at(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
     match storage.stat(path) {
         Ok(stat) => match stat.kind.unless_file() {
@@ -110,7 +110,7 @@ fn look_at(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The first bytes of a file, which have been read.
+/// The first bytes of a file, already read.
 struct Head(Vec<u8>);
 
 impl Head {
@@ -127,7 +127,7 @@ impl Head {
         self.0.starts_with(magic)
     }
 
-    /// Refuses what is no list.
+    /// Refuses anything but a list.
     fn check_kind(&self) -> Result<(), ListFault> {
         match kind_of(&self.0) {
             None => Ok(()),
@@ -145,13 +145,13 @@ impl Head {
         self
     }
 
-    /// The whole file again.
+    /// The whole file: these bytes and the rest.
     fn before<R: Read>(self, rest: R) -> impl Read + use<R> {
         io::Cursor::new(self.0).chain(rest)
     }
 }
 
-/// The text of a list that is not compressed any more.
+/// The text of an uncompressed list.
 fn text_of<R: Read + 'static>(head: Head, rest: R) -> io::Result<Box<dyn Read>> {
     head.check_kind()?;
     let Some(order) = byte_order(&head.0) else {
@@ -162,7 +162,7 @@ fn text_of<R: Read + 'static>(head: Head, rest: R) -> io::Result<Box<dyn Read>> 
     Ok(Box::new(head.without_mark().before(rest)))
 }
 
-/// The text of bytes that are UTF-8 or else Windows-1252, and whether they were UTF-8.
+/// Decodes bytes as UTF-8 or else as Windows-1252; also tells whether they were UTF-8.
 pub(super) fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     match str::from_utf8(bytes) {
         Ok(text) => (text.into(), true),

@@ -13,11 +13,10 @@ use crate::files::{is_absent, read_within};
 use crate::shown::Show as _;
 use crate::storage::{Stamp, Storage};
 
-/// A hundred times what the longest report has; a file of gigabytes is none.
+/// A hundred times the size of the longest report; a file of gigabytes is not a report.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Reads the first of `files` that is there. One that cannot be read costs its text and no
-/// more.
+/// Reads the first of `files` that exists. If it cannot be read, only its text is lost.
 pub fn read_report(storage: &dyn Storage, files: &[PathBuf]) -> Report {
     for path in files {
         match storage.read(path, MAX_BYTES).and_then(inflated) {
@@ -32,7 +31,7 @@ pub fn read_report(storage: &dyn Storage, files: &[PathBuf]) -> Report {
 fn report_of(bytes: &[u8], path: &Path) -> Report {
     let kind = kind_of(bytes);
     let (text, read_as) = match str::from_utf8(bytes) {
-        // As the reference reads it, whatever it looks like.
+        // As the original script reads it, whatever it looks like.
         Ok(text) => (Cow::Borrowed(text), None),
         Err(_) => match (byte_order(bytes), kind) {
             (Some(order), _) => (utf16::decode(bytes, order).into(), Some("UTF-16")),
@@ -66,7 +65,7 @@ fn unreadable(path: &Path, problem: &str) -> Report {
     }
 }
 
-/// What is in a gzip file; all else as it is.
+/// Decompresses a gzip file; leaves everything else as it is.
 fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     match bytes.starts_with(GZIP) {
         true => read_within(Gunzip::new(bytes.as_slice(), || {}), MAX_BYTES),
@@ -74,8 +73,8 @@ fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What changes when a report comes, goes or changes: what the storage says of the first of `files`
-/// that is there. Nothing is read.
+/// A stamp that changes when a report is added, removed or changed: the storage's stamp of the
+/// first of `files` that exists. Reads no file.
 pub fn report_stamp(storage: &dyn Storage, files: &[PathBuf]) -> ReportStamp {
     for path in files {
         match storage.stat(path) {
@@ -87,17 +86,17 @@ pub fn report_stamp(storage: &dyn Storage, files: &[PathBuf]) -> ReportStamp {
     ReportStamp::Absent
 }
 
-/// What [`report_stamp`] found.
+/// The result of [`report_stamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStamp {
     Absent,
     Found(Stamp),
-    /// With the number of the system's error.
+    /// With the system's error number.
     Failed(i32),
 }
 
 impl ReportStamp {
-    /// The same as bytes, to be hashed.
+    /// The stamp as bytes, for hashing.
     pub fn to_bytes(self) -> [u8; 25] {
         let mut bytes = [0; 25];
         match self {
@@ -115,9 +114,10 @@ impl ReportStamp {
     }
 }
 
-/// What the reference keeps of a report: the findings, or else the impression, on one line.
+/// The part of a report that the original script keeps: the findings, or else the impression, on
+/// one line.
 fn essence(text: &str) -> String {
-    // Python's text mode.
+    // As in Python's text mode.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let after = |marker| text.rsplit_once(marker).map(|(_, rest)| rest);
     let part = after("FINDINGS:")
@@ -130,7 +130,7 @@ fn essence(text: &str) -> String {
             squeezed.push(c);
         }
     }
-    // Python's white space is Unicode's and four separators more.
+    // Python's white space is Unicode's, plus four separators.
     squeezed
         .trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
         .to_owned()
@@ -206,7 +206,7 @@ mod tests {
         let (text, unreadable, told) = read(&utf16);
         assert_eq!((text.as_str(), unreadable), ("caf\u{e9}", false));
         assert!(told.ends_with("read as UTF-16"), "{told}");
-        // What is UTF-8 is taken as the reference takes it.
+        // UTF-8 is read as the original script reads it.
         let (text, unreadable, told) = read(b"<html>sign in</html>");
         assert_eq!((text.as_str(), unreadable), ("<html>sign in</html>", false));
         assert!(told.contains("is an HTML page"), "{told}");

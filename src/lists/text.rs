@@ -1,4 +1,4 @@
-//! Text lists: one entry a line.
+//! Text lists: one entry per line.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -8,9 +8,8 @@ use super::open::decode;
 use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
 use crate::shown::Show as _;
 
-/// The lines of a list as Python's text mode has them (CR LF and CR end a line, too), less those
-/// that are empty. Blanks at the end of a line belong to it. What is not UTF-8 is read as
-/// Windows-1252.
+/// The nonempty lines of a list, as in Python's text mode (CR LF and CR also end a line). Spaces at
+/// the end of a line belong to it. A line that is not UTF-8 is read as Windows-1252.
 pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, CatalogError> {
     let source = file
         .open(catalog)
@@ -31,14 +30,14 @@ pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, C
 #[derive(Default)]
 struct Lines {
     texts: Vec<String>,
-    /// Of all texts.
+    /// Total size of the texts.
     bytes: usize,
-    /// The first that is not UTF-8; 0 where all are.
+    /// Number of the first line that is not UTF-8; 0 if all are.
     foreign: u64,
 }
 
 impl Lines {
-    /// Counts in `number` the line that is being read.
+    /// `number` counts the current line.
     fn read(&mut self, source: impl Read, number: &mut u64) -> io::Result<()> {
         let mut source = BufReader::with_capacity(64 << 10, source);
         let mut line = Vec::new();
@@ -54,7 +53,7 @@ impl Lines {
                 return Err(ListFault::LongLine { limit }.into());
             }
             let is_end = end.is_some();
-            // CR LF is counted once.
+            // CR LF counts once.
             let counts = end.is_some_and(|end| {
                 bytes[end] == b'\n' || bytes.get(end + 1).is_none_or(|next| *next != b'\n')
             });

@@ -1,4 +1,4 @@
-//! Text in UTF-16, as "Unicode text" of Windows programs, read as UTF-8.
+//! Reads UTF-16, the "Unicode text" of Windows programs, as UTF-8.
 
 use std::io::{self, Read};
 
@@ -8,26 +8,26 @@ use crate::catalog::ListFault;
 
 const BUFFER: usize = 64 << 10;
 
-/// How the two bytes of a unit stand.
+/// The order of the two bytes of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ByteOrder {
     Little,
     Big,
 }
 
-/// Whether a text that begins so is UTF-16, and in which byte order. Without a byte order mark, it
-/// is where every other byte is zero and no other is: what lists begin with is ASCII.
+/// The byte order of a text that starts like this, if it is UTF-16. Without a byte order mark,
+/// every second byte must be zero and no other: lists start with ASCII.
 pub(super) fn byte_order(first_bytes: &[u8]) -> Option<ByteOrder> {
     match first_bytes {
         [0xff, 0xfe, ..] => return Some(ByteOrder::Little),
         [0xfe, 0xff, ..] => return Some(ByteOrder::Big),
         _ => {}
     }
-    // The first words of a header; cells behind it may hold any letters.
+    // Only the first words of a header, since later cells may contain any letters.
     let start = first_bytes.get(..16).unwrap_or(first_bytes);
     let (units, _) = start.as_chunks::<2>();
     match units {
-        // Too little to tell.
+        // Too short to tell.
         [] | [_] => None,
         _ if units.iter().all(|[low, high]| *low != 0 && *high == 0) => Some(ByteOrder::Little),
         _ if units.iter().all(|[high, low]| *low != 0 && *high == 0) => Some(ByteOrder::Big),
@@ -44,7 +44,7 @@ pub(super) struct Utf16<R> {
     waiting: std::ops::Range<usize>,
     is_at_end: bool,
     output: Vec<u8>,
-    /// How many bytes of `output` have been handed out.
+    /// How many bytes of `output` were returned already.
     taken: usize,
 }
 
@@ -65,7 +65,7 @@ impl<R: Read> Utf16<R> {
         }
     }
 
-    /// Decodes some more. Leaves `output` empty at the end.
+    /// Decodes more input. Leaves `output` empty at the end.
     fn decode(&mut self) -> io::Result<()> {
         self.output.clear();
         self.taken = 0;
@@ -78,7 +78,7 @@ impl<R: Read> Utf16<R> {
                 self.waiting = 0..count;
                 self.is_at_end = count == 0;
             }
-            // Three bytes for two, and a few for what was begun before.
+            // Three bytes for two, and a few for an incomplete unit.
             self.output.resize(self.waiting.len() * 2 + 16, 0);
             let input = &self.input[self.waiting.clone()];
             let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(
@@ -109,7 +109,7 @@ impl<R: Read> Read for Utf16<R> {
     }
 }
 
-/// A short text in UTF-16 with a byte order mark; units that are none are replaced.
+/// Decodes a short UTF-16 text with a byte order mark; invalid units are replaced.
 pub(super) fn decode(bytes: &[u8], order: ByteOrder) -> String {
     let encoding = match order {
         ByteOrder::Little => UTF_16LE,

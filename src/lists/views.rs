@@ -1,16 +1,16 @@
-//! Which view positions are taken.
+//! Decides by view position which images to use.
 
 use crate::catalog::CatalogBuilder;
 
-/// What a list calls the views that can be taken; all others never are.
+/// The names of usable views in a list; all other views are never used.
 pub struct ViewPositions {
     pub frontal: &'static [&'static str],
     pub lateral: &'static [&'static str],
 }
 
 impl ViewPositions {
-    /// Counts an image of this view, and says whether it is taken. `frontal_only`: lateral views are
-    /// not.
+    /// Counts an image of this view, and tells whether it is used. With `frontal_only`, lateral
+    /// views are not.
     pub fn takes(&self, view: &str, frontal_only: bool, catalog: &mut CatalogBuilder) -> bool {
         let views = catalog.views();
         if self.frontal.contains(&view) {

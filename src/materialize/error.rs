@@ -1,4 +1,4 @@
-//! What ends a run before it is done.
+//! Errors that end a run early.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use crate::removal::Removal;
 use crate::shown::Show as _;
 use crate::store::{LockError, RecordsFault};
 
-/// A fault that concerns the run and not one image.
+/// An error of the whole run, not of one image.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterializeError {
-    /// All lists that cannot be read.
+    /// The errors of all unreadable lists.
     #[error("{}", as_lines(.0))]
     Catalogs(Vec<CatalogError>),
-    /// Finished images would be removed or left out, since their sources have gone.
+    /// Finished images would be removed or left out, since their sources are gone.
     #[error("nothing was changed, since finished images would go:\n  {}", as_lines(.0))]
     Removal(Vec<Removal>),
     #[error(
@@ -43,8 +43,8 @@ pub enum MaterializeError {
     )]
     State { path: PathBuf, source: io::Error },
     #[error(
-        "the disk of {path} is full; what is finished is whole and kept: \
-         make room and run the same command again",
+        "the disk of {path} is full; all finished images are kept: \
+         free some space and run the same command again",
         path = path.shown()
     )]
     DiskFull { path: PathBuf },
@@ -67,8 +67,8 @@ fn as_lines(errors: &[impl ToString]) -> String {
 }
 
 impl MaterializeError {
-    /// Wraps an error of reading or writing `path`, telling a full disk, and what is not ours, from
-    /// the rest.
+    /// Wraps an error of reading or writing `path`; distinguishes full disks and files that are not
+    /// ours.
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| match () {
@@ -78,7 +78,7 @@ impl MaterializeError {
         }
     }
 
-    /// Like [`Self::io`], of making the state folder `path`.
+    /// Like [`Self::io`], for creating the state folder `path`.
     pub(super) fn state(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| match Self::io(path)(source) {
             Self::Io { path, source } => Self::State { path, source },

@@ -1,4 +1,4 @@
-//! The indexes after all shares have run, and what is still missing.
+//! Writes the indexes after all shares have run, and finds what is still missing.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,12 +15,12 @@ use crate::files::Durability;
 use crate::source::left_out;
 use crate::store::{LogKind, LoggedImage, RunLock, logged_in};
 
-/// Images that no share has come to yet.
+/// Images that no share has processed yet.
 pub type Missing = BTreeMap<&'static str, Vec<u32>>;
 
-/// Writes the indexes of all datasets from what the shares left, merges their failures into one
-/// `failures.jsonl`, and returns the images that are neither finished nor known to fail. Nothing
-/// is rendered.
+/// Writes the indexes of all datasets from the results of the shares, merges their failures into
+/// one `failures.jsonl`, and returns the images that are neither finished nor known to fail.
+/// Renders nothing.
 pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeError> {
     let state = open_state(job)?;
     let lock = RunLock::acquire(&state, "")?;
@@ -37,7 +37,7 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
         plan.create_folders()?;
         remove_left_overs(&plan, &(0..plan.catalog.len()), lock.is_exclusive())?;
         remove_beyond_end(&plan, lock.is_exclusive())?;
-        // Finished when images of damaged sources were still wanted, or when their sources were there.
+        // Finished while damaged images were still wanted, or while their sources existed.
         remove_left_out(&plan, outcome.left_out.iter().copied())?;
         if job.allow_removal {
             remove_left_out(&plan, plan.catalog.absent_numbers())?;
@@ -79,10 +79,10 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
 }
 
 struct TreeState {
-    /// By number.
+    /// By image number.
     finished: Vec<bool>,
     found: Found,
-    /// Not wanted, since their sources are damaged.
+    /// Left out because their sources are damaged.
     left_out: Vec<u32>,
     missing: Vec<u32>,
 }
@@ -125,8 +125,8 @@ fn look_over(plan: &DatasetPlan, known: &[LoggedImage]) -> TreeState {
                     outcome.found.damaged.push(line);
                     outcome.left_out.push(number);
                 }
-                // A failure counts only for the source it was seen with: numbers move when lists change,
-                // and sources are repaired.
+                // A failure only counts for the source with which it occurred: numbers change with
+                // the lists, and sources get repaired.
                 ImageState::Due { key, .. } => match known.get(&number) {
                     Some(failure) if failure.content == Some(key) => {
                         outcome.found.failures.push((*failure).clone());

@@ -14,17 +14,17 @@ use crate::shown::Show as _;
 use crate::source::{FetchError, Fetched, Source, SourceError, SourceRenderer};
 use crate::store::{ContentKey, Journal, Record};
 
-/// What became of an image.
+/// The result of processing an image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ImageOutcome {
     New(Remarks),
     Skipped(Remarks),
-    /// Its source is damaged, and is not wanted then.
+    /// Its source is damaged, and such images are not wanted.
     LeftOut {
         damage: Box<str>,
         content: ContentKey,
     },
-    /// With what the source and settings were, if there was a source to look at.
+    /// `content` identifies source and settings, if there was a source.
     Failed {
         cause: String,
         content: Option<ContentKey>,
@@ -32,7 +32,7 @@ pub(super) enum ImageOutcome {
 }
 
 impl ImageOutcome {
-    /// Of an image at which machex panicked.
+    /// The result for an image on which machex panicked.
     pub(super) fn crashed() -> Self {
         Self::Failed {
             cause: "machex crashed on this image; please report it".to_owned(),
@@ -41,7 +41,7 @@ impl ImageOutcome {
     }
 }
 
-/// What is to be said of the source of an image that is in the tree.
+/// Remarks about the source of an image in the tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Remarks {
     pub damage: Option<Box<str>>,
@@ -69,7 +69,7 @@ impl From<&Record> for Remarks {
     }
 }
 
-/// Renders images one after another; one for each worker thread.
+/// Renders images one after another; each worker thread has its own.
 pub(super) struct ImageWorker<'a> {
     plan: &'a DatasetPlan,
     journal: &'a Journal,
@@ -92,7 +92,7 @@ impl<'a> ImageWorker<'a> {
     }
 
     /// Brings one image up to date. An error concerns the run (the tree cannot be written), a
-    /// failure the image only. `replaces` is called before a finished file is replaced or removed.
+    /// failure only the image. Calls `replaces` before a finished file is replaced or removed.
     pub(super) fn process(
         &mut self,
         task: Task<'_>,
@@ -105,13 +105,14 @@ impl<'a> ImageWorker<'a> {
             Step::Settled(state) => return self.settled(state, known, replaces),
             Step::Due { key, fetched } => (key, fetched),
         };
-        // Without a record (the state folder was lost), what is there may be any image.
+        // Without a record (the state folder was lost), the existing file may be any image.
         let path = self.plan.image_path(number);
         if known.map_or_else(|| path.exists(), |record| record.key != key) {
             replaces()?;
         }
         match self.render(fetched) {
-            // The record bears the source that was read: one that changed meanwhile is found due.
+            // The record identifies the source that was read: if the source has changed since, the
+            // image is due again.
             Ok((rendered, source)) => self.keep(number, source, &rendered),
             Err(error) => {
                 let cause = error.to_string().shown().to_string();
@@ -135,7 +136,7 @@ impl<'a> ImageWorker<'a> {
     ) -> Result<ImageOutcome, MaterializeError> {
         match state {
             ImageState::LeftOut { key, damage } => {
-                // It may have been made when it was wanted.
+                // It may have been made while it was still wanted.
                 if let Some(record) = known.filter(|record| self.plan.finished.holds(record)) {
                     replaces()?;
                     remove_finished(self.plan, record)?;
@@ -145,8 +146,8 @@ impl<'a> ImageWorker<'a> {
                     content: key,
                 })
             }
-            // A source that is missing today may be back tomorrow: what was made of it stays, and is
-            // left out of the index.
+            // A missing source may come back: its finished image stays, but is left out of the
+            // index.
             ImageState::Failed { cause, .. } => Ok(ImageOutcome::Failed {
                 cause,
                 content: None,
@@ -184,7 +185,7 @@ impl<'a> ImageWorker<'a> {
         {
             self.remove_stale(number)?;
             self.remove_unrecorded(number, jpeg)?;
-            // So that the next run need not render it to know.
+            // Recorded so that the next run knows without rendering it.
             self.record(number, made, notes)?;
             return Ok(ImageOutcome::LeftOut {
                 damage,
@@ -209,8 +210,8 @@ impl<'a> ImageWorker<'a> {
             .map_err(MaterializeError::io(&self.plan.state))
     }
 
-    /// Removes an image that is not wanted, and of which there is no record any more: if it is, to the
-    /// byte, what has just been rendered.
+    /// Removes an unwanted image that has no record any more, if its bytes equal those just
+    /// rendered.
     fn remove_unrecorded(&self, number: u32, jpeg: &[u8]) -> Result<(), MaterializeError> {
         let path = self.plan.image_path(number);
         let is_there = || {
@@ -225,8 +226,7 @@ impl<'a> ImageWorker<'a> {
         }
     }
 
-    /// What an earlier source or setting made must not stand where the present one cannot be
-    /// rendered.
+    /// Removes the result of an earlier source or setting if the current one cannot be rendered.
     fn remove_stale(&self, number: u32) -> Result<(), MaterializeError> {
         match self.plan.record(number) {
             Some(record) => remove_finished(self.plan, record),
@@ -235,8 +235,8 @@ impl<'a> ImageWorker<'a> {
     }
 }
 
-/// Whether an error says that the source is another one than before. A disk that cannot be read and a
-/// lack of memory pass, and nothing finished is given up for them.
+/// Whether an error means that the source has changed. An unreadable disk or a lack of memory is
+/// temporary, so no finished image is removed for it.
 fn tells_of_other_bytes(error: &SourceError) -> bool {
     !matches!(
         error,

@@ -1,4 +1,5 @@
-//! The lists of images that a person may want to look at: one line is written as soon as an image is met.
+//! The logs of images that you may want to look at. Each line is written as soon as its image is
+//! processed.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::files::{Durability, PrivateFolder};
 use crate::source::left_out;
 use crate::store::{ContentKey, ImageLog, LogKind, LoggedImage, logged_in, merge_logs};
 
-/// Said of an image whose DICOM file has bits above its HighBit.
+/// The cause for an image whose DICOM file has bits above its HighBit.
 const OVERLAY: &str = "bits are set above HighBit";
 
 /// The logs of one run.
@@ -38,7 +39,7 @@ impl<'a> Logs<'a> {
         })
     }
 
-    /// Writes down what became of an image, where that is worth a line.
+    /// Logs the result for an image, if it needs a line.
     pub(super) fn record(
         &self,
         plan: &DatasetPlan,
@@ -66,7 +67,7 @@ impl<'a> Logs<'a> {
         }
     }
 
-    /// Makes sure of all lines so far.
+    /// Makes sure that all lines so far are stored.
     pub(super) fn confirm(&self) -> Result<(), MaterializeError> {
         for log in [&self.failures, &self.damaged, &self.overlays] {
             log.confirm().map_err(MaterializeError::io(log.path()))?;
@@ -75,7 +76,7 @@ impl<'a> Logs<'a> {
     }
 }
 
-/// The line of a log for an entry.
+/// The log line for an entry.
 pub(super) fn logged(
     plan: &DatasetPlan,
     entry: &Entry<'_>,
@@ -92,7 +93,7 @@ pub(super) fn logged(
     }
 }
 
-/// The logs of all images of a tree, by what [`super::finish`] found.
+/// The logs of all images of a tree, as found by [`super::finish`].
 #[derive(Default)]
 pub(super) struct Found {
     pub failures: Vec<LoggedImage>,
@@ -101,7 +102,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Adds what a finished image is made of.
+    /// Adds the damage and overlays of a finished image.
     pub(super) fn add_finished(&mut self, plan: &DatasetPlan, entry: &Entry<'_>) {
         let Some(record) = plan.record(entry.number()) else {
             return;
@@ -122,7 +123,7 @@ impl Found {
         self.overlays.extend(other.overlays);
     }
 
-    /// Adds what is known of datasets that the job leaves alone.
+    /// Adds the logged images of datasets that this job does not process.
     pub(super) fn add_others(
         &mut self,
         job: &Job,
@@ -139,7 +140,7 @@ impl Found {
         Ok(())
     }
 
-    /// Writes the logs in the place of those of the shares.
+    /// Writes the logs, which replace those of the shares.
     pub(super) fn write(
         &mut self,
         state: &PrivateFolder,

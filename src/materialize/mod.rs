@@ -1,16 +1,17 @@
-//! Every image of every dataset, in parallel, resumable.
+//! Renders every image of every dataset, in parallel, resumable.
 //!
 //! ```text
 //! plan (one dataset) ─► workers (render, write, record) ─► index.json ─► summary
 //! ```
 //!
-//! A run does the datasets one after the other; within one, workers take image after image from a
-//! shared counter. What is finished (see [`crate::store`]) is skipped. A failed image is recorded
-//! and left out of `index.json`; the rest goes on. A full disk ends the run, since every further
-//! image would fail as well; everything whole is kept and the next run goes on from there.
+//! A run processes the datasets one after another; within a dataset, workers take images from a
+//! shared counter. Finished images (see [`crate::store`]) are skipped. A failed image is recorded
+//! and left out of `index.json`, and the run continues. A full disk ends the run, since every
+//! further image would fail too; all finished images are kept, and the next run continues from
+//! there.
 //!
-//! Nothing is touched before all lists, all records and the state folder have been looked at: a run
-//! that would remove finished images, since their sources have gone, is refused.
+//! Nothing is changed before all lists, all records and the state folder have been checked: a run
+//! that would remove finished images because their sources are gone is refused.
 
 mod error;
 mod fetch;
@@ -36,20 +37,20 @@ use std::collections::BTreeSet;
 use crate::config::Config;
 use crate::datasets::RawTree;
 
-/// What to materialize of a config.
+/// The part of a config to materialize.
 #[derive(Clone)]
 pub struct Job {
     pub config: Config,
-    /// Folder names of the datasets to work on; all of the config when empty.
+    /// Folder names of the datasets to process; all of the config if empty.
     pub datasets: BTreeSet<String>,
     pub workers: usize,
     pub share: Share,
-    /// Go on where finished images are removed, since their sources have gone.
+    /// Continue although finished images are removed because their sources are gone.
     pub allow_removal: bool,
 }
 
 impl Job {
-    /// The raw trees to work on, in the order of the config.
+    /// The raw trees to process, in the order of the config.
     pub fn trees(&self) -> impl Iterator<Item = &RawTree> {
         self.config.trees.iter().filter(|tree| {
             self.datasets.is_empty() || self.datasets.contains(tree.dataset.folder())

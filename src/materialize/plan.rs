@@ -1,4 +1,4 @@
-//! One dataset, ready to be worked on: its catalog, its folder in the tree, what is done already.
+//! One dataset, ready to be processed: its catalog, its folder in the tree, and what is finished.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::render::RenderParams;
 use crate::source::Source;
 use crate::store::{ContentKey, Extent, FinishedTree, Record, StateFolder, renewal};
 
-/// Everything that is known of one dataset before its first image is rendered.
+/// Everything known of one dataset before its first image is rendered.
 pub struct DatasetPlan {
     pub tree: RawTree,
     pub catalog: Catalog,
@@ -26,23 +26,24 @@ pub struct DatasetPlan {
     pub folder: PathBuf,
     /// The dataset's folder of records.
     pub state: PathBuf,
-    /// What was finished before.
+    /// The images finished before.
     pub finished: FinishedTree,
     pub params: RenderParams,
-    /// Leave out what is made of a damaged source.
+    /// Leave out images with a damaged source.
     pub skip_damaged: bool,
     /// What its images and its index need to count as finished.
     pub durability: Durability,
 }
 
-/// What the disk says of one image.
+/// The state of one image on the disk.
 #[derive(Debug)]
 pub enum ImageState {
-    /// Its file is there, whole, and made from the present source with the present settings.
+    /// Its file exists, is complete, and was made from the current source with the current
+    /// settings.
     Finished,
     /// It has to be rendered; the source has this key.
     Due { source: PathBuf, key: ContentKey },
-    /// It has been rendered, and is left out since its source is damaged, in these words.
+    /// It was rendered before, and is left out because its source is damaged, in these words.
     LeftOut { key: ContentKey, damage: Box<str> },
     /// It cannot be rendered, for this reason.
     Failed {
@@ -51,7 +52,7 @@ pub enum ImageState {
     },
 }
 
-/// How many images are in which state.
+/// The number of images in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Forecast {
     pub finished: u32,
@@ -60,15 +61,15 @@ pub struct Forecast {
     pub left_out: u32,
 }
 
-/// Reads the catalogs and records of all datasets of a job. Nothing is written but the catalogs'
-/// stored forms.
+/// Reads the catalogs and records of all datasets of a job. Writes only the catalogs' stored forms.
 ///
 /// # Errors
-/// Also where finished images would go, since their sources have gone, unless the job allows that.
+/// Also if finished images would be removed because their sources are gone, unless the job allows
+/// that.
 pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
     refuse_own_mount(&job.config.machex_path)?;
     let state = StateFolder::of(&job.config.machex_path);
-    // An open one proves that it is ours; the records are read by the path, links excluded.
+    // Opening it proves that it is ours; the records are read by path, without links.
     state.open().map_err(MaterializeError::io(state.path()))?;
     let (mut plans, mut faults) = (Vec::new(), Vec::new());
     for tree in job.trees() {
@@ -92,9 +93,9 @@ pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
     }
 }
 
-/// Refuses a tree that is in a mount of ours, without asking the mount.
+/// Refuses a tree inside a machex mount, without asking the mount.
 pub(super) fn refuse_own_mount(machex_path: &Path) -> Result<(), MaterializeError> {
-    // Without /proc there is nothing to tell it by; writing fails then with a worse reason.
+    // This needs /proc; without it, writing fails later with a less clear reason.
     match machex_mount_of(&real_path(machex_path)).ok().flatten() {
         Some(mount) => Err(MaterializeError::InMount {
             path: machex_path.to_owned(),
@@ -126,8 +127,7 @@ impl DatasetPlan {
         })
     }
 
-    /// Says that images are made again that were finished by an earlier version of machex, if some
-    /// are.
+    /// Logs that images finished by an earlier version of machex are made again, if there are any.
     pub fn announce_renewal(&self) {
         let older = self.finished.made_by_older_version(self.catalog.len());
         if older > 0 {
@@ -136,7 +136,7 @@ impl DatasetPlan {
         }
     }
 
-    /// What a person should know of the lists.
+    /// Warnings for the user about the lists.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = self.catalog.warnings().to_vec();
         warnings.extend(why_empty(&self.tree, &self.catalog));
@@ -151,25 +151,25 @@ impl DatasetPlan {
         warnings
     }
 
-    /// Whether there is no image at all, of whatever view: the folder is not the right one, or nothing of
-    /// it is there.
+    /// Whether there is no image of any view: the folder is wrong, or nothing of the dataset is in
+    /// it.
     pub(super) fn is_empty(&self) -> bool {
         let is_left_out_by_view =
             self.catalog.is_empty() && self.catalog.views() != Views::default();
         self.catalog.present() == 0 && !is_left_out_by_view
     }
 
-    /// Where the image `number` is, or will be.
+    /// Path of the image `number`, whether or not it exists.
     pub fn image_path(&self, number: u32) -> PathBuf {
         self.finished.image_path(number)
     }
 
-    /// What is remembered of the image `number`.
+    /// The record of the image `number`.
     pub fn record(&self, number: u32) -> Option<&Record> {
         self.finished.records().get(number)
     }
 
-    /// Looks at the source and the finished file of an entry.
+    /// Checks the source and the finished file of an entry.
     pub fn state_of(&self, entry: &Entry<'_>) -> ImageState {
         match Source::look(&self.tree, entry, self.params) {
             Err(fault) => ImageState::Failed {
@@ -189,7 +189,7 @@ impl DatasetPlan {
         }
     }
 
-    /// Counts what a run over the images `range` would find, looking at every source.
+    /// Counts what a run over the images `range` would find; checks every source.
     pub fn forecast(&self, range: Range<u32>) -> Forecast {
         range
             .into_par_iter()
@@ -228,7 +228,7 @@ impl DatasetPlan {
             .count() as u32
     }
 
-    /// Opens the dataset's folder of records, making it if need be.
+    /// Opens the dataset's folder of records, and creates it if necessary.
     pub(super) fn open_records(
         &self,
         state: &PrivateFolder,
@@ -238,8 +238,8 @@ impl DatasetPlan {
             .map_err(MaterializeError::io(&self.state))
     }
 
-    /// Records what the sources hold. `reports`: how many were found for the index that has just been
-    /// written; those of the index before stay recorded until then.
+    /// Records what the sources contain. `reports`: how many were found for the index just written;
+    /// until then, the number for the previous index stays recorded.
     pub(super) fn write_extent(
         &self,
         records: &PrivateFolder,
@@ -258,7 +258,7 @@ impl DatasetPlan {
             .map_err(MaterializeError::io(&self.state))
     }
 
-    /// Makes the dataset's folder and its shards.
+    /// Creates the dataset's folder and its shards.
     pub(super) fn create_folders(&self) -> Result<(), MaterializeError> {
         for folder in self.shards() {
             ParentFolder::open_or_create(&folder, Links::TrustedByRoot, 0o777)
@@ -267,7 +267,7 @@ impl DatasetPlan {
         Ok(())
     }
 
-    /// Makes sure that the names in all shards outlast a power cut, where this is asked for.
+    /// If the settings ask for it, makes sure that the names in all shards survive a power failure.
     pub(super) fn sync_folders(&self) -> Result<(), MaterializeError> {
         for folder in self.shards() {
             self.durability
@@ -285,7 +285,7 @@ impl DatasetPlan {
     }
 }
 
-/// The index of a dataset's folder.
+/// Path of the index in a dataset's folder.
 pub(super) fn index_path(folder: &Path) -> PathBuf {
     folder.join(names::INDEX_NAME)
 }

@@ -19,9 +19,9 @@ use crate::files::{Durability, PrivateFolder, write_atomically};
 use crate::progress::Progress;
 use crate::store::{Journal, RunLock, StateFolder};
 
-/// Renders what is not finished and writes the indexes (those of a share are left to
-/// [`super::finish`]). `stop` may be set at any time: the images at hand are finished, the summary
-/// says what was done. `progress` makes the progress display of a dataset with so many images.
+/// Renders unfinished images and writes the indexes (for shares, [`super::finish`] does that).
+/// `stop` may be set at any time: current images are finished, and the summary says what was done.
+/// `progress` creates the progress display of a dataset with a number of images.
 pub fn run(
     job: &Job,
     stop: &AtomicBool,
@@ -31,7 +31,7 @@ pub fn run(
     let state = open_state(job)?;
     let suffix = job.share.file_suffix();
     let lock = RunLock::acquire(&state, &suffix)?;
-    // All lists are read before any work: a missing file shows now and not after a day.
+    // Reads all lists before any work, so that a missing file shows now and not after a day.
     let plans = plan(job)?;
     let datasets: BTreeSet<&str> = plans
         .iter()
@@ -81,7 +81,7 @@ pub fn run(
     Ok(())
 }
 
-/// Opens the state folder, if it is ours and the tree can be written.
+/// Opens the state folder, if it is ours and the tree is writable.
 pub(super) fn open_state(job: &Job) -> Result<PrivateFolder, MaterializeError> {
     refuse_own_mount(&job.config.machex_path)?;
     let state = StateFolder::of(&job.config.machex_path);
@@ -90,13 +90,13 @@ pub(super) fn open_state(job: &Job) -> Result<PrivateFolder, MaterializeError> {
         .map_err(MaterializeError::state(state.path()))
 }
 
-/// What all datasets of a run share.
+/// State shared by all datasets of a run.
 struct Run<'a> {
     job: &'a Job,
     state: &'a PrivateFolder,
     lock: &'a RunLock,
     logs: &'a Logs<'a>,
-    /// What records need to be sure of.
+    /// How safely records must be stored.
     durability: Durability,
     stop: &'a AtomicBool,
 }
@@ -126,7 +126,8 @@ impl Run<'_> {
             stop: self.stop,
         };
         let excluded = workers.run(range, self.job.workers, summary)?;
-        // An index must not name what a later run, or a power cut, finds unfinished.
+        // An index must not name images that a later run finds unfinished, even after a power
+        // failure.
         plan.sync_folders()?;
         journal
             .confirm()
@@ -148,8 +149,8 @@ impl Run<'_> {
     }
 }
 
-/// Writes `index.json` of one dataset, with the images for which `include` is true, and notes in
-/// `summary` what a person should know of its reports. Returns how many entries have one.
+/// Writes `index.json` of one dataset with the images for which `include` is true, and adds
+/// warnings about its reports to `summary`. Returns how many entries have a report.
 pub(super) fn write_index(
     job: &Job,
     plan: &DatasetPlan,

@@ -1,4 +1,4 @@
-//! Which part of the images a run renders, when many runs divide the work.
+//! The part of the images that a run renders, if several runs share the work.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -7,30 +7,30 @@ use std::str::FromStr;
 
 use crate::shown::Show as _;
 
-/// The K-th of N shares, counted from 1. Each dataset is cut into N runs of consecutive numbers,
-/// so that shares seldom write into one folder (which network file systems dislike).
+/// Share K of N, counted from 1. Each dataset is cut into N ranges of consecutive numbers, so that
+/// shares seldom write to the same folder, which is slow on network file systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     part: NonZeroU32,
     of: NonZeroU32,
 }
 
-/// Why a share cannot be told.
+/// Why a share cannot be determined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
     #[error("\"{}\" is not a share: write K/N with 1 <= K <= N, such as 3/8, or auto", .0.shown())]
     Syntax(String),
     #[error(
         "--part auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set; \
-         is this an array job? Otherwise say --part K/N"
+         is this an array job? Otherwise use --part K/N"
     )]
     NoArray,
     #[error("--part auto: {name} is {value}", value = value.shown())]
     Variable { name: &'static str, value: String },
-    /// The same words in all tasks, so that none of them renders while another is refused.
+    /// Reported by all tasks alike, so that none of them renders while another is refused.
     #[error(
         "--part auto: the array has gaps: its {count} tasks do not fill {first} to {last} in steps of \
-         {step}; submit it as --array=1-{count}, or say --part K/N in each task"
+         {step}; submit it as --array=1-{count}, or use --part K/N in each task"
     )]
     Gaps {
         count: u32,
@@ -41,13 +41,13 @@ pub enum ShareError {
 }
 
 impl Share {
-    /// Everything.
+    /// The whole.
     pub const WHOLE: Share = Share {
         part: NonZeroU32::MIN,
         of: NonZeroU32::MIN,
     };
 
-    /// The `part`-th of `of` shares, if 1 <= part <= of.
+    /// Share `part` of `of`, if 1 <= part <= of.
     pub fn new(part: u32, of: u32) -> Option<Self> {
         let (part, of) = (NonZeroU32::new(part)?, NonZeroU32::new(of)?);
         (part <= of).then_some(Self { part, of })
@@ -55,7 +55,7 @@ impl Share {
 
     /// The share of this task of an array job: Slurm's `SLURM_ARRAY_TASK_ID` with `_MIN`, `_MAX`,
     /// `_COUNT` and `_STEP` (sbatch's "output environment variables"), or Kubernetes'
-    /// `JOB_COMPLETION_INDEX` with `JOB_COMPLETIONS` (the latter set in the job's own template).
+    /// `JOB_COMPLETION_INDEX` with `JOB_COMPLETIONS`, which the job's template has to set.
     /// `variable` looks up an environment variable.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ShareError> {
         let number = |name: &'static str| -> Result<Option<u32>, ShareError> {
@@ -119,8 +119,8 @@ impl Share {
         self.of.get() == 1
     }
 
-    /// The numbers of this share out of `len` images. The shares of all parts cover every number
-    /// once and differ in size by one at most.
+    /// The numbers of this share out of `len` images. All shares together cover every number once,
+    /// and their sizes differ by at most one.
     pub fn range(self, len: u32) -> Range<u32> {
         let cut = |part: u32| {
             let cut = u64::from(len) * u64::from(part) / u64::from(self.of.get());
@@ -129,7 +129,7 @@ impl Share {
         cut(self.part.get() - 1)..cut(self.part.get())
     }
 
-    /// What sets the files of this share apart from those of others: `""` or `"-3-of-8"`.
+    /// Distinguishes the files of this share from those of others: `""` or `"-3-of-8"`.
     pub fn file_suffix(self) -> String {
         match self.is_whole() {
             true => String::new(),
@@ -226,7 +226,7 @@ mod tests {
             refusals.iter().all(|refusal| *refusal == refusals[0]),
             "{refusals:?}"
         );
-        // --array=3,6,9 says the same as 3-9:3 where Slurm gives the step.
+        // If Slurm gives the step, --array=3,6,9 is the same as 3-9:3.
         assert_eq!(task("6", "3", "3").unwrap().to_string(), "2/3");
         assert!(task("5", "3", "3").is_err());
         assert!(task("3", "1", "0").is_err());

@@ -1,60 +1,60 @@
-//! What a run did.
+//! The results of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a run did to one dataset.
+/// The results of a run for one dataset.
 #[derive(Debug, Clone, Default)]
 pub struct DatasetSummary {
     /// Folder name of the dataset.
     pub dataset: &'static str,
     /// Images of this run's share.
     pub images: u32,
-    /// The dataset has no image at all, of whatever view: what was meant is among the warnings.
+    /// The dataset has no image of any view; the warnings suggest what to do.
     pub is_empty: bool,
     pub new: u32,
     pub skipped: u32,
     pub failed: u32,
-    /// Images in the tree that are made of a damaged source.
+    /// Images in the tree that were made from a damaged source.
     pub damaged: u32,
     /// Images that `SKIP_DAMAGED` left out.
     pub left_out: u32,
     /// DICOM files with bits set above their HighBit.
     pub overlays: u32,
     pub elapsed: Duration,
-    /// What a person should know about lists and reports.
+    /// Warnings for the user about lists and reports.
     pub warnings: Vec<String>,
-    /// Reports that are there and could not be read.
+    /// Reports that exist but could not be read.
     pub unreadable_reports: u32,
 }
 
 impl DatasetSummary {
-    /// Rendered images a second; `None` when nothing was rendered.
+    /// Rendered images per second; `None` if nothing was rendered.
     pub fn rate(&self) -> Option<f64> {
         (self.new > 0).then(|| f64::from(self.new) / self.elapsed.as_secs_f64().max(1e-9))
     }
 
-    /// Images that the run did not come to.
+    /// Images that the run did not process.
     pub fn left(&self) -> u32 {
         self.images
             .saturating_sub(self.new + self.skipped + self.failed + self.left_out)
     }
 }
 
-/// What a run did to all datasets.
+/// The results of a run for all datasets.
 #[derive(Debug, Default)]
 pub struct Summary {
     pub datasets: Vec<DatasetSummary>,
-    /// Ended by the user before it was done.
+    /// The user ended the run early.
     pub interrupted: bool,
-    /// Where failures, images of damaged sources, and possible overlays are recorded.
+    /// The logs of failures, of images with damaged sources, and of possible overlays.
     pub failure_log: PathBuf,
     pub damage_log: PathBuf,
     pub overlay_log: PathBuf,
 }
 
 impl Summary {
-    /// Whether everything that was come to is in the tree and its indexes, or left out on purpose.
+    /// Whether every processed image is in the tree and its index, or left out on purpose.
     pub fn is_good(&self) -> bool {
         let is_empty = self.datasets.iter().any(|dataset| dataset.is_empty);
         !is_empty && self.failed() == 0 && self.unreadable_reports() == 0
@@ -71,7 +71,7 @@ impl Summary {
         self.datasets.iter().map(|dataset| dataset.failed).sum()
     }
 
-    /// How many images are made of a damaged source, and how many were left out for that.
+    /// How many images were made from a damaged source, and how many were left out because of one.
     pub fn damaged(&self) -> (u32, u32) {
         let add = |sum: (u32, u32), dataset: &DatasetSummary| {
             (sum.0 + dataset.damaged, sum.1 + dataset.left_out)

@@ -1,5 +1,5 @@
-//! What machex left in the tree and is not wanted any more. Each is looked at before it is removed:
-//! what is not as machex made it stays.
+//! Removes files of machex that are no longer wanted in the tree. Each file is checked first, and
+//! stays unless it is as machex made it.
 
 use std::fs;
 use std::io;
@@ -13,11 +13,11 @@ use crate::files::{PrivateFolder, is_left_over, target_of};
 use crate::names;
 use crate::store::Record;
 
-/// Temporary files as old as this are of no run that works, be it on another node.
+/// Temporary files of this age belong to no active run, even on another node.
 const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Removes the temporary files that a killed run left in this share: all of them if nobody else can
-/// be at work on it (`is_exclusive`), else those that are old.
+/// Removes the temporary files that a killed run left in this share: all of them if no other
+/// process can work on it (`is_exclusive`), else only old ones.
 pub(super) fn remove_left_overs(
     plan: &DatasetPlan,
     range: &Range<u32>,
@@ -38,8 +38,8 @@ pub(super) fn remove_left_overs(
     remove(&plan.folder, &|name| is_left_over(name, names::INDEX_NAME))
 }
 
-/// Removes the temporary files that a killed run left among the records in `folder`. Only for a run of
-/// the whole tree: shares write there at the same time.
+/// Removes the temporary files that a killed run left among the records in `folder`. Only for a run
+/// over the whole tree, since shares write there concurrently.
 pub(super) fn remove_left_over_records(folder: &PrivateFolder) -> Result<(), MaterializeError> {
     remove_files(
         &folder.handle_path(),
@@ -71,7 +71,7 @@ fn remove_files(
         if !entry.file_name().to_str().is_some_and(unwanted) {
             continue;
         }
-        // Not through a link, and gone if another run was faster.
+        // Does not follow links; the file may be gone if another run was faster.
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
@@ -83,14 +83,14 @@ fn remove_files(
 }
 
 fn is_old(modified: SystemTime) -> bool {
-    // A time to come, by the clock of another node, is not old.
+    // A time in the future, from the clock of another node, is not old.
     SystemTime::now()
         .duration_since(modified)
         .is_ok_and(|age| age > OLD)
 }
 
-/// Removes images that machex made beyond the end of the present catalog (one with laterals, say,
-/// where only frontals are wanted now), so that the tree is what a fresh run would write.
+/// Removes images that machex made beyond the end of the current catalog (for example with
+/// laterals, if only frontals are wanted now), so that the tree equals that of a fresh run.
 pub(super) fn remove_beyond_end(
     plan: &DatasetPlan,
     is_exclusive: bool,
@@ -100,7 +100,8 @@ pub(super) fn remove_beyond_end(
         .filter(|record| plan.finished.holds(record))
         .peekable();
     if beyond.peek().is_some() {
-        // A run that is killed here must not leave an index that names what is gone.
+        // Removed first, so that a run that is killed here leaves no index that names missing
+        // images.
         remove_index(plan)?;
     }
     for record in beyond {
@@ -114,13 +115,13 @@ pub(super) fn remove_beyond_end(
         let is_left_over = |name: &str| target_of(name).is_some_and(|name| name.ends_with(".jpg"));
         remove_files(&folder, &is_left_over, is_exclusive)
             .map_err(MaterializeError::io(&folder))?;
-        // Fails unless empty, which is what is wanted of folders with files that are not ours.
+        // Fails if the folder contains files that are not ours, which is intended.
         let _ = fs::remove_dir(folder);
     }
     Ok(())
 }
 
-/// Removes images that were finished and are left out now.
+/// Removes finished images that are left out now.
 pub(super) fn remove_left_out(
     plan: &DatasetPlan,
     numbers: impl Iterator<Item = u32>,
@@ -130,7 +131,8 @@ pub(super) fn remove_left_out(
         .filter(|record| plan.finished.holds(record))
         .collect();
     if !records.is_empty() {
-        // A run that is killed here must not leave an index that names what is gone.
+        // Removed first, so that a run that is killed here leaves no index that names missing
+        // images.
         remove_index(plan)?;
     }
     records
@@ -138,8 +140,7 @@ pub(super) fn remove_left_out(
         .try_for_each(|record| remove_finished(plan, record))
 }
 
-/// Removes the image of a record, if the file that has its name is the one that was recorded, as
-/// far as its size tells.
+/// Removes the image of a record, if the file with its name has the recorded size.
 pub(super) fn remove_finished(plan: &DatasetPlan, record: &Record) -> Result<(), MaterializeError> {
     if !plan.finished.holds(record) {
         return Ok(());

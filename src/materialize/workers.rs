@@ -1,4 +1,4 @@
-//! Many workers on one dataset.
+//! Runs many workers on one dataset.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,19 +19,20 @@ use crate::progress::Progress;
 use crate::store::Journal;
 use crate::workers::{self, Worked};
 
-/// What the workers of one dataset share.
+/// State shared by the workers of one dataset.
 pub(super) struct Workers<'a> {
     pub plan: &'a DatasetPlan,
     pub journal: &'a Journal,
     pub logs: &'a Logs<'a>,
     pub progress: &'a Progress,
-    /// Set from outside (Ctrl-C): workers finish the image at hand and end.
+    /// Set from outside (Ctrl-C): workers finish their current image and end.
     pub stop: &'a AtomicBool,
 }
 
 impl Workers<'_> {
-    /// Works off the images `range` on `count` threads. Counts what became of them in `summary`
-    /// and returns the numbers that failed or were left out, sorted. The first error that concerns the run ends it.
+    /// Processes the images `range` on `count` threads. Counts the results in `summary`, and
+    /// returns the sorted numbers of images that failed or were left out. The first error of the
+    /// run ends it.
     pub(super) fn run(
         &self,
         range: Range<u32>,
@@ -63,7 +64,7 @@ impl Workers<'_> {
                     let entry = task.entry;
                     let removes = || remove_index_once(self.plan, &index_removed);
                     let done = survived(|| worker.process(task, removes)).unwrap_or_else(|| {
-                        // What it had in hand is not trusted any more.
+                        // After a panic, its state is not trusted any more.
                         worker = new_worker();
                         Ok(ImageOutcome::crashed())
                     });
@@ -78,7 +79,7 @@ impl Workers<'_> {
                     threads,
                     refused: Some(error),
                 }) => summary.warnings.push(format!(
-                    "{threads} of {wanted} workers were at work, since the system starts no more \
+                    "only {threads} of {wanted} workers ran, since the system cannot start more \
                      threads: {error}"
                 )),
                 Some(_) => {}
@@ -117,13 +118,13 @@ impl Workers<'_> {
     }
 }
 
-/// Runs the work on one image; `None` when it panicked, which must cost this image only.
+/// Runs the work on one image; `None` if it panicked, which must affect only this image.
 fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
-/// Takes the old index away before the first finished image is replaced: from then on it may name
-/// other images than the tree holds (another `FRONTAL_ONLY`, say). It is written anew at the end.
+/// Removes the old index before the first finished image is replaced: from then on it may not match
+/// the images in the tree (for example with another `FRONTAL_ONLY`). It is rewritten at the end.
 fn remove_index_once(plan: &DatasetPlan, once: &Once) -> Result<(), MaterializeError> {
     let mut removed = Ok(());
     once.call_once(|| removed = remove_index(plan));
@@ -138,7 +139,7 @@ struct Tally {
     damaged: u32,
     left_out: u32,
     overlays: u32,
-    /// Images that do not belong into the index.
+    /// Images to leave out of the index.
     excluded: Vec<u32>,
 }
 

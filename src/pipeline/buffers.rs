@@ -1,4 +1,4 @@
-//! Memory for the bytes of sources, used again from image to image.
+//! Reusable memory for the bytes of sources.
 
 use parking_lot::Mutex;
 
@@ -11,7 +11,7 @@ const SMALL: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Buffers {
     empty: Mutex<Empty>,
-    /// Bytes that are kept.
+    /// Maximum number of bytes to keep.
     most: usize,
 }
 
@@ -29,8 +29,8 @@ impl Buffers {
         }
     }
 
-    /// A buffer for `size` bytes: one that was used before and is not several times as large, or else
-    /// an empty one.
+    /// Returns a buffer for `size` bytes: a used one that is not several times as large, or an
+    /// empty one.
     pub fn take(&self, size: u64) -> SourceBuffer {
         let mut empty = self.empty.lock();
         let fits = |buffer: &SourceBuffer| {
@@ -47,7 +47,7 @@ impl Buffers {
         }
     }
 
-    /// Takes a buffer back. The one that has been unused for longest goes where there are too many.
+    /// Takes a buffer back, and drops those unused for longest if there are too many.
     pub fn give(&self, buffer: SourceBuffer) {
         let mut empty = self.empty.lock();
         empty.bytes += buffer.capacity();

@@ -1,11 +1,11 @@
-//! How many bytes of sources may wait in memory for a worker.
+//! Limits how many bytes of sources may wait in memory for a worker.
 
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Bytes that all roots share. Each of them may always use its part, and one source whatever its size:
-/// a root that does not answer must not stop the others, whatever it has in hand.
+/// A number of bytes that all roots share. Each root may always use its part of it, and one source
+/// of any size: a root that does not answer must not block the others, whatever it holds.
 #[derive(Debug)]
 pub struct ByteBudget {
     limit: u64,
@@ -14,7 +14,7 @@ pub struct ByteBudget {
     freed: Condvar,
 }
 
-/// Bytes that are in use until this is dropped.
+/// Bytes in use until this is dropped.
 #[derive(Debug)]
 pub struct Share {
     budget: Arc<ByteBudget>,
@@ -31,7 +31,7 @@ impl ByteBudget {
         }
     }
 
-    /// Waits until `bytes` may be used for `root`: until so many are left of all, or of its own part, or
+    /// Waits until `root` may use `bytes`: until that many are left in total or of its own part, or
     /// until it uses none.
     pub fn take(self: &Arc<Self>, root: usize, bytes: u64) -> Share {
         let mut used = self.used.lock();
@@ -46,7 +46,7 @@ impl ByteBudget {
             }
             self.freed.wait(&mut used);
         }
-        // An empty source counts as well.
+        // An empty source counts as one byte.
         let bytes = bytes.max(1);
         if let Some(used) = used.get_mut(root) {
             *used = used.saturating_add(bytes);
@@ -78,7 +78,7 @@ mod tests {
     fn a_root_may_always_use_some_and_more_only_within_the_limit() {
         let budget = Arc::new(ByteBudget::new(10, 2));
         let large = budget.take(0, 1000);
-        // Another root has its own.
+        // Another root has its own part.
         drop(budget.take(1, 5));
         thread::scope(|scope| {
             let waiting = scope.spawn(|| drop(budget.take(0, 1)));

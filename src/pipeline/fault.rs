@@ -1,4 +1,4 @@
-//! Why a file cannot be had, and when to try again.
+//! Why a file cannot be made, and when to try again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use super::Item;
 use crate::source::left_out;
 use crate::store::ContentKey;
 
-/// The same bytes fail in the same way: they are tried again only after this time, in case the
-/// disk had lied.
+/// The same bytes fail in the same way; they are tried again only after this time, in case the disk
+/// returned wrong bytes.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// Why a file cannot be had; readers get EIO.
+/// Why a file cannot be made; readers get EIO.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{cause}")]
 pub struct Fault {
     pub cause: Arc<str>,
-    /// What was tried, where it was the bytes that failed.
+    /// The content key that was tried, if the bytes were at fault.
     pub bytes: Option<ContentKey>,
 }
 
@@ -31,12 +31,12 @@ impl Fault {
         }
     }
 
-    /// The bytes that `key` stands for are damaged, in these words, and are not wanted then.
+    /// The source of `key` is damaged, in these words, and damaged images are not wanted.
     pub fn of_damage(key: ContentKey, damage: &str) -> Self {
         Self::of_bytes(key, left_out(damage))
     }
 
-    /// A fault of the bytes that `key` stands for.
+    /// A fault of the bytes that `key` identifies.
     pub fn of_bytes(key: ContentKey, cause: impl Into<Arc<str>>) -> Self {
         Self {
             cause: cause.into(),
@@ -45,29 +45,29 @@ impl Fault {
     }
 }
 
-/// Files that are remembered; when a share with all sources is down, all of them fail.
+/// How many failed files to remember; if a server with all sources is down, all of them fail.
 const MOST: usize = 10_000;
 
-/// Faults that are news in a minute; more would only fill the log.
+/// How many faults count as news per minute; more would only fill the log.
 const NEWS: u32 = 100;
 
 /// The files that failed when they were last tried.
 #[derive(Default)]
 pub struct Failing {
     files: Mutex<HashMap<Item, (Fault, Instant)>>,
-    /// When the present minute began, and how much news it had.
+    /// Start of the current minute, and its number of news.
     minute: Mutex<Option<(Instant, u32)>>,
 }
 
 impl Failing {
-    /// The fault of a file that is not worth trying again yet, its source being the same.
+    /// The fault of a file that should not be tried again yet, because its source is unchanged.
     pub fn recent(&self, item: Item, key: ContentKey) -> Option<Fault> {
         let files = self.files.lock();
         let (fault, since) = files.get(&item)?;
         (fault.bytes == Some(key) && since.elapsed() < RETRY).then(|| fault.clone())
     }
 
-    /// Remembers a fault; true if it is news and belongs into the log.
+    /// Remembers a fault; true if it is news and should be logged.
     pub fn insert(&self, item: Item, fault: &Fault) -> bool {
         let mut files = self.files.lock();
         match files.get_mut(&item) {
@@ -91,7 +91,7 @@ impl Failing {
             Some((since, news)) if since.elapsed() < RETRY => {
                 *news += 1;
                 if *news == NEWS {
-                    tracing::warn!("many files fail; those of the next minute are not logged");
+                    tracing::warn!("many files fail; further failures are not logged for a minute");
                 }
                 *news < NEWS
             }

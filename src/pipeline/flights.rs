@@ -1,4 +1,4 @@
-//! Single flight: however many ask for a file, it is made once, and all of them get it.
+//! Single flight: a file is made once, and everyone who waits for it gets the result.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use crate::store::Body;
 use crate::store::tier::Want;
 use crate::sync::Mutex;
 
-/// What becomes of a file: what is known of it, and its bytes where these were asked for.
+/// The result for a file: what is known of it, and its bytes if these were wanted.
 pub type Outcome = Result<(Known, Option<Body>), Fault>;
 
 type OnSize = Box<dyn FnOnce(Result<Known, Fault>) + Send>;
 type OnBody = Box<dyn FnOnce(Result<(Known, Body), Fault>) + Send>;
 
-/// Somebody who waits for a file.
+/// A waiter for a file.
 pub enum Waiter {
     /// For its size.
     Size(OnSize),
@@ -42,7 +42,7 @@ pub struct Flights {
 }
 
 impl Flights {
-    /// Adds somebody who waits. True if the caller has to see to it that the file is made.
+    /// Adds a waiter. True if the caller has to arrange that the file is made.
     pub fn join(&self, item: Item, waiter: Waiter) -> bool {
         let mut flights = self.flights.lock();
         let is_new = !flights.contains_key(&item);
@@ -55,7 +55,7 @@ impl Flights {
         is_new
     }
 
-    /// Begins to make a file for which nobody waits yet; false if it is being made already.
+    /// Starts a flight without waiters; false if the file is being made already.
     pub fn begin(&self, item: Item, want: Want) -> bool {
         let mut flights = self.flights.lock();
         if flights.contains_key(&item) {
@@ -81,8 +81,8 @@ impl Flights {
             .map_or(Want::Size, |flight| flight.want)
     }
 
-    /// Tells everybody who waits. False if the flight has to go on, since somebody wants bytes and
-    /// the outcome has none.
+    /// Gives the outcome to all waiters. False if the flight has to go on, since a waiter wants
+    /// bytes and the outcome has none.
     pub fn land(&self, item: Item, outcome: &Outcome) -> bool {
         let waiters = {
             let mut flights = self.flights.lock();
@@ -104,7 +104,8 @@ impl Flights {
         true
     }
 
-    /// Forgets all files, at the end: who still waits gets an error as its closure is dropped.
+    /// Forgets all files, at the end: remaining waiters get an error when their closures are
+    /// dropped.
     pub fn abandon(&self) {
         let flights = std::mem::take(&mut *self.flights.lock());
         // Without the lock.
@@ -125,7 +126,7 @@ fn tell(waiters: Vec<Waiter>, outcome: &Outcome) {
             (Waiter::Body(reply), Ok((known, Some(body)))) => reply(Ok((*known, body.clone()))),
             (Waiter::Size(reply), Err(fault)) => reply(Err(fault.clone())),
             (Waiter::Body(reply), Err(fault)) => reply(Err(fault.clone())),
-            // Kept by `land` until there are bytes.
+            // `land` keeps this waiter until there are bytes.
             (Waiter::Body(reply), Ok((_, None))) => reply(Err(Fault::new("no bytes"))),
         }
     }

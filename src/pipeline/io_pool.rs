@@ -1,8 +1,8 @@
-//! Threads that may wait for a disk or a network, as long as that takes.
+//! Threads that may wait for a disk or a network, however long.
 //!
-//! Every root has a pool of its own, so that a server that is down keeps nobody waiting but the
-//! readers of what is on it. Threads are started as they are needed, up to a limit, and end when
-//! there has been nothing to do for a while; the first one stays.
+//! Every root has its own pool, so that a server that is down delays only the readers of its own
+//! files. Threads start on demand, up to a limit, and end after some time without work; the first
+//! one stays.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,19 +14,19 @@ use parking_lot::{Condvar, Mutex};
 
 use super::queue::{Priority, Queue};
 
-/// For how long a thread that is not the first waits for work.
+/// How long a thread other than the first waits for work.
 const IDLE: Duration = Duration::from_secs(20);
 
 type Run<T> = Box<dyn Fn(T) + Send + Sync>;
 
-/// A queue and the threads that work it off.
+/// A queue and the threads that process it.
 pub struct IoPool<T> {
     shared: Arc<Shared<T>>,
 }
 
 struct Shared<T> {
     name: String,
-    /// How many threads there may be.
+    /// Maximum number of threads.
     most: usize,
     queue: Queue<T>,
     run: OnceLock<Run<T>>,
@@ -35,7 +35,7 @@ struct Shared<T> {
 }
 
 impl<T: Send + 'static> IoPool<T> {
-    /// A pool without threads; `name` is theirs.
+    /// A pool without threads yet; `name` is the name of its threads.
     pub fn new(name: impl Into<String>, most: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -49,12 +49,12 @@ impl<T: Send + 'static> IoPool<T> {
         }
     }
 
-    /// Starts the first thread. `run` does one item; what it has in hand when it panics is dropped.
+    /// Starts the first thread. `run` processes one item; if it panics, its item is dropped.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub fn start(&self, run: impl Fn(T) + Send + Sync + 'static) -> io::Result<()> {
-        // A second call changes nothing.
+        // A second call has no effect.
         let _ = self.shared.run.set(Box::new(run));
         *self.shared.threads.lock() += 1;
         self.shared.spawn(None)
@@ -66,17 +66,17 @@ impl<T: Send + 'static> IoPool<T> {
         }
     }
 
-    /// A reader waits now for what was only [`Priority::Ahead`].
+    /// Raises an item from [`Priority::Ahead`], because a reader waits for it now.
     pub fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
         self.shared.queue.promote(is_wanted);
     }
 
-    /// Items that wait, and threads that are at work.
+    /// The number of waiting items, and of busy threads.
     pub fn load(&self) -> (usize, usize) {
         self.shared.queue.load()
     }
 
-    /// Lets every thread end once it has done its item.
+    /// Makes every thread end after its current item.
     pub fn close(&self) {
         self.shared.queue.close();
     }
@@ -96,7 +96,7 @@ impl<T: Send + 'static> IoPool<T> {
 }
 
 impl<T: Send + 'static> Shared<T> {
-    /// Starts another thread if there may be one.
+    /// Starts another thread if the limit allows it.
     fn add_thread(self: &Arc<Self>) {
         {
             let mut threads = self.threads.lock();
@@ -106,12 +106,12 @@ impl<T: Send + 'static> Shared<T> {
             *threads += 1;
         }
         if let Err(error) = self.spawn(Some(IDLE)) {
-            // Those that there are will do it.
+            // The existing threads will do it.
             tracing::debug!("no further thread {}: {error}", self.name);
         }
     }
 
-    /// Starts a thread that has been counted.
+    /// Starts a thread that is counted already.
     fn spawn(self: &Arc<Self>, idle: Option<Duration>) -> io::Result<()> {
         let shared = Arc::clone(self);
         let started = thread::Builder::new()
@@ -122,7 +122,7 @@ impl<T: Send + 'static> Shared<T> {
                     shared.queue.done();
                 }
                 shared.leave();
-                // What was pushed before this one was gone found too many threads.
+                // An item pushed before this thread left may have found the limit reached.
                 if shared.queue.load().0 > 0 {
                     shared.add_thread();
                 }
@@ -135,7 +135,7 @@ impl<T: Send + 'static> Shared<T> {
 
     fn run(&self, item: T) {
         let Some(run) = self.run.get() else { return };
-        // A panic has been logged; who waits for the item gets an error when it is dropped.
+        // A panic has been logged; whoever waits for the item gets an error when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| run(item)));
     }
 
@@ -155,7 +155,7 @@ mod tests {
     fn threads_come_as_they_are_needed_up_to_the_limit() {
         let pool = IoPool::new("test", 3);
         let (sender, receiver) = mpsc::channel();
-        // All three have to be there at a time.
+        // All three must exist at the same time.
         let barrier = Arc::new(Barrier::new(3));
         pool.start(move |number: u32| {
             if number < 3 {

@@ -1,4 +1,4 @@
-//! What can be asked for: the images of a dataset, and its index.
+//! The files that can be requested: the images of a dataset, and its index.
 
 use crate::store::ContentKey;
 use crate::store::tier::FileId;
@@ -34,7 +34,7 @@ impl Item {
         }
     }
 
-    /// The same for the tiers, with what it follows from.
+    /// The same file as the tiers identify it.
     pub fn file(self, key: ContentKey) -> FileId {
         FileId {
             dataset: self.dataset,

@@ -1,4 +1,4 @@
-//! What is known of each file in this mount.
+//! What a mount knows of each file.
 
 use parking_lot::Mutex;
 
@@ -6,7 +6,7 @@ use crate::names::SHARD_SIZE;
 use crate::store::tier::TierKind;
 use crate::store::{ContentKey, Fingerprint};
 
-/// A file whose source was looked at and whose exact size is known.
+/// A file whose source was checked and whose exact size is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
     pub key: ContentKey,
@@ -16,28 +16,28 @@ pub struct Known {
     pub modified: (i64, u32),
     /// Which tier has the bytes, or had them.
     pub tier: TierKind,
-    /// What the file was like when its checksum was compared in this mount, if its tier does that.
+    /// Fingerprint of the file when its checksum was verified in this mount, if its tier does that.
     pub compared: Option<Fingerprint>,
-    /// XXH3-64 of the bytes, where they were made or compared in this mount.
+    /// XXH3-64 of the bytes, if they were made or verified in this mount.
     pub sum: Option<u64>,
-    /// How often the file was found changed in this mount: what the kernel remembers of an earlier
-    /// revision is void.
+    /// How often the file was found changed in this mount: what the kernel caches of an earlier
+    /// revision is invalid.
     pub revision: u32,
-    /// Made of a damaged source.
+    /// Made from a damaged source.
     pub is_damaged: bool,
-    /// Made for somebody who asked for its size, and not opened yet.
+    /// Made because its size was requested, and not opened yet.
     pub is_fresh: bool,
 }
 
 impl Known {
-    /// The same as the successor of what was known `before`: another revision if anything that a
-    /// reader can see is another.
+    /// Sets the revision relative to `before`: it rises if anything that a reader can see has
+    /// changed.
     pub fn after(mut self, before: Option<Known>) -> Self {
         if let Some(before) = before {
             let other_bytes =
                 matches!((before.sum, self.sum), (Some(old), Some(new)) if old != new);
-            // A file that was changed behind our back has been made again with the same bytes, but what
-            // the kernel read of it meanwhile may be wrong.
+            // A cache file that was changed from outside has been made again with the same bytes,
+            // but what the kernel read meanwhile may be wrong.
             let other_file = matches!(
                 (before.compared, self.compared),
                 (Some(old), Some(new)) if old != new
@@ -52,7 +52,7 @@ impl Known {
 
 #[cfg(test)]
 impl Known {
-    /// Any file, for tests to which it does not matter which.
+    /// Any file, for tests that do not care which.
     pub fn example() -> Self {
         Self {
             key: ContentKey::from_bytes([0xab; 16]),
@@ -68,16 +68,16 @@ impl Known {
     }
 }
 
-/// What is known of the images of one dataset. Memory is taken a shard at a time.
+/// What is known of the images of one dataset. Memory is allocated one shard at a time.
 pub struct KnownImages {
     shards: Vec<Mutex<Option<Shard>>>,
 }
 
-/// One slot an image.
+/// One slot per image.
 type Shard = Box<[Option<Known>]>;
 
 impl KnownImages {
-    /// Room for `len` images.
+    /// Space for `len` images.
     pub fn new(len: u32) -> Self {
         let shards = len.div_ceil(SHARD_SIZE);
         Self {
@@ -90,7 +90,7 @@ impl KnownImages {
         *shard.as_ref()?.get((number % SHARD_SIZE) as usize)?
     }
 
-    /// Changes what is known of an image; there is none beyond the last.
+    /// Changes what is known of an image; does nothing beyond the last one.
     pub fn update(&self, number: u32, change: impl FnOnce(&mut Option<Known>)) {
         let Some(shard) = self.shards.get((number / SHARD_SIZE) as usize) else {
             return;

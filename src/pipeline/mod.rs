@@ -1,5 +1,5 @@
-//! What making files on demand needs, whatever they are: that each is made once however many ask for it,
-//! queues and threads, and what is known of each file. No dataset, and no step of the work, in here.
+//! The parts for making files on demand, whatever the files are: making each file only once, queues
+//! and threads, and what is known of each file. Contains no dataset and no step of the work.
 
 mod buffers;
 mod byte_budget;

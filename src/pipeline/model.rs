@@ -1,5 +1,5 @@
-//! Model checking of single flight and of the queues: shuttle runs each test under many orders in which
-//! its threads can meet, and finds threads that wait for ever.
+//! Model checking of single flight and of the queues: shuttle runs each test with many thread
+//! interleavings, and finds threads that wait forever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +13,8 @@ use crate::store::Body;
 use crate::store::tier::Want;
 use crate::sync::{Condvar, Mutex};
 
-/// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
-/// the worst moments are enough to fail.
+/// How many interleavings to try of each of two kinds: random ones, and those that need few thread
+/// switches at the worst moments to fail.
 const SCHEDULES: usize = 3000;
 const CHANGES_OF_THREAD: usize = 3;
 
@@ -44,7 +44,7 @@ impl Answer {
     }
 }
 
-/// Flights and the queue of those who make, as a server has them.
+/// Flights and the workers' queue, as in a server.
 #[derive(Clone)]
 struct Model {
     flights: Arc<Flights>,
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    /// Asks for a file, and waits until it is told.
+    /// Requests a file, and waits for the result.
     fn read(&self, item: Item, want: Want) {
         let answer = Arc::new(Answer::default());
         let told = Arc::clone(&answer);
@@ -95,7 +95,7 @@ impl Model {
             self.queue.promote(|waiting| *waiting == item);
         }
         answer.wait();
-        // Told once, and never again: who told is a closure that can be called once only.
+        // Each waiter is told exactly once: its closure can only be called once.
         assert_eq!(*answer.times.lock(), 1);
     }
 
@@ -105,7 +105,7 @@ impl Model {
         }
     }
 
-    /// Runs these threads beside workers, and sees that all of them end and nothing is left.
+    /// Runs these threads beside workers, and checks that all of them end and nothing is left.
     fn run(&self, workers: usize, readers: Vec<Box<dyn FnOnce(Model) + Send>>) {
         let spawn = |work: Box<dyn FnOnce(Model) + Send>| {
             let model = self.clone();
@@ -118,7 +118,7 @@ impl Model {
         for reader in readers {
             reader.join().unwrap();
         }
-        // What was only read ahead is made as well.
+        // Files that were only read ahead are made too.
         while self.flights.len() > 0 {
             thread::yield_now();
         }
@@ -195,7 +195,7 @@ fn no_item_of_a_queue_is_lost_or_taken_twice() {
                 })
             })
             .collect();
-        // Before the queue is closed: an item that nobody is woken for would wait for ever.
+        // Before the queue is closed: an item for which no thread is woken would wait forever.
         let mut all = taken.0.lock();
         while all.len() < 4 {
             taken.1.wait(&mut all);

@@ -1,16 +1,17 @@
-//! Whether what is looked up without waiting is found so fast that it is cheaper than to wake another
+//! Decides whether lookups that do not wait are fast enough to be cheaper than waking another
 //! thread.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a look may take: a metadata call, a look into the book, a file read from memory.
+/// How long a lookup may take: a metadata call, a query of the record database, a file read from
+/// memory.
 const FAST: Duration = Duration::from_millis(2);
 
-/// After a slow one, so many are left to other threads.
+/// After a slow lookup, leave this many to other threads.
 const PAUSE: u32 = 256;
 
-/// Watches how long looks take.
+/// Measures how long lookups take.
 #[derive(Debug)]
 pub struct Pace {
     pause: AtomicU32,
@@ -23,7 +24,7 @@ impl Pace {
         }
     }
 
-    /// Whether the next look may be done on the thread that asks.
+    /// Whether the calling thread may do the next lookup.
     pub fn is_fast(&self) -> bool {
         let left = self.pause.load(Ordering::Relaxed);
         if left > 0 {

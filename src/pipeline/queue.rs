@@ -1,16 +1,16 @@
-//! Work for threads: what a reader waits for goes before what may be asked for next.
+//! Work for threads: items that a reader waits for go before those that may be requested next.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::sync::{Condvar, Mutex};
 
-/// What is done first.
+/// The order in which items are processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// A reader waits for it.
     Demand,
-    /// A reader may ask for it soon.
+    /// A reader may request it soon.
     Ahead,
 }
 
@@ -23,9 +23,9 @@ pub struct Queue<T> {
 struct State<T> {
     demand: VecDeque<T>,
     ahead: VecDeque<T>,
-    /// Threads that are at work.
+    /// Number of threads at work.
     busy: usize,
-    /// Threads that wait for work.
+    /// Number of threads that wait for work.
     idle: usize,
     closed: bool,
 }
@@ -35,7 +35,7 @@ impl<T> State<T> {
         self.demand.len() + self.ahead.len()
     }
 
-    /// The next item, with which the caller is busy from now on.
+    /// Takes the next item, and counts the caller as busy.
     fn take(&mut self) -> Option<(T, Priority)> {
         let demand = self.demand.pop_front().map(|item| (item, Priority::Demand));
         let next = demand.or_else(|| Some((self.ahead.pop_front()?, Priority::Ahead)));
@@ -58,11 +58,12 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds an item. True if more items wait now than threads: another thread would be of use.
+    /// Adds an item. True if more items than threads are waiting, so that another thread would
+    /// help.
     pub fn push(&self, item: T, priority: Priority) -> bool {
         let mut state = self.state.lock();
         if state.closed {
-            // Dropped without the lock: if it is a closure, who waits for it gets an error.
+            // Drop the item without the lock: if it is a closure, its waiter gets an error.
             drop(state);
             return false;
         }
@@ -76,8 +77,8 @@ impl<T> Queue<T> {
         lacks_threads
     }
 
-    /// Waits for the next item; `None` when the queue is closed, or when there was nothing to do for
-    /// as long as `limit`. The caller is taken to be busy with it until it says [`Self::done`].
+    /// Waits for the next item; `None` if the queue is closed or nothing arrived within `limit`.
+    /// The caller counts as busy until it calls [`Self::done`].
     pub fn next(&self, limit: Option<Duration>) -> Option<(T, Priority)> {
         let mut state = self.state.lock();
         loop {
@@ -87,8 +88,8 @@ impl<T> Queue<T> {
             if let Some(next) = state.take() {
                 return Some(next);
             }
-            // Counted under the same lock under which `push` looks: an item is never left to a thread
-            // that has given up.
+            // Counted under the lock that `push` holds when it checks, so that an item is never
+            // left to a thread that has given up.
             state.idle += 1;
             let is_over = match limit {
                 None => {
@@ -108,13 +109,13 @@ impl<T> Queue<T> {
         self.state.lock().busy -= 1;
     }
 
-    /// Items that wait, and threads that are at work.
+    /// The number of waiting items, and of busy threads.
     pub fn load(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.len(), state.busy)
     }
 
-    /// Lets every thread end; what waits is dropped.
+    /// Makes every thread end; waiting items are dropped.
     pub fn close(&self) {
         let dropped = {
             let mut state = self.state.lock();
@@ -128,7 +129,7 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
-    /// A reader waits now for what was only [`Priority::Ahead`].
+    /// Raises an item from [`Priority::Ahead`], because a reader waits for it now.
     pub fn promote(&self, is_wanted: impl Fn(&T) -> bool) {
         let mut state = self.state.lock();
         if let Some(at) = state.ahead.iter().position(is_wanted) {

@@ -11,7 +11,7 @@ use crate::survey::{DatasetSurvey, Gallery, Origin, Pick, Survey, printable};
 use crate::words;
 
 const BACKGROUND: Rgb<u8> = Rgb([0x17, 0x18, 0x1a]);
-/// Around a picture, and where a picture is not.
+/// The colour around a picture, and in place of a missing one.
 const MAT: Rgb<u8> = Rgb([0x0c, 0x0d, 0x0e]);
 const RULE: Rgb<u8> = Rgb([0x33, 0x36, 0x3a]);
 const BRIGHT: Rgb<u8> = Rgb([0xf2, 0xf3, 0xf4]);
@@ -26,14 +26,14 @@ const LARGE: f32 = 22.0;
 const MEDIUM: f32 = 15.0;
 const SMALL: f32 = 13.0;
 
-/// Most lines of a cause.
+/// Maximum number of lines of a cause.
 const CAUSE_LINES: u32 = 5;
 
 struct Drawing<'a> {
     picture: RgbImage,
     fonts: &'a Fonts,
     sheet: &'a Sheet,
-    /// Between the margins.
+    /// The width between the margins.
     width: f32,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Drawing<'a> {
         imageops::replace(&mut self.picture, &filled, x.into(), y.into());
     }
 
-    /// Where everything comes from, and how much it is.
+    /// Draws the origin of the images and their number.
     fn title(&mut self, survey: &Survey) {
         let (margin, middle) = (self.sheet.margin as f32, self.sheet.margin);
         let images = survey
@@ -91,7 +91,8 @@ impl<'a> Drawing<'a> {
         style.draw(&mut self.picture, margin, middle, &path);
     }
 
-    /// The name of a dataset, how many images it has, and why there are no tiles if there are none.
+    /// Draws the name of a dataset, its number of images, and why there are no tiles if there are
+    /// none.
     fn heading(&mut self, dataset: &DatasetSurvey, block: &Block) {
         let (margin, scale) = (self.sheet.margin, self.sheet.scale);
         let rule = (self.width as u32, scale.round() as u32);
@@ -127,7 +128,7 @@ impl<'a> Drawing<'a> {
         imageops::replace(&mut self.picture, thumbnail, x.into(), y.into());
     }
 
-    /// A tile that says why there is no picture.
+    /// Draws a tile that says why there is no picture.
     fn fault(&mut self, cause: &str, (left, top): (u32, u32)) {
         let (side, line) = (self.sheet.tile, self.sheet.line);
         self.fill((left, top), (side, side), RULE);
@@ -152,7 +153,7 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// Id, key and positive findings, each on a line.
+    /// Draws id, key and positive findings, each on a line.
     fn caption(&mut self, pick: &Pick, (left, top): (u32, u32)) {
         let width = self.sheet.tile as f32;
         let id = Style::new(&self.fonts.mono, SMALL * self.sheet.scale, BRIGHT);

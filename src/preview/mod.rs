@@ -1,4 +1,4 @@
-//! A contact sheet: some images of each dataset on one PNG, to be looked at.
+//! A contact sheet: a few images of each dataset in one PNG.
 //!
 //! ```text
 //! survey ─► sheet (where everything stands) ─┐
@@ -20,18 +20,18 @@ use text::Fonts;
 
 use crate::survey::{Gallery, Survey, galleries};
 
-/// A contact sheet, drawn.
+/// A finished contact sheet.
 pub struct Preview<'a> {
     pub picture: RgbImage,
     pub galleries: Vec<Gallery<'a>>,
 }
 
 impl<'a> Preview<'a> {
-    /// Draws the picks of a survey, each `tile` pixels wide. Images that cannot be read have a tile
-    /// that says so.
+    /// Draws the picks of a survey, each `tile` pixels wide. An unreadable image gets a tile that
+    /// says so.
     ///
     /// # Errors
-    /// Before any image is read, if the sheet would be too large.
+    /// If the sheet would be too large; no image is read then.
     pub fn draw(survey: &'a Survey, tile: u32) -> Result<Self, SheetError> {
         let sheet = Sheet::of(survey, tile)?;
         let fonts = Fonts::load()?;

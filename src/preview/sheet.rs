@@ -1,4 +1,4 @@
-//! Where everything stands on a contact sheet. Arithmetic only; nothing is drawn.
+//! The layout of a contact sheet. Only arithmetic; nothing is drawn.
 
 use std::ops::RangeInclusive;
 
@@ -6,16 +6,17 @@ use ab_glyph::InvalidFont;
 
 use crate::survey::Survey;
 
-/// Sides that a tile can have, in pixels.
+/// Possible side lengths of a tile, in pixels.
 pub const TILE_SIDES: RangeInclusive<u32> = 64..=1024;
 
-/// A sheet gets wider by more tiles in a row only up to here.
+/// Tiles are added to a row only up to this width.
 const USUAL_WIDTH: u32 = 2400;
 
-/// Headings need some room, however few and small the tiles are.
+/// Minimum width, since headings need space even with few and small tiles.
 const LEAST_WIDTH: u32 = 560;
 
-/// A sheet as high, and of the usual width, takes 300 MB of memory, and viewers still open it.
+/// Maximum height: a sheet of this height and of the usual width takes 300 MB of memory, and
+/// viewers can still open it.
 const MAX_HEIGHT: u32 = 43_000;
 
 /// Why there is no sheet.
@@ -29,26 +30,26 @@ pub enum SheetError {
     Font(#[from] InvalidFont),
 }
 
-/// The places and sizes on a sheet, in pixels.
+/// The positions and sizes on a sheet, in pixels.
 #[derive(Debug)]
 pub struct Sheet {
     pub width: u32,
     pub height: u32,
     pub tile: u32,
     pub margin: u32,
-    /// Between tiles.
+    /// Space between tiles.
     pub gap: u32,
-    /// The heading of a dataset, with what is below it.
+    /// Height of a dataset's heading, including the space below it.
     pub heading: u32,
-    /// A line of a caption.
+    /// Height of a line of a caption.
     pub line: u32,
-    /// How large text is, compared with that of the usual tile.
+    /// Text size relative to that for the usual tile.
     pub scale: f32,
-    /// One for each dataset.
+    /// One block per dataset.
     pub blocks: Vec<Block>,
 }
 
-/// Where the parts of one dataset stand.
+/// Positions of the parts of one dataset.
 #[derive(Debug)]
 pub struct Block {
     pub top: u32,
@@ -61,14 +62,14 @@ impl Sheet {
     pub fn of(survey: &Survey, tile: u32) -> Result<Self, SheetError> {
         let counts = survey.datasets.iter().map(|dataset| {
             let tiles = u32::try_from(dataset.picks.len()).unwrap_or(u32::MAX);
-            // Id and key, and findings where there are labels.
+            // Id and key, and findings if there are labels.
             let has_labels = dataset.picks.iter().any(|pick| pick.label.is_some());
             (tiles, 2 + u32::from(has_labels))
         });
         Self::of_counts(&counts.collect::<Vec<_>>(), tile)
     }
 
-    /// The sheet for datasets, of each the number of tiles and of lines under a tile.
+    /// The sheet for datasets, given the number of tiles and of lines under a tile of each.
     fn of_counts(counts: &[(u32, u32)], tile: u32) -> Result<Self, SheetError> {
         let scale = (tile as f32 / 224.0).clamp(0.8, 2.0);
         let [margin, gap, title, between, heading, line] =
@@ -87,7 +88,7 @@ impl Sheet {
             let rows = tiles.div_ceil(columns).saturating_mul(row);
             // Without tiles, there is a line that says why.
             end = first.saturating_add(rows.saturating_sub(gap).max(line));
-            // Places on a sheet that is too high are not listed.
+            // If the sheet is too high, its positions are not needed.
             if end > MAX_HEIGHT {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Lines of text, shortened to a width and drawn in the fonts that are built in.
+//! Lines of text, shortened to a width and drawn in the built-in fonts.
 
 use std::iter::once;
 
@@ -6,11 +6,11 @@ use ab_glyph::{Font as _, FontRef, InvalidFont, PxScale, PxScaleFont, ScaleFont 
 use epaint_default_fonts::{HACK_REGULAR, UBUNTU_LIGHT};
 use image::{Pixel as _, Rgb, RgbImage};
 
-/// The built-in fonts. A character that a font lacks is drawn as the empty box that it has for it.
+/// The built-in fonts. A character that a font lacks is drawn as the font's empty box.
 pub struct Fonts {
     /// For words.
     pub plain: FontRef<'static>,
-    /// For numbers; all characters are equally wide.
+    /// For numbers; all characters have the same width.
     pub mono: FontRef<'static>,
 }
 
@@ -31,7 +31,7 @@ pub struct Style<'a> {
 }
 
 impl<'a> Style<'a> {
-    /// The em of the font has `size` pixels, so that fonts look equally large.
+    /// `size` is the em of the font in pixels, so that fonts look equally large.
     pub fn new(font: &'a FontRef<'static>, size: f32, color: Rgb<u8>) -> Self {
         let points = size * 0.75;
         let scale = font.pt_to_px_scale(points).unwrap_or(PxScale::from(size));
@@ -39,14 +39,14 @@ impl<'a> Style<'a> {
         Self { font, size, color }
     }
 
-    /// Width of a line of text in pixels. Neither font has a kerning table to look into.
+    /// Width of a line of text in pixels. Neither font has a kerning table.
     pub fn width(&self, text: &str) -> f32 {
         let advance = |c| self.font.h_advance(self.font.glyph_id(c));
         text.chars().map(advance).sum()
     }
 
-    /// Draws a line of text whose small letters are around the height `middle`; returns where it
-    /// ends. What is outside of the picture is cut off.
+    /// Draws a line of text whose lowercase letters are centred at the height `middle`; returns
+    /// where it ends. Parts outside the picture are cut off.
     pub fn draw(&self, picture: &mut RgbImage, left: f32, middle: u32, text: &str) -> f32 {
         let baseline = (middle as f32 + self.size * 0.35).round();
         let mut position = point(left, baseline);
@@ -72,7 +72,7 @@ impl<'a> Style<'a> {
         position.x
     }
 
-    /// `text`, its beginning left out if it is too wide. The end of a path tells more.
+    /// `text`, without its beginning if it is too wide: the end of a path tells more.
     pub fn keep_end(&self, text: &str, width: f32) -> String {
         let ends = text
             .char_indices()
@@ -80,15 +80,15 @@ impl<'a> Style<'a> {
         self.first_that_fits(once(text.to_owned()).chain(ends), width)
     }
 
-    /// `text`, its end left out if it is too wide.
+    /// `text`, without its end if it is too wide.
     pub fn keep_start(&self, text: &str, width: f32) -> String {
         let starts = text.char_indices().rev();
         let starts = starts.map(|(at, _)| format!("{}…", text[..at].trim_end()));
         self.first_that_fits(once(text.to_owned()).chain(starts), width)
     }
 
-    /// `text` in at most `lines` lines, broken between words and within paths. A word that is
-    /// wider than a line is shortened, and so is the last line.
+    /// `text` in at most `lines` lines, broken between words and within paths. A word that is wider
+    /// than a line is shortened, and so is the last line.
     pub fn wrap(&self, text: &str, width: f32, lines: usize) -> Vec<String> {
         let mut wrapped: Vec<String> = Vec::new();
         for word in text.split_inclusive([' ', '/', '-']) {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A style in which a character is a pixel wide, so that widths count characters.
+    /// A style in which each character is a pixel wide, so that widths count characters.
     fn counting(fonts: &Fonts) -> Style<'_> {
         Style::new(&fonts.mono, 1.66, Rgb([255; 3]))
     }
@@ -143,7 +143,7 @@ mod tests {
             prop_assert!(lines.len() <= 4);
             lines.extend([style.keep_end(&text, width), style.keep_start(&text, width)]);
             prop_assert!(lines.iter().all(|line| style.width(line) <= width));
-            // Characters that the fonts lack, and what sticks out, are no trouble.
+            // Characters that the fonts lack, and parts outside the picture, do no harm.
             let large = Style::new(&fonts.plain, 20.0, Rgb([255; 3]));
             large.draw(&mut RgbImage::new(20, 10), 3.0, 8, &text);
         }

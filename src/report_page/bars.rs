@@ -1,4 +1,4 @@
-//! How often each finding is positive and negative, as bars and as numbers.
+//! Shows how often each finding is positive and negative, as bars and as numbers.
 
 use indicatif::HumanCount;
 
@@ -26,9 +26,9 @@ pub(super) struct Part {
     /// Name of the part's class in the page.
     pub class: &'static str,
     pub count: String,
-    /// In words: `12.5 %`.
+    /// As text: `12.5 %`.
     pub share: String,
-    /// Of the whole bar, in percent; absent where there is nothing to see.
+    /// Percentage of the whole bar; absent if the part is empty.
     pub width: Option<String>,
 }
 
@@ -73,7 +73,7 @@ fn percent(part: u32, whole: u32) -> f64 {
     }
 }
 
-/// A share in percent. Few are not none, and most are not all.
+/// A share in percent. A small share is never shown as 0 %, nor a large one as 100 %.
 fn share(part: u32, whole: u32) -> String {
     let percent = percent(part, whole);
     match part {

@@ -1,4 +1,4 @@
-//! What fails, as far as a page can show it.
+//! The failures that a page shows.
 
 use std::collections::HashMap;
 
@@ -7,24 +7,24 @@ use indicatif::HumanCount;
 use crate::survey::{FailedImage, Survey, printable};
 use crate::words::counted;
 
-/// Rows that a page shows.
+/// Maximum number of rows on a page.
 const ROWS: usize = 300;
 
-/// Rows that each dataset has at least.
+/// Minimum number of rows for each dataset.
 const LEAST_ROWS: usize = 10;
 
-/// Rows that need not be folded away.
+/// Up to this many rows are shown unfolded.
 const FEW: u64 = 12;
 
 /// The failures of a survey.
 #[derive(Debug)]
 pub(super) struct Faults {
     pub count: u64,
-    /// How many there are, in words.
+    /// Their number, in words.
     pub counted: String,
     pub is_long: bool,
     pub rows: Vec<Row>,
-    /// What is left out, in words: one line for each dataset.
+    /// The omitted rows, in words: one line per dataset.
     pub more: Vec<String>,
 }
 
@@ -40,13 +40,14 @@ pub(super) struct Row {
 }
 
 impl Faults {
-    /// `failures` are by dataset.
+    /// `failures` must be sorted by dataset.
     pub(super) fn of(survey: &Survey, failures: &[FailedImage]) -> Self {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for failed in failures {
             *counts.entry(&failed.dataset).or_default() += 1;
         }
-        // Each dataset has its share, so that one with many does not hide the others.
+        // Each dataset gets a share of the rows, so that one with many failures does not hide the
+        // others.
         let share = (ROWS / counts.len().max(1)).max(LEAST_ROWS);
         let rows = failures
             .chunk_by(|a, b| a.dataset == b.dataset)

@@ -1,10 +1,11 @@
-//! One page of what datasets hold and what fails: an HTML file that needs nothing from elsewhere.
+//! One HTML page about the contents and failures of datasets. It needs no other files.
 //!
 //! ```text
 //! survey ─► Report (what the page says, in words and numbers) ─► templates/report.html
 //! ```
 //!
-//! The template escapes all that is put into it, since keys and causes come from lists and files.
+//! The template escapes everything that is put into it, since keys and causes come from lists and
+//! files.
 
 mod bars;
 mod faults;
@@ -32,7 +33,7 @@ const PICTURE_SIDE: u32 = 200;
 #[template(path = "report.html")]
 pub struct Report {
     version: &'static str,
-    /// What it comes from, such as `config file`, and where that is.
+    /// Kind of origin, such as `config file`, and its path.
     kind: &'static str,
     place: String,
     /// Config file of a mount.
@@ -53,14 +54,14 @@ pub struct Report {
     damaged: Faults,
 }
 
-/// A number that sums up.
+/// A summary number.
 #[derive(Debug)]
 struct Figure {
     name: &'static str,
     value: String,
 }
 
-/// A dataset that cannot be read, or has something that a person should know.
+/// An error or a warning of a dataset.
 #[derive(Debug)]
 struct Remark {
     dataset: String,
@@ -71,14 +72,14 @@ struct Remark {
 #[derive(Debug)]
 struct Counts {
     dataset: String,
-    /// Absent where the lists or the index cannot be read.
+    /// Absent if the lists or the index cannot be read.
     images: Option<String>,
-    /// Frontal, lateral and other; absent where nothing tells.
+    /// Frontal, lateral and other; absent if unknown.
     views: [Option<String>; 3],
 }
 
 impl Report {
-    /// What the page says of a survey. Reads the images that were picked.
+    /// The page of a survey. Reads the picked images.
     pub fn of(survey: &Survey) -> Self {
         let galleries = galleries(survey, PICTURE_SIDE);
         let faults = Faults::of(survey, &failures(survey, &galleries));
@@ -129,7 +130,7 @@ impl Report {
     }
 }
 
-/// The texts that `of` finds in each dataset.
+/// The texts that `of` returns for each dataset.
 fn remarks(datasets: &[DatasetSurvey], of: fn(&DatasetSurvey) -> &[String]) -> Vec<Remark> {
     let mut remarks = Vec::new();
     for dataset in datasets {
@@ -179,7 +180,7 @@ impl Counts {
         }
     }
 
-    /// The sum of all rows; of the views, where all are known.
+    /// The sum of all rows; the sums of views only if all are known.
     fn sum(datasets: &[DatasetSurvey]) -> Self {
         let mut sums = Some([0u64; 3]);
         for dataset in datasets.iter().filter(|dataset| dataset.error.is_none()) {

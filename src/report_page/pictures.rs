@@ -1,4 +1,4 @@
-//! Pictures of some images, as part of the page.
+//! Pictures of some images, embedded in the page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,16 +7,16 @@ use image::RgbImage;
 use crate::survey::{Gallery, GalleryImage, printable, to_jpeg};
 use crate::words::counted;
 
-/// Quality of a picture: what is looked at is 200 pixels wide.
+/// JPEG quality of a picture, which is only 200 pixels wide.
 const QUALITY: u8 = 80;
 
 /// Pictures of one dataset.
 #[derive(Debug)]
 pub(super) struct Pictures {
     pub dataset: String,
-    /// How many images there are.
+    /// Number of images.
     pub images: String,
-    /// Why there can be none.
+    /// Why there are none.
     pub error: Option<String>,
     pub all: Vec<Picture>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Pictures {
 pub(super) struct Picture {
     pub id: String,
     pub key: String,
-    /// Positive findings; absent where the image has no labels.
+    /// Positive findings; absent if the image has no labels.
     pub findings: Option<String>,
     /// The picture, or why there is none.
     pub shown: Result<Shown, String>,

@@ -7,11 +7,11 @@ use memmap2::MmapMut;
 
 use crate::storage::changed;
 
-/// Memory is taken in multiples of this.
+/// Memory is allocated in multiples of this.
 const STEP: usize = 1 << 20;
 
-/// Bytes of a source. They are mapped by themselves: a source is read by one thread and rendered by
-/// another, and an allocator would keep the memory of each for every thread that ever had one.
+/// Bytes of a source, in their own memory map: one thread reads a source and another renders it,
+/// and an allocator would keep such memory for every thread that ever used any.
 #[derive(Debug, Default)]
 pub struct SourceBuffer {
     map: Option<MmapMut>,
@@ -19,15 +19,15 @@ pub struct SourceBuffer {
 }
 
 impl SourceBuffer {
-    /// Bytes that it takes, used or not.
+    /// Allocated bytes, used or not.
     pub fn capacity(&self) -> usize {
         self.map.as_ref().map_or(0, |map| map.len())
     }
 
-    /// Takes the `size` bytes of a file: `start`, and what `rest` still gives.
+    /// Stores the `size` bytes of a file: `start`, and the rest from `rest`.
     ///
     /// # Errors
-    /// Also when there is no memory for them, or the file has more or fewer.
+    /// Also if there is no memory for them, or the file has more or fewer.
     pub(super) fn fill(&mut self, start: &[u8], rest: &mut dyn Read, size: u64) -> io::Result<()> {
         self.len = 0;
         let size = usize::try_from(size).map_err(|_| ErrorKind::OutOfMemory)?;

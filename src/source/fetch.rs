@@ -1,4 +1,4 @@
-//! Reading a source ahead of its rendering, where reading may take as long as it likes.
+//! Reads a source before its rendering, where reading may take any time.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,17 +12,17 @@ use crate::render::{RenderError, RenderParams};
 #[derive(Debug)]
 pub struct Fetched {
     pub bytes: SourceBuffer,
-    /// The source as it was when it was read.
+    /// The source when it was read.
     pub source: Source,
 }
 
 /// Why a source was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// It may be readable the next time.
+    /// A later read may succeed.
     #[error("{}", words(.0))]
     Read(#[from] io::Error),
-    /// It is not worth reading: the renderer refuses the same bytes again.
+    /// Reading is pointless: the renderer always refuses these bytes.
     #[error("{error}")]
     Refused {
         source_file: Source,
@@ -39,9 +39,9 @@ impl From<FetchError> for SourceError {
     }
 }
 
-/// Reads the source `path` of `tree`. `admit` is told how many bytes it has, and gives memory for them,
-/// for which it may wait; what else it returns comes back with the bytes. It is not asked for a file
-/// that is not read.
+/// Reads the source `path` of `tree`. `admit` gets its size in bytes and returns memory for it, for
+/// which it may wait; its other result is returned with the bytes. It is not called for a file that
+/// is not read.
 pub fn fetch<T>(
     tree: &RawTree,
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! What the storage says of one source, before it is read.
+//! Checks one source before it is read.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,27 +9,27 @@ use crate::render::RenderParams;
 use crate::storage::{Kind, Stamp};
 use crate::store::ContentKey;
 
-/// A source file that is there.
+/// An existing source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub path: PathBuf,
-    /// What the present source and settings make.
+    /// The content key for the current source and settings.
     pub key: ContentKey,
     /// Modification time: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
 }
 
-/// Why an entry has no source that can be read.
+/// Why an entry has no readable source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub struct SourceFault {
-    /// Absent where the lists give none.
+    /// Absent if the lists give none.
     pub path: Option<PathBuf>,
     pub cause: String,
 }
 
 impl Source {
-    /// Looks at the source of an entry of `tree`. One metadata call; nothing is read.
+    /// Checks the source of an entry of `tree`. One metadata call; nothing is read.
     pub fn look(
         tree: &RawTree,
         entry: &Entry<'_>,
@@ -47,8 +47,8 @@ impl Source {
         }
     }
 
-    /// The same by what the storage has in memory, without waiting for any disk or network. `None`
-    /// where that is not enough, or there is anything to be said about the source.
+    /// The same from memory, without waiting for any disk or network. `None` if that is not enough,
+    /// or if anything is wrong with the source.
     pub fn look_without_waiting(
         tree: &RawTree,
         entry: &Entry<'_>,
@@ -59,7 +59,7 @@ impl Source {
         (stat.kind == Kind::File).then(|| Self::of(tree, path, stat.stamp, params))
     }
 
-    /// The source `path` of `tree` with the stamp that it has.
+    /// The source `path` of `tree` with this stamp.
     pub fn of(tree: &RawTree, path: PathBuf, stamp: Stamp, params: RenderParams) -> Self {
         Self {
             key: ContentKey::new(tree.source_id(&path), stamp, params),
@@ -76,15 +76,15 @@ fn path_of(entry: &Entry<'_>) -> Result<PathBuf, SourceFault> {
     })
 }
 
-/// Said of a source that is not there.
+/// The cause for a missing source.
 pub const MISSING: &str = "the source is missing";
 
-/// Words for an image that is left out, since its source is damaged.
+/// The cause for an image that is left out because its source is damaged.
 pub fn left_out(damage: &str) -> String {
     format!("the source is damaged: {damage}; SKIP_DAMAGED leaves it out")
 }
 
-/// Words for a source that cannot be looked at or read.
+/// The cause for a source that cannot be accessed or read.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => MISSING.to_owned(),

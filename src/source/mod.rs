@@ -1,5 +1,5 @@
-//! Source files: what the storage says of them, and their bytes into the renderer. Shared by
-//! everything that makes images.
+//! Source files: their state in the storage, and their way into the renderer. Shared by everything
+//! that makes images.
 
 mod buffer;
 mod fetch;

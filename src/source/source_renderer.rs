@@ -8,18 +8,17 @@ use super::look::words;
 use crate::render::{MAX_PIXELS, Notes, RenderError, RenderParams, Rendered, Renderer, refuse};
 use crate::storage::{OpenFile, Stamp, Storage};
 
-/// Largest source file that is read into memory: the largest image as 16-bit RGB, and room for
-/// its header.
+/// Maximum size of a source file: the largest image as 16-bit RGB, and space for its header.
 const MAX_SOURCE_BYTES: u64 = MAX_PIXELS * 6 + (64 << 20);
 
-/// Bytes that are read of a source before it is decided whether it is read: enough for what formats
-/// begin with, and for most headers.
+/// How many bytes of a source to read before deciding whether to read the rest: enough for the
+/// signatures of formats, and for most headers.
 const START: u64 = 64 << 10;
 
-/// Source buffers above this size are given back after use.
+/// Source buffers above this size are freed after use.
 const KEEP_CAPACITY: usize = 64 << 20;
 
-/// Renders source files one after another, keeping its memory in between. One for each thread.
+/// Renders source files one after another, reusing its memory. One per thread.
 pub struct SourceRenderer {
     renderer: Renderer,
     buffer: SourceBuffer,
@@ -31,14 +30,14 @@ pub struct RenderedSource {
     pub jpeg: Vec<u8>,
     /// See [`Rendered::notes`].
     pub notes: Notes,
-    /// Of the source as it was when it was read.
+    /// The stamp of the source when it was read.
     pub stamp: Stamp,
 }
 
 /// Why a source file cannot become a JPEG.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// May be gone the next time.
+    /// May not occur the next time.
     #[error("{}", words(.0))]
     Read(#[from] io::Error),
     /// The same bytes fail again.
@@ -70,17 +69,17 @@ impl SourceRenderer {
         Ok(RenderedSource { jpeg, notes, stamp })
     }
 
-    /// Renders what [`super::fetch`] has read.
+    /// Renders a source that [`super::fetch`] has read.
     pub fn render(&mut self, source: &[u8]) -> Result<Rendered, RenderError> {
         self.renderer.render(source)
     }
 }
 
-/// Reads a whole source file into `buffer`, whose memory is used again from image to image.
-/// Returns what the storage said of it when it was opened.
+/// Reads a whole source file into `buffer`, whose memory is reused. Returns the stamp from when it
+/// was opened.
 ///
 /// # Errors
-/// Also for what the renderer would refuse, by the first bytes.
+/// Also if the renderer would refuse the file because of its first bytes.
 pub fn read_source(
     storage: &dyn Storage,
     path: &Path,
@@ -90,7 +89,7 @@ pub fn read_source(
     looked.map_err(io::Error::other)?.read_into(buffer)
 }
 
-/// A source file that is open and not read yet, but for its start.
+/// An open source file of which at most the start has been read.
 #[derive(Debug)]
 pub struct OpenSource {
     file: Box<dyn OpenFile>,
@@ -115,13 +114,13 @@ impl OpenSource {
         self.file.stamp()
     }
 
-    /// Reads the start of the file, and asks the renderer about it: nothing that cannot be a picture
-    /// is read to the end.
+    /// Reads the start of the file and asks the renderer about it, so that files that cannot be
+    /// images are not read completely.
     pub(super) fn look(mut self) -> io::Result<Result<Self, RenderError>> {
         let mut start = Vec::with_capacity(START as usize);
         (&mut self.file).take(START).read_to_end(&mut start)?;
         if let Err(refused) = refuse(&start, self.stamp().size) {
-            // Of a file that is being written, nothing is to be concluded.
+            // Nothing can be concluded about a file that is being written.
             self.file.check_unchanged()?;
             return Ok(Err(refused));
         }
@@ -132,7 +131,7 @@ impl OpenSource {
     /// Reads all of it into `buffer`.
     ///
     /// # Errors
-    /// Also when it was changed while it was read.
+    /// Also if it was changed while it was read.
     pub(super) fn read_into(mut self, buffer: &mut SourceBuffer) -> io::Result<Stamp> {
         let stamp = self.stamp();
         buffer.fill(&self.start, &mut self.file, stamp.size)?;

@@ -1,4 +1,4 @@
-//! What is counted in a mount. A line of the table below is all that a new counter needs: it is in
+//! The counters of a mount. A new counter only needs a line in the table below: it appears in
 //! `status.json` under its name, and in `metrics` as `machex_<name>_total`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
     ($($name:ident: $help:literal,)*) => {
-        /// Counted as it happens.
+        /// The counters, updated as events happen.
         #[derive(Debug, Default)]
         pub struct Counters {
             $(#[doc = $help] pub $name: Counter,)*
         }
 
-        /// The counts of one moment.
+        /// The counts at one moment.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct Counts {
@@ -29,7 +29,7 @@ macro_rules! counters {
         }
 
         impl Counts {
-            /// Name, description and value of each.
+            /// Name, description and value of each counter.
             pub fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
                 [$((stringify!($name), $help, self.$name),)*].into_iter()
             }

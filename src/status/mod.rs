@@ -1,5 +1,5 @@
-//! The state of a mount: what `.machex/status.json` says, and in another form `.machex/metrics`. Numbers,
-//! names and causes; never a report's text.
+//! The state of a mount, for `.machex/status.json` and, in another format, `.machex/metrics`. It
+//! contains numbers, names and causes, but never a report's text.
 
 mod counters;
 mod prometheus;
@@ -18,7 +18,7 @@ pub struct Status {
     pub pid: u32,
     pub mountpoint: String,
     pub config: String,
-    /// `passthrough` or `reads`: how the bytes of a finished image come to its readers.
+    /// `passthrough` or `reads`: how readers get the bytes of a finished image.
     pub mode: String,
     pub uptime_seconds: f64,
     pub workers: usize,
@@ -28,20 +28,20 @@ pub struct Status {
     /// Images rendered in this mount.
     pub renders: u64,
     pub renders_per_second: f64,
-    /// Files that wait to be made.
+    /// Number of files that wait to be made.
     pub queue: usize,
-    /// Files that are being made.
+    /// Number of files that are being made.
     pub at_work: usize,
     pub open_files: usize,
     pub render_latency: Latency,
     pub open_latency: Latency,
     pub cache: CacheStatus,
-    /// The last causes for which readers got errors.
+    /// The last errors that readers got.
     pub failures: Vec<FailureNote>,
-    /// The last images that were found to be made of a damaged source, and what is damaged.
+    /// The last images found to have a damaged source, and the damage.
     #[serde(default)]
     pub damaged: Vec<FailureNote>,
-    /// Where `--warm` is, if it was asked for.
+    /// Progress of `--warm`, if it was requested.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub warm: Option<WarmStatus>,
 }
@@ -56,20 +56,20 @@ pub struct DatasetStatus {
     pub known: u64,
     /// Images rendered in this mount.
     pub rendered: u64,
-    /// Images, of those whose size is known, that are made of a damaged source.
+    /// Images of known size that were made from a damaged source.
     #[serde(default)]
     pub damaged: u64,
-    /// Images that could not be had when they were last asked for.
+    /// Images that could not be made when they were last requested.
     pub failing: usize,
-    /// Files that wait for the dataset's root, those that are being looked for or read included.
+    /// Number of files that wait for the dataset's root, including those being looked up or read.
     #[serde(default)]
     pub waiting: usize,
-    /// For how many seconds the slowest of them has been waiting for the root to answer.
+    /// How many seconds the slowest of them has waited for the root to answer.
     #[serde(default)]
     pub waiting_seconds: u64,
 }
 
-/// How long something took.
+/// Statistics of how long something took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     pub count: u64,
@@ -90,11 +90,11 @@ pub struct CacheStatus {
     /// False while the files of earlier mounts are still being counted.
     pub counted: bool,
     pub evictions: u64,
-    /// Files that the disk did not take, so that they were served from memory.
+    /// Files that the disk refused, so that they were served from memory.
     pub refused: u64,
 }
 
-/// Why an image could not be had, or what is damaged in its source.
+/// Why an image could not be made, or the damage of its source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureNote {
     /// Seconds since 1970.
@@ -107,11 +107,11 @@ pub struct FailureNote {
     pub cause: String,
 }
 
-/// How far `--warm` is.
+/// The progress of `--warm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmStatus {
     pub done: u64,
     pub of: u64,
-    /// The cache is full: what is missing is made when it is read.
+    /// The cache is full: missing images are made when they are read.
     pub cache_is_full: bool,
 }

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use super::{DatasetStatus, Latency, Status};
 
-/// Kinds of figures, as Prometheus names them.
+/// Kinds of metrics, as Prometheus names them.
 const GAUGE: &str = "gauge";
 const COUNTER: &str = "counter";
 
-/// A figure of `T`: name, kind, description, value.
+/// A metric of `T`: name, kind, description, value.
 type Figure<T> = (&'static str, &'static str, &'static str, fn(&T) -> f64);
 
-/// Figures of the mount, besides the counters of [`super::counters`].
+/// Metrics of the mount, besides the counters of [`super::counters`].
 const OF_MOUNT: &[Figure<Status>] = &[
     (
         "uptime_seconds",
@@ -69,7 +69,7 @@ const OF_MOUNT: &[Figure<Status>] = &[
     ),
 ];
 
-/// Figures of each dataset.
+/// Metrics of each dataset.
 const OF_DATASET: &[Figure<DatasetStatus>] = &[
     ("images", GAUGE, "Images that the lists name.", |dataset| {
         f64::from(dataset.images)
@@ -147,7 +147,7 @@ impl Page {
 }
 
 impl Status {
-    /// The same figures in Prometheus' text format.
+    /// The same state in Prometheus' text format.
     pub fn to_prometheus(&self) -> String {
         let mut page = Page::default();
         for (name, kind, help, value) in OF_MOUNT {

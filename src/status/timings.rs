@@ -1,4 +1,4 @@
-//! How long things took, and how often they happen.
+//! Measures how long events take, and how often they happen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use parking_lot::Mutex;
 
 use super::Latency;
 
-/// Seconds over which a rate is taken.
+/// The period of a rate, in seconds.
 const RATE_SECONDS: u64 = 10;
 
-/// Longest latency that is told from longer ones, in microseconds.
+/// Longest latency that is distinguished from longer ones, in microseconds.
 const LONGEST: u64 = 3_600_000_000;
 
-/// How long things of one kind took.
+/// How long events of one kind took.
 pub struct Timings {
-    /// In microseconds, with two digits.
+    /// In microseconds, with two significant digits.
     histogram: Mutex<Option<Histogram<u64>>>,
 }
 
@@ -49,15 +49,15 @@ impl Timings {
     }
 }
 
-/// Events of the last seconds.
+/// Counts the events of the last seconds.
 #[derive(Debug, Default)]
 pub struct Rate {
-    /// Second since the start, and events in it.
+    /// Seconds since the start, and the number of events in each.
     seconds: VecDeque<(u64, u64)>,
 }
 
 impl Rate {
-    /// Counts an event in a second since the start.
+    /// Counts an event in this second since the start.
     pub fn add(&mut self, second: u64) {
         match self.seconds.back_mut() {
             Some((last, count)) if *last == second => *count += 1,
@@ -76,7 +76,7 @@ impl Rate {
         }
     }
 
-    /// Events a second, `now` seconds after the start.
+    /// Events per second, `now` seconds after the start.
     pub fn get(&mut self, now: f64) -> f64 {
         self.forget(now as u64);
         let count: u64 = self.seconds.iter().map(|(_, count)| count).sum();

@@ -11,13 +11,13 @@ use super::{
 };
 use crate::files::{kind_of, open_regular};
 
-/// Folders and files as they are. Only regular files are opened, and nothing is waited for: not for a
-/// pipe's other end, nor for a device.
+/// Folders and files of the file system. Only regular files are opened, and opening never waits,
+/// neither for the other end of a pipe nor for a device.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Folder;
 
 impl Folder {
-    /// To be shared by the datasets of a config.
+    /// An instance that the datasets of a config share.
     pub fn shared() -> Arc<dyn Storage> {
         Arc::new(Self)
     }
@@ -50,7 +50,7 @@ impl Storage for Folder {
     }
 }
 
-/// By what the listing says: no metadata call.
+/// From the listing alone, without a metadata call.
 fn listed(entry: &DirEntry) -> io::Result<Listed> {
     let kind = entry.file_type()?;
     Ok(Listed {
@@ -68,7 +68,7 @@ fn listed(entry: &DirEntry) -> io::Result<Listed> {
 }
 
 impl Stat {
-    /// As the file system has it.
+    /// From the file system's metadata.
     fn of(metadata: &Metadata) -> Self {
         let kind = if metadata.is_dir() {
             Kind::Folder

@@ -1,11 +1,11 @@
-//! Where raw bytes come from: one small, read-only interface.
+//! The source of raw bytes: one small, read-only interface.
 //!
-//! Datasets, lists, looks at sources and reads of sources all go through [`Storage`], and know no
-//! other way to a file. [`Folder`] is the file system; what else can list names and read them (an
-//! archive that is not unpacked) need not be one.
+//! Datasets, lists, checks of sources and reads of sources all access files only through
+//! [`Storage`]. [`Folder`] implements it for the file system; anything else that can list names and
+//! read them, such as an archive, can implement it too.
 //!
-//! Names are absolute paths, below one of a dataset's folders. So a storage can offer names that no
-//! file system has: the members of an archive, as if they were unpacked beside it.
+//! Names are absolute paths below one of a dataset's folders. A storage can also offer names that
+//! no file system has: the members of an archive, as if they were unpacked beside it.
 
 mod folder;
 mod remembered;
@@ -24,43 +24,42 @@ pub use stamp::{Stamp, Tag};
 
 /// Read-only access to the files of a dataset. Shared by all threads.
 ///
-/// Errors are those of the file system: for a name that is not there, [`crate::files::is_absent`]
-/// holds.
+/// Errors are those of the file system: for a missing name, [`crate::files::is_absent`] holds.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// What is in the folder `name`, in any order. Names are read as they are asked for: a caller that
-    /// stops early does not pay for the rest of a large folder.
+    /// Lists the folder `name`, in any order. Names are read lazily: a caller that stops early does
+    /// not pay for the rest of a large folder.
     ///
     /// # Errors
-    /// When there is no such folder, or it cannot be read; an entry is an error when the folder cannot
-    /// be read any further.
+    /// When the folder does not exist or cannot be read; an entry is an error when the folder
+    /// cannot be read any further.
     fn list(&self, name: &Path) -> io::Result<Listing<'_>>;
 
-    /// What `name` is. Links are followed. One metadata call; nothing is read.
+    /// The kind and state of `name`. Follows links. One metadata call; nothing is read.
     ///
     /// # Errors
-    /// When there is no such name, or it cannot be looked at.
+    /// When the name does not exist or cannot be accessed.
     fn stat(&self, name: &Path) -> io::Result<Stat>;
 
-    /// As [`Self::stat`], out of memory alone. `None` where a disk or a network would have to be waited
-    /// for, and where there is no such name.
+    /// Like [`Self::stat`], but from memory alone. `None` if a disk or a network would have to be
+    /// asked, or if the name does not exist.
     fn stat_without_waiting(&self, _name: &Path) -> Option<Stat> {
         None
     }
 
-    /// Opens the file `name` for reading, if it has at most `limit` bytes. Links are followed.
+    /// Opens the file `name` for reading, if it has at most `limit` bytes. Follows links.
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read; [`Unfit`] inside of the error where `name` is
-    /// no file or has more bytes.
+    /// When the file does not exist or cannot be read; with [`Unfit`] inside the error if `name` is
+    /// not a file or has more bytes.
     fn open(&self, name: &Path, limit: u64) -> io::Result<Box<dyn OpenFile>>;
 
-    /// Whether `name` is a link, wherever it leads: to explain why what it leads to is not there.
+    /// Whether `name` is a link, even a broken one: to explain why its target is missing.
     fn is_link(&self, _name: &Path) -> bool {
         false
     }
 }
 
-/// What [`Storage::list`] returns.
+/// The result of [`Storage::list`].
 pub type Listing<'a> = Box<dyn Iterator<Item = io::Result<Listed>> + 'a>;
 
 /// One name in a folder.
@@ -68,11 +67,11 @@ pub type Listing<'a> = Box<dyn Iterator<Item = io::Result<Listed>> + 'a>;
 pub struct Listed {
     /// Without the folder.
     pub name: OsString,
-    /// Of the name itself: a link is [`Kind::Link`].
+    /// The kind of the name itself: a link is [`Kind::Link`].
     pub kind: Kind,
 }
 
-/// What a name stands for.
+/// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     File,
@@ -84,7 +83,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What it is, in words, unless it is a file.
+    /// Its description, unless it is a file.
     pub fn unless_file(self) -> Option<&'static str> {
         match self {
             Self::File => None,
@@ -95,35 +94,35 @@ impl Kind {
     }
 }
 
-/// What a storage says of a name.
+/// What a storage knows of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     pub kind: Kind,
     pub stamp: Stamp,
-    /// Absent outside of a file system.
+    /// Absent outside a file system.
     pub inode: Option<Inode>,
 }
 
-/// What a file system says besides: tells a file from another one that has its name, and a folder from
-/// the same folder by another name.
+/// More data from a file system: distinguishes a file from another one with the same name, and
+/// recognizes a folder under another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inode {
     /// Number of the file system.
     pub device: u64,
     pub number: u64,
-    /// When anything about it was changed last: seconds since 1970, and nanoseconds.
+    /// Time of its last change of any kind: seconds since 1970, and nanoseconds.
     pub changed: (i64, u32),
 }
 
-/// A file that is open for reading, from its beginning to its end.
+/// A file that is open for reading from beginning to end.
 pub trait OpenFile: Read + fmt::Debug + Send {
-    /// What the storage said of the file when it was opened.
+    /// The stamp of the file when it was opened.
     fn stamp(&self) -> Stamp;
 
-    /// Asks the storage again.
+    /// Checks the stamp again.
     ///
     /// # Errors
-    /// [`changed`] when the file is not as it was when it was opened.
+    /// [`changed`] if the file differs from when it was opened.
     fn check_unchanged(&self) -> io::Result<()>;
 }
 
@@ -133,19 +132,19 @@ impl dyn Storage + '_ {
         self.stat(name).is_ok_and(|stat| stat.kind == Kind::Folder)
     }
 
-    /// All of a file of at most `limit` bytes, also where it grows meanwhile.
+    /// Reads a whole file of at most `limit` bytes, even if it grows meanwhile.
     ///
     /// # Errors
-    /// As [`Storage::open`].
+    /// Those of [`Storage::open`].
     pub fn read(&self, name: &Path, limit: u64) -> io::Result<Vec<u8>> {
         read_within(self.open(name, limit)?, limit)
     }
 }
 
-/// Refuses what is no file, or has more bytes than `limit`.
+/// Refuses anything that is not a file, or has more than `limit` bytes.
 ///
 /// # Errors
-/// [`Unfit`], as [`Storage::open`] has it.
+/// [`Unfit`], as for [`Storage::open`].
 pub fn check_fit(stat: &Stat, limit: u64) -> Result<(), Unfit> {
     let size = stat.stamp.size;
     match stat.kind.unless_file() {
@@ -155,7 +154,7 @@ pub fn check_fit(stat: &Stat, limit: u64) -> Result<(), Unfit> {
     }
 }
 
-/// Said of a file that is written while it is read.
+/// The error for a file that is written while it is read.
 pub fn changed() -> io::Error {
     io::Error::other("it was changed while it was read")
 }

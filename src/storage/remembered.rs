@@ -1,4 +1,4 @@
-//! What the kernel has in memory of a file, without asking a disk or a server for it.
+//! What the kernel has in memory of a file, without asking a disk or a server.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -7,10 +7,10 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 
 use super::{Inode, Kind, Stamp, Stat};
 
-/// The metadata of `path` (below `folder` where it is relative), following links. `None` where the
-/// kernel would have to ask a disk or a server, where there is no such file, and before Linux 5.12.
+/// The metadata of `path` (relative to `folder`), following links. `None` if the kernel would have
+/// to ask a disk or a server, if the file does not exist, and before Linux 5.12.
 ///
-/// `RESOLVE_CACHED` looks names up in memory only, and `AT_STATX_DONT_SYNC` takes the attributes as
+/// `RESOLVE_CACHED` looks names up only in memory, and `AT_STATX_DONT_SYNC` takes the attributes as
 /// the kernel has them: neither waits, whatever file system a link or a mount leads to.
 pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Stat> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
@@ -30,7 +30,7 @@ pub fn remembered_stat(folder: impl AsFd, path: &Path) -> Option<Stat> {
     )
     .ok()?;
     let wanted = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
-    // A file system may not know what it has not asked for.
+    // A file system may lack attributes that it has not asked its server for.
     StatxFlags::from_bits_retain(stat.stx_mask)
         .contains(wanted)
         .then_some(())?;
@@ -66,7 +66,7 @@ mod tests {
         std::os::unix::fs::symlink("x", folder.path().join("link")).unwrap();
         let metadata = fs::metadata(folder.path().join("link")).unwrap();
         for name in ["x", "link"] {
-            // `None` on kernels that do not have it, and then everything is asked for.
+            // `None` on kernels without it, which then always ask the disk.
             let Some(found) = remembered_stat(rustix::fs::CWD, &folder.path().join(name)) else {
                 continue;
             };

@@ -1,29 +1,29 @@
-//! What tells the contents of a published file apart without reading them.
+//! Distinguishing contents of published files without reading them.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
-/// What changes with the content of a published file.
+/// A stamp that changes with the content of a published file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// In bytes.
     pub size: u64,
     pub tag: Tag,
-    /// Modification time, for people and for `st_mtime`: seconds since 1970, and nanoseconds. Contents
-    /// are told apart by the tag.
+    /// Modification time, for display and for `st_mtime`: seconds since 1970, and nanoseconds. Only
+    /// the tag distinguishes contents.
     pub modified: (i64, u32),
 }
 
-/// Sixteen bytes that differ where the content does. The last says of what the others are made, so that
-/// no tag of one kind equals one of another.
+/// Sixteen bytes that differ if the content does. The last byte says what the others are made from,
+/// so that tags of different kinds are never equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag([u8; 16]);
 
-/// Last byte of a tag that is a modification time.
+/// Last byte of a tag made from a modification time.
 const OF_TIME: u8 = 0;
 
 impl Stamp {
-    /// Of a file, told by its modification time.
+    /// The stamp of a file, from its modification time.
     pub fn of_file(size: u64, modified: (i64, u32)) -> Self {
         Self {
             size,
@@ -32,14 +32,14 @@ impl Stamp {
         }
     }
 
-    /// As the file system has it.
+    /// The stamp of a file in the file system.
     pub fn of(metadata: &Metadata) -> Self {
         let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
         Self::of_file(metadata.size(), (metadata.mtime(), nanoseconds))
     }
 
-    /// Its length and tag, to be hashed. The modification time is not among them: where the tag is of
-    /// something else, it may differ from copy to copy.
+    /// Its size and tag, for hashing. The modification time is not included: if the tag is made
+    /// from something else, it may differ from copy to copy.
     pub fn to_bytes(self) -> [u8; 24] {
         let Self {
             size,
@@ -54,7 +54,7 @@ impl Stamp {
 }
 
 impl Tag {
-    /// The tag of a file that was modified then: seconds since 1970, and nanoseconds.
+    /// The tag of a file with this modification time: seconds since 1970, and nanoseconds.
     pub fn of_time((seconds, nanoseconds): (i64, u32)) -> Self {
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&seconds.to_le_bytes());

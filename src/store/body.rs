@@ -1,4 +1,4 @@
-//! The bytes of a finished file, wherever they are.
+//! The bytes of a finished file, wherever they are stored.
 
 use std::fmt;
 use std::io;
@@ -9,39 +9,39 @@ use super::spliced::Spliced;
 use super::stored_file::StoredFile;
 use crate::store::ContentKey;
 
-/// Keeps something from being removed for as long as it lives.
+/// Protects something from removal for as long as it lives.
 pub trait Hold: fmt::Debug + Send + Sync {}
 
-/// Bytes that can be read for as long as this is kept.
+/// Bytes that stay readable for as long as this is kept.
 #[derive(Debug, Clone)]
 pub enum Body {
     File {
         stored: Arc<StoredFile>,
-        /// Keeps a file of the cache from being evicted.
+        /// Protects a file of the cache from eviction.
         hold: Option<Arc<dyn Hold>>,
     },
     Memory(Arc<[u8]>),
-    /// With something put in.
+    /// A file with bytes inserted into it.
     Spliced(Arc<Spliced>),
 }
 
-/// How far a read came that must not wait.
+/// Result of a read that must not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadNow {
-    /// All of it is in the buffer.
+    /// The buffer holds all of it.
     Done,
-    /// It would have to wait for a disk.
+    /// The read would have to wait for a disk.
     WouldWait,
 }
 
 impl Body {
-    /// A file of the materialized tree; `None` unless it has `size` bytes still.
+    /// A file of the materialized tree; `None` unless it still has `size` bytes.
     pub fn of_tree(stored: Arc<StoredFile>, size: u64) -> Option<Self> {
         let metadata = stored.open_at_once().ok()?.metadata().ok()?;
         (metadata.is_file() && metadata.len() == size).then_some(Body::File { stored, hold: None })
     }
 
-    /// Whether reading it may mean to wait for another machine.
+    /// Whether a read may have to wait for another machine.
     pub fn is_remote(&self) -> bool {
         match self {
             Body::File { stored, .. } => stored.is_remote(),
@@ -50,7 +50,7 @@ impl Body {
         }
     }
 
-    /// What the bytes of a file follow from; `None` of what is in memory.
+    /// The content key of a file; `None` for bytes in memory.
     pub fn key(&self) -> Option<ContentKey> {
         match self {
             Body::File { stored, .. } => Some(stored.key),
@@ -59,7 +59,7 @@ impl Body {
         }
     }
 
-    /// The file of the cache that it is read from, if it is.
+    /// The cache file that the bytes are read from, if any.
     pub(super) fn cache_file(&self) -> Option<&StoredFile> {
         match self {
             Body::File {
@@ -85,10 +85,10 @@ impl Body {
         }
     }
 
-    /// Reads up to `size` bytes at `offset` into `buffer`: fewer at the end only.
+    /// Reads up to `size` bytes at `offset` into `buffer`; fewer only at the end.
     ///
     /// # Errors
-    /// Also when a file is shorter than it was when it was opened.
+    /// Also when the file has become shorter since it was opened.
     pub fn read_at(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
         let left = self.size().saturating_sub(offset);
         let size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -112,7 +112,7 @@ impl Body {
         }
     }
 
-    /// Like [`Self::read_at`], but only if the file is open, and no disk has to be waited for.
+    /// Like [`Self::read_at`], but only if the file is open and no disk access is needed.
     pub fn read_now(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> io::Result<ReadNow> {
         let stored = match self {
             Body::File { stored, .. } => stored,

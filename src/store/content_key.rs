@@ -1,4 +1,4 @@
-//! What decides the bytes of a finished image, in one number.
+//! One number for everything that decides the bytes of a finished image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,30 +9,30 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::render::{RENDERER_VERSION, RenderParams};
 use crate::storage::Stamp;
 
-/// Raised by every change of what a content key is made of, or how.
+/// Increased by every change to how a content key is made.
 const KEY_VERSION: u32 = 1;
 
-/// The version of what is recorded of images: another one of the renderer or of content keys. Both only
-/// rise, and so does their sum.
+/// The version of the records of images: it changes with the renderer or with content keys. Both
+/// versions only rise, and so does their sum.
 pub const CONTENT_VERSION: u32 = RENDERER_VERSION + KEY_VERSION;
 
-/// Which source of which dataset: the same wherever the dataset is on this machine or another.
+/// Which source of which dataset; independent of where the dataset is stored.
 ///
-/// The key of an entry does not do. Two rows of PadChest can have one ImageID in two folders, whose
-/// files may have one stamp; and the keys of SIIM-ACR are absolute paths.
+/// The key of an entry is not enough: two rows of PadChest can have the same ImageID in two
+/// folders, and their files may have the same stamp; and the keys of SIIM-ACR are absolute paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceId<'a> {
     /// Folder of the dataset in the tree, such as `chex-ray14`.
     pub dataset: &'a str,
-    /// Path of the source below the root of the raw dataset, as bytes: its folder there, and its key as
-    /// far as that is looked up in this folder.
+    /// Path of the source below the root of the raw dataset, as bytes: its folder there, and its
+    /// key as far as it is looked up in that folder.
     pub below_root: &'a [u8],
 }
 
-/// Hash of dataset, location of the source in the dataset, its stamp, render parameters, and versions
-/// of the renderer and of such keys. A changed source or setting has another key, so that it can never
-/// be taken for what was made before; the same source has the same key wherever its dataset is. XXH3
-/// with 128 bits: sources are not hostile, and a million keys collide with a probability below 1e-26.
+/// Hash of dataset, location of the source in the dataset, its stamp, render parameters, and the
+/// versions of renderer and keys. A changed source or setting gives another key, so that old files
+/// are never used for it; a dataset that moves keeps its keys. XXH3 with 128 bits: sources are not
+/// hostile, and a million keys collide with a probability below 1e-26.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ContentKey(u128);
@@ -40,7 +40,7 @@ pub struct ContentKey(u128);
 impl ContentKey {
     /// The key of the image that `params` make of `source` with this stamp.
     pub fn new(source: SourceId<'_>, stamp: Stamp, params: RenderParams) -> Self {
-        // Field by field: one that is not hashed does not compile.
+        // Field by field: a field that is not hashed does not compile.
         let SourceId {
             dataset,
             below_root,
@@ -61,7 +61,7 @@ impl ContentKey {
 }
 
 impl ContentKey {
-    /// The key of a file that follows from these `parts` alone, such as a dataset's index.
+    /// The key of a file that depends only on these `parts`, such as a dataset's index.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Xxh3::new();
         for part in parts {

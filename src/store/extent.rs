@@ -1,4 +1,4 @@
-//! How many images the sources of a dataset held when `materialize` last took them.
+//! How many images the sources of a dataset held when `materialize` last read them.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -10,15 +10,15 @@ use crate::files::{Durability, PrivateFolder, Temporary, no_follow};
 
 const NAME: &str = "extent.json";
 
-/// Kept beside the records, so that a folder or list that has lost images is noticed before what was
-/// made of them is removed.
+/// Stored beside the records, so that machex notices a folder or list that has lost images before
+/// it removes what was made from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Root of the raw dataset.
     pub root: PathBuf,
-    /// Images of all views that the folder or the lists held, whatever the settings took of them.
+    /// Images of all views in the folder or the lists, whatever the settings selected.
     pub images: u32,
-    /// Images that were taken, and how many of them had labels.
+    /// Selected images, and how many of them had labels.
     #[serde(default)]
     pub entries: u32,
     #[serde(default)]
@@ -29,8 +29,8 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// Reads the extent in a folder of records. Trees that were made before there were extents have
-    /// none, and one that is damaged counts as none.
+    /// Reads the extent in a folder of records. Trees of older versions have none; a damaged one
+    /// counts as none.
     pub(super) fn read(folder: impl AsFd) -> Option<Self> {
         let mut text = Vec::new();
         let file = no_follow::open_file(folder, Path::new(NAME)).ok()?;
@@ -38,7 +38,7 @@ impl Extent {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Puts this into the folder of records of its dataset.
+    /// Writes this to the folder of records of its dataset.
     pub fn write(&self, folder: &PrivateFolder, durability: Durability) -> io::Result<()> {
         let mut temporary = Temporary::create(&folder.handle_path().join(NAME))?;
         let text = serde_json::to_vec(self)?;

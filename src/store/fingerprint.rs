@@ -1,4 +1,4 @@
-//! How a change of a file is noticed.
+//! Detecting changes of a file.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// What changes with every change of a file, in one number. The change time cannot be set back.
+/// A number that changes with every change of a file, since the change time cannot be set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 
@@ -29,7 +29,7 @@ impl Fingerprint {
     }
 }
 
-/// XXH3-64 of a file, read from its beginning.
+/// XXH3-64 of a whole file.
 pub(super) fn checksum(file: &File) -> io::Result<u64> {
     let mut sum = Xxh3::new();
     let mut buffer = vec![0; 256 << 10];
@@ -47,10 +47,10 @@ pub(super) fn checksum(file: &File) -> io::Result<u64> {
     }
 }
 
-/// The same of a file of `size` bytes that the kernel has in memory.
+/// The same for a file of `size` bytes that the kernel has in memory.
 ///
 /// # Errors
-/// When a disk would have to be waited for.
+/// When it would have to wait for a disk.
 pub(super) fn checksum_at_once(file: &File, size: u64) -> io::Result<u64> {
     let would_wait = || io::Error::from(io::ErrorKind::WouldBlock);
     let mut bytes = vec![0; usize::try_from(size).map_err(|_| would_wait())?];

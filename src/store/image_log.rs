@@ -1,4 +1,5 @@
-//! `failures.jsonl`, `damaged.jsonl`, `overlays.jsonl`: images that a person may want to look at, and why.
+//! `failures.jsonl`, `damaged.jsonl`, `overlays.jsonl`: images that you may want to look at, and
+//! why.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,11 +22,11 @@ const SUFFIX: &str = ".jsonl";
 /// Which images a log names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogKind {
-    /// Those that could not be rendered.
+    /// Images that could not be rendered.
     Failures,
-    /// Those that are made of a damaged source, or left out since it is damaged.
+    /// Images made from a damaged source, or left out because of it.
     Damaged,
-    /// Those whose DICOM file has bits set above its HighBit.
+    /// Images whose DICOM file has bits set above its HighBit.
     Overlays,
 }
 
@@ -38,7 +39,7 @@ impl LogKind {
         }
     }
 
-    /// The log of a run of the whole.
+    /// The log of a run over the whole tree.
     pub fn path(self, state: &PrivateFolder) -> PathBuf {
         state.path().join(self.file_name(""))
     }
@@ -47,7 +48,7 @@ impl LogKind {
         format!("{}{share}{SUFFIX}", self.prefix())
     }
 
-    /// Puts these images into the log `name`. Without any, only the log of failures is there.
+    /// Rewrites the log `name` with these images. Without images, only the log of failures is kept.
     fn rewrite(
         self,
         state: &PrivateFolder,
@@ -71,30 +72,30 @@ pub struct LoggedImage {
     pub dataset: String,
     pub image: u32,
     pub key: String,
-    /// Path of the source image; absent where the lists give none.
+    /// Path of the source image; absent if the lists give none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
     pub cause: String,
-    /// What the source and the settings were; absent where there was no source to look at.
+    /// Identifies source and settings; absent if there was no source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentKey>,
 }
 
-/// The images of one run, appended as they are met. Its owner alone can read it: the paths and keys
-/// of some datasets hold the numbers of patients.
+/// The images of one run, appended as they occur. Only its owner can read it: in some datasets,
+/// paths and keys contain patient numbers.
 pub struct ImageLog<'a> {
     state: &'a PrivateFolder,
     name: String,
     path: PathBuf,
-    /// Made with its first line, unless it is the log of failures, which is always there.
+    /// Created with its first line, except for the log of failures, which always exists.
     file: Mutex<Option<File>>,
     durability: Durability,
 }
 
 impl<'a> ImageLog<'a> {
-    /// Opens the log of one share in the state folder (`""` for a run of the whole, which puts one
-    /// log in the place of those of shares). Images of `datasets` are dropped from it, since
-    /// these are looked at again now; those of other datasets stay.
+    /// Opens the log of one share in the state folder (`""` for a run over the whole tree, which
+    /// replaces the logs of shares by one). Images of `datasets` are dropped from it, since this
+    /// run checks them again; images of other datasets stay.
     pub fn open(
         state: &'a PrivateFolder,
         kind: LogKind,
@@ -148,10 +149,10 @@ impl<'a> ImageLog<'a> {
         file.write_all(&line)
     }
 
-    /// Makes sure of all images so far. To be called before an index is written.
+    /// Makes sure that all images so far are stored. To be called before an index is written.
     ///
     /// # Errors
-    /// Also those of earlier writes that the file system did not report at once.
+    /// Also errors of earlier writes that the file system did not report at once.
     pub fn confirm(&self) -> io::Result<()> {
         match &*self.file.lock() {
             Some(file) => confirm(file, self.durability),
@@ -164,8 +165,8 @@ impl<'a> ImageLog<'a> {
     }
 }
 
-/// Reads the logs of all shares in the state folder, sorted, each image once. Logs that are not
-/// the reader's to read are left out: those of another user's run, say.
+/// Reads the logs of all shares in the state folder, sorted, each image once. Logs that this user
+/// may not read, such as those of another user's run, are left out.
 pub fn read_logged(state: &Path, kind: LogKind) -> io::Result<Vec<LoggedImage>> {
     match no_follow::open_folder_at(state)? {
         Some(state) => logged_in(state, kind),
@@ -173,7 +174,7 @@ pub fn read_logged(state: &Path, kind: LogKind) -> io::Result<Vec<LoggedImage>> 
     }
 }
 
-/// Like [`read_logged`], of a folder that is open.
+/// Like [`read_logged`], for an open folder.
 pub fn logged_in(state: impl AsFd, kind: LogKind) -> io::Result<Vec<LoggedImage>> {
     let mut all = Vec::new();
     for (_, images) in logs(&state, kind)? {
@@ -184,7 +185,7 @@ pub fn logged_in(state: impl AsFd, kind: LogKind) -> io::Result<Vec<LoggedImage>
     Ok(all)
 }
 
-/// Puts one log in the place of those of the shares. What could not be read stays.
+/// Replaces the logs of the shares by one log. Logs that could not be read stay.
 pub fn merge_logs(
     state: &PrivateFolder,
     kind: LogKind,
@@ -200,7 +201,7 @@ pub fn merge_logs(
     Ok(())
 }
 
-/// The logs that can be read, by name.
+/// The readable logs, by name.
 fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedImage>)>> {
     let mut logs = Vec::new();
     for name in no_follow::names(&state, kind.prefix(), SUFFIX)? {
@@ -209,7 +210,7 @@ fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedIm
             Err(error)
                 if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
             {
-                tracing::warn!("{} among the records is left out: {error}", name.shown());
+                tracing::warn!("record file {} is ignored: {error}", name.shown());
             }
             Err(error) => return Err(error),
         }
@@ -220,7 +221,7 @@ fn logs(state: impl AsFd, kind: LogKind) -> io::Result<Vec<(String, Vec<LoggedIm
 fn read_log(state: impl AsFd, name: impl AsRef<Path>) -> io::Result<Vec<LoggedImage>> {
     let mut text = Vec::new();
     no_follow::open_file(state, name.as_ref())?.read_to_end(&mut text)?;
-    // A torn last line is a failure that the next run meets again.
+    // A torn last line is a failure that the next run finds again.
     Ok(text
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice(line).ok())

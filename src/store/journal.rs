@@ -1,9 +1,8 @@
-//! What has been rendered: one line of JSON an image, appended as soon as the image is in place.
+//! The finished images: one line of JSON per image, appended as soon as the image is in place.
 //!
-//! An append-only text file, and not a database, because the shares of one run are often worked
-//! off by many nodes over a network file system: each share appends to a file of its own, and
-//! whoever reads takes the newest record of all of them. A line torn by a crash is passed over;
-//! its image is rendered again.
+//! An append-only text file, not a database, because many nodes often work on the shares of one run
+//! over a network file system: each share appends to its own file, and a reader takes the newest
+//! record of all files. A line torn by a crash is skipped, and its image is rendered again.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -23,18 +22,18 @@ use crate::render::Notes;
 const PREFIX: &str = "finished";
 const SUFFIX: &str = ".jsonl";
 
-/// One finished image; or one that was rendered and left out, whose file is not there.
+/// One finished image, or one that was rendered and left out and has no file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Number of the image in its dataset.
     pub image: u32,
-    /// What its bytes follow from.
+    /// Decides its bytes.
     pub key: ContentKey,
     /// Size of the JPEG in bytes.
     pub size: u64,
-    /// When it was finished, in milliseconds since 1970: the newest record of an image counts.
+    /// When it was finished, in milliseconds since 1970. The newest record of an image counts.
     pub time: u64,
-    /// [`CONTENT_VERSION`] of the machex that made it; 0 where that was not recorded yet.
+    /// [`CONTENT_VERSION`] of the machex that made it; 0 in old records without it.
     #[serde(default)]
     pub version: u32,
     /// What is damaged in its source, in words.
@@ -56,8 +55,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// Reads all journals in `folder`. Those that are links or no files, or that only another user
-    /// may read, are left out; their names and the reasons are returned.
+    /// Reads all journals in `folder`. Links, other non-files, and files that this user may not
+    /// read are left out; returns their names and the reasons.
     pub(super) fn read(folder: impl AsFd) -> io::Result<(Self, Vec<(String, io::Error)>)> {
         let (mut records, mut left_out) = (Self::default(), Vec::new());
         for name in no_follow::names(&folder, PREFIX, SUFFIX)? {
@@ -87,7 +86,7 @@ impl Records {
     }
 
     fn insert(&mut self, record: Record) {
-        // Six digits number an image; anything else is a damaged line.
+        // Image numbers have six digits; anything else is a damaged line.
         if record.image >= crate::names::MAX_IMAGES {
             return;
         }
@@ -106,7 +105,7 @@ impl Records {
         self.by_image.get(image as usize)?.as_ref()
     }
 
-    /// The numbers of all images that have a record, rising.
+    /// The numbers of all images with a record, ascending.
     pub fn images(&self) -> impl DoubleEndedIterator<Item = u32> {
         self.by_image.iter().flatten().map(|record| record.image)
     }
@@ -136,17 +135,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of one share (`""` for a run of the whole, `"-3-of-8"` for a share) in
+    /// Opens the journal of one share (`""` for the whole tree, `"-3-of-8"` for a share) in
     /// `folder`.
     ///
     /// # Errors
-    /// [`super::NotOurs`] among them, where the journal is a link or another user's file.
+    /// Includes [`super::NotOurs`], if the journal is a link or another user's file.
     pub fn open(folder: &PrivateFolder, share: &str, durability: Durability) -> io::Result<Self> {
         let name = format!("{PREFIX}{share}{SUFFIX}");
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
-        // Other users may mount the tree, and read this for it.
+        // Other users may mount the tree, and need to read this for it.
         let mut file = folder.open_file_with(&name, flags, 0o644)?;
-        // A crash can leave half a line; without this the next record would be lost with it.
+        // A crash can leave half a line, which would corrupt the next record without this.
         if !ends_with_newline(&mut file)? {
             file.write_all(b"\n")?;
         }
@@ -156,9 +155,9 @@ impl Journal {
         })
     }
 
-    /// Appends the record of an image whose file is in place. One write a line: a reader sees the
-    /// whole line or a torn one, which it passes over. It is newer than `known`, the record of the
-    /// image so far, even if a node whose clock is ahead wrote that.
+    /// Appends the record of an image whose file is in place, with one write: a reader sees the
+    /// whole line or a torn one, which it skips. The record gets a later time than `known`, the
+    /// previous record of the image, even if a node with a fast clock wrote that.
     pub fn append(
         &self,
         image: u32,
@@ -186,11 +185,11 @@ impl Journal {
         self.file.lock().write_all(&line)
     }
 
-    /// Makes sure of all records so far. To be called before an index is written.
+    /// Makes sure that all records so far are stored. To be called before an index is written.
     ///
     /// # Errors
-    /// Also those of earlier writes that the file system did not report at once: some of the images
-    /// have no record then, and are rendered again.
+    /// Also errors of earlier writes that the file system did not report at once. Some images have
+    /// no record then, and are rendered again.
     pub fn confirm(&self) -> io::Result<()> {
         confirm(&self.file.lock(), self.durability)
     }
@@ -255,7 +254,7 @@ mod tests {
     #[test]
     fn records_of_before_have_no_version_and_new_ones_have_what_was_noted() {
         let folder = tempfile::tempdir().unwrap();
-        // When the version was that of the renderer alone, it had another name.
+        // When the version was only that of the renderer, it had another name.
         let before = format!(
             "{{\"image\":0,\"key\":\"{:032x}\",\"size\":1,\"time\":2,\"renderer\":2}}\n",
             7

@@ -12,7 +12,7 @@ use crate::files::{PrivateFolder, no_follow};
 
 use crate::shown::Show as _;
 
-/// Why a run cannot begin.
+/// Why a run cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error("another machex is at work on this {what} ({holder}; lock file {path})", holder = holder.shown(), path = path.shown())]
@@ -22,8 +22,8 @@ pub enum LockError {
         path: PathBuf,
     },
     #[error(
-        "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and all \
-         shares that run at a time must be of the same number: say --part K/{of}, or wait for it",
+        "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and \
+         all shares that run at the same time must have the same N: use --part K/{of}, or wait",
         path = path.shown()
     )]
     OtherShares {
@@ -36,28 +36,28 @@ pub enum LockError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// How often is tried whether a lock is free: a mount that follows another waits for no more than this.
+/// How often to try the lock again: the longest delay before a mount that follows another.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// What a [`RunLock`] locks, in words.
+/// What a [`RunLock`] locks, for messages.
 const TREE: &str = "tree";
 
-/// Locked for the moment in which a run takes its other locks, so that shares of different numbers
-/// that begin at a time see each other. A share that does not get it within [`GATE_TIME`] gives up.
+/// Locked while a run takes its other locks, so that shares of different numbers that start at the
+/// same time see each other. A share that does not get it within [`GATE_TIME`] gives up.
 const GATE: &str = "lock.gate";
 
 const GATE_TIME: Duration = Duration::from_secs(30);
 
-/// Held while a run works; the operating system lets go of it even when the process is killed.
+/// Held while a run works; the operating system releases it even when the process is killed.
 #[derive(Debug)]
 pub struct RunLock {
     locks: Vec<Lock>,
 }
 
 impl RunLock {
-    /// Locks a share (`""` for the whole tree, `"-3-of-8"` for a share) in the state folder: the
-    /// whole is locked against everything, a share against the whole, against itself, and against
-    /// shares of another number, which would overlap with it.
+    /// Locks a share (`""` for the whole tree, `"-3-of-8"` for a share) in the state folder. The
+    /// whole tree excludes everything; a share excludes the whole tree, itself, and shares of
+    /// another number, which would overlap with it.
     pub fn acquire(state: &PrivateFolder, share: &str) -> Result<Self, LockError> {
         if share.is_empty() {
             let locks = vec![lock(state, "lock", TREE, true)?];
@@ -70,13 +70,13 @@ impl RunLock {
         Ok(Self { locks })
     }
 
-    /// Whether nobody else can be at work: false where the file system has no locks.
+    /// Whether no other process can be at work: false if the file system has no locks.
     pub fn is_exclusive(&self) -> bool {
         self.locks.iter().all(|lock| lock.is_held)
     }
 }
 
-/// Refuses if a share of another number is at work.
+/// Returns an error if a share of another number is at work.
 fn refuse_other_shares(state: &PrivateFolder, share: &str) -> Result<(), LockError> {
     let io_error = |name: &str| {
         let path = state.path().join(name);
@@ -111,11 +111,11 @@ fn parts_of(share: &str) -> Option<(u32, u32)> {
     Some((part.parse().ok()?, of.parse().ok()?))
 }
 
-/// A lock file that is open.
+/// An open lock file.
 #[derive(Debug)]
 struct Lock {
     file: File,
-    /// False where the file system has no locks.
+    /// False if the file system has no locks.
     is_held: bool,
 }
 
@@ -148,7 +148,7 @@ fn lock(
                 path: path(),
             });
         }
-        // Some network file systems have no locks: a missing safeguard is no reason not to work.
+        // Some network file systems have no locks; machex works without this safeguard.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
             tracing::warn!(path = %path().shown(), "this file system has no locks; make sure that only one machex works on this {what}");
             return Ok(Lock {
@@ -158,7 +158,7 @@ fn lock(
         }
         Err(TryLockError::Error(error)) => return Err(io_error(error)),
     }
-    // Only to be shown in the error above.
+    // Only shown in the error above.
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -174,7 +174,7 @@ fn lock(
     })
 }
 
-/// What a lock file says of its holder.
+/// What a lock file says about its holder.
 fn holder_in(file: &mut File) -> String {
     let mut holder = String::new();
     let _ = file.take(200).read_to_string(&mut holder);
@@ -184,8 +184,8 @@ fn holder_in(file: &mut File) -> String {
     }
 }
 
-/// Locks the file `name` in `folder` for this process alone, and gives one that holds it so long to
-/// end.
+/// Locks the file `name` in `folder` for this process alone, and waits up to `limit` for its holder
+/// to end.
 fn take_within(
     limit: Duration,
     folder: &PrivateFolder,
@@ -201,8 +201,8 @@ fn take_within(
     }
 }
 
-/// Like a lock of a run, for a cache: locks the file `name` in `folder` until the file that is
-/// returned is dropped, and gives a process that holds it so long to end.
+/// Locks a cache: locks the file `name` in `folder` until the returned file is dropped, and waits
+/// up to `limit` for its holder to end.
 pub(super) fn lock_within(
     limit: Duration,
     folder: &PrivateFolder,
@@ -212,8 +212,8 @@ pub(super) fn lock_within(
     take_within(limit, folder, name, what).map(|lock| lock.file)
 }
 
-/// What keeps the holder from ending, if it is a process of this machine: it is stopped, or waits for a
-/// disk.
+/// Says why the holder does not end, if it is a process of this machine: it is stopped, or waits
+/// for a disk.
 fn state_of(holder: &str) -> String {
     let mut words = holder.split_ascii_whitespace();
     let (Some("process"), Some(number), Some("on"), host) =

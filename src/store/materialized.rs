@@ -1,5 +1,5 @@
-//! The materialized tree as a tier: what `materialize` finished, opened before anything is mounted over
-//! it. A mount reads it and never writes there.
+//! The materialized tree as a tier: images that `materialize` finished. It is opened before
+//! anything is mounted over it; a mount reads it and never writes to it.
 
 use std::fs;
 use std::io;
@@ -19,9 +19,9 @@ use crate::names;
 use crate::storage::remembered_stat;
 use crate::waits::Waits;
 
-/// The images that `materialize` finished, of all datasets of a mount.
+/// The images that `materialize` finished, for all datasets of a mount.
 pub struct MaterializedTree {
-    /// `None` where there is no tree.
+    /// `None` if there is no tree.
     root: Option<Root>,
     path: PathBuf,
     datasets: Vec<Dataset>,
@@ -31,24 +31,25 @@ pub struct MaterializedTree {
 struct Dataset {
     name: &'static str,
     finished: FinishedTree,
-    /// Those who wait for its files: its folder may be a link to anywhere.
+    /// Tracks the threads that wait for its files: its folder may be a link to anywhere.
     waits: Arc<Waits>,
 }
 
-/// The open root, on which file system it is, and the images that were opened lately.
+/// The open root, its file system, and the recently opened images.
 struct Root {
     folder: OwnedFd,
     /// Number of the file system.
     device: u64,
     is_remote: bool,
-    /// Images on a disk of this machine.
+    /// Images on a local disk.
     near: OpenFiles,
-    /// Images on another machine, or on another file system than the root: the tree may hold links.
+    /// Images on another machine, or on another file system than the root, since the tree may
+    /// contain links.
     far: OpenFiles,
 }
 
 impl MaterializedTree {
-    /// The tree in the folder `path`, if there is one. No dataset is in it yet.
+    /// Opens the tree in the folder `path`, if there is one, without any dataset yet.
     pub fn open(path: &Path) -> Self {
         Self {
             root: Root::open(path),
@@ -57,12 +58,12 @@ impl MaterializedTree {
         }
     }
 
-    /// Reads what is remembered of the dataset that is next in the mount.
+    /// Reads the records of the next dataset of the mount.
     ///
     /// # Errors
-    /// When its records cannot be read.
+    /// When the records cannot be read.
     pub fn add(&mut self, name: &'static str, state: &StateFolder) -> io::Result<&FinishedTree> {
-        // Through the open folder, so that it is reached even below the mount.
+        // Through the open folder, which is reachable even below the mount.
         let root = self
             .root
             .as_ref()
@@ -76,7 +77,7 @@ impl MaterializedTree {
         Ok(&self.datasets[self.datasets.len() - 1].finished)
     }
 
-    /// Those who wait for the files of a dataset, by its position.
+    /// Tracks the threads that wait for the files of a dataset, by its position.
     pub fn waits(&self, dataset: usize) -> Option<&Arc<Waits>> {
         self.datasets.get(dataset).map(|dataset| &dataset.waits)
     }
@@ -104,8 +105,7 @@ impl<'a> Image<'a> {
         self.dataset.finished.record_of(self.number, self.key)
     }
 
-    /// Whether it is on a disk of this machine, as far as the kernel knows without asking a disk or a
-    /// server.
+    /// Whether it is on a local disk, as far as the kernel knows without asking a disk or a server.
     fn is_near(&self) -> bool {
         self.root
             .is_some_and(|root| root.is_near(self.dataset.name, self.number))
@@ -178,7 +178,7 @@ impl Tier for MaterializedTree {
     }
 
     fn remembered(&self, file: FileId, _patience: Patience) -> Option<Option<Remembered>> {
-        // Of a file that was removed nothing needs to be known, but that it is damaged.
+        // For a removed file, only its damage matters.
         let record = self.image(file).and_then(|image| image.record());
         Some(
             record
@@ -227,7 +227,7 @@ impl Root {
         })
     }
 
-    /// The path by which it is reached, even below a mount.
+    /// The path through the open handle, reachable even below a mount.
     fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd()))
     }
@@ -242,17 +242,16 @@ impl Root {
             .is_some_and(|inode| inode.device == self.device)
     }
 
-    /// An image that was opened before and has not changed in size since, if it is on a disk of this
-    /// machine.
+    /// An image on a local disk that was opened before and still has its size.
     fn opened_before(&self, key: ContentKey, size: u64) -> Option<Body> {
         let stored = self.near.get(key)?;
-        // One that was closed has to be opened again, for which its disk may have to be waited for.
+        // Opening a closed file again may have to wait for its disk.
         stored.opened()?;
         Body::of_tree(stored, size)
     }
 
-    /// Opens the image `path` if it still has its size. Waits for its disk unless [`Self::is_near`], and
-    /// with `may_wait` for a descriptor.
+    /// Opens the image `path` if it still has its size. May wait for its disk unless
+    /// [`Self::is_near`]; with `may_wait`, also for a descriptor.
     fn open_file(&self, key: ContentKey, path: PathBuf, size: u64, may_wait: bool) -> Option<Body> {
         let device = fs::symlink_metadata(&path).ok()?.dev();
         let is_near = !self.is_remote && device == self.device;

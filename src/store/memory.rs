@@ -1,4 +1,4 @@
-//! Files that no disk could take: the most recent ones, in memory.
+//! The most recent files that no disk could take, in memory.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::tier::{
 };
 use super::{Body, ContentKey, Fingerprint};
 
-/// Bytes that are kept; more only while a single file is larger.
+/// Limit in bytes; exceeded only by a single larger file.
 const LIMIT: usize = 64 << 20;
 
 /// The most recently used files, up to 64 MiB.
@@ -48,7 +48,7 @@ impl Memory {
         Some(Body::Memory(file.bytes))
     }
 
-    /// Keeps a file whose bytes are there.
+    /// Keeps a file with these bytes.
     pub fn keep(&self, key: ContentKey, bytes: Arc<[u8]>) {
         let sum = xxh3_64(&bytes);
         let damage = None;

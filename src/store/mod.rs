@@ -1,7 +1,7 @@
-//! Where finished images live, and what is remembered of them.
+//! Where finished images are stored, and the records about them.
 //!
-//! The tree under `MACHEX_PATH` holds images and indexes and nothing else, since consumers take
-//! every entry of its root for a dataset. What machex remembers of it stands beside it:
+//! The tree under `MACHEX_PATH` contains images and indexes and nothing else, since consumers take
+//! every entry of its root for a dataset. The records are stored beside it:
 //!
 //! ```text
 //! /data/machex/<dataset>/00/000000.jpg     finished images, tempfile + rename
@@ -15,11 +15,11 @@
 //! ```
 //!
 //! A mount asks its [`tiers`](Tiers) in this order: memory, the [`cache`] on the local disk, the
-//! materialized tree. What it renders goes to the cache, which evicts the least recently used files, or
-//! to memory where no disk takes it. It never writes to the tree.
+//! materialized tree. It stores what it renders in the cache, which evicts the least recently used
+//! files, or in memory if no disk takes it. It reads the materialized tree but never changes it.
 //!
-//! Invariant: an image is finished when its file has the size of its newest record and the
-//! record's content key is the one that its source and the settings have now.
+//! Invariant: an image is finished if its file has the size in its newest record, and that record's
+//! content key matches the current source and settings.
 
 mod body;
 pub mod cache;

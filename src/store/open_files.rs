@@ -1,6 +1,6 @@
-//! Files that were opened lately stay open: to open one again costs no more than a look at it. Files
-//! that readers have open are closed when others are wanted more, so that the number of open
-//! descriptors does not follow the number of readers.
+//! Recently opened files stay open, so that opening one again is cheap. Files that readers have
+//! open are closed if others need the descriptors, so that the number of descriptors does not grow
+//! with the number of readers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,18 +17,18 @@ use super::stored_file::{StoredFile, open};
 use crate::files::{SpareFiles, at_once, open_file_limit, patiently, register};
 use crate::store::ContentKey;
 
-/// Files that stay open at most, if the process may open several times as many.
+/// Maximum number of files that stay open, if the process may open several times as many.
 const MOST: usize = 4096;
 
-/// Files that stay open at least.
+/// Minimum number of files that stay open.
 const LEAST: usize = 16;
 
-/// The most recently opened files of one store.
+/// The most recently opened files of a store.
 pub struct OpenFiles {
     pool: Arc<Pool>,
 }
 
-/// What [`OpenFiles`] and its files share.
+/// State that [`OpenFiles`] and its files share.
 pub(super) struct Pool {
     files: Mutex<Files>,
     pub(super) is_remote: bool,
@@ -36,9 +36,9 @@ pub(super) struct Pool {
 
 struct Files {
     open: LruCache<ContentKey, Arc<StoredFile>>,
-    /// Files that were closed while readers had them.
+    /// Files that were closed although readers have them.
     closed: HashMap<ContentKey, Weak<StoredFile>>,
-    /// How many closed files there may be before those without readers are looked for.
+    /// How many closed files there may be before those without readers are dropped.
     closed_limit: usize,
 }
 
@@ -66,7 +66,7 @@ impl OpenFiles {
         &self.pool
     }
 
-    /// A file that was opened lately, or that a reader has. It may have been closed meanwhile.
+    /// A recently opened file, or one that a reader has; it may be closed by now.
     pub fn get(&self, key: ContentKey) -> Option<Arc<StoredFile>> {
         let mut files = self.pool.files.lock();
         if let Some(stored) = files.open.get(&key) {
@@ -81,10 +81,10 @@ impl OpenFiles {
         self.pool.files.lock().open.contains(&key)
     }
 
-    /// Opens a file of `size` bytes that is nobody else's to remove. `may_wait`: for a descriptor.
+    /// Opens a file of `size` bytes that is never evicted. `may_wait` for a descriptor.
     ///
     /// # Errors
-    /// Also if it has another size.
+    /// Also if the file has another size.
     pub fn open(
         &self,
         key: ContentKey,
@@ -104,8 +104,8 @@ impl OpenFiles {
         Ok(self.put(StoredFile::new(&self.pool, key, path, file, about)))
     }
 
-    /// Keeps a file open. One that readers have already is used in its place if it is the same: no file
-    /// takes two descriptors.
+    /// Keeps a file open. If readers already have the same file, that one is used instead, so that
+    /// no file takes two descriptors.
     pub(super) fn put(&self, stored: StoredFile) -> Arc<StoredFile> {
         let known = self.get(stored.key);
         let same = known.filter(|known| known.fingerprint == stored.fingerprint);
@@ -121,24 +121,25 @@ impl OpenFiles {
         stored
     }
 
-    /// Lets go of a file, whose room would not be free otherwise.
+    /// Closes a file, so that its disk space can be freed.
     pub fn remove(&self, key: ContentKey) {
         let mut files = self.pool.files.lock();
         let old = files.open.pop(&key);
         files.closed.remove(&key);
-        // Closed without the lock.
+        // Close without the lock.
         drop(files);
         drop(old);
     }
 }
 
 impl Pool {
-    /// Takes note that a file is open, and closes the one that has been so for longest.
+    /// Notes that a file is open, and closes the least recently used one.
     pub(super) fn put(&self, stored: &Arc<StoredFile>) {
         let mut files = self.files.lock();
         files.closed.remove(&stored.key);
         let pushed = files.open.push(stored.key, Arc::clone(stored));
-        // One of the same key was replaced, and may not be on the disk any more: its readers keep it.
+        // A replaced file of the same key may not be on the disk any more; its readers keep it
+        // open.
         let pushed = pushed.filter(|(key, _)| *key != stored.key);
         let closed = pushed.map(|(_, file)| files.set_aside(file));
         drop(files);
@@ -149,7 +150,7 @@ impl Pool {
 }
 
 impl Files {
-    /// Remembers a file that is about to be closed, for as long as readers have it.
+    /// Remembers a file that is about to be closed, as long as readers have it.
     fn set_aside(&mut self, file: Arc<StoredFile>) -> Arc<StoredFile> {
         if Arc::strong_count(&file) > 1 {
             if self.closed.len() >= self.closed_limit {
@@ -185,7 +186,7 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// A quarter of the files that this process may open.
+/// A quarter of the process limit on open files.
 fn capacity() -> usize {
     let files = open_file_limit().map_or(MOST, |files| usize::try_from(files / 4).unwrap_or(MOST));
     files.clamp(LEAST, MOST)
@@ -241,7 +242,7 @@ mod tests {
             }
             assert_eq!(open_count(&held), 4);
         }
-        // A reader that comes later shares the file, whether it is open or not.
+        // A later reader shares the file, whether it is open or not.
         for (number, stored) in held.iter().enumerate() {
             assert!(Arc::ptr_eq(&recent.get(key(number as u8)).unwrap(), stored));
             let path = folder.path().join(number.to_string());
@@ -282,7 +283,7 @@ mod tests {
         held[0].close();
         replace(0);
         assert!(read(&held[0]).is_err());
-        // One that is open is kept by its readers; those who come later get the new one.
+        // Its readers keep an open file; later ones get the new one.
         let new = recent.open(key(1), replace(1), 10, false).unwrap();
         assert_eq!(read(&held[1]).unwrap(), [1; 10]);
         assert_eq!(read(&new).unwrap(), [99; 10]);

@@ -1,5 +1,5 @@
-//! A finished file with the same bytes put in at many places: an index, whose paths all begin with
-//! the mount point. It is kept without them, so that every mount point shares one file.
+//! A finished file with the same bytes inserted in many places: an index, whose paths all start
+//! with the mount point. It is stored without them, so that all mount points share one file.
 
 use std::io;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use memchr::memmem;
 
 use super::{Body, ReadNow};
 
-/// Bytes that are read at a time while places are looked for.
+/// Bytes read at a time while searching for places.
 const CHUNK: usize = 1 << 20;
 
-/// Where something is put in: offsets in the file as it is kept, ascending.
+/// Where bytes are inserted: offsets in the stored file, ascending.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InsertOffsets(Box<[u64]>);
 
 impl InsertOffsets {
-    /// The places directly behind every `marker` in `body`. Reads all of it.
+    /// The places directly after every `marker` in `body`. Reads all of it.
     pub fn behind(marker: &[u8], body: &Body) -> io::Result<Self> {
         let finder = memmem::Finder::new(marker);
         let overlap = marker.len().saturating_sub(1);
@@ -36,12 +36,12 @@ impl InsertOffsets {
     }
 }
 
-/// A file and what is put in.
+/// A stored file and the bytes inserted into it.
 #[derive(Debug)]
 pub struct Spliced {
     kept: Body,
     places: Arc<InsertOffsets>,
-    /// What is put in at every place.
+    /// The bytes inserted in every place.
     insert: Arc<[u8]>,
 }
 
@@ -58,7 +58,7 @@ impl Spliced {
         &self.kept
     }
 
-    /// With what is put in, in bytes.
+    /// In bytes, including the insertions.
     pub(super) fn size(&self) -> u64 {
         self.kept.size() + self.places.count() * self.insert_len()
     }
@@ -67,7 +67,7 @@ impl Spliced {
         self.insert.len() as u64
     }
 
-    /// Reads up to `size` bytes at `offset` into `buffer`, the kept bytes by `read`.
+    /// Reads up to `size` bytes at `offset` into `buffer`; reads the stored bytes with `read`.
     pub(super) fn read(
         &self,
         offset: u64,
@@ -89,7 +89,7 @@ impl Spliced {
             let before = self.places_before(at);
             let inserted_at =
                 |place: usize| self.places.0[place] + place as u64 * self.insert_len();
-            // Either within what was put in last, or between that and the next place.
+            // Either within the last insertion, or between that and the next.
             let inside = (before > 0).then(|| at - inserted_at(before - 1));
             let piece = match inside {
                 Some(inside) if inside < self.insert_len() => {
@@ -127,7 +127,7 @@ impl Spliced {
         low
     }
 
-    /// The offset of the first kept byte at or behind `offset`.
+    /// The offset of the first stored byte at or after `offset`.
     fn kept_offset(&self, offset: u64) -> u64 {
         let before = self.places_before(offset);
         let Some(last) = before.checked_sub(1) else {

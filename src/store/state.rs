@@ -1,4 +1,4 @@
-//! The folder beside the tree in which machex remembers what it made.
+//! The folder beside the tree that holds machex' records of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::files::{Links, NotOurs, ParentFolder, PrivateFolder, Trust};
 
 /// `<MACHEX_PATH>.state`. Beside the tree and not in the user's cache, since all nodes of a cluster
-/// that work on one tree must see it; not inside, since every entry of the tree's root is taken
-/// for a dataset.
+/// that work on the tree must see it; not inside the tree, since consumers take every entry of its
+/// root for a dataset.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     root: PathBuf,
 }
 
 impl StateFolder {
-    /// The state folder of the tree `machex_path`; nothing is made yet.
+    /// The state folder of the tree `machex_path`; does not create it.
     pub fn of(machex_path: &Path) -> Self {
         let mut name = machex_path.as_os_str().to_owned();
         name.push(".state");
@@ -32,11 +32,11 @@ impl StateFolder {
         self.root.join(folder)
     }
 
-    /// Opens the folder to write to it, if it is there.
+    /// Opens the folder for writing, if it exists.
     ///
     /// # Errors
-    /// [`super::NotOurs`] inside of an [`io::Error`] where it is a link, belongs to another user or
-    /// can be written by everybody: what is in it decides what is taken for finished.
+    /// [`super::NotOurs`] inside an [`io::Error`] if it is a link, belongs to another user or
+    /// everybody can write to it: the records decide which images count as finished.
     pub fn open(&self) -> io::Result<Option<PrivateFolder>> {
         match PrivateFolder::open(&self.root, Trust::Group) {
             Ok(folder) => Ok(Some(folder)),
@@ -45,8 +45,8 @@ impl StateFolder {
         }
     }
 
-    /// Like [`Self::open`], and makes the folder where there is none. Other users may mount the tree,
-    /// and read its records for that.
+    /// Like [`Self::open`], but creates the folder if there is none. Other users may mount the
+    /// tree, and need to read its records for that.
     pub fn open_or_create(&self) -> io::Result<PrivateFolder> {
         let (Some(above), Some(name)) = (self.root.parent(), self.root.file_name()) else {
             return Err(NotOurs::NotAFolder.into());

@@ -1,6 +1,6 @@
-//! A file of the cache or of the materialized tree that readers have open. It need not hold a
-//! descriptor all that time: one that has not been read for long is closed, and opened again when it
-//! is.
+//! A file of the cache or of the materialized tree that readers have open. It does not need a
+//! descriptor all the time: one that was not read for long is closed, and opened again on the next
+//! read.
 
 use std::any::Any;
 use std::fs::{File, OpenOptions};
@@ -16,25 +16,25 @@ use super::open_files::Pool;
 use crate::files::{at_once, patiently};
 use crate::store::ContentKey;
 
-/// An open file, or one that is opened again when it is read.
+/// An open file, or one that is opened again on the next read.
 #[derive(Debug)]
 pub struct StoredFile {
     pub(super) key: ContentKey,
     path: PathBuf,
     /// In bytes.
     pub size: u64,
-    /// As it was when it was first opened: another file of its name is not taken for it.
+    /// As it was when first opened: detects another file with the same name.
     pub(super) fingerprint: Fingerprint,
     file: Mutex<Option<Arc<File>>>,
     /// Decides which files are open.
     pool: Weak<Pool>,
     is_remote: bool,
-    /// Whatever its user wants to keep for as long as the file is kept.
+    /// Any data of the user, kept as long as the file.
     pub attachment: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl StoredFile {
-    /// A file that has just been opened, with its path and fingerprint.
+    /// A file that was just opened, with its path, size and fingerprint.
     pub(super) fn new(
         pool: &Arc<Pool>,
         key: ContentKey,
@@ -64,7 +64,7 @@ impl StoredFile {
         self.file.lock().clone()
     }
 
-    /// The file, opened again if need be; waits for a descriptor if there is none.
+    /// The file, opened again if necessary; waits for a descriptor if there is none.
     pub fn open(self: &Arc<Self>) -> io::Result<Arc<File>> {
         self.open_by(|open| patiently(open))
     }
@@ -81,8 +81,8 @@ impl StoredFile {
         if let Some(file) = self.opened() {
             return Ok(file);
         }
-        // Without the lock: others must not wait for this disk. Who opens it at the same time
-        // does so in vain.
+        // Without the lock: other threads must not wait for this disk. If two threads open the file
+        // at the same time, one does so in vain.
         let file = try_to(&mut || open(&self.path))?;
         if Fingerprint::of(&file.metadata()?) != self.fingerprint {
             return Err(io::Error::other("it was replaced while it was open"));
@@ -101,7 +101,7 @@ impl StoredFile {
         drop(old);
     }
 
-    /// Gives its descriptor back, once those who read at this moment are done.
+    /// Releases its descriptor, once current reads are done.
     pub(super) fn close(&self) {
         let file = self.file.lock().take();
         // Closed without the lock.
@@ -109,7 +109,7 @@ impl StoredFile {
     }
 }
 
-/// Opens a file, but not through links, and not waiting for a pipe that somebody put there.
+/// Opens a file; follows no links, and does not wait if it is a pipe.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     OpenOptions::new()

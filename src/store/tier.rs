@@ -1,10 +1,10 @@
-//! What all places of finished files have in common.
+//! The interface of all places that store finished files.
 
 use std::io::{self, Write};
 
 use super::{Body, ContentKey, Fingerprint};
 
-/// A file of the tree, and what it follows from.
+/// A file of the tree, and its content key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileId {
     /// Position of the dataset in the mount.
@@ -14,7 +14,7 @@ pub struct FileId {
     pub key: ContentKey,
 }
 
-/// What is wanted of a file.
+/// What the caller wants of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
     Size,
@@ -24,52 +24,52 @@ pub enum Want {
 /// Whether the caller may wait for a disk or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// The thread that takes requests: no other request is answered while it waits.
+    /// The caller is the thread that takes requests: while it waits, no other request is answered.
     None,
     Some,
 }
 
-/// What a tier has of a file.
+/// What a tier knows of a file.
 #[derive(Debug)]
 pub enum Lookup {
     Found(Copy),
-    /// The bytes are not there.
+    /// The tier does not have the bytes.
     Absent,
-    /// It cannot be told without waiting for a disk or a network.
+    /// Unknown without waiting for a disk or a network.
     WouldWait,
 }
 
-/// A file that a tier has.
+/// A file in a tier.
 #[derive(Debug)]
 pub struct Copy {
     pub remembered: Remembered,
-    /// Absent where only the size is wanted.
+    /// Absent if the caller only wants the size.
     pub body: Option<Body>,
-    /// What the file was like when its bytes were found to be right, where the tier looks at that.
+    /// Fingerprint of the file when its bytes were verified, if the tier does that.
     pub compared: Option<Fingerprint>,
 }
 
-/// What is known of a file, be its bytes there or not.
+/// What is known of a file, whether or not its bytes exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     /// In bytes.
     pub size: u64,
-    /// XXH3-64 of the bytes, where that is known.
+    /// XXH3-64 of the bytes, if known.
     pub sum: Option<u64>,
     /// What is damaged in the source, in words.
     pub damage: Option<String>,
 }
 
-/// What is known of a file that is to be kept.
+/// What is known of a file to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
-    /// About how many bytes it has.
+    /// Its approximate size in bytes.
     pub expected: u64,
     /// What is damaged in its source, in words.
     pub damage: Option<&'a str>,
 }
 
-/// A file that has just been kept.
+/// A file that was just stored.
 #[derive(Debug)]
 pub struct Kept {
     pub tier: TierKind,
@@ -83,11 +83,11 @@ pub struct Kept {
 /// Why a file was not kept.
 #[derive(Debug)]
 pub enum PutError {
-    /// The tier does not take it.
+    /// The tier refused the file.
     Refused(io::Error),
-    /// It would not fit into an empty tier.
+    /// It would not even fit into an empty tier.
     TooLarge(io::Error),
-    /// There is nothing to be kept: its maker failed.
+    /// There is nothing to store: `make` failed.
     Maker(io::Error),
 }
 
@@ -105,19 +105,18 @@ pub enum TierKind {
     Tree,
 }
 
-/// Writes a file; called again for the next tier when one does not take it.
+/// Writes a file; called again for the next tier if one refuses it.
 pub type Maker<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + 'a;
 
-/// A place where finished files are.
+/// A place that stores finished files.
 pub trait Tier: Send + Sync {
     fn kind(&self) -> TierKind;
 
-    /// Looks whether the bytes of a file are there, whole and right, and opens them where they are
-    /// wanted.
+    /// Checks whether the bytes of a file exist and are correct, and opens them if wanted.
     fn find(&self, file: FileId, want: Want, patience: Patience) -> Lookup;
 
-    /// Opens a file that has been found before and has not changed since: `size` bytes, with this
-    /// fingerprint. Cheap enough for every open.
+    /// Opens a file that was found before and is unchanged: `size` bytes, with this fingerprint.
+    /// Cheap enough for every open.
     fn reopen(
         &self,
         file: FileId,
@@ -126,19 +125,19 @@ pub trait Tier: Send + Sync {
         patience: Patience,
     ) -> Option<Body>;
 
-    /// Whether the bytes of a file are there, as far as is known without looking at them.
+    /// Whether the bytes of a file exist, as far as is known without accessing them.
     fn contains(&self, file: FileId) -> bool;
 
-    /// What is known of a file whose bytes have gone. The outer `None`: that cannot be told without
+    /// What is known of a file whose bytes are gone. The outer `None` means: unknown without
     /// waiting.
     fn remembered(&self, _file: FileId, _patience: Patience) -> Option<Option<Remembered>> {
         Some(None)
     }
 
-    /// Whether files are kept here at the moment.
+    /// Whether the tier takes files at the moment.
     fn takes_files(&self) -> bool;
 
-    /// Keeps what `make` writes.
+    /// Stores what `make` writes.
     ///
     /// # Errors
     /// Nothing is left of the file then.
@@ -149,6 +148,6 @@ pub trait Tier: Send + Sync {
         make: &mut Maker<'_>,
     ) -> Result<Kept, PutError>;
 
-    /// How many bytes of what is put from now on can be expected to stay.
+    /// How many bytes of the files stored from now on can be expected to stay.
     fn capacity(&self) -> u64;
 }

@@ -1,5 +1,5 @@
-//! The tiers of a mount, in the order in which they are asked: memory, the cache on the local disk, the
-//! materialized tree.
+//! The tiers of a mount, in lookup order: memory, the cache on the local disk, the materialized
+//! tree.
 
 use std::io;
 
@@ -11,22 +11,22 @@ use super::tier::{
 };
 use super::{Body, ContentKey, Fingerprint};
 
-/// Where the finished files of a mount are.
+/// Stores the finished files of a mount.
 pub struct Tiers {
     pub memory: Memory,
     pub cache: Cache,
     pub tree: MaterializedTree,
 }
 
-/// What the tiers have of a file.
+/// What the tiers know of a file.
 #[derive(Debug)]
 pub enum Found {
     /// One has it.
     Copy(TierKind, Copy),
-    /// The bytes are nowhere, but this is known of them.
+    /// No tier has the bytes, but this is known of them.
     Remembered(Remembered),
     Nowhere,
-    /// It cannot be told without waiting for a disk or a network.
+    /// Unknown without waiting for a disk or a network.
     WouldWait,
 }
 
@@ -39,12 +39,12 @@ impl Tiers {
         }
     }
 
-    /// All of them, in the order in which they are asked.
+    /// All tiers, in lookup order.
     fn all(&self) -> [&dyn Tier; 3] {
         [&self.memory, &self.cache, &self.tree]
     }
 
-    /// Those to which files are given, in this order; the last one takes them all.
+    /// The tiers that store new files, in this order; the last one takes everything.
     fn keepers(&self) -> [&dyn Tier; 2] {
         [&self.cache, &self.memory]
     }
@@ -68,7 +68,7 @@ impl Tiers {
         Found::Nowhere
     }
 
-    /// Opens a file that was found in this tier before, if it has not changed since.
+    /// Opens a file that this tier had before, if it is unchanged.
     pub fn reopen(
         &self,
         tier: TierKind,
@@ -80,15 +80,15 @@ impl Tiers {
         tier.reopen(file, size, compared, patience)
     }
 
-    /// Whether the bytes of a file are in any tier, as far as is known without looking at them.
+    /// Whether any tier has the bytes of a file, as far as is known without accessing them.
     pub fn contains(&self, file: FileId) -> bool {
         self.all().into_iter().any(|tier| tier.contains(file))
     }
 
-    /// Keeps what `make` writes in the first tier that takes it.
+    /// Stores what `make` writes in the first tier that takes it.
     ///
     /// # Errors
-    /// Those of `make` itself.
+    /// Errors of `make`.
     pub fn keep(
         &self,
         key: ContentKey,
@@ -106,7 +106,7 @@ impl Tiers {
         Err(refused)
     }
 
-    /// The tier to which the next file goes, as far as is known now.
+    /// The tier that takes the next file, as far as is known now.
     pub fn in_use(&self) -> &dyn Tier {
         let mut keepers = self.keepers().into_iter();
         keepers
@@ -114,7 +114,7 @@ impl Tiers {
             .unwrap_or(&self.memory)
     }
 
-    /// Removes a file of the cache that cannot be read any more, so that it is made again.
+    /// Removes a cache file that can no longer be read, so that it is made again.
     pub fn drop_unreadable(&self, body: &Body) {
         self.cache.drop_unreadable(body);
     }

@@ -1,4 +1,4 @@
-//! What `materialize` finished of one dataset.
+//! The images that `materialize` finished, of one dataset.
 
 use std::fs;
 use std::io;
@@ -13,8 +13,8 @@ use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::words::counted;
 
-/// Said of a tree whose images were finished by an earlier version of machex, which made other bytes of
-/// some sources, or recorded in another way of what it made them.
+/// The message for a tree whose images an earlier version of machex finished: it rendered some
+/// sources differently, or recorded them in another way.
 pub fn renewal(count: usize) -> String {
     format!(
         "{} made by an earlier version of machex, and made again",
@@ -22,7 +22,7 @@ pub fn renewal(count: usize) -> String {
     )
 }
 
-/// The materialized images of one dataset and what is remembered of them.
+/// The materialized images of one dataset and their records.
 #[derive(Debug)]
 pub struct FinishedTree {
     folder: PathBuf,
@@ -31,16 +31,16 @@ pub struct FinishedTree {
     faults: Vec<RecordsFault>,
 }
 
-/// Why some records of a tree are not used. Its images are taken as not finished then.
+/// Why some records of a tree are not used. Their images count as not finished.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsFault {
-    /// A link, or something else that should be a folder or a file.
+    /// A link, or anything else in the place of a folder or a file.
     #[error("{path} is not used: {source}", path = path.shown())]
     NotUsed { path: PathBuf, source: io::Error },
-    /// Neither who owns the tree, nor who runs this, nor root made the records.
+    /// The records belong neither to the owner of the tree, nor to this user, nor to root.
     #[error(
         "{path} is not used: it belongs to user {owner}, and the tree to user {tree}, \
-         so that somebody else may have made it",
+         so another user may have made it",
         path = path.shown()
     )]
     OtherOwner {
@@ -51,9 +51,9 @@ pub enum RecordsFault {
 }
 
 impl FinishedTree {
-    /// Reads the records in `state`, a dataset's folder in the state folder, of the images in
-    /// `folder`. Neither needs to be there. Both may belong to another user (an administrator), but
-    /// no link is followed to the records.
+    /// Reads the records in `state`, a dataset's folder in the state folder, for the images in
+    /// `folder`. Both folders are optional and may belong to another user, such as an
+    /// administrator, but no link to the records is followed.
     pub fn open(folder: &Path, state: &Path) -> io::Result<Self> {
         let doing = format!("reading the records in {}", state.shown());
         announce_if_slow(doing, || Self::open_at_once(folder, state))
@@ -78,7 +78,7 @@ impl FinishedTree {
         Ok(tree)
     }
 
-    /// Opens the folder of records, if it is there and can be trusted.
+    /// Opens the folder of records, if it exists and can be trusted.
     fn open_records(&mut self, state: &Path) -> io::Result<Option<OwnedFd>> {
         let (Some(root), Some(name)) = (state.parent(), state.file_name()) else {
             return Ok(None);
@@ -120,7 +120,7 @@ impl FinishedTree {
         &self.records
     }
 
-    /// What the sources held when `materialize` last took them, if that is known.
+    /// What the sources held when `materialize` last read them, if known.
     pub fn extent(&self) -> Option<&Extent> {
         self.extent.as_ref()
     }
@@ -130,25 +130,25 @@ impl FinishedTree {
         &self.faults
     }
 
-    /// Takes the faults out, to be reported as errors.
+    /// Removes and returns the faults, to be reported as errors.
     pub fn take_faults(&mut self) -> Vec<RecordsFault> {
         std::mem::take(&mut self.faults)
     }
 
-    /// Where the image `number` is, or would be.
+    /// Path of the image `number`, whether or not it exists.
     pub fn image_path(&self, number: u32) -> PathBuf {
         self.folder.join(names::image_path(number))
     }
 
-    /// What was recorded of the image `number` when it was last made, if that was of what `key` stands for.
+    /// The record of the image `number`, if it was made for `key`.
     pub fn record_of(&self, number: u32, key: ContentKey) -> Option<&Record> {
         self.records.get(number).filter(|record| record.key == key)
     }
 
-    /// How many of the first `len` images were finished by an earlier version of machex, and are
-    /// there to be replaced; as far as a few of them tell.
+    /// How many of the first `len` images an earlier version of machex finished, and are to be
+    /// replaced; 0 if none of a sample of their files exists.
     pub fn made_by_older_version(&self, len: u32) -> usize {
-        /// Files that are looked for.
+        /// Number of files in the sample.
         const SAMPLE: usize = 100;
         let is_older = |record: &&Record| record.image < len && record.version < CONTENT_VERSION;
         let older = || self.records.from(0).filter(is_older);
@@ -158,19 +158,18 @@ impl FinishedTree {
         }
     }
 
-    /// Whether the image `number` was finished as what `key` makes; whether its file is there is not
-    /// looked at.
+    /// Whether the image `number` was finished for `key`; does not check its file.
     pub fn has_record(&self, number: u32, key: ContentKey) -> bool {
         self.record_of(number, key).is_some()
     }
 
-    /// Size of the image `number` in bytes, if its file is there, whole, and what `key` makes.
+    /// Size of the image `number` in bytes, if it was made for `key` and its file is complete.
     pub fn size_of(&self, number: u32, key: ContentKey) -> Option<u64> {
         let record = self.record_of(number, key)?;
         self.holds(record).then_some(record.size)
     }
 
-    /// Whether the file of a record is there and whole, as far as its size tells.
+    /// Whether the file of a record exists and has the recorded size.
     pub fn holds(&self, record: &Record) -> bool {
         fs::symlink_metadata(self.image_path(record.image))
             .is_ok_and(|file| file.is_file() && file.size() == record.size)
@@ -184,7 +183,7 @@ mod tests {
     use crate::store::{Journal, StateFolder};
     use std::os::unix::fs::{chown, symlink};
 
-    /// A tree of one record, and the path of its folder of records.
+    /// A tree with one record, and the path of its folder of records.
     fn tree(base: &Path) -> (PathBuf, PathBuf) {
         let tree = base.join("out");
         fs::create_dir(&tree).unwrap();
@@ -245,7 +244,7 @@ mod tests {
             opened.faults(),
             [RecordsFault::OtherOwner { owner: 65_534, .. }]
         ));
-        // An administrator's tree, mounted by somebody else.
+        // An administrator's tree, mounted by another user.
         give(folder.parent().unwrap(), 65_534);
         let opened = FinishedTree::open(&folder, &state).unwrap();
         assert!(opened.records().get(0).is_some() && opened.faults().is_empty());

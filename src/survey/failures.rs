@@ -1,4 +1,4 @@
-//! Images that cannot be had, from everything that knows of some.
+//! Collects images that fail, from all sources that know of some.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use crate::shown::Show as _;
 use crate::status::{FailureNote, Status};
 use crate::store::{self, LogKind, StateFolder};
 
-/// An image that cannot be had, and why.
+/// An image that fails, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedImage {
     pub dataset: String,
     /// Its id, or the name of another file.
     pub image: String,
-    /// Empty where it is not known.
+    /// Empty if unknown.
     pub key: String,
-    /// Path of the source; empty where there is none.
+    /// Path of the source; empty if there is none.
     pub source: String,
     pub cause: String,
     pub told_by: ToldBy,
@@ -37,7 +37,7 @@ pub enum ToldBy {
 }
 
 impl ToldBy {
-    /// In words for a table.
+    /// The words for a table.
     pub fn words(self) -> &'static str {
         match self {
             Self::Lists => "the lists",
@@ -48,8 +48,8 @@ impl ToldBy {
     }
 }
 
-/// Everything that is known to fail in the datasets of a survey, by dataset in its order; what two
-/// know of the same image is there once. `galleries` are those of the survey.
+/// All known failures in the datasets of a survey, in its order, each image and cause once.
+/// `galleries` are those of the survey.
 pub fn failures(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> {
     let mut all: Vec<FailedImage> = survey
         .datasets
@@ -62,8 +62,7 @@ pub fn failures(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> 
     in_order(survey, all)
 }
 
-/// The same of images that are made of a damaged source, or were left out for that; the cause is what is
-/// damaged.
+/// Like [`failures`], for images with a damaged source, made or left out; the cause is the damage.
 pub fn damaged(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> {
     let mut all = recorded(survey, LogKind::Damaged);
     all.extend(of_mount(survey, |status| status.damaged));
@@ -71,7 +70,7 @@ pub fn damaged(survey: &Survey, galleries: &[Gallery<'_>]) -> Vec<FailedImage> {
     in_order(survey, all)
 }
 
-/// How many images of a dataset `materialize` found to have bits above their HighBit.
+/// For each dataset, how many images `materialize` found to have bits above their HighBit.
 pub fn overlays(survey: &Survey) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for image in recorded(survey, LogKind::Overlays) {
@@ -80,7 +79,7 @@ pub fn overlays(survey: &Survey) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Those of the survey, by dataset; what two know of the same image is there once.
+/// Sorts by dataset, and drops duplicates and images outside the survey.
 fn in_order(survey: &Survey, mut all: Vec<FailedImage>) -> Vec<FailedImage> {
     let place_of = |name: &str| {
         survey
@@ -101,11 +100,11 @@ fn in_order(survey: &Survey, mut all: Vec<FailedImage>) -> Vec<FailedImage> {
     all
 }
 
-/// What `materialize` recorded.
+/// The failures that `materialize` recorded.
 fn recorded(survey: &Survey, kind: LogKind) -> Vec<FailedImage> {
     let trees = match &survey.origin {
         Origin::Config { machex_path, .. } => vec![machex_path.clone()],
-        // The tree may have been named by a link, or from within.
+        // The path of the tree may contain links, or `.`.
         Origin::Tree { root } | Origin::Mount { root, .. } => {
             vec![root.clone(), crate::files::real_path(root)]
         }
@@ -132,7 +131,7 @@ fn recorded(survey: &Survey, kind: LogKind) -> Vec<FailedImage> {
     failures.into_iter().map(failed).collect()
 }
 
-/// What readers of the mount met, if there is one.
+/// The failures that readers of the mount met, if there is a mount.
 fn of_mount(survey: &Survey, notes: fn(Status) -> Vec<FailureNote>) -> Vec<FailedImage> {
     let root: &Path = match &survey.origin {
         Origin::Config { machex_path, .. } => machex_path,
@@ -154,7 +153,7 @@ fn of_mount(survey: &Survey, notes: fn(Status) -> Vec<FailureNote>) -> Vec<Faile
         .collect()
 }
 
-/// What is to be said of images that were tried just now.
+/// The causes for images that were tried just now.
 fn tried<'a>(
     galleries: &'a [Gallery<'a>],
     cause: fn(&'a GalleryImage<'a>) -> Option<&'a String>,

@@ -1,4 +1,4 @@
-//! How often each finding is positive, negative, or neither.
+//! Counts how often each finding is positive, negative, or neither.
 
 use crate::catalog::ClassLabel;
 use crate::lists::LABELS;
@@ -12,13 +12,13 @@ pub struct Findings {
     negative: [u32; LABELS.len()],
 }
 
-/// Counts of one finding over the images that have labels.
+/// Counts of one finding over all images with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
     pub name: &'static str,
     pub positive: u32,
     pub negative: u32,
-    /// Uncertain or not mentioned, which the labels do not tell apart.
+    /// Uncertain or not mentioned; the labels do not distinguish these.
     pub neither: u32,
 }
 
@@ -43,7 +43,7 @@ impl Findings {
         self.labelled
     }
 
-    /// One count for each of [`LABELS`], in that order.
+    /// The counts of each of [`LABELS`], in that order.
     pub fn each(&self) -> impl Iterator<Item = Finding> {
         let counts = self.positive.iter().zip(&self.negative);
         LABELS

@@ -1,4 +1,4 @@
-//! The images that were picked, as pictures.
+//! The picked images, as pictures.
 
 use image::RgbImage;
 use rayon::prelude::*;
@@ -22,12 +22,12 @@ pub struct GalleryImage<'a> {
     pub pick: &'a Pick,
     /// A picture of it, or why there is none.
     pub thumbnail: Result<RgbImage, String>,
-    /// What is damaged in its source, if that was read.
+    /// The damage of its source, if the source was read.
     pub damage: Option<String>,
 }
 
-/// Reads or renders the picks of all datasets, in their order. The longer side of a thumbnail has
-/// `side` pixels. In parallel on rayon's current pool.
+/// Reads or renders the picks of all datasets, in their order, in parallel on rayon's current pool.
+/// The longer side of a thumbnail has `side` pixels.
 pub fn galleries(survey: &Survey, side: u32) -> Vec<Gallery<'_>> {
     let params = match &survey.origin {
         Origin::Config { params, .. } => *params,

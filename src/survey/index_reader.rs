@@ -1,7 +1,7 @@
-//! `index.json`, entry by entry: a million of them are never in memory at a time.
+//! Reads `index.json` entry by entry, so that a million entries are never in memory at once.
 //!
-//! An index need not be one that machex wrote: it may be formatted in any way, and of its entries
-//! only what is needed is looked at. What is not as it should be is taken as not there.
+//! The index may come from another program: any formatting is accepted, only the needed fields are
+//! read, and malformed ones count as missing.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -13,23 +13,23 @@ use serde_json::Value;
 
 use crate::catalog::ClassLabel;
 
-/// Bytes that are read at a time.
+/// Bytes read at a time.
 const BUFFER: usize = 1 << 18;
 
 /// One image of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
-    /// Such as `000123`, but anything in an index of others.
+    /// Such as `000123`, or anything in another program's index.
     pub id: String,
     pub path: Option<PathBuf>,
-    /// Empty where the entry has none.
+    /// Empty if the entry has none.
     pub key: String,
     pub label: Option<ClassLabel>,
-    /// There are labels, and they are not 13 numbers.
+    /// There are labels, but they are not 13 numbers.
     pub has_odd_label: bool,
 }
 
-/// What is looked at; reports and all else are skipped without being kept.
+/// The fields that are read; reports and everything else are skipped without being stored.
 #[derive(Deserialize)]
 struct Fields {
     #[serde(default)]
@@ -40,7 +40,7 @@ struct Fields {
     class_label: Value,
 }
 
-/// Hands every entry to `each`, with its number in the order of the file.
+/// Passes every entry to `each`, with its number in the order of the file.
 pub fn read_index(
     file: impl Read,
     each: &mut dyn FnMut(u32, IndexEntry),

@@ -1,5 +1,5 @@
-//! What the datasets of a config, or of a finished tree, hold: counts, findings, failures, and some
-//! images of each to look at.
+//! The contents of the datasets of a config or of a finished tree: counts, findings, failures, and
+//! some images of each to look at.
 //!
 //! ```text
 //! config ─► raw  ─┐
@@ -7,7 +7,7 @@
 //! root   ─► tree ─┘
 //! ```
 //!
-//! Free-text reports are never read into a survey, so nothing that is made of one can show them.
+//! Free-text reports are never read into a survey, so that nothing made from one can show them.
 
 mod failures;
 mod findings;
@@ -29,7 +29,7 @@ use crate::render::RenderParams;
 pub use failures::{FailedImage, ToldBy, damaged, failures, overlays};
 pub use findings::{Finding, Findings};
 pub use gallery::{Gallery, GalleryImage, galleries};
-// For the fuzz target `index`, which gives it bytes.
+// For the fuzz target `index`.
 #[doc(hidden)]
 pub use index_reader::{IndexEntry, read_index};
 pub use pick::Pick;
@@ -38,12 +38,12 @@ pub use thumbnail::{ThumbnailError, thumbnail, to_jpeg};
 pub use tree::{Tree, TreeError};
 pub use words::printable;
 
-/// What of the datasets is looked at.
+/// The part of the datasets to survey.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Names of folders; all datasets if there is none.
+    /// Folder names; all datasets if empty.
     pub datasets: BTreeSet<String>,
-    /// Most images of each dataset that are picked.
+    /// Maximum number of images to pick from each dataset.
     pub images: u32,
 }
 
@@ -53,14 +53,14 @@ impl Options {
     }
 }
 
-/// What some datasets hold.
+/// The contents of some datasets.
 #[derive(Debug)]
 pub struct Survey {
     pub origin: Origin,
     pub datasets: Vec<DatasetSurvey>,
 }
 
-/// Where a survey comes from.
+/// The origin of a survey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// From raw datasets.
@@ -75,19 +75,20 @@ pub enum Origin {
     Mount { root: PathBuf, config: PathBuf },
 }
 
-/// What one dataset holds.
+/// The contents of one dataset.
 #[derive(Debug, Default)]
 pub struct DatasetSurvey {
     /// Name of its folder.
     pub name: String,
     pub images: u32,
-    /// Images of each view that the lists name; `None` where nothing tells.
+    /// Images of each view in the lists; `None` if unknown.
     pub views: Option<Views>,
-    /// Images that the lists name and the settings leave out, by view, in words; empty for none.
+    /// Images that the lists name but the settings leave out, by view, in words; empty if there are
+    /// none.
     pub left_out: String,
-    /// `None` where no image has labels.
+    /// `None` if no image has labels.
     pub findings: Option<Findings>,
-    /// Images to look at, evenly spread, the first among them.
+    /// Images to look at, evenly spread and including the first.
     pub picks: Vec<Pick>,
     /// List entries that can only fail.
     pub faults: Vec<FailedImage>,

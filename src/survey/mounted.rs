@@ -1,4 +1,4 @@
-//! What a mount says of itself.
+//! Reads the status of a mount.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::{Gallery, GalleryImage};
 use crate::files::{Answer, ask_status};
 use crate::status::{FailureNote, Status};
 
-/// The status of the mount `root`; `None` if there is no mount, or one of another version.
+/// The status of the mount `root`; `None` if there is no mount, or only one of another version.
 pub(super) fn status(root: &Path) -> Option<Status> {
     match ask_status(root) {
         Answer::Status(text) => serde_json::from_slice(&text).ok(),
@@ -14,7 +14,7 @@ pub(super) fn status(root: &Path) -> Option<Status> {
     }
 }
 
-/// Puts the causes that the mount knows in the place of the bare errors that its readers get.
+/// Replaces the bare errors that readers get by the causes that the mount knows.
 pub(super) fn explain(root: &Path, galleries: &mut [Gallery<'_>]) {
     let mut images = galleries.iter().flat_map(|gallery| &gallery.images);
     if images.all(|image| image.thumbnail.is_ok()) {
@@ -38,7 +38,7 @@ pub(super) fn explain(root: &Path, galleries: &mut [Gallery<'_>]) {
     }
 }
 
-/// The image of a file in a dataset's folder; the file itself where it is none.
+/// The image id of a file in a dataset's folder; the path itself if it is not an image.
 pub(super) fn image_of(file: &str) -> &str {
     Path::new(file)
         .file_name()

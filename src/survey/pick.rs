@@ -1,4 +1,4 @@
-//! One image of a dataset, to be looked at.
+//! One image of a dataset to look at.
 
 use std::fs;
 use std::io;
@@ -13,25 +13,25 @@ use crate::render::RenderParams;
 use crate::source::{SourceBuffer, SourceRenderer, read_source};
 use crate::storage::{Folder, Storage};
 
-/// An image that was picked.
+/// A picked image.
 #[derive(Debug, Clone)]
 pub struct Pick {
-    /// Such as `000123`; anything in an index of others.
+    /// Such as `000123`, or anything in another program's index.
     pub id: String,
     pub key: String,
     pub label: Option<ClassLabel>,
     pub(super) place: ImageBytes,
 }
 
-/// Where the bytes of an image are.
+/// The location of an image's bytes.
 #[derive(Debug, Clone)]
 pub(super) enum ImageBytes {
-    /// A source that is to be rendered, or why there is none.
+    /// A source to render, or why there is none.
     Source {
         storage: Arc<dyn Storage>,
         path: Result<PathBuf, String>,
     },
-    /// A finished JPEG: in the first of these files that is there.
+    /// A finished JPEG: the first of these files that exists.
     Finished(Vec<PathBuf>),
 }
 
@@ -55,7 +55,7 @@ impl Pick {
         Some(findings::positive(label).collect())
     }
 
-    /// The file that is read, as far as is known.
+    /// The file to read, as far as known.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {
             ImageBytes::Source { path, .. } => path.as_deref().ok(),
@@ -64,7 +64,7 @@ impl Pick {
     }
 }
 
-/// Gets the bytes of picks, one after another. One for each thread.
+/// Gets the bytes of picks, one after another. One per thread.
 pub(super) struct Reader {
     renderer: SourceRenderer,
     rendered: Vec<u8>,
@@ -72,7 +72,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Sources are rendered as `params` say.
+    /// Renders sources with `params`.
     pub(super) fn new(params: RenderParams) -> Self {
         Self {
             renderer: SourceRenderer::new(params),
@@ -81,7 +81,7 @@ impl Reader {
         }
     }
 
-    /// The JPEG of a pick, and what is damaged in its source if that was read; or why it cannot be had.
+    /// The JPEG of a pick, and the damage of its source if that was read; or why there is no JPEG.
     pub(super) fn jpeg(&mut self, pick: &Pick) -> Result<(&[u8], Option<String>), String> {
         match &pick.place {
             ImageBytes::Source { storage, path } => {
@@ -100,7 +100,7 @@ impl Reader {
     }
 }
 
-/// Reads the first of `files` that is there.
+/// Reads the first of `files` that exists.
 fn read_first(files: &[PathBuf], buffer: &mut SourceBuffer) -> io::Result<()> {
     for path in files {
         match fs::metadata(path) {

@@ -1,4 +1,4 @@
-//! What the raw datasets of a config hold.
+//! Surveys the raw datasets of a config.
 
 use indicatif::HumanCount;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use crate::datasets::{self, RawTree, why_empty};
 use crate::names;
 use crate::spread;
 
-/// Reads the lists of a config's datasets. No image is looked for.
+/// Reads the lists of a config's datasets. Does not look for images.
 pub fn of_config(config: &Config, options: &Options) -> Survey {
     let trees: Vec<&RawTree> = config
         .trees

@@ -7,13 +7,15 @@ use turbojpeg::{Decompressor, PixelFormat, ScalingFactor};
 
 use crate::render::MAX_PIXELS;
 
-/// Samples of a pixel.
+/// Samples per pixel.
 const RGB: usize = 3;
 
-/// Most pixels that are decoded for a thumbnail; the largest JPEG has this many at one eighth.
+/// Maximum number of pixels to decode for a thumbnail; the largest JPEG has this many at one
+/// eighth.
 const MAX_DECODED: u64 = 80 << 20;
 
-/// Scans of a progressive JPEG; files of a thousand scans exist only to keep decoders busy.
+/// Maximum number of scans of a progressive JPEG; files with a thousand scans exist only to keep
+/// decoders busy.
 const SCAN_LIMIT: u32 = 500;
 
 /// Why an image has no thumbnail.
@@ -40,7 +42,7 @@ impl From<turbojpeg::Error> for ThumbnailError {
     }
 }
 
-/// A picture of `jpeg`, RGB, whose longer side has `side` pixels.
+/// An RGB picture of `jpeg` whose longer side has `side` pixels.
 pub fn thumbnail(jpeg: &[u8], side: u32) -> Result<RgbImage, ThumbnailError> {
     let mut picture = decode(jpeg, side as usize)?;
     let (width, height) = fitted(picture.width(), picture.height(), side);
@@ -73,7 +75,7 @@ fn decode(jpeg: &[u8], side: usize) -> Result<Image<'static>, ThumbnailError> {
     if jpeg.is_empty() {
         return Err(ThumbnailError::Empty);
     }
-    // A new one for each file: after one with a broken header, libjpeg refuses the next.
+    // A new decompressor for each file: after a broken header, libjpeg refuses the next file.
     let mut decompressor = Decompressor::new()?;
     decompressor.set_scan_limit(SCAN_LIMIT)?;
     let header = decompressor.read_header(jpeg)?;
@@ -87,7 +89,7 @@ fn decode(jpeg: &[u8], side: usize) -> Result<Image<'static>, ThumbnailError> {
     };
     let small = header.scaled(scaling);
     let pixels = |width: usize, height: usize| width as u64 * height as u64;
-    // The coefficients of all of a progressive file are in memory.
+    // All coefficients of a progressive file are in memory.
     if pixels(small.width, small.height) > MAX_DECODED
         || (header.is_progressive && pixels(width, height) > MAX_PIXELS)
     {

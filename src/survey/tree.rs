@@ -1,4 +1,4 @@
-//! What a finished tree holds, be it materialized or a mount.
+//! Surveys a finished tree, materialized or mounted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,16 +19,16 @@ use crate::names;
 use crate::shown::Show as _;
 use crate::spread;
 
-/// A finished tree: its root is a folder in which datasets are folders.
+/// A finished tree: the folders in its root are datasets.
 pub struct Tree {
     root: PathBuf,
-    /// Those that the config of a mount may have.
+    /// Datasets that a mount's config may have.
     known: KnownDatasets,
     /// Datasets by name, sorted.
     folders: Vec<(String, PathBuf)>,
 }
 
-/// Why a folder is no finished tree.
+/// Why a folder is not a finished tree.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
     #[error(
@@ -53,7 +53,7 @@ pub enum TreeError {
     Dataset { root: PathBuf, parent: PathBuf },
 }
 
-/// What a mount's own lists say of a dataset.
+/// What the lists of a mount tell about a dataset.
 struct Listed {
     views: Views,
     left_out: String,
@@ -61,18 +61,18 @@ struct Listed {
 }
 
 impl Tree {
-    /// Looks which datasets are in `root`. Hidden folders are none. The config of a mount may have
-    /// the `known` ones.
+    /// Finds the datasets in `root`, except hidden folders. The config of a mount may have the
+    /// `known` datasets.
     pub fn open(root: &Path, known: KnownDatasets) -> Result<Self, TreeError> {
         let root = std::path::absolute(root).map_err(|error| TreeError::of(root, error))?;
         let failed = |error| TreeError::of(&root, error);
-        // Before anything waits for it.
+        // Checked before anything may have to wait for it.
         is_folder(&root).map_err(failed)?;
         let mut folders = Vec::new();
         for entry in fs::read_dir(&root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().shown().to_string();
-            // The root of a disk has a folder of its own, which is no dataset.
+            // The root of a disk has this folder, which is not a dataset.
             let is_ours = !name.starts_with('.') && name != "lost+found";
             if is_ours && entry.path().is_dir() {
                 folders.push((name, entry.path()));
@@ -111,7 +111,7 @@ impl Tree {
         Config::load(Path::new(&status.config), self.known).ok()
     }
 
-    /// Reads the indexes. No image is looked for.
+    /// Reads the indexes. Does not look for images.
     pub fn survey(&self, options: &Options) -> Survey {
         let config = mounted::status(&self.root).map(|status| PathBuf::from(status.config));
         let chosen: Vec<&(String, PathBuf)> = self
@@ -159,7 +159,7 @@ impl TreeError {
     }
 }
 
-/// What the lists say from which a mount is made, as far as they can be read.
+/// What the lists of a mount say, as far as they can be read.
 fn from_lists(config: &Path, known: KnownDatasets, options: &Options) -> BTreeMap<String, Listed> {
     let Ok(config) = Config::load(config, known) else {
         return BTreeMap::new();
@@ -190,7 +190,7 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
         })?;
         read_index(file, each).map_err(|error| format!("{}: {error}", path.shown()))
     };
-    // Twice: which entries are evenly spread, only their number tells.
+    // Reads the index twice: evenly spread entries can only be picked once their number is known.
     let mut survey = DatasetSurvey {
         name: name.to_owned(),
         ..DatasetSurvey::default()
@@ -220,15 +220,15 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // A pipe would be waited for.
+    // Opening a pipe could block.
     match fs::metadata(path)?.is_file() {
         true => File::open(path),
         false => Err(io::Error::other("it is not a file")),
     }
 }
 
-/// A pick of an entry. Its place in the tree comes first, since trees are moved; an id that is
-/// not one of ours has none.
+/// Picks an entry. Its usual path in the tree comes first, since trees are moved; an id in another
+/// form has none.
 fn pick(root: &Path, folder: &Path, entry: IndexEntry) -> Pick {
     let number = names::parse_image_name(&format!("{}.jpg", entry.id));
     let place = number.map(|number| folder.join(names::image_path(number)));

@@ -1,14 +1,13 @@
-//! Text out of lists and indexes, made fit to be shown.
+//! Makes text from lists and indexes fit to be shown.
 
-/// Characters of a text that are shown.
+/// Maximum number of characters to show.
 const MOST: usize = 300;
 
-/// `text` without anything that could move, hide or turn round what stands beside it, in a terminal
-/// as in a page: such characters are replaced by U+FFFD. Of a very long text, the middle is left
-/// out.
+/// Replaces characters by U+FFFD that could move, hide or reverse the text beside them, in a
+/// terminal or on a page. Leaves out the middle of a very long text.
 pub fn printable(text: &str) -> String {
     let show = |c: char| if is_unsafe(c) { '\u{fffd}' } else { c };
-    // Bytes first: a text may have millions of them.
+    // The length in bytes first: a text may have millions of characters.
     if text.len() <= MOST || text.chars().nth(MOST).is_none() {
         return text.chars().map(show).collect();
     }
@@ -21,7 +20,7 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Control characters, line separators, and what sets the direction or has no width.
+/// Control characters, line separators, and characters that set the direction or have no width.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(

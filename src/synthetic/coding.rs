@@ -3,7 +3,7 @@
 use super::dicom::{self, Syntax};
 use super::phantom::{Phantom, mix};
 
-/// How a picture is to be written.
+/// How to encode a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coding {
     /// 8 or 16 bits.
@@ -47,7 +47,7 @@ pub fn picture(coding: Coding, width: u32, height: u32, seed: u64) -> Result<Vec
     let bytes = |shade: Shade| -> Vec<u8> {
         match shade {
             Shade::Gray => values(255.0).map(|value| value as u8).collect(),
-            // A tint, as a photographed film has.
+            // A tint, like that of a photographed film.
             Shade::Rgb => values(255.0)
                 .flat_map(|value| [value as u8, value as u8, (value * 9 / 10) as u8])
                 .collect(),
@@ -74,7 +74,7 @@ pub fn picture(coding: Coding, width: u32, height: u32, seed: u64) -> Result<Vec
         Coding::Jpeg { shade } => encode_jpeg(width, height, shade, &bytes(shade)),
         Coding::Dicom { syntax, inverted } => {
             let highest = dicom::highest(syntax);
-            // MONOCHROME1 has its lowest value shown white.
+            // MONOCHROME1 shows its lowest value as white.
             let stored = |value: u16| if inverted { highest - value } else { value };
             let values: Vec<u16> = values(f32::from(highest)).map(stored).collect();
             dicom::encode(&dicom::Picture {
@@ -109,7 +109,7 @@ fn encode_png(
     Ok(bytes)
 }
 
-/// A JPEG of quality 90; colour with 4:2:0.
+/// A JPEG of quality 90; in colour with 4:2:0.
 pub(super) fn encode_jpeg(
     width: u32,
     height: u32,

@@ -21,7 +21,7 @@ pub enum Syntax {
     JpegLs,
 }
 
-/// One of each.
+/// One of each kind.
 pub const DICOM_CODINGS: [Syntax; 5] = [
     Syntax::Explicit { bits: 16 },
     Syntax::Implicit,
@@ -33,7 +33,7 @@ pub const DICOM_CODINGS: [Syntax; 5] = [
 /// Secondary capture (PS3.4, section B.5).
 const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 
-/// A picture to be written.
+/// A picture to encode.
 pub(super) struct Picture {
     pub width: u32,
     pub height: u32,
@@ -43,7 +43,7 @@ pub(super) struct Picture {
     pub seed: u64,
 }
 
-/// The highest value of a picture: 14 bits, as digital detectors have, or 8.
+/// The highest value of a picture: 14 bits, as in digital detectors, or 8.
 pub(super) fn highest(syntax: Syntax) -> u16 {
     if bits_allocated(syntax) == 8 {
         255

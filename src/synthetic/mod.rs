@@ -1,5 +1,5 @@
-//! Synthetic raw files: computed pictures in every coding that the datasets have, and made-up labels.
-//! Samples and tests are made of them.
+//! Synthetic raw files for samples and tests: computed pictures in every coding of the datasets,
+//! and made-up labels.
 
 mod coding;
 mod dicom;
@@ -23,11 +23,11 @@ pub(crate) use tree::write_file;
 pub struct Drawing {
     /// The same seed draws the same images.
     pub seed: u64,
-    /// Draw a few images only and repeat them as hard links.
+    /// Draw only a few images and repeat them as hard links.
     pub hard_link: bool,
 }
 
-/// What can go wrong while a sample is written.
+/// Why a sample cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     #[error("{path}: {source}", path = path.shown())]

@@ -1,7 +1,7 @@
-//! A drawing that has the look of a chest radiograph: a body with two lungs, a heart, a spine, ribs
-//! and noise. Deterministic, and nobody's.
+//! A drawing that looks like a chest radiograph: a body with two lungs, a heart, a spine, ribs and
+//! noise. It is deterministic and shows no real person.
 
-/// One phantom; its parts differ a little from seed to seed.
+/// One phantom; its parts vary a little with the seed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phantom {
     seed: u64,

@@ -1,4 +1,4 @@
-//! The raw tree of one dataset, written file by file.
+//! Writes the raw tree of one dataset, file by file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,20 +12,20 @@ use super::coding::{Coding, draw};
 use super::{Drawing, SampleError};
 use crate::files::{Durability, write_atomically};
 
-/// Names that one file gets at most; ext4 has a limit of 65,000.
+/// Maximum number of names per file; ext4 has a limit of 65,000.
 const MAX_LINKS: u32 = 60_000;
 
-/// Different pictures of each coding, when they are repeated.
+/// Number of different pictures of each coding, if they are repeated.
 const VARIANTS: u32 = 4;
 
-/// Where one dataset's synthetic raw tree is written.
+/// The synthetic raw tree of one dataset.
 pub struct SampleTree {
     root: PathBuf,
     count: u32,
     drawing: Drawing,
-    /// The last folder that was made: most files follow one of the same folder.
+    /// The last folder created: most files are in the same folder as the previous one.
     made: PathBuf,
-    /// Files to be linked, with the number of their names.
+    /// Files to link to, with their number of names.
     originals: HashMap<Original, (PathBuf, u32)>,
 }
 
@@ -47,7 +47,7 @@ impl SampleTree {
         })
     }
 
-    /// Numbers of the images to write.
+    /// The numbers of the images to write.
     pub fn images(&self) -> Range<u32> {
         0..self.count
     }
@@ -80,7 +80,7 @@ impl SampleTree {
         write_file(&path, text.as_bytes())
     }
 
-    /// Writes a text of which there are many: with hard links, the first stands for all.
+    /// Writes one of many texts; with hard links, all are links to the first.
     pub fn repeatable_text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
         self.write_or_link(path, Original::Text, |_| Ok(text.as_bytes().to_vec()))
     }
@@ -110,7 +110,7 @@ impl SampleTree {
         Ok(())
     }
 
-    /// The whole path of a file whose folder is there.
+    /// Creates the folder of a file; returns its full path.
     fn make_folder(&mut self, path: &str) -> Result<PathBuf, SampleError> {
         let path = self.root.join(path);
         let folder = path.parent().unwrap_or(Path::new("/"));
@@ -122,7 +122,7 @@ impl SampleTree {
     }
 }
 
-/// Writes a file that a run which is killed leaves whole or not at all.
+/// Writes a file so that it is complete or absent if this process is killed.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
     write_atomically(path, Durability::Accepted, |file| file.write_all(bytes))
         .map_err(SampleError::io(path))

@@ -1,4 +1,4 @@
-//! A log file: private, of a limited size, and never somebody else's.
+//! A log file: private, limited in size, and never another user's file.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 use crate::files::{Links, NotOurs, ParentFolder, open_own_file};
 
-/// A file above this size is set aside, so that there are never more than two of it.
+/// A file that would grow beyond this size is renamed to `.old`, so that there are at most two.
 const LARGE: u64 = 16 << 20;
 
 /// Name of the log of a mount in the background, in CACHE_PATH.
@@ -27,14 +27,14 @@ pub(super) struct LogFile {
 
 #[derive(Debug)]
 struct LogLocation {
-    /// By the handle of its folder.
+    /// Through the open handle of its folder.
     path: PathBuf,
-    /// Kept open for that.
+    /// Keeps that handle open.
     _folder: ParentFolder,
 }
 
 impl LogFile {
-    /// The file that a user names. Its folder is made if need be.
+    /// Opens the file that the user names; creates its folder if necessary.
     ///
     /// # Errors
     /// If it is neither a regular file of this user nor a device.
@@ -56,8 +56,8 @@ impl LogFile {
         Self::open_in(folder, name)
     }
 
-    /// The log in CACHE_PATH. Others must not be able to put anything in its place, so that the folder
-    /// has to be of this user.
+    /// Opens the log in CACHE_PATH. The folder must belong to this user, so that others cannot
+    /// replace the file.
     pub(super) fn in_cache(cache_path: &Path) -> io::Result<Self> {
         let folder = ParentFolder::open_or_create(cache_path, Links::Trusted, 0o700)?;
         let (owner, user) = (folder.owner()?, rustix::process::geteuid().as_raw());
@@ -69,7 +69,7 @@ impl LogFile {
     }
 
     fn open_in(folder: ParentFolder, name: &OsStr) -> io::Result<Self> {
-        // Whatever has the folder's name by the time that a file is set aside.
+        // By handle: the same folder even if its path has changed when the file is renamed.
         let path = folder.handle_path().join(name);
         Self::open(LogLocation {
             path,
@@ -95,7 +95,7 @@ impl LogFile {
         })
     }
 
-    /// Appends a line. One that cannot be written is lost.
+    /// Appends a line. A line that cannot be written is lost.
     pub(super) fn write(&mut self, line: &[u8]) {
         if self.length > 0 && self.length + line.len() as u64 > LARGE {
             self.set_aside();
@@ -110,7 +110,8 @@ impl LogFile {
         if let Ok(file) = place.renew(&self.file) {
             self.file = file;
         }
-        // Without another file it goes on in this one, and tries again when that has grown as much.
+        // If no new file can be opened, logging continues in this one, and tries again after as
+        // many bytes.
         self.length = 0;
     }
 }
@@ -119,14 +120,15 @@ impl LogLocation {
     fn open(&self) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
         let file = open_own_file(&self.path, flags)?;
-        // Keys and paths are in it.
+        // It contains keys and paths.
         if file.metadata()?.mode() & 0o077 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
         Ok(file)
     }
 
-    /// Renames the file to `.old` and opens a new one; empties it where another's file has that name.
+    /// Renames the file to `.old` and opens a new one. If `.old` is another user's file, empties
+    /// this one instead.
     fn renew(&self, file: &File) -> io::Result<File> {
         let mut aside = self.path.as_os_str().to_owned();
         aside.push(".old");
@@ -162,7 +164,7 @@ mod tests {
         let length = |path: &Path| fs::metadata(path).unwrap().len();
         assert_eq!((length(&path), length(&aside)), (8 << 20, 16 << 20));
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 2);
-        // Also of a file that was there.
+        // Also for an existing file.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         LogFile::named(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
@@ -187,7 +189,7 @@ mod tests {
         .unwrap();
         assert!(LogFile::in_cache(folder.path()).is_err());
         fs::remove_file(path("mount.log")).unwrap();
-        // A folder in which others can put another file in its place.
+        // A folder in which others can replace the file.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         assert!(LogFile::in_cache(folder.path()).is_err());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();

@@ -23,43 +23,43 @@ use crate::slow::announce_if_slow;
 use file::LogFile;
 use queue::{Limit, Output, Queue};
 
-/// What a mount may log: a fault that comes with every file that is opened must not fill a disk.
+/// How much a mount may log: a fault that recurs for every opened file must not fill the disk.
 const LIMIT: Limit = Limit {
     lines: 100,
     window: Duration::from_secs(10),
 };
 
-/// How long the end of the program waits for the last lines to be written.
+/// How long the program waits at its end for the last lines to be written.
 const FLUSHING: Duration = Duration::from_secs(1);
 
 /// Where log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     ErrorOutput,
-    /// The error output of something that goes on for days.
+    /// The error output of a mount, which may run for days.
     ErrorOutputOfMount,
-    /// A file that was asked for, with the time of each line.
+    /// A file that the user named; each line starts with the time.
     File(PathBuf),
-    /// `mount.log` in this CACHE_PATH, which a mount can do without.
+    /// `mount.log` in this CACHE_PATH; a mount also works without it.
     Cache(PathBuf),
 }
 
-/// How lines look.
+/// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Plain,
-    /// With the time in front.
+    /// Starts with the time.
     Timed,
-    /// With the priorities of sd-daemon(3).
+    /// Starts with the priorities of sd-daemon(3).
     Journald,
 }
 
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// Starts the log. `RUST_LOG` has the last word over `verbose`.
+/// Starts the log. `RUST_LOG` overrides `verbose`.
 ///
 /// # Errors
-/// If a file that was asked for cannot be used.
+/// If a file that the user named cannot be used.
 pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
     let level = match verbose {
         0 => "warn",
@@ -85,7 +85,7 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
     let queue = Queue::start(output, style, limit)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // It would be said on the error output, and a panic if that fails.
+        // They would go to the error output, and panic if that fails.
         .log_internal_errors(false)
         .with_writer(queue.clone());
     match style {
@@ -99,7 +99,7 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
                     .with_target(false),
             ))
             .init(),
-        // Colours would be escape sequences, of which there are none in a log.
+        // Colours are escape sequences, and a log contains none.
         Style::Plain => builder
             .with_ansi(false)
             .with_target(false)
@@ -111,24 +111,24 @@ pub fn start(verbose: u8, target: &Target) -> io::Result<()> {
     }
     let panicking = queue.clone();
     panic::set_hook(Box::new(move |info| {
-        // Not by `tracing`, in whose middle this may be.
+        // Not through `tracing`, since the panic may have happened inside it.
         let text = info.to_string().replace(":\n", ": ");
         panicking.urgent(style_line(style, Level::ERROR, &text));
         panicking.flush(FLUSHING);
     }));
-    // There is one log in a process.
+    // A process has one log.
     let _ = QUEUE.set(queue);
     Ok(())
 }
 
-/// Waits until what was logged is written, unless its output blocks.
+/// Waits until all logged lines are written, unless the output blocks.
 pub fn flush() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(FLUSHING);
     }
 }
 
-/// The output, and what is to be said about it.
+/// Opens the output. Also returns a warning that is to be logged, if there is one.
 fn open(target: &Target) -> io::Result<(Output, Option<String>)> {
     match target {
         Target::ErrorOutput | Target::ErrorOutputOfMount => Ok((Output::ErrorOutput, None)),
@@ -146,7 +146,7 @@ fn open(target: &Target) -> io::Result<(Output, Option<String>)> {
     }
 }
 
-/// A line that does not come from `tracing`.
+/// Formats a line that does not come from `tracing`.
 fn style_line(style: Style, level: Level, text: &str) -> Vec<u8> {
     let text = text.shown();
     let line = match style {
@@ -169,7 +169,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Lines with the priorities of sd-daemon(3), which journald takes off; it adds the time itself.
+/// Starts lines with the priorities of sd-daemon(3). journald removes them and adds the time.
 struct ForJournald(Format<tracing_subscriber::fmt::format::Full, ()>);
 
 impl<S, N> FormatEvent<S, N> for ForJournald

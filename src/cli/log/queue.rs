@@ -1,5 +1,5 @@
-//! Log lines on their way: a thread of its own writes them, so that nothing that becomes of an output (a
-//! full disk, a pipe whose reader has gone or sleeps, a closed terminal) can fail or hold up who logs.
+//! The queue of log lines. A separate thread writes them, so that a bad output (a full disk, a pipe
+//! whose reader is gone or asleep, a closed terminal) neither fails nor delays a thread that logs.
 
 use std::ffi::OsStr;
 use std::io;
@@ -16,20 +16,20 @@ use super::file::LogFile;
 use super::{Style, style_line};
 use crate::shown::Show as _;
 
-/// Lines that wait to be written; more are dropped, and counted.
+/// How many lines can wait to be written; further lines are dropped and counted.
 const WAITING: usize = 1024;
 
-/// How often is looked whether there is room in the queue at the end.
+/// How often `flush` checks whether the queue has room.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// How many lines may be written in a while.
+/// How many lines may be written per window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub lines: u32,
     pub window: Duration,
 }
 
-/// Where lines end.
+/// Where lines are written.
 #[derive(Debug)]
 pub(super) enum Output {
     ErrorOutput,
@@ -37,7 +37,7 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// What cannot be written is lost: there is nowhere to say so.
+    /// Bytes that cannot be written are lost: there is nowhere to report it.
     fn write(&mut self, bytes: &[u8]) {
         match self {
             Output::File(file) => file.write(bytes),
@@ -46,7 +46,7 @@ impl Output {
     }
 }
 
-/// Not by `io::stderr`: this may block, and must not hold its lock meanwhile.
+/// Not through `io::stderr`: this may block, and must not hold its lock meanwhile.
 fn write_to_error_output(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match rustix::io::write(rustix::stdio::stderr(), bytes) {
@@ -59,12 +59,12 @@ fn write_to_error_output(mut bytes: &[u8]) {
 
 enum Message {
     Line(Vec<u8>),
-    /// One that no limit holds back.
+    /// A line that ignores the limit.
     Urgent(Vec<u8>),
     Flush(mpsc::Sender<()>),
 }
 
-/// The beginning of the queue. Writing to it succeeds always and at once.
+/// The sending end of the queue. Writing to it always succeeds, and at once.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     sender: SyncSender<Message>,
@@ -91,7 +91,7 @@ impl Queue {
         Ok(Self { sender, dropped })
     }
 
-    /// Adds a line that is written whatever the limit is.
+    /// Adds a line that ignores the limit.
     pub(super) fn urgent(&self, line: Vec<u8>) {
         self.send(Message::Urgent(line));
     }
@@ -102,7 +102,7 @@ impl Queue {
         }
     }
 
-    /// Waits until what was added is written, for so long at most.
+    /// Waits until all added lines are written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let (done, is_done) = mpsc::channel();
@@ -114,13 +114,13 @@ impl Queue {
             thread::sleep(INTERVAL);
             message = back;
         }
-        // An output that blocks is not waited for.
+        // Gives up if the output blocks.
         let _ = is_done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
 impl io::Write for Queue {
-    /// A whole line: the formatter writes each at once.
+    /// Takes a whole line: the formatter writes each line in one call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.send(Message::Line(safe(line)));
         Ok(line.len())
@@ -131,7 +131,7 @@ impl io::Write for Queue {
     }
 }
 
-/// A line with all escaped that should have been escaped before.
+/// Escapes everything that should have been escaped before.
 fn safe(line: &[u8]) -> Vec<u8> {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     let mut safe = OsStr::from_bytes(text).shown().to_string().into_bytes();
@@ -147,12 +147,12 @@ impl<'a> MakeWriter<'a> for Queue {
     }
 }
 
-/// The end of the queue, in its thread.
+/// The receiving end of the queue, on its own thread.
 struct End {
     output: Output,
     style: Style,
     limit: Option<Limit>,
-    /// Of the window at hand, with what was written in it and what was not.
+    /// Start of the current window, and how many lines were written and left out in it.
     begin: Instant,
     written: u32,
     left_out: u64,
@@ -171,7 +171,7 @@ impl End {
                 Ok(Message::Urgent(line)) => self.output.write(&line),
                 Ok(Message::Flush(done)) => {
                     self.sum_up();
-                    // Who waited may have given up.
+                    // The thread that waited may have given up.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => self.sum_up(),
@@ -180,7 +180,7 @@ impl End {
         }
     }
 
-    /// How long lines are left out, if some are.
+    /// Time until the summary of left-out lines is due, if there are any.
     fn until_summary(&mut self) -> Option<Duration> {
         self.left_out += self.dropped.swap(0, Ordering::Relaxed);
         let window = self.limit.map_or(Duration::ZERO, |limit| limit.window);
@@ -203,7 +203,7 @@ impl End {
         }
     }
 
-    /// Says how many lines are missing, and begins a new window.
+    /// Logs how many lines were left out, and starts a new window.
     fn sum_up(&mut self) {
         self.left_out += self.dropped.swap(0, Ordering::Relaxed);
         if self.left_out > 0 {
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn an_output_that_blocks_holds_up_nobody() {
-        // A thread that writes to a pipe that nobody empties.
+        // The log thread writes to a pipe without a reader.
         let (reader, writer) = io::pipe().unwrap();
         let file = LogFile::of_device(fs::File::from(std::os::fd::OwnedFd::from(writer)));
         let mut queue = Queue::start(Output::File(file), Style::Plain, None).unwrap();
@@ -264,7 +264,7 @@ mod tests {
         }
         queue.flush(Duration::from_millis(100));
         assert!(started.elapsed() < Duration::from_secs(10));
-        // The reader goes, and with it what is written.
+        // The reader goes away, and further writes fail.
         drop(reader);
         queue.flush(Duration::from_secs(10));
     }

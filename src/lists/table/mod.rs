@@ -1,8 +1,9 @@
 //! CSV tables, row by row, as pandas' `read_csv` reads them: a byte order mark is accepted, blank
-//! lines are skipped, CR alone ends a row, a short row is filled, a long one is an error, and some
-//! words stand for a missing value. Cells are not trimmed.
+//! lines are skipped, a single CR ends a row, a short row is filled, a long one is an error, and
+//! some words stand for a missing value. Cells are not trimmed.
 //!
-//! What pandas refuses is read where it can mean one thing only: other separators, other encodings.
+//! Other separators and encodings, which pandas refuses, are accepted if their meaning is
+//! unambiguous.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -17,13 +18,13 @@ use super::open::decode;
 use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
 use crate::shown::Show as _;
 
-/// What pandas takes for a missing value (`pandas._libs.parsers.STR_NA_VALUES`, version 2.1).
+/// Words that pandas reads as a missing value (`pandas._libs.parsers.STR_NA_VALUES`, version 2.1).
 const MISSING: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
-/// A line behind the last: where it is not a row of its own, a quote has not been closed.
+/// An extra last line: if it does not become its own row, a quote was not closed.
 const END: &[u8] = b"\x01end of the list\x01";
 
 /// A CSV file with a header, read row by row.
@@ -31,9 +32,9 @@ pub struct Table {
     config_key: &'static str,
     file: ListFile,
     header: Header,
-    /// Absent until the first row is read: by then the columns have been asked for.
+    /// Unset until the first row is read: all columns have been requested by then.
     rows: Option<Rows>,
-    /// What the rows will be read from.
+    /// The source of the rows, until then.
     source: Option<Box<dyn Read>>,
     notes: Notes,
 }
@@ -42,39 +43,39 @@ pub struct Table {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Column(usize);
 
-/// The present row of a [`Table`].
+/// The current row of a [`Table`].
 pub struct Row<'a> {
     record: &'a ByteRecord,
     line: u64,
-    /// Cells before those of the first column.
+    /// Number of cells before the first column.
     names: usize,
     separator: u8,
     notes: &'a Notes,
 }
 
-/// The rows behind the header.
+/// The rows after the header.
 struct Rows {
     reader: csv::Reader<RowLimit<Box<dyn Read>>>,
     record: ByteRecord,
     separator: u8,
-    /// As many cells as a row may have.
+    /// Maximum number of cells per row.
     width: usize,
-    /// How many of them are names of the row, which the header does not count.
+    /// How many of them are row names, which the header does not count.
     names: usize,
-    /// Rows so far.
+    /// Number of rows so far.
     count: u64,
 }
 
-/// What is told once of a table.
+/// Notes that are reported once per table.
 struct Notes {
     file: ListFile,
-    /// Lines before the table's own first.
+    /// Number of lines before the table's first line.
     lines_before: u64,
     warnings: Warnings,
     told: [Cell<bool>; 3],
 }
 
-/// What is told.
+/// The kind of a note.
 #[derive(Clone, Copy)]
 enum Note {
     Encoding,
@@ -114,7 +115,7 @@ impl Table {
         })
     }
 
-    /// The column `name`. The first that is there also tells what separates the cells.
+    /// The column `name`. The first one found also decides the separator.
     pub fn column(&self, name: &'static str) -> Result<Column, CatalogError> {
         self.find(name).ok_or_else(|| CatalogError::MissingColumn {
             config_key: self.config_key,
@@ -124,7 +125,7 @@ impl Table {
         })
     }
 
-    /// The column `name`, if there is one; the first where there are several.
+    /// The column `name`, if it exists; the first if there are several.
     pub fn find(&self, name: &str) -> Option<Column> {
         self.header.column(name).map(Column)
     }
@@ -164,7 +165,7 @@ impl Table {
 }
 
 impl Rows {
-    /// The rows of a table that begins with `header`.
+    /// The rows of a table that starts with `header`.
     fn behind(header: &Header, source: Box<dyn Read>) -> Self {
         let separator = header.separator();
         let reader = csv::ReaderBuilder::new()
@@ -183,12 +184,12 @@ impl Rows {
         }
     }
 
-    /// Where the present row begins.
+    /// The line where the current row starts.
     fn line(&self) -> u64 {
         self.record.position().map_or(0, csv::Position::line)
     }
 
-    /// Goes to the next row, if there is one.
+    /// Advances to the next row, if there is one.
     fn next(&mut self) -> io::Result<bool> {
         if self.width == 0 {
             // The header again.
@@ -206,7 +207,8 @@ impl Rows {
         }
         let found = self.record.len();
         if self.count == 1 && found > self.width {
-            // pandas takes what the first row has more than the header for the names of rows.
+            // If the first row has more cells than the header, pandas reads the extra ones as row
+            // names.
             self.names = found - self.width;
             self.width = found;
         }
@@ -240,11 +242,11 @@ impl Rows {
     }
 }
 
-/// Opens a list; its first bytes, and the rest.
+/// Opens a list; returns its first bytes, and the rest.
 fn open_head(file: &ListFile, catalog: &CatalogBuilder) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
     let mut list = file.open(catalog)?;
     let mut head = Vec::new();
-    // One more than a header may have.
+    // One byte more than a header may have.
     let most = MAX_LINE_BYTES as u64 + 1;
     list.by_ref().take(most).read_to_end(&mut head)?;
     Ok((list, head))
@@ -287,7 +289,7 @@ impl Row<'_> {
         self.line
     }
 
-    /// A cell; `None` where its value is missing. A zero byte ends it, as in pandas.
+    /// A cell; `None` if its value is missing. A zero byte ends it, as in pandas.
     pub fn get(&self, column: Column) -> Option<Cow<'_, str>> {
         let mut bytes = self.record.get(self.names + column.0)?;
         if let Some(end) = memchr::memchr(0, bytes) {
@@ -303,7 +305,7 @@ impl Row<'_> {
         (!is_missing).then_some(text)
     }
 
-    /// A cell that pandas takes for a number, as text: without blanks and leading zeros.
+    /// A cell that pandas reads as a number, as text: without spaces and leading zeros.
     pub fn id(&self, column: Column) -> Option<Cow<'_, str>> {
         let text = self.get(column)?;
         match text.trim().parse::<i64>() {
@@ -312,10 +314,10 @@ impl Row<'_> {
         }
     }
 
-    /// A cell that is a number. Where a comma cannot separate cells, it separates decimals.
+    /// A cell that is a number. If the comma is not the separator, it is a decimal comma.
     ///
     /// # Errors
-    /// With the cell, where it is none.
+    /// Returns the cell if it is not a number.
     pub fn number(&self, column: Column) -> Result<Option<f64>, Cow<'_, str>> {
         let Some(cell) = self.get(column) else {
             return Ok(None);

@@ -28,7 +28,7 @@ fn rows(text: &[u8]) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
     rows_of(table(text, &mut builder())?)
 }
 
-/// What a person is told of a table that is read.
+/// The warnings about a table.
 fn warnings(text: &[u8]) -> Vec<String> {
     let mut catalog = builder();
     rows_of(table(text, &mut catalog).unwrap()).unwrap();

@@ -31,19 +31,19 @@ use crate::store::open_files::OpenFiles;
 use crate::store::stored_file::{StoredFile, open};
 use crate::store::tier::PutError;
 
-/// How often a file is tried to be written to a disk that is full, with something evicted in between.
+/// How often machex tries to write a file to a full disk, evicting files in between.
 const ATTEMPTS: u32 = 4;
 
 /// A day in milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// What is known of a file is forgotten if the file is gone and nobody asked for so long.
+/// The record of an evicted file is deleted if the file was not used for this long.
 const FORGET: u64 = 180 * DAY;
 
-/// That somebody asked for what is known of a file is written down once in so long.
+/// How often the use of a record is saved.
 const ASKED: u64 = 30 * DAY;
 
-/// Finished files in a private folder, least recently used evicted.
+/// Finished files in a private folder; the least recently used are evicted.
 pub(super) struct DiskCache {
     cache_path: PathBuf,
     folder: Arc<CacheFolder>,
@@ -52,11 +52,11 @@ pub(super) struct DiskCache {
     evictor: Evictor,
     overhead: Mutex<Overhead>,
     recent: OpenFiles,
-    /// What a file needs before it counts as finished.
+    /// What has to happen before a file counts as finished.
     durability: Durability,
-    /// Last uses that the record database does not have yet.
+    /// Last uses that are not in the record database yet.
     touched: Mutex<HashMap<ContentKey, u64>>,
-    /// The record database's faults are logged once.
+    /// Whether a fault of the record database was logged: only the first is.
     complained: AtomicBool,
 }
 
@@ -83,7 +83,7 @@ impl DiskCache {
         }
         folder.look_at_book().map_err(io_error)?;
         let records = match open_records() {
-            // Without checksums nothing in the folder can be trusted.
+            // Without checksums, no file in the folder can be trusted.
             Err(error) if is_damage(&error) => {
                 tracing::warn!("{}: {error}; the cache begins anew", path.shown());
                 folder.clear().map_err(CacheError::io(folder.path()))?;
@@ -111,12 +111,12 @@ impl DiskCache {
         })
     }
 
-    /// What is known of a file, whether or not its bytes are still there.
+    /// The record of a file, whether or not its bytes still exist.
     pub(super) fn record(&self, key: ContentKey) -> Option<FileRecord> {
         self.recorded(key, self.records.get(key))
     }
 
-    /// The same; `None` while another thread has the record database, which it may be writing to a slow disk.
+    /// The same; `None` while another thread uses the record database, which may be on a slow disk.
     pub(super) fn record_at_once(&self, key: ContentKey) -> Option<Option<FileRecord>> {
         let found = self.records.get_at_once(key)?;
         Some(self.recorded(key, found))
@@ -138,7 +138,7 @@ impl DiskCache {
         Some(record)
     }
 
-    /// What is damaged in the source of which a file was made, in words.
+    /// What is damaged in the source of a file, in words.
     pub(super) fn damage(&self, key: ContentKey) -> Option<String> {
         self.records.damage(key).unwrap_or_else(|error| {
             self.complain(&error);
@@ -153,8 +153,8 @@ impl DiskCache {
         }
     }
 
-    /// Opens a file that is unchanged since it had this fingerprint; `None` for any other. Does not
-    /// wait for a descriptor.
+    /// Opens a file whose fingerprint is still `trusted`; `None` for any other. Does not wait for a
+    /// descriptor.
     pub(super) fn get_trusted(
         &self,
         key: ContentKey,
@@ -163,7 +163,7 @@ impl DiskCache {
     ) -> io::Result<Option<Body>> {
         let ((stored, present), pin) = match self.files.pin_present(key) {
             Some(pin) => (self.open_recent(key, size)?, pin),
-            // Not counted yet, or just being evicted.
+            // Not counted yet, or being evicted.
             None => {
                 let locked = self.files.lock(key);
                 let pin = locked.pin();
@@ -180,7 +180,7 @@ impl DiskCache {
         Ok(Some(body(stored, pin)))
     }
 
-    /// A file that is open already, or is opened now, with its fingerprint of now.
+    /// A file that was open already or is opened now, with its current fingerprint.
     fn open_recent(
         &self,
         key: ContentKey,
@@ -208,7 +208,7 @@ impl DiskCache {
         self.recent.put(stored)
     }
 
-    /// Opens a file if it is there and has the recorded checksum; one that is damaged is removed.
+    /// Opens a file if it exists and has the recorded checksum; removes one that is damaged.
     pub(super) fn get(
         &self,
         key: ContentKey,
@@ -244,7 +244,7 @@ impl DiskCache {
             metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
         if !is_whole {
             let shown = self.folder.shown(key);
-            tracing::warn!("{}: damaged; dropped and made again", shown.shown());
+            tracing::warn!("{}: damaged; removed, and made again", shown.shown());
             self.drop_damaged(key, fingerprint);
             return Ok(None);
         }
@@ -253,10 +253,10 @@ impl DiskCache {
         Ok(Some((body(stored, pin), fingerprint)))
     }
 
-    /// [`Self::get`] by what the kernel has in memory: nobody is waited for.
+    /// [`Self::get`] from the kernel's memory alone: it never waits.
     ///
     /// # Errors
-    /// Whenever that does not tell.
+    /// Whenever that is not enough to decide.
     pub(super) fn get_at_once(
         &self,
         key: ContentKey,
@@ -282,7 +282,7 @@ impl DiskCache {
         Ok((body(stored, pin), fingerprint))
     }
 
-    /// [`Self::get_trusted`] by what the kernel has in memory: nobody is waited for.
+    /// [`Self::get_trusted`] from the kernel's memory alone: it never waits.
     pub(super) fn get_trusted_at_once(
         &self,
         key: ContentKey,
@@ -306,7 +306,7 @@ impl DiskCache {
         })
     }
 
-    /// Removes a file that was found damaged, unless another has taken its place meanwhile.
+    /// Removes a file that was found damaged, unless another file has replaced it meanwhile.
     pub(super) fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
         let locked = self.files.lock(key);
         self.recent.remove(key);
@@ -317,11 +317,11 @@ impl DiskCache {
         }
     }
 
-    /// Makes a file out of what `write` writes. It is whole, recorded and open when this returns. Where
-    /// the disk is full, what was used least recently makes room.
+    /// Stores what `write` writes as a file. When this returns, the file is complete, recorded and
+    /// open. If the disk is full, evicts the least recently used files to make room.
     ///
     /// # Errors
-    /// When the disk cannot take it; nothing is left of it then.
+    /// When the disk cannot take the file; nothing is left of it then.
     pub(super) fn put(
         &self,
         key: ContentKey,
@@ -343,13 +343,13 @@ impl DiskCache {
         }
     }
 
-    /// Makes room on a disk that did not take a file of `size` bytes at `since`. False when no file can
-    /// go.
+    /// Makes room on a disk that refused a file of `size` bytes at `since`. False if no file can be
+    /// evicted.
     fn make_room(&self, size: u64, since: Instant) -> bool {
         let remove = |key| self.remove(key);
         let is_freed = self.evictor.free_for(size, since, &self.files, &remove);
-        // Afterwards, since the database may have to grow for it. Best effort: if the disk is full for
-        // this too, the file itself will find that out.
+        // After the eviction, since the database may have to grow for this. Best effort: if the
+        // disk is too full even for this, writing the file will find out.
         if let Err(error) = self.records.shrink() {
             tracing::debug!("{}: {error}", self.folder.records().shown());
         }
@@ -385,7 +385,7 @@ impl DiskCache {
         let file = patiently(|| temporary.reopen())?;
         let locked = self.files.lock(key);
         let pin = locked.pin();
-        // Before the rename: a file without a record could not be trusted after a crash.
+        // Before the rename: after a crash, a file without a record could not be trusted.
         self.records
             .put(key, record, damage, now())
             .map_err(book_error)?;
@@ -421,28 +421,29 @@ impl DiskCache {
         })
     }
 
-    /// Takes note that a file is used now.
+    /// Notes that a file is used now.
     fn touch(&self, key: ContentKey) {
         self.touched.lock().insert(key, now());
     }
 
-    /// What has to be done now and then: the order of use is written down, and files go that were open
-    /// when their turn came, or whose room others need by now.
+    /// Regular maintenance: saves the order of use, and evicts files that were open when their turn
+    /// came or whose space is now needed otherwise.
     pub(super) fn keep(&self) {
         self.flush();
         self.measure();
         self.trim();
-        // What is lacking when nothing is left to be evicted is said when a file is refused.
+        // If nothing is left to evict, this is reported when a file is refused.
         let _ = self.keep_free();
     }
 
-    /// Whether freed space shows so late that the disk should be asked for it. Another machine's disk
-    /// would not be, only what is in this one's memory.
+    /// Whether freed space shows so late that the file system should be asked to commit. Never on a
+    /// remote disk: a sync there would only write back this machine's memory.
     pub(super) fn is_commit_due(&self) -> bool {
         !self.is_remote() && self.evictor.is_commit_due()
     }
 
-    /// Asks the disk. Takes as long as the disk needs for all that waits to be written.
+    /// Asks the file system to commit, which takes as long as the disk needs for all pending
+    /// writes.
     pub(super) fn commit(&self) {
         let commit = || Ok(rustix::fs::syncfs(self.folder.handle())?);
         if let Err(error) = self.evictor.settle(commit) {
@@ -458,7 +459,7 @@ impl DiskCache {
         self.evictor.set_overhead(bytes);
     }
 
-    /// Writes the order of use into the record database.
+    /// Saves the order of use in the record database.
     pub(super) fn flush(&self) {
         let touched = std::mem::take(&mut *self.touched.lock());
         if touched.is_empty() {
@@ -469,8 +470,8 @@ impl DiskCache {
         }
     }
 
-    /// Finds the files of earlier processes, and removes those of which the record database knows nothing.
-    /// Takes seconds for a million files; meanwhile everything is served, and nothing evicted.
+    /// Finds the files of earlier processes, and removes those without a record. Takes seconds for
+    /// a million files; meanwhile, files are served but none is evicted.
     pub(super) fn take_stock(&self, stop: &AtomicBool) {
         self.measure();
         let mut files = Vec::new();
@@ -489,7 +490,7 @@ impl DiskCache {
         self.keep();
     }
 
-    /// Adds last use, key and size of the files of one folder.
+    /// Adds the last use, key and size of the files in one folder.
     fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
         let list_book = || {
             self.records.list(first).map_err(|error| {
@@ -502,7 +503,7 @@ impl DiskCache {
         for key in &found {
             match known.binary_search_by_key(key, |(key, ..)| *key) {
                 Ok(at) => files.push((known[at].2, *key, known[at].1)),
-                // One that has been put since has its record, but not in this list.
+                // A file that was put since then has a record, but is not in this list.
                 Err(_) => {
                     let _locked = self.files.lock(*key);
                     if self.records.get(*key).map_err(io::Error::other)?.is_none() {
@@ -533,19 +534,19 @@ impl DiskCache {
         self.recent.pool().is_remote
     }
 
-    /// Forgets what is known of a file, so that the next process makes it again.
+    /// Deletes the record of a file, so that the next process makes it again.
     pub(super) fn forget(&self, key: ContentKey) {
         if let Err(error) = self.records.remove(key) {
             self.complain(&error);
         }
     }
 
-    /// Whether all files are known, those of earlier processes too.
+    /// Whether all files are known, including those of earlier processes.
     pub(super) fn is_counted(&self) -> bool {
         self.files.is_complete()
     }
 
-    /// Whether the file is there, as far as is known without looking.
+    /// Whether the file exists, as far as is known without accessing the disk.
     pub(super) fn contains(&self, key: ContentKey) -> bool {
         self.files.contains(key)
     }
@@ -561,7 +562,7 @@ impl DiskCache {
         }
     }
 
-    /// What the files may take, in bytes.
+    /// How much space the files may use, in bytes.
     pub(super) fn files_limit(&self) -> u64 {
         self.evictor.files_limit()
     }
@@ -587,8 +588,8 @@ fn body(stored: Arc<StoredFile>, pin: Pin) -> Body {
     }
 }
 
-/// Whether an error says that the disk or a quota is used up, so that files that go make room. A file
-/// that is larger than any may be (EFBIG) is none the smaller for it.
+/// Whether an error says that the disk or a quota is full, so that evicting files helps. It does
+/// not help against EFBIG, the limit on the size of a single file.
 fn wants_room(error: &io::Error) -> bool {
     let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
     error

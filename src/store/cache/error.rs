@@ -14,14 +14,14 @@ pub enum CacheError {
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{path} is not used as it is: {source}; set CACHE_PATH (or --cache-path) to another folder, \
-         or, if you know who made this one, mend it or remove it",
+         or, if you know who made this one, fix or remove it",
         path = path.shown()
     )]
     NotOurs { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(
-        "{path} has files in it that are not machex's; set CACHE_PATH (or --cache-path) to another folder",
+        "{path} contains files that machex did not create; set CACHE_PATH (or --cache-path) to another folder",
         path = path.shown()
     )]
     Foreign { path: PathBuf },
@@ -49,8 +49,8 @@ impl CacheError {
         }
     }
 
-    /// Whether the folder cannot be written, be it read-only, another's, or full. Everything can be
-    /// served without it.
+    /// Whether the folder cannot be written: it is read-only, full, or belongs to another user. A
+    /// mount can serve everything without it.
     pub fn is_unwritable(&self) -> bool {
         use io::ErrorKind::{
             FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,

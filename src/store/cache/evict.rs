@@ -1,8 +1,9 @@
-//! When files have to go: the cache is full, the disk has less free than its minimum, or takes no
-//! more.
+//! When to evict files: the cache is full, less than the minimum is free on the disk, or the disk
+//! refuses a file.
 //!
-//! One thread evicts at a time, and counts what has been freed lately: some file systems (btrfs, ZFS)
-//! show freed space only seconds later, and who looks meanwhile must not free as much again.
+//! One thread evicts at a time and counts what was freed lately: some file systems (btrfs, ZFS)
+//! show freed space only seconds later, and a thread that checks meanwhile must not free as much
+//! again.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,14 +17,14 @@ use super::resident::ResidentFiles;
 use crate::files::FreeSpace;
 use crate::store::ContentKey;
 
-/// How long freed space may take to show before the file system is asked for it. Btrfs shows it
-/// after 30 s by itself, ZFS after 5.
+/// How long freed space may take to show before the file system is asked to commit. Btrfs shows it
+/// after 30 s on its own, ZFS after 5 s.
 const OVERDUE: Duration = Duration::from_secs(10);
 
 /// How long freed space may take to show at all.
 const LATE: Duration = Duration::from_secs(90);
 
-/// What is freed at least when the disk is full.
+/// The minimum to free when the disk is full.
 const LEAST: u64 = 16 << 20;
 
 /// Asks the file system how much is free.
@@ -35,10 +36,10 @@ pub(super) type Remove<'a> = &'a dyn Fn(ContentKey) -> io::Result<()>;
 /// Decides how much is evicted.
 pub(super) struct Evictor {
     limits: Limits,
-    /// What the cache takes besides its files, in bytes.
+    /// What the cache stores besides its files, in bytes.
     overhead: AtomicU64,
     free_space: FreeSpaceProbe,
-    /// Held by the one thread that evicts.
+    /// Held by the thread that evicts.
     freed: Mutex<FreedLately>,
     evictions: AtomicU64,
 }
@@ -62,8 +63,8 @@ impl Evictor {
         self.overhead.load(Ordering::Relaxed)
     }
 
-    /// What the files may take: all that the rest leaves of `CACHE_SIZE`. A cache that is smaller than
-    /// any sensible one still has files.
+    /// How much the files may use: what the overhead leaves of `CACHE_SIZE`. Even an unreasonably
+    /// small cache has room for some files.
     pub(super) fn files_limit(&self) -> u64 {
         let least = (self.limits.bytes / 2).min(4 << 20);
         self.limits.bytes.saturating_sub(self.overhead()).max(least)
@@ -73,7 +74,7 @@ impl Evictor {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    /// Evicts until the files take no more than they may, with those that are being written.
+    /// Evicts until the files, including those being written, are within their limit.
     pub(super) fn trim(&self, files: &ResidentFiles, remove: Remove<'_>) {
         let limit = self.files_limit();
         if files.bytes() > limit {
@@ -81,7 +82,7 @@ impl Evictor {
         }
     }
 
-    /// Evicts until the minimum of the disk is free.
+    /// Evicts until the minimum is free on the disk.
     pub(super) fn keep_free(&self, files: &ResidentFiles, remove: Remove<'_>) -> io::Result<()> {
         if self.lacking((self.free_space)()?, 0) == 0 {
             return Ok(());
@@ -102,8 +103,8 @@ impl Evictor {
         }
     }
 
-    /// Whether the disk has too little free though enough was freed a while ago, so that its file system
-    /// should be asked to commit.
+    /// Whether too little is free on the disk although enough was freed a while ago, so that the
+    /// file system should be asked to commit.
     pub(super) fn is_commit_due(&self) -> bool {
         let mut freed = self.freed.lock();
         let Ok(space) = (self.free_space)() else {
@@ -114,8 +115,8 @@ impl Evictor {
         self.lacking(space, 0) > 0 && freed.is_overdue(now)
     }
 
-    /// Has space that was freed a while ago show by `commit`, which may take as long as the disk needs
-    /// for all that waits to be written.
+    /// Calls `commit`, which may take as long as the disk needs for all pending writes, so that
+    /// space freed a while ago shows.
     pub(super) fn settle(&self, commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let (begin, before) = (Instant::now(), (self.free_space)()?.bytes);
         commit()?;
@@ -125,8 +126,8 @@ impl Evictor {
         Ok(())
     }
 
-    /// Makes room on a disk, or in a quota, that did not take a file of `size` bytes at `since`.
-    /// False when there is nothing to be freed.
+    /// Makes room on a disk, or in a quota, that refused a file of `size` bytes at `since`. False
+    /// if there is nothing to free.
     pub(super) fn free_for(
         &self,
         size: u64,
@@ -142,11 +143,11 @@ impl Evictor {
         }
         let limit = files.bytes().saturating_sub(wanted);
         self.evict_to(&mut freed, files, limit, remove);
-        // Be it by others, who left nothing.
+        // Also true if other threads freed it and left nothing to evict.
         freed.since(since) > 0
     }
 
-    /// Bytes that are missing to the minimum, where `coming` are free but not shown as such.
+    /// Bytes missing to the minimum, if `coming` bytes are free but do not show yet.
     fn lacking(&self, space: FreeSpace, coming: u64) -> u64 {
         let wanted = space.total / 100 * u64::from(self.limits.min_free_percent);
         wanted.saturating_sub(space.bytes.saturating_add(coming))
@@ -159,14 +160,15 @@ impl Evictor {
         limit: u64,
         remove: Remove<'_>,
     ) -> u64 {
-        // Before anything goes, so that what shows later can be told from what was free.
+        // Before evicting, so that space that shows later can be told from space that was free
+        // already.
         if let Ok(space) = (self.free_space)() {
             freed.not_shown(space.bytes, Instant::now());
         }
         let evicted = files.evict_to(limit, remove);
         self.evictions.fetch_add(evicted.files, Ordering::Relaxed);
         freed.add(evicted.bytes, Instant::now());
-        // Most file systems show it at once. Later, what others have written meanwhile would hide it.
+        // Most file systems show freed space at once. Checked later, other writes might hide it.
         if let Ok(space) = (self.free_space)() {
             freed.not_shown(space.bytes, Instant::now());
         }
@@ -179,7 +181,7 @@ impl Evictor {
 struct Freed {
     when: Instant,
     bytes: u64,
-    /// What the file system does not show of it yet.
+    /// How much of it the file system does not show yet.
     missing: u64,
     /// Whether the file system has committed since.
     is_committed: bool,
@@ -189,7 +191,7 @@ struct Freed {
 #[derive(Debug, Default)]
 struct FreedLately {
     freed: VecDeque<Freed>,
-    /// What was free when it was last looked at.
+    /// Free space when it was last checked.
     last_free: u64,
 }
 
@@ -205,7 +207,7 @@ impl FreedLately {
         }
     }
 
-    /// Bytes that were freed and do not show in the `free` bytes of now.
+    /// Freed bytes that do not show in `free`, the free space now.
     fn not_shown(&mut self, free: u64, now: Instant) -> u64 {
         let mut shown = free.saturating_sub(self.last_free);
         self.last_free = free;
@@ -221,7 +223,7 @@ impl FreedLately {
         self.freed.iter().map(|freed| freed.missing).sum()
     }
 
-    /// Whether something that was freed a while ago, and not committed since, does not show yet.
+    /// Whether something freed a while ago, and not committed since, does not show yet.
     fn is_overdue(&self, now: Instant) -> bool {
         let is_overdue = |freed: &Freed| {
             let age = now.saturating_duration_since(freed.when);
@@ -230,10 +232,10 @@ impl FreedLately {
         self.freed.iter().any(is_overdue)
     }
 
-    /// A commit that began at `begin` raised what is free from `before` to `after`. If that is much of
-    /// what was missing, others have written the rest meanwhile. If it is not, the commit was none (on
-    /// a network file system), or something else holds the space (a snapshot), so that nothing is won
-    /// by evicting more, nor by another commit.
+    /// Takes note of a commit that began at `begin` and raised the free space from `before` to
+    /// `after`. If much of what was missing has shown, others have written the rest meanwhile. If
+    /// not, the commit did nothing (on a network file system) or something else, such as a
+    /// snapshot, holds the space; then neither more evictions nor another commit would help.
     fn committed(&mut self, begin: Instant, before: u64, after: u64) {
         let earlier = |freed: &&mut Freed| freed.when <= begin;
         let missing = self.freed.iter_mut().filter(earlier);
@@ -248,7 +250,7 @@ impl FreedLately {
         }
     }
 
-    /// Bytes that were freed after `then`, whether or not they show.
+    /// Bytes freed after `then`, whether or not they show.
     fn since(&self, then: Instant) -> u64 {
         let later = self.freed.iter().filter(|freed| freed.when > then);
         later.map(|freed| freed.bytes).sum()
@@ -285,7 +287,7 @@ mod tests {
         files
     }
 
-    /// A disk of 1000 files of which `free` are free; what is freed shows once `shows` is set.
+    /// A disk with 1000 files and `free` free; freed space shows once `shows` is set.
     struct Disk {
         free: AtomicU64,
         freed: AtomicU64,
@@ -334,7 +336,7 @@ mod tests {
                 }
             });
             assert_eq!(evictor.evictions(), 10, "shows at once: {shows}");
-            // Shown at last; then others fill the disk, and as much again has to go.
+            // Finally shown; then others fill the disk, and as much has to be evicted again.
             disk.shows.store(true, Ordering::Relaxed);
             evictor.keep_free(&files, &remove).unwrap();
             disk.free.fetch_sub(5 * FILE, Ordering::Relaxed);
@@ -365,7 +367,7 @@ mod tests {
     fn what_shows_after_a_commit_is_not_expected_any_more() {
         let start = Instant::now();
         let commit = start + OVERDUE * 2;
-        // Others write 40 while the commit shows the 100 that were freed before it; or it shows nothing.
+        // Others write 40 while the commit shows the 100 freed before it; or it shows nothing.
         for (after, missing, then) in [(1060, 30, 0), (1000, 130, 100)] {
             let mut freed = FreedLately::default();
             freed.not_shown(1000, start);

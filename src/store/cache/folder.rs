@@ -9,7 +9,7 @@
 //!     files/ab/ab…               finished files, named by their content keys
 //! ```
 //!
-//! Nothing outside of this folder is ever deleted, and in it nothing but files of these names.
+//! Nothing outside this folder is ever deleted, and inside it only files with these names.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -31,11 +31,11 @@ use crate::shown::Show as _;
 use crate::store::ContentKey;
 use crate::store::lock::lock_within;
 
-/// Raised by every change of what is in the folder; a test fails when it is forgotten.
+/// Increased by every change of the folder's contents; a test fails if that is forgotten.
 pub(super) const FORMAT: u32 = 2;
 
-/// The mount before may have gone already while its process still has readers, whom it gives 5
-/// seconds, or writes down what it knows.
+/// How long to wait for the previous mount: it may be gone while its process still has readers, to
+/// which it gives 5 seconds, or saves its state.
 const ENDING: Duration = Duration::from_secs(7);
 
 const NAME: &str = "mount";
@@ -45,30 +45,32 @@ const FILES: &str = "files";
 const RECORDS: &str = "book.sqlite";
 const DAMAGED: &str = "book.damaged";
 
-/// More than a marker has.
+/// Larger than any marker.
 const MARKER_BYTES: u64 = 4096;
 
-/// What SQLite puts beside the database.
+/// Suffixes of the files that SQLite creates for the database.
 const RECORDS_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// A folder that is ours, locked.
+/// A folder that belongs to us, locked.
 #[derive(Debug)]
 pub(super) struct CacheFolder {
     folder: PrivateFolder,
-    /// The folder by its open handle: what is put in the place of its path later is not reached.
+    /// The path through the open handle, which does not reach a folder that replaces this one
+    /// later.
     base: PathBuf,
-    /// Whether `files/ab` was looked at, by its number.
+    /// Whether `files/ab` was checked, by its number.
     checked: [AtomicBool; 256],
     _lock: File,
 }
 
 impl CacheFolder {
-    /// Opens the folder in `cache_path`, making it if need be. One of an older format is emptied.
+    /// Opens the folder in `cache_path`, and creates it if necessary. One of an older format is
+    /// emptied.
     ///
-    /// Looks first and touches then: a folder that somebody else has prepared, or that has other
-    /// things in it, is refused as it is.
+    /// Checks before it changes anything: a folder that another user has prepared, or that holds
+    /// other things, is refused and stays as it is.
     pub(super) fn open(cache_path: &Path) -> Result<Self, CacheError> {
-        // The images come with data use agreements.
+        // The images are subject to data use agreements.
         let above = ParentFolder::open_or_create(cache_path, Links::Trusted, 0o700)
             .and_then(|above| above.check().map(|()| above))
             .map_err(CacheError::io(cache_path))?;
@@ -79,7 +81,7 @@ impl CacheFolder {
         let base = folder.handle_path();
         read_marker(&folder, &base)?;
         let _lock = lock_within(ENDING, &folder, LOCK, "cache")?;
-        // Again: the process that had the lock may have made the cache.
+        // Again: the previous holder of the lock may have created the cache.
         let found = read_marker(&folder, &base)?;
         folder.set_mode(0o700).map_err(CacheError::io(&path))?;
         let folder = Self {
@@ -110,32 +112,32 @@ impl CacheFolder {
         })
     }
 
-    /// For people: the path by which the folder was opened.
+    /// The path by which the folder was opened, for messages.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The folder by its open handle.
+    /// The path through the open handle.
     pub(super) fn base(&self) -> &Path {
         &self.base
     }
 
-    /// The folder itself, whatever has its path by now.
+    /// The folder itself, even if its path has changed.
     pub(super) fn handle(&self) -> &PrivateFolder {
         &self.folder
     }
 
-    /// The database. SQLite finds out by which path the handle was opened, and takes that: see
+    /// Path of the database. SQLite resolves the handle to a path and uses that, hence
     /// [`Self::check_book`].
     pub(super) fn records(&self) -> PathBuf {
         self.path().join(RECORDS)
     }
 
-    /// Looks at the files of the database before they are opened, and makes it if there is none: for its
-    /// owner alone, as SQLite then makes the others.
+    /// Checks the database files before they are opened, and creates the database if there is none:
+    /// readable only by its owner, a mode that SQLite uses for its other files too.
     ///
     /// # Errors
-    /// Where one of them is a link, or not ours.
+    /// If one of them is a link, or is not ours.
     pub(super) fn look_at_book(&self) -> io::Result<()> {
         for suffix in RECORDS_SUFFIXES {
             let looked = self
@@ -151,8 +153,8 @@ impl CacheFolder {
         records.set_permissions(Permissions::from_mode(0o600))
     }
 
-    /// Whether the database that is open now is the one in this folder, and not in one that was
-    /// put in its place meanwhile.
+    /// Checks that the open database is the one in this folder, and not in a folder that has
+    /// replaced it meanwhile.
     pub(super) fn check_book(&self) -> io::Result<()> {
         let mut open = Vec::new();
         for entry in fs::read_dir("/proc/self/fd")? {
@@ -181,17 +183,17 @@ impl CacheFolder {
         self.folder.open_file(MARKER, OFlags::RDONLY)
     }
 
-    /// Where the file of a key is, or will be. To be used once [`Self::check_shard`] has looked.
+    /// Path of a key's file, whether or not it exists. To be used after [`Self::check_shard`].
     pub(super) fn file(&self, key: ContentKey) -> PathBuf {
         self.base.join(relative(key))
     }
 
-    /// The same for people.
+    /// The same for messages.
     pub(super) fn shown(&self, key: ContentKey) -> PathBuf {
         self.path().join(relative(key))
     }
 
-    /// Looks whether the folder in which the file of a key is, or will be, is ours.
+    /// Checks that the folder for a key's file is ours.
     pub(super) fn check_shard(&self, key: ContentKey) -> io::Result<()> {
         self.check_shard_of(key.to_bytes()[0])
     }
@@ -211,8 +213,8 @@ impl CacheFolder {
         Ok(())
     }
 
-    /// Opens the file of a key if the kernel has its place in memory: no disk is waited for, and no link
-    /// followed.
+    /// Opens a key's file if the kernel has its directory entries in memory: never waits for a
+    /// disk, and follows no link.
     pub(super) fn open_remembered(&self, key: ContentKey) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let how = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
@@ -220,7 +222,7 @@ impl CacheFolder {
         Ok(File::from(file))
     }
 
-    /// The keys of all files whose first byte is `first`. Removes the temporary files that a killed
+    /// The keys of all files whose first byte is `first`. Removes temporary files that a killed
     /// process left there.
     pub(super) fn list(&self, first: u8) -> io::Result<Vec<ContentKey>> {
         let shard = self.base.join(FILES).join(format!("{first:02x}"));
@@ -244,7 +246,7 @@ impl CacheFolder {
         Ok(keys)
     }
 
-    /// Removes all files and what is known of them.
+    /// Removes all files and the record database.
     pub(super) fn clear(&self) -> io::Result<()> {
         for first in 0..=u8::MAX {
             for key in self.list(first)? {
@@ -257,8 +259,8 @@ impl CacheFolder {
         remove(&self.base.join(DAMAGED))
     }
 
-    /// Makes the folder that the file of a key belongs into. What holds the folders is not made again:
-    /// somebody who takes it away wants it gone.
+    /// Creates the folder for a key's file, but not the cache folder: a user who removes that wants
+    /// it gone.
     pub(super) fn create_shard(&self, key: ContentKey) -> io::Result<()> {
         let make = |folder: &PrivateFolder, name: &str| match rustix::fs::mkdirat(
             folder,
@@ -274,13 +276,12 @@ impl CacheFolder {
         self.check_shard(key)
     }
 
-    /// Removes the file of a key, or an empty folder that somebody put in its place; one that is gone
-    /// is fine.
+    /// Removes a key's file, or an empty folder in its place; does nothing if it is gone.
     pub(super) fn remove(&self, key: ContentKey) -> io::Result<()> {
         remove(&self.file(key))
     }
 
-    /// Like [`Self::remove`], where one that cannot be removed is no reason to stop.
+    /// Like [`Self::remove`], but logs a failure instead of returning it.
     pub(super) fn remove_or_log(&self, key: ContentKey) {
         self.log_failed(&self.file(key), self.remove(key));
     }
@@ -294,15 +295,15 @@ impl CacheFolder {
         }
     }
 
-    /// Has the next process begin anew.
+    /// Makes the next process start with an empty cache.
     pub(super) fn mark_damaged(&self) {
-        // Best effort: a disk that cannot take this either is the greater trouble.
+        // Best effort: if the disk cannot take this either, there is a bigger problem.
         let _ = self
             .folder
             .open_file(DAMAGED, OFlags::WRONLY | OFlags::CREATE);
     }
 
-    /// Whether a process found that its record database is damaged.
+    /// Whether a process found the record database damaged.
     pub(super) fn is_marked_damaged(&self) -> bool {
         self.folder.has(DAMAGED)
     }
@@ -326,7 +327,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The format of a folder that is marked; `None` for one that is empty.
+/// The format of a marked folder; `None` for an empty one.
 fn read_marker(folder: &PrivateFolder, base: &Path) -> Result<Option<u32>, CacheError> {
     let path = folder.path();
     let mut text = Vec::new();
@@ -347,7 +348,7 @@ fn read_marker(folder: &PrivateFolder, base: &Path) -> Result<Option<u32>, Cache
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut entries = fs::read_dir(base).map_err(CacheError::io(path))?;
-            // A lock or a half-written marker is what a process leaves that is killed at once.
+            // A process that is killed early leaves a lock or a half-written marker.
             let is_foreign = entries.any(|entry| {
                 entry.is_ok_and(|entry| {
                     let name = entry.file_name();
@@ -396,7 +397,7 @@ mod tests {
             assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
             assert_untouched(&folder, mode, &["thesis.tex"]);
         }
-        // Shared: refused for that alone, whatever is in it.
+        // Shared: refused for that reason alone, whatever its contents.
         fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
         fs::write(folder.join(MARKER), format!("format {FORMAT}")).unwrap();
         let error = CacheFolder::open(base.path()).unwrap_err();

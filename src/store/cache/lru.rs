@@ -1,4 +1,4 @@
-//! Which files there are, in the order of their use, and what they weigh.
+//! The files of the cache in order of use, with their sizes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use lru::LruCache;
 
 use crate::store::ContentKey;
 
-/// Disks are given out in blocks.
+/// Disks allocate space in blocks.
 const BLOCK: u64 = 4096;
 
 /// The files of the cache, least recently used first.
@@ -14,17 +14,17 @@ const BLOCK: u64 = 4096;
 pub(super) struct Lru {
     files: LruCache<ContentKey, u64>,
     bytes: u64,
-    /// Room of files that are being written.
+    /// Space reserved for files that are being written.
     reserved: u64,
-    /// How often each file is open: it is not evicted meanwhile.
+    /// How often each file is open; open files are not evicted.
     pins: HashMap<ContentKey, u32>,
-    /// Files that went before those of earlier processes were in here, and may be among these.
+    /// Files removed before the files of earlier processes were added, which may include them.
     gone: HashSet<ContentKey>,
-    /// Whether the files of earlier processes are in here. Before, nothing is evicted.
+    /// Whether the files of earlier processes have been added. Before that, nothing is evicted.
     is_complete: bool,
 }
 
-/// Files of earlier processes; put in order beforehand, since that takes long for a million.
+/// Files of earlier processes, ordered in advance, since that takes long for a million.
 pub(super) struct OlderFiles {
     files: LruCache<ContentKey, u64>,
     bytes: u64,
@@ -56,12 +56,13 @@ impl Lru {
         }
     }
 
-    /// Room that all files take on the disk, in bytes, with those that are being written.
+    /// Disk space of all files in bytes, including those being written.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + self.reserved
     }
 
-    /// Counts a file of `size` bytes that is being written. Returns its room, for [`Self::release`].
+    /// Counts a file of `size` bytes that is being written. Returns its space, for
+    /// [`Self::release`].
     pub(super) fn reserve(&mut self, size: u64) -> u64 {
         let room = size.next_multiple_of(BLOCK);
         self.reserved += room;
@@ -84,7 +85,7 @@ impl Lru {
         self.files.contains(&key)
     }
 
-    /// Adds a file of so many bytes, or marks it as used now.
+    /// Adds a file of `size` bytes, or marks it as used now.
     pub(super) fn insert(&mut self, key: ContentKey, size: u64) {
         self.insert_room(key, size.next_multiple_of(BLOCK));
     }
@@ -102,7 +103,7 @@ impl Lru {
         }
     }
 
-    /// Marks a file as used now and pins it; false if it is not known to be there.
+    /// Marks a file as used now and pins it; false if it is not known.
     pub(super) fn pin_present(&mut self, key: ContentKey) -> bool {
         let is_present = self.files.get(&key).is_some();
         if is_present {
@@ -111,7 +112,7 @@ impl Lru {
         is_present
     }
 
-    /// Adds the files of earlier processes, which count as older than all that are known.
+    /// Adds the files of earlier processes, as older than all known files.
     pub(super) fn complete(&mut self, older: OlderFiles) {
         let mut known = std::mem::replace(&mut self.files, older.files);
         self.bytes = older.bytes;
@@ -137,7 +138,7 @@ impl Lru {
         }
     }
 
-    /// The least recently used file, if there are more than `limit` bytes; files that are open stay.
+    /// The least recently used file that is not open, if all files use more than `limit` bytes.
     pub(super) fn victim(&mut self, limit: u64) -> Option<ContentKey> {
         if !self.is_complete || self.bytes() <= limit {
             return None;
@@ -154,7 +155,7 @@ impl Lru {
         None
     }
 
-    /// Takes a [`Self::victim`] out, unless it has been opened meanwhile, or is gone. Returns its room.
+    /// Removes a [`Self::victim`] and returns its space, unless it was opened or removed meanwhile.
     pub(super) fn take(&mut self, key: ContentKey) -> Option<u64> {
         if self.pins.contains_key(&key) {
             return None;
@@ -164,7 +165,7 @@ impl Lru {
         Some(room)
     }
 
-    /// Puts back what [`Self::take`] took out and could not be removed: it is still there.
+    /// Puts back what [`Self::take`] removed, if the file could not be deleted.
     pub(super) fn put_back(&mut self, key: ContentKey, room: u64) {
         self.insert_room(key, room);
     }

@@ -1,13 +1,14 @@
-//! What a mount has made, by content key: on the disk as long as it takes it, else in memory.
+//! The files that a mount has made, by content key: on disk if the disk takes them, else in memory.
 //!
 //! Invariants:
-//! * A file under its own name is whole: temporary file, then rename.
-//! * A file without a record in the record database is not trusted; the record is written before the rename.
-//! * A checksum is compared when a file is first opened after a start, and again whenever anything
-//!   about the file has changed since.
-//! * What is in the folder is what is cached; the record database knows sizes of more than that.
-//! * Everything that the cache takes on the disk counts against its limit, not the files alone.
-//! * A descriptor is kept for speed only: any open file can be closed and opened again.
+//! * A file under its final name is complete: machex writes a temporary file and renames it.
+//! * A file without a record in the record database is not trusted; the record is written before
+//!   the rename.
+//! * The checksum is verified when a file is first opened after a start, and again whenever
+//!   anything about the file has changed.
+//! * The folder decides what is cached; the record database also knows the sizes of evicted files.
+//! * Everything that the cache stores on the disk counts against its limit, not just the files.
+//! * Open descriptors are only an optimization: any open file can be closed and opened again.
 
 mod disk;
 mod error;
@@ -44,32 +45,32 @@ use crate::store::{Body, ContentKey};
 use crate::waits::Waits;
 use disk::DiskCache;
 
-/// How often the order of use is written down.
+/// How often the order of use is saved.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After how many rounds a folder that could not be written is tried again.
+/// A folder that could not be written is tried again after this many rounds.
 const RETRY_ROUNDS: u32 = 6;
 
-/// How often a disk that takes nothing is logged.
+/// How often machex logs that the disk takes no files.
 const LOG_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How much the cache may take.
+/// How much space the cache may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// `CACHE_SIZE`.
     pub bytes: u64,
-    /// `CACHE_MIN_FREE`: so much of the disk stays free, in percent.
+    /// `CACHE_MIN_FREE`: how much of the disk stays free, in percent.
     pub min_free_percent: u8,
 }
 
 /// How full the cache is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// Room that all takes on the disk: the files, and what is needed to keep them.
+    /// Disk space in use: by the files, and by what is needed to manage them.
     pub bytes: u64,
-    /// Room that the files alone take.
+    /// Disk space that the files alone use.
     pub files_bytes: u64,
-    /// How many files there are.
+    /// Number of files.
     pub files: usize,
     /// False while the files of earlier processes are still being counted.
     pub is_complete: bool,
@@ -83,30 +84,31 @@ pub struct Cache {
     keeper: Mutex<Option<Keeper>>,
 }
 
-/// What the cache shares with the thread that keeps it.
+/// State that the cache shares with its keeper thread.
 struct State {
     path: PathBuf,
     limits: Limits,
-    /// Absent for as long as the folder cannot be written.
+    /// Unset as long as the folder cannot be written.
     disk: OnceLock<DiskCache>,
     refusals: Refusals,
-    /// Those who wait for the disk.
+    /// Tracks the threads that wait for the disk.
     waits: Arc<Waits>,
-    /// Whether a thread waits for the disk to commit.
+    /// Whether a thread is waiting for the disk to commit.
     is_committing: AtomicBool,
 }
 
-/// Files that the disk did not take.
+/// Counts the files that the disk did not take.
 #[derive(Default)]
 struct Refusals {
     count: AtomicU64,
-    /// Whether the last file was among them.
+    /// Whether the last file was refused.
     is_refusing: AtomicBool,
     logged: Mutex<Option<Instant>>,
 }
 
-/// The thread that takes stock at the start, and from then on writes the order of use down, evicts
-/// what was open when its turn came, and looks whether a folder can be written again.
+/// The thread that takes stock at the start; afterwards it saves the order of use, evicts files
+/// that were open when their turn came, and checks whether an unwritable folder has become
+/// writable.
 struct Keeper {
     stop: Arc<(Mutex<bool>, Condvar)>,
     stop_stock: Arc<AtomicBool>,
@@ -114,11 +116,11 @@ struct Keeper {
 }
 
 impl Cache {
-    /// Opens the cache in `cache_path`. A folder that cannot be written costs a warning: then
-    /// everything is served from memory until it can be.
+    /// Opens the cache in `cache_path`. If the folder cannot be written, logs a warning and serves
+    /// everything from memory until it can be.
     ///
     /// # Errors
-    /// When the folder is another's, or in use.
+    /// When the folder belongs to another user, or is in use.
     pub fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
         let state = Arc::new(State {
             path: cache_path.to_owned(),
@@ -146,12 +148,12 @@ impl Cache {
         self.state.disk.get()
     }
 
-    /// Those who wait for its disk.
+    /// Tracks the threads that wait for the cache's disk.
     pub fn waits(&self) -> &Arc<Waits> {
         &self.state.waits
     }
 
-    /// Remembers a file that is not to be kept, since its source is damaged.
+    /// Records a file that is not kept because its source is damaged.
     pub fn note_damaged(&self, key: ContentKey, bytes: &[u8], damage: &str) {
         let _waiting = self.state.waits.begin();
         if let Some(disk) = self.disk() {
@@ -164,26 +166,27 @@ impl Cache {
         }
     }
 
-    /// A file that is always there, to try things on.
+    /// A file that always exists, for trying out operations.
     pub fn probe_file(&self) -> Option<std::fs::File> {
         self.disk().and_then(|disk| disk.probe_file().ok())
     }
 
-    /// Removes a file that cannot be read any more, so that it is made again.
+    /// Removes a file that can no longer be read, so that it is made again.
     pub fn drop_unreadable(&self, body: &Body) {
         if let (Some(disk), Some(file)) = (self.disk(), body.cache_file()) {
             disk.drop_damaged(file.key, file.fingerprint);
         }
     }
 
-    /// Has the next process make a file again, of which something was missing when it was made.
+    /// Forgets a file that was made although something was missing, so that the next process makes
+    /// it again.
     pub fn forget(&self, key: ContentKey) {
         if let Some(disk) = self.disk() {
             disk.forget(key);
         }
     }
 
-    /// Writes down what is not written yet; to be called at the end.
+    /// Saves what is not saved yet; to be called at the end.
     pub fn close(&self) {
         let keeper = self.keeper.lock().take();
         if let Some(keeper) = keeper {
@@ -200,24 +203,24 @@ impl Cache {
         &self.state.refusals
     }
 
-    /// Whether there is a folder on a disk to keep files in.
+    /// Whether the cache has a folder on a disk.
     pub fn is_on_disk(&self) -> bool {
         self.disk().is_some()
     }
 
-    /// Whether the disk did not take the last file.
+    /// Whether the disk refused the last file.
     pub fn is_refusing(&self) -> bool {
         self.state.refusals.is_refusing()
     }
 
-    /// How many files the disk did not take.
+    /// How many files the disk has refused.
     pub fn refused(&self) -> u64 {
         self.state.refusals.count.load(Ordering::Relaxed)
     }
 }
 
 impl State {
-    /// Whether the folder can be written by now.
+    /// Opens the cache folder, if it can be written by now.
     fn try_disk(&self) -> Option<&DiskCache> {
         match DiskCache::open(&self.path, self.limits) {
             Ok(disk) => {
@@ -233,7 +236,7 @@ impl State {
 }
 
 impl State {
-    /// Has the disk commit on a thread of its own, since nobody knows for how long.
+    /// Starts a commit of the disk on a separate thread, since it may take long.
     fn commit_aside(self: &Arc<Self>) {
         if self.is_committing.swap(true, Ordering::Relaxed) {
             return;
@@ -267,8 +270,8 @@ impl Refusals {
         self.too_large(error);
     }
 
-    /// One file was not taken, which says nothing of the next. A full disk makes every image fail to be
-    /// kept: it is logged now and then.
+    /// Counts a refused file, without assuming that the next is refused too. A full disk refuses
+    /// every image, so this is logged only now and then.
     fn too_large(&self, error: &io::Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut logged = self.logged.lock();
@@ -332,13 +335,13 @@ impl Keeper {
         self.stop_stock.store(true, Ordering::Relaxed);
         *self.stop.0.lock() = true;
         self.stop.1.notify_all();
-        // A panic there has been logged; the order of use is all that is lost.
+        // A panic there has been logged already; only the order of use is lost.
         let _ = self.thread.join();
     }
 }
 
-/// Waits for the next round; true when there is none. The lock is not held meanwhile, nor while a
-/// round works.
+/// Waits for the next round; true if there is none. The lock is not held while waiting or during a
+/// round.
 fn wait_for_stop((stop, changed): &(Mutex<bool>, Condvar)) -> bool {
     let mut stopped = stop.lock();
     if !*stopped {

@@ -1,5 +1,5 @@
-//! Model checking of eviction beside readers and writers: shuttle runs each test under many orders in
-//! which its threads can meet.
+//! Model checking of eviction beside readers and writers: shuttle runs each test with many thread
+//! interleavings.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::resident::ResidentFiles;
 use crate::store::ContentKey;
 use crate::sync::Mutex;
 
-/// Orders that are tried out, of each of two kinds: at random, and such that few changes of thread at
-/// the worst moments are enough to fail.
+/// How many interleavings to try of each of two kinds: random ones, and those that need few thread
+/// switches at the worst moments to fail.
 const SCHEDULES: usize = 1500;
 const CHANGES_OF_THREAD: usize = 3;
 
@@ -73,7 +73,7 @@ impl Model {
         drop(pin);
     }
 
-    /// Opens a file that is known to be there.
+    /// Opens a file that is known to exist.
     fn open(&self, number: u8) {
         if let Some(_pin) = self.files.pin_present(key(number)) {
             assert!(
@@ -88,7 +88,7 @@ impl Model {
         }
     }
 
-    /// What is on the disk is what is counted.
+    /// Checks that exactly the files on the disk are counted.
     fn check(&self) {
         assert_eq!(self.disk.lock().len(), self.files.len());
         assert_eq!(self.files.bytes(), self.files.len() as u64 * BLOCK);

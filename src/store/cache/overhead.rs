@@ -1,4 +1,5 @@
-//! What the cache takes on the disk besides its files: folders, the record database, catalogs, the log.
+//! Disk space that the cache uses besides its files: folders, the record database, catalogs, the
+//! log.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,22 +9,22 @@ use std::time::SystemTime;
 /// What machex puts directly into `CACHE_PATH`, besides the folder of the cache.
 const BESIDE: [&str; 3] = ["mount.log", "mount.log.old", "catalogs"];
 
-/// Measures it in parts: that which changes often, and the folders of the files, of which there are
-/// hundreds.
+/// Measures the space in two parts: what changes often, and the hundreds of folders that hold the
+/// files.
 #[derive(Debug, Default)]
 pub(super) struct Overhead {
     shards: u64,
-    /// When the last of them was made.
+    /// When the last of these folders was created.
     made: Option<SystemTime>,
     rounds: u32,
 }
 
-/// The folders of the files, which grow slowly, are measured once in so many rounds, and when there is
-/// another.
+/// The folders grow slowly; they are measured once in this many rounds, and when there is a new
+/// one.
 const ROUNDS: u32 = 12;
 
 impl Overhead {
-    /// Bytes that are taken now; `folder` is the folder of the cache in `cache_path`.
+    /// Bytes in use now; `folder` is the cache folder in `cache_path`.
     pub(super) fn measure(&mut self, cache_path: &Path, folder: &Path) -> u64 {
         let files = folder.join("files");
         let made = fs::metadata(&files).and_then(|files| files.modified()).ok();
@@ -37,7 +38,7 @@ impl Overhead {
     }
 }
 
-/// Room of a file, or of a folder and the entries in it.
+/// Space of a file, or of a folder and its entries.
 fn with_entries(path: &Path) -> u64 {
     room(path) + entries(path)
 }

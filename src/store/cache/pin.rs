@@ -6,7 +6,7 @@ use super::lru::Lru;
 use crate::store::{ContentKey, Hold};
 use crate::sync::Mutex;
 
-/// Keeps a file from being evicted.
+/// Protects a file from eviction.
 #[derive(Debug)]
 pub struct Pin {
     order: Arc<Mutex<Lru>>,
@@ -19,7 +19,7 @@ impl Pin {
         Self::of_pinned(order, key)
     }
 
-    /// For a key that has been pinned in the order already.
+    /// For a key that is pinned in the order already.
     pub(super) fn of_pinned(order: &Arc<Mutex<Lru>>, key: ContentKey) -> Self {
         Self {
             order: Arc::clone(order),

@@ -1,8 +1,8 @@
-//! What is known of every file that was ever made: size, checksum, when it was last used. Sizes
-//! outlive the bytes: a file that was evicted is made again with the same size.
+//! The record of every file that was ever made: size, checksum, last use. Records outlive the
+//! bytes: machex makes an evicted file again with the same size.
 //!
-//! SQLite with a write-ahead log and without an fsync for each commit: a commit outlives the process
-//! (a kill costs nothing), and a power failure costs the last commits and never the database.
+//! SQLite with a write-ahead log and without an fsync per commit: commits survive a killed process;
+//! a power failure can lose the last commits but not the database.
 
 use std::path::Path;
 
@@ -13,19 +13,19 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::shown::Show as _;
 use crate::store::{CONTENT_VERSION, ContentKey};
 
-/// What is known of one file.
+/// The record of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileRecord {
     /// In bytes.
     pub size: u64,
     /// XXH3-64 of the bytes.
     pub sum: u64,
-    /// Made of a damaged source; what is damaged is asked for by [`super::Cache::damage`].
+    /// Whether the source is damaged; [`super::Cache::damage`] tells how.
     pub is_damaged: bool,
 }
 
 impl FileRecord {
-    /// Sum of what its row says.
+    /// Checksum of its row.
     fn row_sum(self, key: ContentKey) -> u64 {
         let mut row = key.to_bytes().to_vec();
         row.extend(self.size.to_le_bytes());
@@ -35,14 +35,14 @@ impl FileRecord {
     }
 }
 
-/// A row as it is read.
+/// A row as read.
 struct Row {
     record: FileRecord,
     row_sum: u64,
     used: u64,
 }
 
-/// Bytes of a page, which is SQLite's unit.
+/// SQLite's page size in bytes.
 const PAGE: u64 = 4096;
 
 /// The database.
@@ -63,13 +63,13 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID";
 
 impl RecordDb {
-    /// Opens the database, making it if need be.
+    /// Opens the database, and creates it if necessary.
     pub(super) fn open(path: &Path, cache_size: u64) -> Result<Self> {
-        // What is in the log counts against the size of the cache.
+        // The log counts against the size of the cache.
         let log_pages = (cache_size / 40 / PAGE).clamp(50, 1000);
         let log_bytes = log_pages * PAGE;
-        // Without locks and shared memory, which network file systems do not have: the folder is
-        // locked already.
+        // Without locks and shared memory, which network file systems lack: the folder is locked
+        // already.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?;
         connection.execute_batch(&format!(
@@ -87,12 +87,12 @@ impl RecordDb {
         })
     }
 
-    /// What is known of a file, and when it was last used.
+    /// The record of a file, and when it was last used.
     pub(super) fn get(&self, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
         Self::get_from(&self.connection.lock(), key)
     }
 
-    /// The same; `None` while another thread is at the database.
+    /// The same; `None` while another thread uses the database.
     pub(super) fn get_at_once(&self, key: ContentKey) -> Option<Result<Option<(FileRecord, u64)>>> {
         let connection = self.connection.try_lock()?;
         Some(Self::get_from(&connection, key))
@@ -115,12 +115,12 @@ impl RecordDb {
                 })
             })
             .optional()?;
-        // SQLite does not notice a flipped bit; a wrong size would reach readers.
+        // SQLite does not detect a flipped bit, and readers would see a wrong size.
         let row = row.filter(|row| row.record.row_sum(key) == row.row_sum);
         Ok(row.map(|row| (row.record, row.used)))
     }
 
-    /// What is damaged in the source of which a file was made, in words.
+    /// What is damaged in the source of a file, in words.
     pub(super) fn damage(&self, key: ContentKey) -> Result<Option<String>> {
         let connection = self.connection.lock();
         let mut statement = connection.prepare_cached("SELECT damage FROM files WHERE key = ?1")?;
@@ -128,7 +128,8 @@ impl RecordDb {
         Ok(found.optional()?.flatten())
     }
 
-    /// Records a file; `used` is in milliseconds since 1970, `damage` what is damaged in its source.
+    /// Records a file; `used` is in milliseconds since 1970, `damage` says what is damaged in its
+    /// source.
     pub(super) fn put(
         &self,
         key: ContentKey,
@@ -162,7 +163,7 @@ impl RecordDb {
         Ok(())
     }
 
-    /// Writes down when files were last used.
+    /// Saves when files were last used.
     pub(super) fn touch(&self, used: impl Iterator<Item = (ContentKey, u64)>) -> Result<()> {
         let mut connection = self.connection.lock();
         let transaction = connection.transaction()?;
@@ -176,7 +177,7 @@ impl RecordDb {
         transaction.commit()
     }
 
-    /// Forgets those of these files that were last used before `limit`.
+    /// Deletes the records of these files that were last used before `limit`.
     pub(super) fn forget(&self, keys: &[ContentKey], limit: u64) -> Result<()> {
         let mut connection = self.connection.lock();
         let transaction = connection.transaction()?;
@@ -190,7 +191,7 @@ impl RecordDb {
         transaction.commit()
     }
 
-    /// Gives the room of the log back to the disk.
+    /// Returns the space of the log to the disk.
     pub(super) fn shrink(&self) -> Result<()> {
         let connection = self.connection.lock();
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -211,7 +212,7 @@ impl RecordDb {
     }
 }
 
-/// Says so, once, if the files were made by another version of machex: their keys are asked for no more.
+/// Logs once if another version of machex made the files: their keys are not used any more.
 fn note_version(connection: &Connection, path: &Path) -> Result<()> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found == CONTENT_VERSION {
@@ -235,15 +236,15 @@ fn from_sql(value: i64) -> u64 {
     value.cast_unsigned()
 }
 
-/// Whether an error may mean that the disk, or a quota, takes no more.
+/// Whether an error may mean that the disk or a quota is full.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
-    // SQLite tells a full disk from other errors of a write, but not a quota.
+    // SQLite distinguishes a full disk from other write errors, but not a full quota.
     let code = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
         || code == Some(rusqlite::ffi::SQLITE_IOERR_WRITE)
 }
 
-/// Whether an error says that the file is no database, or a broken one.
+/// Whether an error says that the file is not a database, or a damaged one.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SchemaChanged};
     matches!(
@@ -349,7 +350,7 @@ mod tests {
         assert!(!is_damage(&error), "{error}");
     }
 
-    /// When this fails, raise [`FORMAT`] and write down the new text.
+    /// When this fails, increase [`FORMAT`] and update the text here.
     #[test]
     fn the_format_does_not_change_without_its_version() {
         let folder = tempfile::tempdir().unwrap();

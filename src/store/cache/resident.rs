@@ -1,8 +1,8 @@
-//! Which files are on the disk, kept true while some are made, opened and evicted at the same time.
+//! Which files are on the disk, correct even while files are made, opened and evicted concurrently.
 //!
-//! Invariant: whoever puts a file in its place, finds out that it is there, or removes it holds the
-//! lock of its key until the order of use says so. So a new file is never removed in the place of an
-//! old one, an open file is never removed, and what is on the disk is counted.
+//! Invariant: a thread that puts a file in its place, checks that it exists, or removes it holds
+//! the lock of its key until the order of use is updated. So a new file is never removed in place
+//! of an old one, an open file is never removed, and every file on the disk is counted.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::pin::Pin;
 use crate::store::ContentKey;
 use crate::sync::{Mutex, MutexGuard};
 
-/// Locks of keys: enough that two keys seldom share one.
+/// Number of key locks: enough that two keys seldom share one.
 const LOCKS: usize = 64;
 
-/// Files that cannot be removed, after which eviction gives up: the disk has another trouble.
+/// After this many files that cannot be removed, eviction gives up: the disk has another problem.
 const FAILURES: usize = 16;
 
 /// The files of the cache.
@@ -49,7 +49,7 @@ impl ResidentFiles {
         }
     }
 
-    /// [`Self::lock`], if nobody has to be waited for.
+    /// [`Self::lock`], if that needs no waiting.
     pub(super) fn try_lock(&self, key: ContentKey) -> Option<LockedKey<'_>> {
         let lock = usize::from(key.to_bytes()[15]) % LOCKS;
         let guard = self.keys[lock].try_lock()?;
@@ -60,8 +60,8 @@ impl ResidentFiles {
         })
     }
 
-    /// Keeps a file from being evicted that is known to be there. Without the lock of its key: what is
-    /// in the order is not about to be removed, and once pinned it stays.
+    /// Protects a file from eviction if it is known to exist. It does not need the lock of its key:
+    /// a file in the order is not about to be removed, and once pinned it stays.
     pub(super) fn pin_present(&self, key: ContentKey) -> Option<Pin> {
         self.order
             .lock()
@@ -69,7 +69,7 @@ impl ResidentFiles {
             .then(|| Pin::of_pinned(&self.order, key))
     }
 
-    /// Counts a file that is being written for as long as this is kept.
+    /// Counts a file that is being written, for as long as the result is kept.
     pub(super) fn reserve(&self, size: u64) -> Reservation<'_> {
         Reservation {
             files: self,
@@ -77,7 +77,7 @@ impl ResidentFiles {
         }
     }
 
-    /// Removes least recently used files that nobody has open until no more than `limit` bytes remain.
+    /// Removes the least recently used files that are not open, until at most `limit` bytes remain.
     pub(super) fn evict_to(
         &self,
         limit: u64,
@@ -89,7 +89,7 @@ impl ResidentFiles {
             let victim = self.order.lock().victim(limit);
             let Some(key) = victim else { break };
             let _locked = self.lock(key);
-            // Before the file goes: who finds it in the order may open it.
+            // Before the file is removed, since a thread that finds it in the order may open it.
             let taken = self.order.lock().take(key);
             let Some(room) = taken else { continue };
             match remove(key) {
@@ -127,7 +127,7 @@ impl ResidentFiles {
     }
 }
 
-/// A key whose file nobody else opens for the first time, replaces or removes.
+/// A key whose file no other thread opens for the first time, replaces or removes.
 pub(super) struct LockedKey<'a> {
     files: &'a ResidentFiles,
     key: ContentKey,
@@ -139,18 +139,18 @@ impl LockedKey<'_> {
         Pin::new(&self.files.order, self.key)
     }
 
-    /// The file is there, with so many bytes.
+    /// Records that the file exists, with `size` bytes.
     pub(super) fn insert(&self, size: u64) {
         self.files.order.lock().insert(self.key, size);
     }
 
-    /// The file is not there.
+    /// Records that the file does not exist.
     pub(super) fn remove(&self) {
         self.files.order.lock().remove(self.key);
     }
 }
 
-/// Room of a file that is being written.
+/// Space reserved for a file that is being written.
 pub(super) struct Reservation<'a> {
     files: &'a ResidentFiles,
     room: u64,

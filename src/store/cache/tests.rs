@@ -17,14 +17,14 @@ const LIMITS: Limits = Limits {
     min_free_percent: 0,
 };
 
-/// What the tier in memory holds.
+/// The files in the memory tier.
 const MEMORY: u64 = 64 << 20;
 
 fn key(number: u8) -> ContentKey {
     ContentKey::from_bytes([number; 16])
 }
 
-/// The cache, and the memory to which goes what it does not take.
+/// The cache, and the memory tier that takes the files that it refuses.
 struct Files(Tiers);
 
 impl Deref for Files {
@@ -137,7 +137,7 @@ fn files_and_sizes_outlive_the_process() {
 fn open_files_are_not_evicted_and_sizes_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits {
-        // Of a cache as small as this, half is for the files.
+        // In such a small cache, half is for the files.
         bytes: 6 * 4096,
         ..LIMITS
     };
@@ -233,7 +233,7 @@ fn left_overs_go_and_what_is_being_written_stays() {
 #[test]
 fn an_unwritable_folder_is_used_as_soon_as_it_can_be() {
     if rustix::process::geteuid().is_root() {
-        // Nothing is unwritable for root but what is not there: a file in the place of the folder.
+        // Root can write everything, so a file takes the place of the folder.
         return not_there_yet_is_used_later();
     }
     let folder = tempfile::tempdir().unwrap();
@@ -250,7 +250,7 @@ fn an_unwritable_folder_is_used_as_soon_as_it_can_be() {
     assert!(put(&cache, 2, 100).tier == TierKind::Cache && cache.capacity() <= LIMITS.bytes);
 }
 
-/// A read-only bind of a folder is what root cannot write.
+/// Even root cannot write to a read-only bind mount.
 fn not_there_yet_is_used_later() {
     use rustix::mount::{MountFlags, UnmountFlags};
     let folder = tempfile::tempdir().unwrap();
@@ -295,7 +295,7 @@ fn files_are_private_and_a_folder_of_others_is_refused_as_it_is() {
     );
 }
 
-/// A database, or its log, that is a link leads to what is not ours.
+/// A database or log that is a link leads to files that are not ours.
 #[test]
 fn a_book_that_is_a_link_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -316,7 +316,7 @@ fn a_book_that_is_a_link_is_refused() {
     }
 }
 
-/// A file that was made again has another inode; the count follows what is there.
+/// A file that was made again has another inode; the count must stay correct.
 #[test]
 fn a_damaged_file_is_dropped_and_its_successor_is_counted() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The cache on the local disk as a tier.
+//! The cache as a tier.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl Tier for Cache {
         let Some(disk) = self.disk() else {
             return Lookup::Absent;
         };
-        // What is not among the files that are there need not be looked up; the next tier may have it.
+        // No lookup is needed for a file that is not counted; the next tier may have it.
         if disk.is_counted() && !disk.contains(file.key) {
             return Lookup::Absent;
         }
@@ -47,7 +47,7 @@ impl Tier for Cache {
             Patience::Some => {
                 let _waiting = self.waits().begin();
                 let found = disk.get_trusted(file.key, size, trusted);
-                // Whatever is wrong, opening it with its checksum finds out.
+                // If anything is wrong, opening it with its checksum finds out.
                 found.ok().flatten()
             }
         }
@@ -71,7 +71,7 @@ impl Tier for Cache {
         };
         match record {
             None => Some(None),
-            // What is damaged is asked for by another query.
+            // The damage needs another query.
             Some(record) if record.is_damaged && patience == Patience::None => None,
             Some(record) => Some(Some(remembered(disk, file.key, record))),
         }
@@ -138,7 +138,7 @@ fn find(disk: &DiskCache, key: ContentKey, want: Want) -> Lookup {
     }
 }
 
-/// The same by what the kernel has in memory.
+/// The same from the kernel's memory alone.
 fn find_at_once(disk: &DiskCache, key: ContentKey, want: Want) -> Lookup {
     if disk.is_remote() {
         return Lookup::WouldWait;
@@ -146,7 +146,7 @@ fn find_at_once(disk: &DiskCache, key: ContentKey, want: Want) -> Lookup {
     let record = match disk.record_at_once(key) {
         None => return Lookup::WouldWait,
         Some(None) => return Lookup::Absent,
-        // What is damaged is asked for by another query.
+        // The damage needs another query.
         Some(Some(record)) if record.is_damaged => return Lookup::WouldWait,
         Some(Some(record)) => record,
     };
@@ -178,8 +178,7 @@ fn remembered(disk: &DiskCache, key: ContentKey, record: FileRecord) -> Remember
     }
 }
 
-/// Writes to the disk what is made meanwhile: whoever waits for what makes it does not wait for the
-/// disk.
+/// Writes to the disk, and counts as waiting for it only during writes, not while `make` works.
 struct Waited<'a> {
     out: &'a mut dyn Write,
     waits: &'a Arc<Waits>,

@@ -1,4 +1,4 @@
-//! Writing one file of the cache, with its checksum on the way.
+//! Writing one file of the cache, with its checksum.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::record_db::FileRecord;
 use crate::store::tier::PutError;
 
-/// Writes a file and sums it up on the way.
+/// Writes a file and computes its checksum on the way.
 pub(super) fn write_summed(
     file: &mut File,
     offered: &Cell<u64>,
@@ -22,10 +22,10 @@ pub(super) fn write_summed(
         offered,
         failed: None,
     };
-    // An image comes in one piece and passes through; an index in many small ones.
+    // An image arrives in one piece and passes through; an index arrives in many small ones.
     let mut buffered = BufWriter::with_capacity(256 << 10, &mut out);
     let written = write(&mut buffered).and_then(|()| buffered.flush());
-    // What is left in the buffer of a file that failed is not written.
+    // The rest of the buffer of a failed file is not written.
     drop(buffered.into_parts());
     written.map_err(|error| match out.failed {
         Some(code) => PutError::Refused(io::Error::from_raw_os_error(code)),
@@ -42,9 +42,9 @@ struct Summed<'a> {
     out: &'a mut File,
     size: u64,
     sum: Xxh3,
-    /// How much of the file is known, be it written or not.
+    /// Bytes of the file that were offered so far, written or not.
     offered: &'a Cell<u64>,
-    /// What the disk failed with, if it did.
+    /// The error of the disk, if it failed.
     failed: Option<i32>,
 }
 

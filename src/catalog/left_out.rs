@@ -75,9 +75,10 @@ impl LeftOut {
 
 /// Makes spaces at either end visible.
 fn plain(value: &str) -> String {
-    match value.trim() == value {
-        true => value.shown().to_string(),
-        false => format!("\"{}\"", value.shown()),
+    if value.trim() == value {
+        value.shown().to_string()
+    } else {
+        format!("\"{}\"", value.shown())
     }
 }
 

@@ -131,16 +131,17 @@ impl Wanted<'_> {
     /// Adds the entries that are not in `folder` to `absent`.
     fn look(&self, storage: &dyn Storage, folder: &Path, absent: &Mutex<Vec<u32>>) {
         // If there are only a few, checking each is cheaper than a listing.
-        let there = match self.files.len() + self.folders.len() <= FEW {
-            true => None,
-            false => match self.list(storage, folder) {
+        let there = if self.files.len() + self.folders.len() <= FEW {
+            None
+        } else {
+            match self.list(storage, folder) {
                 Ok(there) => Some(there),
                 Err(error) if is_absent(&error) => {
                     self.all(&mut absent.lock());
                     return;
                 }
                 Err(_) => return,
-            },
+            }
         };
         let is_file = |name: &OsStr| match there.as_ref().map(|there| there.get(name)) {
             Some(None) => false,

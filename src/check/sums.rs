@@ -257,9 +257,10 @@ fn parse(line: &[u8]) -> Option<(Sum, PathBuf)> {
     let name = rest
         .strip_prefix(b"  ")
         .or_else(|| rest.strip_prefix(b" *"))?;
-    let name = match is_escaped {
-        true => unescaped(name)?,
-        false => name.to_vec(),
+    let name = if is_escaped {
+        unescaped(name)?
+    } else {
+        name.to_vec()
     };
     let path = Path::new(std::ffi::OsStr::from_bytes(&name));
     // Normalises the path, so that `./a` becomes `a`.

@@ -35,9 +35,10 @@ impl Verdict {
             let counted = counted(unreadable, "report", "reports");
             sentences.push(format!("{counted} cannot be read, see above."));
         }
-        sentences.push(match options.decode {
-            true => decoded(reports, options, is_good),
-            false => looked_for(reports),
+        sentences.push(if options.decode {
+            decoded(reports, options, is_good)
+        } else {
+            looked_for(reports)
         });
         if options.sums {
             sentences.push(compared(reports, has_sums));
@@ -63,9 +64,10 @@ fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
         of(|decoded| decoded.failed),
         of(|decoded| decoded.damaged),
     );
-    let all = match tried == images {
-        true => format!("All {}", counted_were(images)),
-        false => format!("{} of {}", HumanCount(tried), counted_were(images)),
+    let all = if tried == images {
+        format!("All {}", counted_were(images))
+    } else {
+        format!("{} of {}", HumanCount(tried), counted_were(images))
     };
     let mut words = format!("{all} decoded");
     let mut found = Vec::new();
@@ -74,9 +76,10 @@ fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
     }
     if damaged > 0 {
         let is = if damaged == 1 { "is" } else { "are" };
-        let what = match options.skip_damaged {
-            true => "left out, since the source is damaged",
-            false => "made of a damaged source",
+        let what = if options.skip_damaged {
+            "left out, since the source is damaged"
+        } else {
+            "made of a damaged source"
         };
         found.push(format!("{} {is} {what}", HumanCount(damaged)));
     }

@@ -68,9 +68,10 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
         () if verdict.is_good => Exit::Success,
         () => Exit::Failure,
     };
-    let printed = match arguments.json {
-        true => print_json(&reports, &verdict, is_interrupted),
-        false => print(&reports, &verdict, options),
+    let printed = if arguments.json {
+        print_json(&reports, &verdict, is_interrupted)
+    } else {
+        print(&reports, &verdict, options)
     };
     exit.after_printing(printed.map_err(Into::into))
 }
@@ -235,9 +236,10 @@ fn write_decoded(
     }
     if decoded.damaged > 0 {
         let count = HumanCount(decoded.damaged.into());
-        let what = match options.skip_damaged {
-            true => "are left out (SKIP_DAMAGED), since the source is damaged:",
-            false => "are made of a damaged source (SKIP_DAMAGED: true leaves them out):",
+        let what = if options.skip_damaged {
+            "are left out (SKIP_DAMAGED), since the source is damaged:"
+        } else {
+            "are made of a damaged source (SKIP_DAMAGED: true leaves them out):"
         };
         writeln!(out, "\n{name}: {count} of {of} images {what}")?;
         write_groups(out, &decoded.damages)?;

@@ -231,9 +231,10 @@ fn serve(request: &Request, in_background: bool) -> CliResult {
     let told = mount::say_ready(in_background);
     tracing::info!("mounted on {}", point.path.shown());
     // From here on errors must not end the process: it would leave a mount behind.
-    let settled = match in_background {
-        true => told.and_then(|()| settle(end.clone())),
-        false => told,
+    let settled = if in_background {
+        told.and_then(|()| settle(end.clone()))
+    } else {
+        told
     };
     if let Err(error) = settled {
         end_unwanted(&error, &end);

@@ -27,9 +27,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> CliResult {
     let path = std::path::absolute(&arguments.mountpoint)
         .with_context(|| arguments.mountpoint.shown().to_string())?;
-    let how = match arguments.lazy {
-        true => UnmountHow::Lazy,
-        false => UnmountHow::Wait(Duration::from_secs(arguments.timeout)),
+    let how = if arguments.lazy {
+        UnmountHow::Lazy
+    } else {
+        UnmountHow::Wait(Duration::from_secs(arguments.timeout))
     };
     // Unmounts even if the remark cannot be printed.
     let mut say = |remark: Remark| {

@@ -45,11 +45,12 @@ fn words(tree: &RawTree, catalog: &Catalog) -> String {
     if named > 0 {
         let count = counted(named, "image is named", "images are named");
         let left_out = catalog.left_out().to_string();
-        let advice = match tree.frontal_only {
-            true => format!(
+        let advice = if tree.frontal_only {
+            format!(
                 "set FRONTAL_ONLY: false to take other views, or {key}: null to leave the dataset out"
-            ),
-            false => format!("set {key} to another folder, or to null"),
+            )
+        } else {
+            format!("set {key} to another folder, or to null")
         };
         return format!(
             "there are no images: {count}, and none has a view that is taken ({left_out}); {advice}"
@@ -57,9 +58,10 @@ fn words(tree: &RawTree, catalog: &Catalog) -> String {
     }
     match (tree.dataset.info().numbering, catalog.list()) {
         (Numbering::Lists, Some(list)) => {
-            let what = match is_text(list) {
-                true => "is empty",
-                false => "has a header and no rows",
+            let what = if is_text(list) {
+                "is empty"
+            } else {
+                "has a header and no rows"
             };
             let home = tree.dataset.info().marks.home;
             format!(
@@ -86,12 +88,13 @@ fn nothing_listed(tree: &RawTree) -> String {
     let hint = hint(&mut Finder::new(&*tree.storage), tree);
     let folder = folder.components().as_path().shown();
     // Files of the right kind are in subfolders, or have unexpected names.
-    match holds.contains(marks.files) {
-        true => format!("there are no images in {folder} itself, which holds {holds}. {hint}"),
-        false => format!(
+    if holds.contains(marks.files) {
+        format!("there are no images in {folder} itself, which holds {holds}. {hint}")
+    } else {
+        format!(
             "there are no images: {folder} holds {holds}, and {} has {} files. {hint}",
             marks.title, marks.files
-        ),
+        )
     }
 }
 

@@ -73,9 +73,10 @@ impl Dataset for SiimAcr {
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let images = images(tree, catalog)?;
         let layout = images.strip_prefix(&tree.root).unwrap_or(&images).shown();
-        catalog.set_layout(match images == tree.root {
-            true => format!("the root is {IMAGES}/"),
-            false => format!("{layout}/"),
+        catalog.set_layout(if images == tree.root {
+            format!("the root is {IMAGES}/")
+        } else {
+            format!("{layout}/")
         });
         let folder = catalog.folder(&images);
         // Keys are full paths, as in the original script; only the part below the folder is looked

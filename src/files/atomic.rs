@@ -32,9 +32,10 @@ impl Durability {
     /// What files in `folder`, or in its nearest existing parent, need. `durable` asks for
     /// [`Self::Synced`] on a local disk too. It queries the file system: call it once per folder.
     pub fn of(folder: &Path, durable: bool) -> Self {
-        match durable || is_remote(folder) {
-            true => Self::Synced,
-            false => Self::Accepted,
+        if durable || is_remote(folder) {
+            Self::Synced
+        } else {
+            Self::Accepted
         }
     }
 

@@ -52,9 +52,10 @@ pub(crate) fn open_file(folder: impl AsFd, name: &Path) -> io::Result<File> {
         Err(Errno::NXIO) => return Err(NotOurs::NotAFile.into()),
         Err(error) => return Err(error.into()),
     };
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(NotOurs::NotAFile.into()),
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(NotOurs::NotAFile.into())
     }
 }
 

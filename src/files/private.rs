@@ -318,13 +318,12 @@ mod tests {
     #[test]
     fn a_folder_of_another_user_is_refused() {
         // Only root owns these.
-        let no_follow = match rustix::process::geteuid().is_root() {
-            false => PathBuf::from("/"),
-            true => {
-                let base = tempfile::tempdir().unwrap().keep();
-                std::os::unix::fs::chown(&base, Some(65_534), None).unwrap();
-                base
-            }
+        let no_follow = if rustix::process::geteuid().is_root() {
+            let base = tempfile::tempdir().unwrap().keep();
+            std::os::unix::fs::chown(&base, Some(65_534), None).unwrap();
+            base
+        } else {
+            PathBuf::from("/")
         };
         let error = PrivateFolder::open(&no_follow, Trust::Nobody).unwrap_err();
         assert!(error.to_string().contains("belongs to user"), "{error}");

@@ -63,9 +63,10 @@ pub fn read_within(source: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn check_size(size: u64, limit: u64) -> Result<(), Unfit> {
-    match size <= limit {
-        true => Ok(()),
-        false => Err(Unfit::TooLarge { size, limit }),
+    if size <= limit {
+        Ok(())
+    } else {
+        Err(Unfit::TooLarge { size, limit })
     }
 }
 

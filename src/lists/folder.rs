@@ -70,9 +70,12 @@ fn has_extension(name: &OsStr, extensions: &[&str], any_case: bool) -> bool {
     extensions.iter().any(|extension| {
         let start = name.len().checked_sub(extension.len());
         let end = start.and_then(|start| name.get(start..));
-        end.is_some_and(|end| match any_case {
-            true => end.eq_ignore_ascii_case(extension.as_bytes()),
-            false => end == extension.as_bytes(),
+        end.is_some_and(|end| {
+            if any_case {
+                end.eq_ignore_ascii_case(extension.as_bytes())
+            } else {
+                end == extension.as_bytes()
+            }
         })
     })
 }

@@ -61,9 +61,10 @@ pub fn kind_of(first_bytes: &[u8]) -> Option<&'static str> {
         let is_workbook = names
             .iter()
             .any(|name| memmem::find(first_bytes, name).is_some());
-        return Some(match is_workbook {
-            true => "an Excel workbook (.xlsx)",
-            false => "a zip archive",
+        return Some(if is_workbook {
+            "an Excel workbook (.xlsx)"
+        } else {
+            "a zip archive"
         });
     }
     if first_bytes.starts_with(b"BZh") && first_bytes.get(4..10) == Some(b"1AY&SY") {

@@ -78,9 +78,10 @@ impl<R: Read> Read for RowLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.bytes > MAX_LINE_BYTES {
             let limit = MAX_LINE_BYTES as u64;
-            return Err(match self.holds_lines {
-                true => ListFault::LongCell { limit }.into(),
-                false => ListFault::LongLine { limit }.into(),
+            return Err(if self.holds_lines {
+                ListFault::LongCell { limit }.into()
+            } else {
+                ListFault::LongLine { limit }.into()
             });
         }
         let count = self.source.read(buffer)?;

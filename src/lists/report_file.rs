@@ -67,9 +67,10 @@ fn unreadable(path: &Path, problem: &str) -> Report {
 
 /// Decompresses a gzip file; leaves everything else as it is.
 fn inflated(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-    match bytes.starts_with(GZIP) {
-        true => read_within(Gunzip::new(bytes.as_slice(), || {}), MAX_BYTES),
-        false => Ok(bytes),
+    if bytes.starts_with(GZIP) {
+        read_within(Gunzip::new(bytes.as_slice(), || {}), MAX_BYTES)
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -87,9 +87,10 @@ pub fn plan(job: &Job) -> Result<Vec<DatasetPlan>, MaterializeError> {
         .filter(|_| !job.allow_removal)
         .filter_map(|plan| removal::judge(&plan.tree, &plan.catalog, &plan.finished))
         .collect();
-    match removals.is_empty() {
-        true => Ok(plans),
-        false => Err(MaterializeError::Removal(removals)),
+    if removals.is_empty() {
+        Ok(plans)
+    } else {
+        Err(MaterializeError::Removal(removals))
     }
 }
 

@@ -131,9 +131,10 @@ impl Share {
 
     /// Distinguishes the files of this share from those of others: `""` or `"-3-of-8"`.
     pub fn file_suffix(self) -> String {
-        match self.is_whole() {
-            true => String::new(),
-            false => format!("-{}-of-{}", self.part, self.of),
+        if self.is_whole() {
+            String::new()
+        } else {
+            format!("-{}-of-{}", self.part, self.of)
         }
     }
 }

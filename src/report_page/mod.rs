@@ -112,9 +112,12 @@ impl Report {
             has_unknown_views: datasets
                 .iter()
                 .any(|dataset| dataset.views.is_none() && dataset.error.is_none()),
-            left_out: remarks(datasets, |dataset| match dataset.left_out.is_empty() {
-                true => &[],
-                false => std::slice::from_ref(&dataset.left_out),
+            left_out: remarks(datasets, |dataset| {
+                if dataset.left_out.is_empty() {
+                    &[]
+                } else {
+                    std::slice::from_ref(&dataset.left_out)
+                }
             }),
             warnings,
             findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),

@@ -57,8 +57,9 @@ pub(super) fn checksum_at_once(file: &File, size: u64) -> io::Result<u64> {
     let mut buffers = [io::IoSliceMut::new(&mut bytes)];
     let flags = rustix::io::ReadWriteFlags::NOWAIT;
     let read = rustix::io::preadv2(file, &mut buffers, 0, flags)?;
-    match read as u64 == size {
-        true => Ok(xxh3_64(&bytes)),
-        false => Err(would_wait()),
+    if read as u64 == size {
+        Ok(xxh3_64(&bytes))
+    } else {
+        Err(would_wait())
     }
 }

@@ -92,9 +92,10 @@ impl OpenFiles {
         size: u64,
         may_wait: bool,
     ) -> io::Result<Arc<StoredFile>> {
-        let file = match may_wait {
-            true => patiently(|| open(&path))?,
-            false => at_once(|| open(&path))?,
+        let file = if may_wait {
+            patiently(|| open(&path))?
+        } else {
+            at_once(|| open(&path))?
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.len() != size {

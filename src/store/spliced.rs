@@ -98,9 +98,10 @@ impl Spliced {
                     &self.insert[from..from + length]
                 }
                 _ => {
-                    let next = match self.places.0.len() == before {
-                        true => end,
-                        false => inserted_at(before).min(end),
+                    let next = if self.places.0.len() == before {
+                        end
+                    } else {
+                        inserted_at(before).min(end)
                     };
                     let from = (self.kept_offset(at) - start) as usize;
                     let length = (next - at) as usize;
@@ -119,9 +120,10 @@ impl Spliced {
         let (mut low, mut high) = (0, self.places.0.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.places.0[middle] + middle as u64 * self.insert_len() <= offset {
-                true => low = middle + 1,
-                false => high = middle,
+            if self.places.0[middle] + middle as u64 * self.insert_len() <= offset {
+                low = middle + 1
+            } else {
+                high = middle
             }
         }
         low

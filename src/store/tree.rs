@@ -152,9 +152,10 @@ impl FinishedTree {
         const SAMPLE: usize = 100;
         let is_older = |record: &&Record| record.image < len && record.version < CONTENT_VERSION;
         let older = || self.records.from(0).filter(is_older);
-        match older().take(SAMPLE).any(|record| self.holds(record)) {
-            true => older().count(),
-            false => 0,
+        if older().take(SAMPLE).any(|record| self.holds(record)) {
+            older().count()
+        } else {
+            0
         }
     }
 

@@ -83,9 +83,10 @@ fn decode(jpeg: &[u8], side: usize) -> Result<Image<'static>, ThumbnailError> {
     if width == 0 || height == 0 {
         return Err(ThumbnailError::NoPixels);
     }
-    let scaling = match header.is_lossless {
-        true => ScalingFactor::ONE,
-        false => scaling(width.max(height), side),
+    let scaling = if header.is_lossless {
+        ScalingFactor::ONE
+    } else {
+        scaling(width.max(height), side)
     };
     let small = header.scaled(scaling);
     let pixels = |width: usize, height: usize| width as u64 * height as u64;

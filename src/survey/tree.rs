@@ -221,9 +221,10 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
 
 fn open(path: &Path) -> io::Result<File> {
     // Opening a pipe could block.
-    match fs::metadata(path)?.is_file() {
-        true => File::open(path),
-        false => Err(io::Error::other("it is not a file")),
+    if fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::other("it is not a file"))
     }
 }
 

@@ -1,63 +1,47 @@
-//! The cache on the disk: writing, opening, evicting.
+//! The cache on the disk. Files are opened in [`super::disk_open`], written in [`super::disk_put`], and
+//! counted and forgotten in [`super::disk_upkeep`].
 
-use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use parking_lot::Mutex;
-use rustix::io::Errno;
 
 use super::evict::{Evictor, FreeSpaceProbe};
 use super::folder::CacheFolder;
-use super::lru::OlderFiles;
 use super::overhead::Overhead;
-use super::pin::Pin;
-use super::record_db::{FileRecord, RecordDb, is_damage, is_full};
+use super::record_db::{FileRecord, RecordDb, is_damage};
 use super::resident::ResidentFiles;
-use super::write::write_summed;
 use super::{CacheError, Limits, now};
-use crate::files::at_once;
-use crate::files::{Durability, Temporary, free_space_at, is_remote, patiently};
+use crate::files::{Durability, free_space_at, is_remote};
 use crate::shown::Show as _;
 use crate::store::ContentKey;
-use crate::store::body::Body;
-use crate::store::fingerprint::{Fingerprint, checksum, checksum_at_once};
 use crate::store::open_files::OpenFiles;
-use crate::store::stored_file::{StoredFile, open};
-use crate::store::tier::PutError;
-
-/// How often machex tries to write a file to a full disk, evicting files in between.
-const ATTEMPTS: u32 = 4;
 
 /// A day in milliseconds.
-const DAY: u64 = 24 * 60 * 60 * 1000;
-
-/// The record of an evicted file is deleted if the file was not used for this long.
-const FORGET: u64 = 180 * DAY;
+pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// How often the use of a record is saved.
 const ASKED: u64 = 30 * DAY;
 
 /// Finished files in a private folder; the least recently used are evicted.
 pub(super) struct DiskCache {
-    cache_path: PathBuf,
-    folder: Arc<CacheFolder>,
-    records: RecordDb,
-    files: ResidentFiles,
-    evictor: Evictor,
-    overhead: Mutex<Overhead>,
-    recent: OpenFiles,
+    pub(super) cache_path: PathBuf,
+    pub(super) folder: Arc<CacheFolder>,
+    pub(super) records: RecordDb,
+    pub(super) files: ResidentFiles,
+    pub(super) evictor: Evictor,
+    pub(super) overhead: Mutex<Overhead>,
+    pub(super) recent: OpenFiles,
     /// What has to happen before a file counts as finished.
-    durability: Durability,
+    pub(super) durability: Durability,
     /// Last uses that are not in the record database yet.
-    touched: Mutex<HashMap<ContentKey, u64>>,
+    pub(super) touched: Mutex<HashMap<ContentKey, u64>>,
     /// Whether a fault of the record database was logged: only the first is.
-    complained: AtomicBool,
+    pub(super) complained: AtomicBool,
 }
 
 impl DiskCache {
@@ -153,267 +137,16 @@ impl DiskCache {
         }
     }
 
-    /// Opens a file whose fingerprint is still `trusted`; `None` for any other. Does not wait for a
-    /// descriptor.
-    pub(super) fn get_trusted(
-        &self,
-        key: ContentKey,
-        size: u64,
-        trusted: Fingerprint,
-    ) -> io::Result<Option<Body>> {
-        let ((stored, present), pin) = match self.files.pin_present(key) {
-            Some(pin) => (self.open_recent(key, size)?, pin),
-            // Not counted yet, or being evicted.
-            None => {
-                let locked = self.files.lock(key);
-                let pin = locked.pin();
-                let opened = self.open_recent(key, size)?;
-                locked.insert(size);
-                (opened, pin)
-            }
-        };
-        if present != trusted {
-            self.recent.remove(key);
-            return Ok(None);
-        }
-        self.touch(key);
-        Ok(Some(body(stored, pin)))
-    }
-
-    /// A file that was open already or is opened now, with its current fingerprint.
-    fn open_recent(
-        &self,
-        key: ContentKey,
-        size: u64,
-    ) -> io::Result<(Arc<StoredFile>, Fingerprint)> {
-        if let Some(stored) = self.recent.get(key) {
-            let present = Fingerprint::of(&stored.open_at_once()?.metadata()?);
-            return Ok((stored, present));
-        }
-        self.folder.check_shard(key)?;
-        let path = self.folder.file(key);
-        let file = at_once(|| open(&path))?;
-        let present = Fingerprint::of(&file.metadata()?);
-        Ok((self.keep_open(key, path, file, (size, present)), present))
-    }
-
-    fn keep_open(
-        &self,
-        key: ContentKey,
-        path: PathBuf,
-        file: File,
-        about: (u64, Fingerprint),
-    ) -> Arc<StoredFile> {
-        let stored = StoredFile::new(self.recent.pool(), key, path, file, about);
-        self.recent.put(stored)
-    }
-
-    /// Opens a file if it exists and has the recorded checksum; removes one that is damaged.
-    pub(super) fn get(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-    ) -> io::Result<Option<(Body, Fingerprint)>> {
-        patiently(|| self.try_get(key, record))
-    }
-
-    fn try_get(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-    ) -> io::Result<Option<(Body, Fingerprint)>> {
-        let path = self.folder.file(key);
-        let (pin, file, metadata) = {
-            let locked = self.files.lock(key);
-            let pin = locked.pin();
-            let opened = self.folder.check_shard(key);
-            let file = match opened.and_then(|()| open(&path)) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    locked.remove();
-                    return Ok(None);
-                }
-                Err(error) => return Err(error),
-            };
-            let metadata = file.metadata()?;
-            locked.insert(metadata.len());
-            (pin, file, metadata)
-        };
-        let fingerprint = Fingerprint::of(&metadata);
-        let is_whole =
-            metadata.is_file() && metadata.len() == record.size && checksum(&file)? == record.sum;
-        if !is_whole {
-            let shown = self.folder.shown(key);
-            tracing::warn!("{}: damaged; removed, and made again", shown.shown());
-            self.drop_damaged(key, fingerprint);
-            return Ok(None);
-        }
-        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
-        self.touch(key);
-        Ok(Some((body(stored, pin), fingerprint)))
-    }
-
-    /// [`Self::get`] from the kernel's memory alone: it never waits.
-    ///
-    /// # Errors
-    /// Whenever that is not enough to decide.
-    pub(super) fn get_at_once(
-        &self,
-        key: ContentKey,
-        record: FileRecord,
-    ) -> io::Result<(Body, Fingerprint)> {
-        let would_wait = || io::Error::from(io::ErrorKind::WouldBlock);
-        let locked = self.files.try_lock(key).ok_or_else(would_wait)?;
-        let pin = locked.pin();
-        let file = self.folder.open_remembered(key)?;
-        let metadata = file.metadata()?;
-        let is_whole = metadata.is_file()
-            && metadata.len() == record.size
-            && checksum_at_once(&file, record.size)? == record.sum;
-        if !is_whole {
-            return Err(would_wait());
-        }
-        locked.insert(record.size);
-        drop(locked);
-        let fingerprint = Fingerprint::of(&metadata);
-        let path = self.folder.file(key);
-        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
-        self.touch(key);
-        Ok((body(stored, pin), fingerprint))
-    }
-
-    /// [`Self::get_trusted`] from the kernel's memory alone: it never waits.
-    pub(super) fn get_trusted_at_once(
-        &self,
-        key: ContentKey,
-        size: u64,
-        trusted: Fingerprint,
-    ) -> Option<Body> {
-        let pin = self.files.pin_present(key)?;
-        let stored = match self.recent.get(key) {
-            Some(stored) => stored,
-            None => {
-                let file = self.folder.open_remembered(key).ok()?;
-                let present = Fingerprint::of(&file.metadata().ok()?);
-                let path = self.folder.file(key);
-                self.keep_open(key, path, file, (size, present))
-            }
-        };
-        let present = Fingerprint::of(&stored.opened()?.metadata().ok()?);
-        (present == trusted).then(|| {
-            self.touch(key);
-            body(stored, pin)
-        })
-    }
-
-    /// Removes a file that was found damaged, unless another file has replaced it meanwhile.
-    pub(super) fn drop_damaged(&self, key: ContentKey, damaged: Fingerprint) {
-        let locked = self.files.lock(key);
-        self.recent.remove(key);
-        let found = std::fs::symlink_metadata(self.folder.file(key));
-        if found.is_ok_and(|found| Fingerprint::of(&found) == damaged) {
-            self.folder.remove_or_log(key);
-            locked.remove();
-        }
-    }
-
-    /// Stores what `write` writes as a file. When this returns, the file is complete, recorded and
-    /// open. If the disk is full, evicts the least recently used files to make room.
-    ///
-    /// # Errors
-    /// When the disk cannot take the file; nothing is left of it then.
-    pub(super) fn put(
-        &self,
-        key: ContentKey,
-        (expected, damage): (u64, Option<&str>),
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(Body, Fingerprint, u64), PutError> {
-        let mut attempts = 0;
-        loop {
-            let (since, offered) = (Instant::now(), Cell::new(0));
-            attempts += 1;
-            match self.try_put(key, damage, &offered, write) {
-                Err(PutError::Refused(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    if !self.make_room(offered.get().max(expected), since) && attempts > 1 {
-                        return Err(PutError::Refused(error));
-                    }
-                }
-                result => return result,
-            }
-        }
-    }
-
-    /// Makes room on a disk that refused a file of `size` bytes at `since`. False if no file can be
-    /// evicted.
-    fn make_room(&self, size: u64, since: Instant) -> bool {
-        let remove = |key| self.remove(key);
-        let is_freed = self.evictor.free_for(size, since, &self.files, &remove);
-        // After the eviction, since the database may have to grow for this. Best effort: if the
-        // disk is too full even for this, writing the file will find out.
-        if let Err(error) = self.records.shrink() {
-            tracing::debug!("{}: {error}", self.folder.records().shown());
-        }
-        is_freed
-    }
-
-    fn try_put(
-        &self,
-        key: ContentKey,
-        damage: Option<&str>,
-        offered: &Cell<u64>,
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(Body, Fingerprint, u64), PutError> {
-        self.keep_free()?;
-        let path = self.folder.file(key);
-        let mut temporary = match self.create(key, &path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.folder.create_shard(key)?;
-                self.create(key, &path)?
-            }
-            created => created?,
-        };
-        let record = write_summed(temporary.file(), offered, write)?;
-        let limit = self.evictor.files_limit();
-        if record.size > limit {
-            let size = record.size;
-            let problem = format!("{size} bytes are more than the {limit} that CACHE_SIZE leaves");
-            return Err(PutError::TooLarge(io::Error::other(problem)));
-        }
-        let reserved = self.files.reserve(record.size);
-        self.trim();
-        self.keep_free()?;
-        let file = patiently(|| temporary.reopen())?;
-        let locked = self.files.lock(key);
-        let pin = locked.pin();
-        // Before the rename: after a crash, a file without a record could not be trusted.
-        self.records
-            .put(key, record, damage, now())
-            .map_err(book_error)?;
-        temporary.commit(self.durability)?;
-        locked.insert(record.size);
-        drop((locked, reserved));
-        // Renaming changes the change time.
-        let fingerprint = Fingerprint::of(&file.metadata()?);
-        let stored = self.keep_open(key, path, file, (record.size, fingerprint));
-        self.touch(key);
-        Ok((body(stored, pin), fingerprint, record.sum))
-    }
-
-    fn create(&self, key: ContentKey, path: &Path) -> io::Result<Temporary> {
-        self.folder.check_shard(key)?;
-        patiently(|| Temporary::create_private(path))
-    }
-
-    fn keep_free(&self) -> io::Result<()> {
+    pub(super) fn keep_free(&self) -> io::Result<()> {
         self.evictor.keep_free(&self.files, &|key| self.remove(key))
     }
 
-    fn trim(&self) {
+    pub(super) fn trim(&self) {
         self.evictor.trim(&self.files, &|key| self.remove(key));
     }
 
     /// Removes a file that is evicted.
-    fn remove(&self, key: ContentKey) -> io::Result<()> {
+    pub(super) fn remove(&self, key: ContentKey) -> io::Result<()> {
         self.recent.remove(key);
         self.folder.remove(key).inspect_err(|error| {
             let path = self.folder.shown(key);
@@ -422,108 +155,8 @@ impl DiskCache {
     }
 
     /// Notes that a file is used now.
-    fn touch(&self, key: ContentKey) {
+    pub(super) fn touch(&self, key: ContentKey) {
         self.touched.lock().insert(key, now());
-    }
-
-    /// Regular maintenance: saves the order of use, and evicts files that were open when their turn
-    /// came or whose space is now needed otherwise.
-    pub(super) fn keep(&self) {
-        self.flush();
-        self.measure();
-        self.trim();
-        // If nothing is left to evict, this is reported when a file is refused.
-        let _ = self.keep_free();
-    }
-
-    /// Whether freed space shows so late that the file system should be asked to commit. Never on a
-    /// remote disk: a sync there would only write back this machine's memory.
-    pub(super) fn is_commit_due(&self) -> bool {
-        !self.is_remote() && self.evictor.is_commit_due()
-    }
-
-    /// Asks the file system to commit, which takes as long as the disk needs for all pending
-    /// writes.
-    pub(super) fn commit(&self) {
-        let commit = || Ok(rustix::fs::syncfs(self.folder.handle())?);
-        if let Err(error) = self.evictor.settle(commit) {
-            tracing::debug!("{}: {error}", self.folder.path().shown());
-        }
-    }
-
-    fn measure(&self) {
-        let bytes = self
-            .overhead
-            .lock()
-            .measure(&self.cache_path, self.folder.base());
-        self.evictor.set_overhead(bytes);
-    }
-
-    /// Saves the order of use in the record database.
-    pub(super) fn flush(&self) {
-        let touched = std::mem::take(&mut *self.touched.lock());
-        if touched.is_empty() {
-            return;
-        }
-        if let Err(error) = self.records.touch(touched.into_iter()) {
-            self.complain(&error);
-        }
-    }
-
-    /// Finds the files of earlier processes, and removes those without a record. Takes seconds for
-    /// a million files; meanwhile, files are served but none is evicted.
-    pub(super) fn take_stock(&self, stop: &AtomicBool) {
-        self.measure();
-        let mut files = Vec::new();
-        for first in 0..=u8::MAX {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            if let Err(error) = self.take_stock_of(first, &mut files) {
-                let path = self.folder.path().shown();
-                tracing::warn!("{path}: counting the files {first:02x}...: {error}");
-            }
-        }
-        files.sort_unstable();
-        let older = OlderFiles::new(files.into_iter().map(|(_, key, size)| (key, size)));
-        self.files.complete(older);
-        self.keep();
-    }
-
-    /// Adds the last use, key and size of the files in one folder.
-    fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
-        let list_book = || {
-            self.records.list(first).map_err(|error| {
-                self.complain(&error);
-                io::Error::other(error)
-            })
-        };
-        let known = list_book()?;
-        let found = self.folder.list(first)?;
-        for key in &found {
-            match known.binary_search_by_key(key, |(key, ..)| *key) {
-                Ok(at) => files.push((known[at].2, *key, known[at].1)),
-                // A file that was put since then has a record, but is not in this list.
-                Err(_) => {
-                    let _locked = self.files.lock(*key);
-                    if self.records.get(*key).map_err(io::Error::other)?.is_none() {
-                        self.folder.remove_or_log(*key);
-                    }
-                }
-            }
-        }
-        let found: HashSet<ContentKey> = found.into_iter().collect();
-        let limit = now().saturating_sub(FORGET);
-        let is_forgotten = |(key, _, used): &(ContentKey, u64, u64)| {
-            (*used < limit && !found.contains(key)).then_some(*key)
-        };
-        let forgotten: Vec<ContentKey> = known.iter().filter_map(is_forgotten).collect();
-        if !forgotten.is_empty()
-            && let Err(error) = self.records.forget(&forgotten, limit)
-        {
-            self.complain(&error);
-        }
-        Ok(())
     }
 
     pub(super) fn probe_file(&self) -> io::Result<File> {
@@ -567,7 +200,7 @@ impl DiskCache {
         self.evictor.files_limit()
     }
 
-    fn complain(&self, error: &rusqlite::Error) {
+    pub(super) fn complain(&self, error: &rusqlite::Error) {
         if !self.complained.swap(true, Ordering::Relaxed) {
             if is_damage(error) {
                 self.folder.mark_damaged();
@@ -578,28 +211,5 @@ impl DiskCache {
                 path.shown()
             );
         }
-    }
-}
-
-fn body(stored: Arc<StoredFile>, pin: Pin) -> Body {
-    Body::File {
-        stored,
-        hold: Some(Arc::new(pin)),
-    }
-}
-
-/// Whether an error says that the disk or a quota is full, so that evicting files helps. It does
-/// not help against EFBIG, the limit on the size of a single file.
-fn wants_room(error: &io::Error) -> bool {
-    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
-    error
-        .raw_os_error()
-        .is_some_and(|code| full.contains(&code))
-}
-
-fn book_error(error: rusqlite::Error) -> io::Error {
-    match is_full(&error) {
-        true => Errno::NOSPC.into(),
-        false => io::Error::other(error),
     }
 }

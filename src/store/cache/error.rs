@@ -43,9 +43,12 @@ pub enum CacheError {
 impl CacheError {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| match is_not_ours(&source) {
-            true => Self::NotOurs { path, source },
-            false => Self::Io { path, source },
+        move |source| {
+            if is_not_ours(&source) {
+                Self::NotOurs { path, source }
+            } else {
+                Self::Io { path, source }
+            }
         }
     }
 

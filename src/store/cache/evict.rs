@@ -302,9 +302,10 @@ mod tests {
         });
         let seen = Arc::clone(&disk);
         let probe = move || {
-            let freed = match seen.shows.load(Ordering::Relaxed) {
-                true => seen.freed.load(Ordering::Relaxed),
-                false => 0,
+            let freed = if seen.shows.load(Ordering::Relaxed) {
+                seen.freed.load(Ordering::Relaxed)
+            } else {
+                0
             };
             Ok(FreeSpace {
                 bytes: seen.free.load(Ordering::Relaxed) + freed,

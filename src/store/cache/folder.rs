@@ -355,11 +355,12 @@ fn read_marker(folder: &PrivateFolder, base: &Path) -> Result<Option<u32>, Cache
                     name != LOCK && !name.to_str().is_some_and(|name| is_left_over(name, MARKER))
                 })
             });
-            match is_foreign {
-                true => Err(CacheError::Foreign {
+            if is_foreign {
+                Err(CacheError::Foreign {
                     path: path.to_owned(),
-                }),
-                false => Ok(None),
+                })
+            } else {
+                Ok(None)
             }
         }
         Err(error) => Err(CacheError::io(&path.join(MARKER))(error)),

@@ -11,6 +11,9 @@
 //! * Open descriptors are only an optimization: any open file can be closed and opened again.
 
 mod disk;
+mod disk_open;
+mod disk_put;
+mod disk_upkeep;
 mod error;
 mod evict;
 mod folder;

@@ -125,6 +125,25 @@ fn every_module_uses_only_those_above_it() {
     );
 }
 
+/// The modules in the table of `docs/architecture.md`, in its order.
+fn tabled(page: &str) -> Vec<&str> {
+    let table = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| module |"));
+    table
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect()
+}
+
+#[test]
+fn the_page_on_architecture_has_the_same_order() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lib = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    assert_eq!(tabled(&page), listed(&lib));
+}
+
 #[test]
 fn arrows_are_seen_however_they_are_written() {
     let code =

@@ -7,7 +7,7 @@ mod chexray14;
 mod empty;
 mod finder;
 mod hint;
-mod known;
+mod known_datasets;
 mod load;
 mod marks;
 mod mimic;
@@ -34,7 +34,7 @@ use crate::synthetic::{SampleError, SampleTree};
 
 pub use empty::why_empty;
 pub use hint::{explain, near, why_missing};
-pub use known::{KnownDatasets, conflict};
+pub use known_datasets::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
 use patients::NIH_PATIENTS;

@@ -7,7 +7,7 @@ mod fault;
 mod flights;
 mod io_pool;
 mod item;
-mod known;
+mod known_files;
 #[cfg(all(test, feature = "model-check"))]
 mod model;
 mod pace;
@@ -19,6 +19,6 @@ pub use fault::{Failing, Fault};
 pub use flights::{Flights, Outcome, Waiter};
 pub use io_pool::IoPool;
 pub use item::{Item, What};
-pub use known::{Known, KnownImages};
+pub use known_files::{Known, KnownImages};
 pub use pace::Pace;
 pub use queue::{Priority, Queue};

@@ -2,11 +2,11 @@
 //! that makes images.
 
 mod buffer;
-mod fetch;
 mod look;
+mod read_ahead;
 mod source_renderer;
 
 pub use buffer::SourceBuffer;
-pub use fetch::{FetchError, Fetched, fetch};
 pub use look::{MISSING, Source, SourceFault, left_out};
+pub use read_ahead::{FetchError, Fetched, fetch};
 pub use source_renderer::{OpenSource, RenderedSource, SourceError, SourceRenderer, read_source};

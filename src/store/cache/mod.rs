@@ -10,6 +10,7 @@
 //! * Everything that the cache stores on the disk counts against its limit, not just the files.
 //! * Open descriptors are only an optimization: any open file can be closed and opened again.
 
+mod as_tier;
 mod disk;
 mod disk_open;
 mod disk_put;
@@ -26,7 +27,6 @@ mod record_db;
 mod resident;
 #[cfg(test)]
 mod tests;
-mod tier;
 mod write;
 
 use std::io;

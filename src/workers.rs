@@ -23,15 +23,15 @@ pub struct Worked {
 ///
 /// # Panics
 /// If `work` panics, once all threads have ended.
-pub fn run(name: &str, wanted: usize, work: impl Fn() + Sync) -> Worked {
+pub fn run(name: &str, wanted: usize, work: impl Fn(usize) + Sync) -> Worked {
     let gate = Gate::default();
     thread::scope(|scope| {
         let (mut threads, mut refused) = (Vec::new(), None);
         for number in 0..wanted {
             let (gate, work) = (&gate, &work);
             let begin = move || {
-                if gate.admits(number) {
-                    work();
+                if let Some(threads) = gate.admits(number) {
+                    work(threads);
                 }
             };
             let thread = thread::Builder::new().name(format!("{name}-{number}"));
@@ -55,7 +55,7 @@ pub fn run(name: &str, wanted: usize, work: impl Fn() + Sync) -> Worked {
         }
         gate.set(State::Open(kept));
         if kept == 0 {
-            work();
+            work(1);
         }
         // The end of the scope waits for all threads, and passes on a panic.
         Worked {
@@ -88,13 +88,13 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits until it is known whether the thread `number` works.
-    fn admits(&self, number: usize) -> bool {
+    /// Waits until it is known whether the thread `number` works; if it does, returns how many do.
+    fn admits(&self, number: usize) -> Option<usize> {
         let mut state = self.state.lock();
         loop {
             match *state {
-                State::Dismissing(kept) | State::Open(kept) if number >= kept => return false,
-                State::Open(_) => return true,
+                State::Dismissing(kept) | State::Open(kept) if number >= kept => return None,
+                State::Open(kept) => return Some(kept),
                 State::Closed | State::Dismissing(_) => {}
             }
             self.changed.wait(&mut state);
@@ -111,14 +111,15 @@ mod tests {
     fn each_thread_works_once_and_a_panic_is_passed_on() {
         for wanted in [0, 1, 7] {
             let runs = AtomicUsize::new(0);
-            let worked = run("test", wanted, || {
+            let worked = run("test", wanted, |threads| {
+                assert_eq!(threads, wanted.max(1));
                 runs.fetch_add(1, Ordering::Relaxed);
             });
             assert_eq!(runs.into_inner(), wanted.max(1));
             assert_eq!(worked.threads, wanted.max(1));
             assert!(worked.refused.is_none());
         }
-        let panics = || run("test", 3, || panic!("on purpose"));
+        let panics = || run("test", 3, |_| panic!("on purpose"));
         assert!(std::panic::catch_unwind(panics).is_err());
     }
 
@@ -126,8 +127,11 @@ mod tests {
     fn those_that_are_too_many_end_first() {
         let gate = Gate::default();
         gate.set(State::Dismissing(2));
-        assert!(!gate.admits(2) && !gate.admits(3));
+        assert!(gate.admits(2).is_none() && gate.admits(3).is_none());
         gate.set(State::Open(2));
-        assert!(gate.admits(0) && gate.admits(1) && !gate.admits(2));
+        assert_eq!(
+            [0, 1, 2].map(|number| gate.admits(number)),
+            [Some(2), Some(2), None]
+        );
     }
 }

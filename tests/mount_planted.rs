@@ -69,7 +69,7 @@ fn a_shared_folder_of_somebody_else_is_refused_and_stays_as_it_is() {
     for (mode, words) in [
         (0o777, "other users can write"),
         (0o775, "other users can write"),
-        (0o755, "not machex's"),
+        (0o755, "files that machex did not create"),
     ] {
         chmod(&folder, mode);
         let before = picture(&bench.path("cache"));

@@ -226,7 +226,7 @@ fn all_datasets_are_read_looked_at_and_rendered_without_a_file_system() {
             let image = renderer.render_file(&*tree.storage, &looked.path).unwrap();
             assert!(image.jpeg == *jpeg, "{name} {number}");
             let (fetched, size) = fetch(&tree, looked.path, PARAMS, |size| {
-                (SourceBuffer::default(), size)
+                Ok((SourceBuffer::default(), size))
             })
             .unwrap();
             assert_eq!(size, image.stamp.size);

@@ -80,7 +80,7 @@ pub(super) fn decode(
     let next = AtomicUsize::new(0);
     let numbers: Vec<u32> = catalog.present_numbers().collect();
     let tally = Mutex::new(Tally::default());
-    let work = || {
+    let work = |_| {
         let mut renderer = SourceRenderer::new(params);
         while !stop.load(Ordering::Relaxed) {
             let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) else {

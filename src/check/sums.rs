@@ -145,7 +145,7 @@ fn compare(
     let next = AtomicUsize::new(0);
     let faults = Mutex::new(Vec::new());
     let ok = AtomicUsize::new(0);
-    let work = || {
+    let work = |_| {
         let mut buffer = vec![0; CHUNK];
         while !stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);

@@ -314,7 +314,6 @@ impl Tree {
         let server = Arc::clone(&self.server);
         server.rescue(item, key, move |rendered| match rendered {
             Ok(bytes) if bytes.len() as u64 == length => {
-                self.server.tiers().memory.keep(key, Arc::clone(&bytes));
                 let body = Body::Memory(bytes);
                 self.handles.replace_body(handle, &body);
                 let mut buffer = Vec::new();

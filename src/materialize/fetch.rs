@@ -1,6 +1,7 @@
 //! The first steps of each image: what is there already, and the bytes of its source. Threads of their
 //! own do them, ahead of the workers, so that slow storage keeps no worker waiting.
 
+use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,6 +19,10 @@ use crate::store::ContentKey;
 
 /// Threads that read sources, for each worker.
 const THREADS: usize = 2;
+
+/// Decides whether so many bytes may be read now, for which it may wait. They count until the share is
+/// dropped, if there is one.
+type Admit<'a> = dyn Fn(u64) -> io::Result<Option<Share>> + 'a;
 
 /// Most threads that read: they wait for disks and networks, not for processors.
 const MOST_THREADS: usize = 16;
@@ -42,7 +47,7 @@ pub(super) enum Step {
     Due {
         /// What the image follows from, as its source was when it was looked at.
         key: ContentKey,
-        fetched: Result<(Fetched, Share), FetchError>,
+        fetched: Result<(Fetched, Option<Share>), FetchError>,
     },
     /// machex panicked.
     Crashed,
@@ -58,10 +63,11 @@ pub(super) struct Fetching<'a> {
     workers: usize,
 }
 
-/// Where workers get their images.
+/// Where workers get their images: those that have been read ahead, and else the next ones, which they
+/// read themselves.
 pub(super) struct Tasks<'a> {
-    /// `None` where no thread reads ahead: then each worker reads for itself.
-    receiver: Mutex<Option<Receiver<Task<'a>>>>,
+    /// `None` if no thread reads ahead.
+    ahead: Mutex<Option<Receiver<Task<'a>>>>,
 }
 
 impl<'a> Fetching<'a> {
@@ -76,8 +82,8 @@ impl<'a> Fetching<'a> {
         }
     }
 
-    /// Starts the threads. They end after the last image, when `is_wanted` is false, and when the tasks
-    /// are dropped.
+    /// Starts the threads that read ahead. They end after the last image, when `is_wanted` is false, and
+    /// when the tasks are closed.
     pub(super) fn start<'scope, 'env>(
         &'env self,
         scope: &'scope Scope<'scope, 'env>,
@@ -89,26 +95,35 @@ impl<'a> Fetching<'a> {
     {
         let count = self.workers.saturating_mul(THREADS).clamp(1, MOST_THREADS);
         let (sender, receiver) = mpsc::sync_channel(count);
-        let started = (0..count).filter(|number| {
+        *tasks.ahead.lock() = Some(receiver);
+        for number in 0..count {
             let sender = sender.clone();
             let thread = thread::Builder::new().name(format!("fetch-{number}"));
-            let fetching = thread.spawn_scoped(scope, move || self.fetch_all(&sender, is_wanted));
-            fetching.is_ok()
-        });
-        if started.count() > 0 {
-            *tasks.receiver.lock() = Some(receiver);
+            let started = thread.spawn_scoped(scope, move || self.fetch_all(&sender, is_wanted));
+            if started.is_err() {
+                // What the system still has is for the workers.
+                break;
+            }
         }
     }
 
     fn fetch_all(&self, sender: &SyncSender<Task<'a>>, is_wanted: &(dyn Fn() -> bool + Sync)) {
         while is_wanted()
-            && let Some(task) = self.fetch_next()
+            && let Some(task) = self.fetch_next(&|bytes| {
+                let share = self.budget.take(0, bytes);
+                // The run may have ended meanwhile.
+                if is_wanted() {
+                    Ok(Some(share))
+                } else {
+                    Err(io::ErrorKind::Interrupted.into())
+                }
+            })
             && sender.send(task).is_ok()
         {}
     }
 
     /// The next image; `None` after the last.
-    pub(super) fn fetch_next(&self) -> Option<Task<'a>> {
+    fn fetch_next(&self, admit: &Admit<'_>) -> Option<Task<'a>> {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= self.end {
@@ -120,18 +135,20 @@ impl<'a> Fetching<'a> {
             if self.plan.catalog.is_absent(number) {
                 continue;
             }
-            let step = catch_unwind(AssertUnwindSafe(|| self.fetch(&entry)));
+            let step = catch_unwind(AssertUnwindSafe(|| self.fetch(&entry, admit)));
             let step = step.unwrap_or(Step::Crashed);
             return Some(Task { entry, step });
         }
     }
 
-    fn fetch(&self, entry: &Entry<'_>) -> Step {
+    fn fetch(&self, entry: &Entry<'_>, admit: &Admit<'_>) -> Step {
         let plan = self.plan;
         match plan.state_of(entry) {
             ImageState::Due { source, key } => {
-                let admit = |bytes| (self.buffers.take(bytes), self.budget.take(0, bytes));
-                let fetched = fetch(&plan.tree, source, plan.params, admit);
+                let fetched = fetch(&plan.tree, source, plan.params, |bytes| {
+                    let share = admit(bytes)?;
+                    Ok((self.buffers.take(bytes), share))
+                });
                 Step::Due { key, fetched }
             }
             settled => Step::Settled(settled),
@@ -147,21 +164,22 @@ impl<'a> Fetching<'a> {
 impl<'a> Tasks<'a> {
     pub(super) fn new() -> Self {
         Self {
-            receiver: Mutex::new(None),
+            ahead: Mutex::new(None),
         }
     }
 
     /// The next image; `None` when there are no more.
     pub(super) fn next(&self, fetching: &Fetching<'a>) -> Option<Task<'a>> {
-        match &*self.receiver.lock() {
-            Some(receiver) => return receiver.recv().ok(),
-            None => {}
-        }
-        fetching.fetch_next()
+        let ahead = || self.ahead.lock().as_ref()?.try_recv().ok();
+        // What a worker reads itself does not wait for the budget: shares of it may be in tasks that only
+        // workers take.
+        ahead()
+            .or_else(|| fetching.fetch_next(&|_| Ok(None)))
+            .or_else(|| self.ahead.lock().as_ref()?.recv().ok())
     }
 
     /// Lets the threads that read ahead end.
     pub(super) fn close(&self) {
-        drop(self.receiver.lock().take());
+        drop(self.ahead.lock().take());
     }
 }

@@ -160,7 +160,7 @@ impl<'a> ImageWorker<'a> {
 
     fn render(
         &mut self,
-        fetched: Result<(Fetched, Share), FetchError>,
+        fetched: Result<(Fetched, Option<Share>), FetchError>,
     ) -> Result<(Rendered, Source), SourceError> {
         let (fetched, share) = fetched?;
         // No more than one for each worker is past this.

@@ -51,42 +51,49 @@ impl Workers<'_> {
         let wanted = count.min(range.len().max(1));
         let fetching = Fetching::new(self.plan, range, wanted);
         let (tasks, begun) = (Tasks::new(), Once::new());
-        thread::scope(|scope| {
-            let work = || {
-                // Not before it is known how many workers there are.
-                begun.call_once(|| fetching.start(scope, &tasks, &is_wanted));
-                let new_worker = || ImageWorker::new(self.plan, self.journal, &fetching);
-                let mut worker = new_worker();
-                while is_wanted() {
-                    let Some(task) = tasks.next(&fetching) else {
-                        break;
-                    };
-                    let entry = task.entry;
-                    let removes = || remove_index_once(self.plan, &index_removed);
-                    let done = survived(|| worker.process(task, removes)).unwrap_or_else(|| {
-                        // After a panic, its state is not trusted any more.
-                        worker = new_worker();
-                        Ok(ImageOutcome::crashed())
-                    });
-                    let done = done.and_then(|outcome| self.record(&entry, outcome, &tally));
-                    if let Err(error) = done {
-                        break_off(error);
+        let run = || {
+            thread::scope(|scope| {
+                let work = |threads| {
+                    // Where the system starts no more threads, there is none for reading ahead either.
+                    if threads == wanted {
+                        begun.call_once(|| fetching.start(scope, &tasks, &is_wanted));
                     }
-                }
-            };
-            match survived(|| workers::run("worker", wanted, work)) {
-                Some(Worked {
-                    threads,
-                    refused: Some(error),
-                }) => summary.warnings.push(format!(
-                    "only {threads} of {wanted} workers ran, since the system cannot start more \
-                     threads: {error}"
-                )),
-                Some(_) => {}
-                None => break_off(MaterializeError::Crashed),
-            }
-            tasks.close();
-        });
+                    let new_worker = || ImageWorker::new(self.plan, self.journal, &fetching);
+                    let mut worker = new_worker();
+                    while is_wanted() {
+                        let Some(task) = tasks.next(&fetching) else {
+                            break;
+                        };
+                        let entry = task.entry;
+                        let removes = || remove_index_once(self.plan, &index_removed);
+                        let done =
+                            survived(|| worker.process(task, removes)).unwrap_or_else(|| {
+                                // After a panic, its state is not trusted any more.
+                                worker = new_worker();
+                                Ok(ImageOutcome::crashed())
+                            });
+                        let done = done.and_then(|outcome| self.record(&entry, outcome, &tally));
+                        if let Err(error) = done {
+                            break_off(error);
+                        }
+                    }
+                };
+                let worked = survived(|| workers::run("worker", wanted, work));
+                tasks.close();
+                worked
+            })
+        };
+        match survived(run).flatten() {
+            Some(Worked {
+                threads,
+                refused: Some(error),
+            }) => summary.warnings.push(format!(
+                "only {threads} of {wanted} workers ran, since the system cannot start more threads: \
+                 {error}"
+            )),
+            Some(_) => {}
+            None => break_off(MaterializeError::Crashed),
+        }
         let tally = tally.into_inner();
         summary.new = tally.new;
         summary.skipped = tally.skipped;

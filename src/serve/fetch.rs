@@ -65,7 +65,7 @@ impl Server {
         let (fetched, share) = fetch(&dataset.tree, path, self.settings.params, |bytes| {
             let share = || self.making.budget.take(usize::from(item.dataset), bytes);
             let share = waiting.aside(share);
-            (self.making.buffers.take(bytes), share)
+            Ok((self.making.buffers.take(bytes), share))
         })
         .map_err(|error| match error {
             FetchError::Refused { source_file, error } => {

@@ -67,6 +67,7 @@ impl Server {
                 Ok(())
             })
             .map_err(|error| Fault::new(error.to_string()))?;
+        let _waiting = self.tiers.cache.waits().begin();
         if !is_whole {
             // Served as it is, and looked for again by the next mount.
             self.tiers.cache.forget(key);

@@ -96,10 +96,12 @@ impl Server {
         let body = match (want, body) {
             (Want::Size, _) => None,
             (Want::Body, None) => return Located::Nowhere,
-            (Want::Body, Some(body)) => match whole_body(dataset, item, body, remembered.sum) {
-                Ok(body) => Some(body),
-                Err(fault) => return Located::Settled(Err(fault)),
-            },
+            (Want::Body, Some(body)) => {
+                match self.whole_body(dataset, item, body, remembered.sum) {
+                    Ok(body) => Some(body),
+                    Err(fault) => return Located::Settled(Err(fault)),
+                }
+            }
         };
         let known = origin.known(dataset, item, tier, compared, &remembered);
         let known = self.learn(dataset, item, known, remembered.damage.as_deref());
@@ -138,6 +140,23 @@ impl Server {
         Ok(source.map(|Source { key, modified, .. }| Origin { key, modified }))
     }
 
+    /// What is kept of a file, as it is read.
+    fn whole_body(
+        &self,
+        dataset: &ServedDataset,
+        item: Item,
+        body: Body,
+        sum: Option<u64>,
+    ) -> Result<Body, Fault> {
+        match item.what {
+            What::Image(_) => Ok(body),
+            What::Index => {
+                let _waiting = self.tiers.cache.waits().begin();
+                dataset.spliced_index(body, sum.unwrap_or_default())
+            }
+        }
+    }
+
     /// Opens what was opened before, if nothing about it has changed since.
     pub(super) fn reopen(&self, item: Item, known: &Known, patience: Patience) -> Option<Body> {
         let dataset = self.dataset(item)?;
@@ -153,19 +172,6 @@ impl Server {
                 dataset.spliced_again(body, known.sum?)
             }
         }
-    }
-}
-
-/// What is kept of a file, as it is read.
-fn whole_body(
-    dataset: &ServedDataset,
-    item: Item,
-    body: Body,
-    sum: Option<u64>,
-) -> Result<Body, Fault> {
-    match item.what {
-        What::Image(_) => Ok(body),
-        What::Index => dataset.spliced_index(body, sum.unwrap_or_default()),
     }
 }
 

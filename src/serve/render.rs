@@ -1,6 +1,7 @@
 //! The third step: workers turn the bytes of a source into those of a JPEG. They never read a source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::tasks::{RenderJob, RenderedImage, Rescue};
@@ -27,12 +28,19 @@ impl Server {
         }
     }
 
-    /// Renders an image that is not to be kept.
+    /// Renders an image for the reader of an open file. It is kept in memory alone, since a disk has just
+    /// failed.
     fn render_for(&self, rescue: Rescue, job: RenderJob, renderer: &mut SourceRenderer) {
-        // Who waits gets an error when the closure is dropped.
+        // The reader gets an error when the closure is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let image = self.render(job, renderer);
-            (rescue.reply)(image.map(|image| image.rendered.jpeg.into()));
+            (rescue.reply)(image.map(|image| {
+                let damage = image.rendered.notes.damage.map(|damage| damage.to_string());
+                let bytes: Arc<[u8]> = image.rendered.jpeg.into();
+                let memory = &self.tiers.memory;
+                memory.keep(rescue.key, Arc::clone(&bytes), damage.as_deref());
+                bytes
+            }));
         }));
     }
 

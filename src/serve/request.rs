@@ -163,7 +163,7 @@ impl Server {
             return true;
         };
         match dataset.known(item.what) {
-            Some(known) => self.tiers.contains(item.file(known.key)),
+            Some(known) => self.tiers.contains(known.tier, item.file(known.key)),
             // Of no image, and of one that is left out, there is nothing to be made.
             None => matches!(item.what, What::Image(number) if !dataset.catalog.has(number)),
         }

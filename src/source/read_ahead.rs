@@ -46,7 +46,7 @@ pub fn fetch<T>(
     tree: &RawTree,
     path: PathBuf,
     params: RenderParams,
-    admit: impl FnOnce(u64) -> (SourceBuffer, T),
+    admit: impl FnOnce(u64) -> io::Result<(SourceBuffer, T)>,
 ) -> Result<(Fetched, T), FetchError> {
     let opened = OpenSource::open(&*tree.storage, &path)?;
     let stamp = opened.stamp();
@@ -57,7 +57,7 @@ pub fn fetch<T>(
             return Err(FetchError::Refused { source_file, error });
         }
     };
-    let (mut buffer, admitted) = admit(opened.stamp().size);
+    let (mut buffer, admitted) = admit(opened.stamp().size)?;
     let stamp = opened.read_into(&mut buffer)?;
     let fetched = Fetched {
         bytes: buffer,

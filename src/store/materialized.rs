@@ -173,8 +173,8 @@ impl Tier for MaterializedTree {
     }
 
     fn contains(&self, file: FileId) -> bool {
-        self.image(file)
-            .is_some_and(|image| image.record().is_some())
+        let image = self.image(file);
+        image.is_some_and(|image| image.root.is_some() && image.record().is_some())
     }
 
     fn remembered(&self, file: FileId, _patience: Patience) -> Option<Option<Remembered>> {

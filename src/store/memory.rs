@@ -49,10 +49,13 @@ impl Memory {
     }
 
     /// Keeps a file with these bytes.
-    pub fn keep(&self, key: ContentKey, bytes: Arc<[u8]>) {
-        let sum = xxh3_64(&bytes);
-        let damage = None;
-        self.insert(key, File { bytes, sum, damage });
+    pub fn keep(&self, key: ContentKey, bytes: Arc<[u8]>, damage: Option<&str>) {
+        let file = File {
+            sum: xxh3_64(&bytes),
+            bytes,
+            damage: damage.map(Arc::from),
+        };
+        self.insert(key, file);
     }
 
     fn insert(&self, key: ContentKey, file: File) {
@@ -145,10 +148,10 @@ mod tests {
         let memory = Memory::new();
         let key = |number: u8| ContentKey::from_bytes([number; 16]);
         for number in 0..5 {
-            memory.keep(key(number), vec![number; LIMIT / 4].into());
+            memory.keep(key(number), vec![number; LIMIT / 4].into(), None);
         }
         assert!(memory.get(key(0)).is_none() && memory.get(key(1)).is_some());
-        memory.keep(key(9), vec![9; LIMIT + 1].into());
+        memory.keep(key(9), vec![9; LIMIT + 1].into(), None);
         assert!(memory.get(key(1)).is_none() && memory.get(key(9)).is_some());
         assert_eq!(memory.state.lock().bytes, LIMIT + 1);
     }

@@ -51,7 +51,15 @@ impl Tiers {
 
     /// Looks for a file.
     pub fn find(&self, file: FileId, want: Want, patience: Patience) -> Found {
-        for tier in self.all() {
+        let [memory, cache, tree] = self.all();
+        // Until the cache has counted its files, each look asks its disk: a file of the tree does not wait
+        // for that.
+        let order = if self.cache.is_counted() {
+            [memory, cache, tree]
+        } else {
+            [memory, tree, cache]
+        };
+        for tier in order {
             match tier.find(file, want, patience) {
                 Lookup::Found(copy) => return Found::Copy(tier.kind(), copy),
                 Lookup::WouldWait => return Found::WouldWait,
@@ -80,9 +88,12 @@ impl Tiers {
         tier.reopen(file, size, compared, patience)
     }
 
-    /// Whether any tier has the bytes of a file, as far as is known without accessing them.
-    pub fn contains(&self, file: FileId) -> bool {
-        self.all().into_iter().any(|tier| tier.contains(file))
+    /// Whether a file that was found in the tier `found_in` is still in a tier, as far as is known without
+    /// accessing it.
+    pub fn contains(&self, found_in: TierKind, file: FileId) -> bool {
+        let mut keepers = self.keepers().into_iter();
+        let tree = found_in == TierKind::Tree && self.tree.contains(file);
+        tree || keepers.any(|tier| tier.contains(file))
     }
 
     /// Stores what `make` writes in the first tier that takes it.

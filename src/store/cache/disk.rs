@@ -34,6 +34,8 @@ pub(super) struct DiskCache {
     pub(super) records: RecordDb,
     pub(super) files: ResidentFiles,
     pub(super) evictor: Evictor,
+    /// Whether some folder could not be counted.
+    pub(super) has_uncounted: AtomicBool,
     pub(super) overhead: Mutex<Overhead>,
     pub(super) recent: OpenFiles,
     /// What has to happen before a file counts as finished.
@@ -89,6 +91,7 @@ impl DiskCache {
             records,
             files: ResidentFiles::new(),
             evictor,
+            has_uncounted: AtomicBool::new(false),
             overhead: Mutex::default(),
             touched: Mutex::default(),
             complained: AtomicBool::new(false),
@@ -176,7 +179,7 @@ impl DiskCache {
 
     /// Whether all files are known, including those of earlier processes.
     pub(super) fn is_counted(&self) -> bool {
-        self.files.is_complete()
+        self.files.is_complete() && !self.has_uncounted.load(Ordering::Relaxed)
     }
 
     /// Whether the file exists, as far as is known without accessing the disk.

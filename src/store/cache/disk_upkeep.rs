@@ -69,6 +69,7 @@ impl DiskCache {
                 return;
             }
             if let Err(error) = self.take_stock_of(first, &mut files) {
+                self.has_uncounted.store(true, Ordering::Relaxed);
                 let path = self.folder.path().shown();
                 tracing::warn!("{path}: counting the files {first:02x}...: {error}");
             }

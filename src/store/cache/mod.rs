@@ -202,6 +202,11 @@ impl Cache {
         self.disk().map(DiskCache::usage).unwrap_or_default()
     }
 
+    /// Whether it is known without the disk which files there are. There are none without a disk.
+    pub fn is_counted(&self) -> bool {
+        self.disk().is_none_or(DiskCache::is_counted)
+    }
+
     fn refusals(&self) -> &Refusals {
         &self.state.refusals
     }

@@ -1,13 +1,14 @@
-//! The first steps of each image: what is there already, and the bytes of its source. Threads of their
-//! own do them, ahead of the workers, so that slow storage keeps no worker waiting.
+//! The first steps of each image: what is there already, and the bytes of its source. Where storage is
+//! slow, threads of their own do them ahead of the workers, so that it keeps no worker waiting.
 
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, Scope};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -61,6 +62,41 @@ pub(super) struct Fetching<'a> {
     budget: Arc<ByteBudget>,
     buffers: Buffers,
     workers: usize,
+}
+
+/// Whether storage is so slow that reading ahead pays: to hand an image over to another thread costs more
+/// than to read it from a fast disk.
+#[derive(Default)]
+pub(super) struct StoragePace {
+    images: AtomicU64,
+    /// Time that workers spent on reading, and on all else, in nanoseconds.
+    reading: AtomicU64,
+    working: AtomicU64,
+}
+
+/// Reading an image takes longer than this on average, where storage is slow...
+const SLOW: Duration = Duration::from_micros(200);
+
+/// ...and this part of all other work on it.
+const SLOW_PART: u64 = 8;
+
+impl StoragePace {
+    /// Takes note of one image that a worker read itself.
+    pub(super) fn note(&self, reading: Duration, working: Duration) {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.images.fetch_add(1, Ordering::Relaxed);
+        self.reading
+            .fetch_add(nanoseconds(reading), Ordering::Relaxed);
+        self.working
+            .fetch_add(nanoseconds(working), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        let images = self.images.load(Ordering::Relaxed);
+        let reading = self.reading.load(Ordering::Relaxed);
+        let mean = Duration::from_nanos(reading.checked_div(images).unwrap_or(0));
+        mean > SLOW && reading.saturating_mul(SLOW_PART) > self.working.load(Ordering::Relaxed)
+    }
 }
 
 /// Where workers get their images: those that have been read ahead, and else the next ones, which they
@@ -181,5 +217,28 @@ impl<'a> Tasks<'a> {
     /// Lets the threads that read ahead end.
     pub(super) fn close(&self) {
         drop(self.ahead.lock().take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_slow_storage_is_read_ahead() {
+        let pace = |reading, working| {
+            let pace = StoragePace::default();
+            assert!(!pace.is_slow(), "nothing is known");
+            pace.note(
+                Duration::from_micros(reading),
+                Duration::from_micros(working),
+            );
+            pace.is_slow()
+        };
+        assert!(!pace(150, 5000), "a fast disk");
+        assert!(!pace(500, 5000), "a part of the work that does not matter");
+        assert!(pace(5000, 5000));
+        assert!(!pace(10, 5), "nothing but fast looks");
+        assert!(pace(1000, 5), "slow looks at finished images");
     }
 }

@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::fetch::{Fetching, Tasks};
+use super::fetch::{Fetching, StoragePace, Tasks};
 use super::image::{ImageOutcome, ImageWorker};
 use super::logs::Logs;
 use super::plan::DatasetPlan;
@@ -50,21 +51,22 @@ impl Workers<'_> {
         let is_wanted = || !self.stop.load(Ordering::Relaxed) && !broken.load(Ordering::Relaxed);
         let wanted = count.min(range.len().max(1));
         let fetching = Fetching::new(self.plan, range, wanted);
-        let (tasks, begun) = (Tasks::new(), Once::new());
+        let (tasks, begun, pace) = (Tasks::new(), Once::new(), StoragePace::default());
         let run = || {
             thread::scope(|scope| {
                 let work = |threads| {
-                    // Where the system starts no more threads, there is none for reading ahead either.
-                    if threads == wanted {
-                        begun.call_once(|| fetching.start(scope, &tasks, &is_wanted));
-                    }
                     let new_worker = || ImageWorker::new(self.plan, self.journal, &fetching);
                     let mut worker = new_worker();
                     while is_wanted() {
+                        // Where the system starts no more threads, there is none for reading ahead.
+                        if pace.is_slow() && threads == wanted {
+                            begun.call_once(|| fetching.start(scope, &tasks, &is_wanted));
+                        }
+                        let started = Instant::now();
                         let Some(task) = tasks.next(&fetching) else {
                             break;
                         };
-                        let entry = task.entry;
+                        let (reading, entry) = (started.elapsed(), task.entry);
                         let removes = || remove_index_once(self.plan, &index_removed);
                         let done =
                             survived(|| worker.process(task, removes)).unwrap_or_else(|| {
@@ -73,6 +75,7 @@ impl Workers<'_> {
                                 Ok(ImageOutcome::crashed())
                             });
                         let done = done.and_then(|outcome| self.record(&entry, outcome, &tally));
+                        pace.note(reading, started.elapsed().saturating_sub(reading));
                         if let Err(error) = done {
                             break_off(error);
                         }

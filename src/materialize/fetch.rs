@@ -132,6 +132,7 @@ impl<'a> Fetching<'a> {
         let count = self.workers.saturating_mul(THREADS).clamp(1, MOST_THREADS);
         let (sender, receiver) = mpsc::sync_channel(count);
         *tasks.ahead.lock() = Some(receiver);
+        tracing::info!("sources are slow to read: up to {count} threads read ahead");
         for number in 0..count {
             let sender = sender.clone();
             let thread = thread::Builder::new().name(format!("fetch-{number}"));

@@ -26,9 +26,7 @@ fn slow_storage_is_read_ahead_and_the_tree_is_the_same() {
              IMAGE_SIZE: 96\nCHEXRAY14_ROOT: {raw}\n"
         );
         fs::write(bench.path("config.yml"), config).unwrap();
-        let ran = bench.run(&["-v", "materialize"]);
-        ran.expect_status(0);
-        ran.stderr()
+        bench.run(&["-v", "materialize"]).expect_status(0).stderr()
     };
     materialize("real/raw", "out");
     let said = {

@@ -1,7 +1,7 @@
-//! machex turns public chest radiograph datasets into one uniform tree of JPEGs, byte for byte as the
-//! original MaCheX Python script does, and several times faster.
+//! machex renders public chest radiograph datasets as one uniform tree of JPEGs, byte for byte as
+//! the original MaCheX Python script does, and several times faster.
 //!
-//! The way that data takes:
+//! The path of the data:
 //!
 //! ```text
 //! config ─► datasets ─► catalog ─► source ─► render ─► store ─┬─► materialize
@@ -13,39 +13,39 @@
 //!                                       └─► report_page
 //! ```
 //!
-//! The modules, from the ground up: each uses only those above it in this list, which
-//! `tests/module_order.rs` checks.
+//! The modules, from the ground up. Each uses only modules above it in this list;
+//! `tests/module_order.rs` checks this.
 //!
-//! * `shown`: text from anywhere, made fit for a terminal.
-//! * `words`: counted things, and sentences that several commands say.
-//! * `sync`: locks, of which the orders can be model-checked.
-//! * `waits`: for how long somebody has been waiting for a disk or a server.
-//! * `slow`: lines that say what is being waited for.
-//! * `spread`: a few numbers spread over a range.
-//! * `workers`: threads that share out numbered work.
-//! * [`files`]: files and folders, as the system has them.
-//! * [`storage`]: where raw bytes come from: the one way to lists and sources.
-//! * [`names`]: names in the tree: datasets' folders, shards, images.
-//! * [`progress`]: how far a command is, on a terminal or in a log.
+//! * `shown`: escapes foreign strings for output and logs.
+//! * `words`: counts, and sentences that several commands print.
+//! * `sync`: locks for model checking.
+//! * `waits`: measures how long threads wait for a disk or a server.
+//! * `slow`: tells the user what slow work is waiting for.
+//! * `spread`: numbers spread evenly over a range.
+//! * `workers`: threads that share numbered work.
+//! * [`files`]: files and folders of the file system.
+//! * [`storage`]: the source of raw bytes: the only way to lists and sources.
+//! * [`names`]: names in the tree: dataset folders, shards, images.
+//! * [`progress`]: the progress of a command, on a terminal or in a log.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
-//! * [`store`]: where finished images live, and what is remembered of them.
+//! * [`store`]: where finished images are stored, and the records about them.
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
-//! * [`lists`]: the readers that datasets share (CSV and text lists, plain or gzip; sorted folders).
+//! * [`lists`]: readers shared by the datasets (CSV and text lists, plain or gzip; sorted folders).
 //! * [`synthetic`]: computed pictures and made-up labels, for samples and tests.
-//! * [`datasets`]: what differs between the datasets, one small file each.
-//! * [`config`]: `config.yml`, checked once, with every problem reported at once.
-//! * [`source`]: source files, from the storage into the renderer.
+//! * [`datasets`]: the differences between the datasets, one small file each.
+//! * [`config`]: `config.yml`, checked once; all problems are reported at once.
+//! * [`source`]: source files, from the storage to the renderer.
 //! * `pipeline`: queues, threads and single flight for files that are made on demand.
-//! * [`removal`]: whether sources have gone of which finished images were made.
-//! * [`materialize`]: every image of every dataset, in parallel, resumable.
-//! * [`check`]: what the raw trees hold, before any work is done.
-//! * [`status`]: the state of a mount, and what is counted in it.
-//! * [`serve`]: images and indexes on demand: each made once, when it is first needed.
+//! * [`removal`]: detects that sources of finished images are gone.
+//! * [`materialize`]: renders every image of every dataset, in parallel, resumable.
+//! * [`check`]: reports what the raw trees contain, before any work is done.
+//! * [`status`]: the state of a mount, and its counters.
+//! * [`serve`]: images and indexes on demand: each is made once, when it is first needed.
 //! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
 //! * [`mount`]: a mount from its beginning to its end.
-//! * [`survey`]: what the datasets of a config, or of a finished tree, hold, and some images of each.
-//! * [`preview`]: a contact sheet of these.
-//! * [`report_page`]: a page of them, with what fails.
+//! * [`survey`]: the contents of the datasets of a config or finished tree, and some of their images.
+//! * [`preview`]: a contact sheet of these images.
+//! * [`report_page`]: an HTML page about these contents, with the failures.
 //! * [`sample`]: small synthetic raw trees of all datasets.
 //! * [`cli`]: the command line.
 

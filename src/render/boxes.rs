@@ -1,6 +1,6 @@
-//! The boxes that JP2 and JPEG XL files consist of (ITU-T T.800, annex I.4).
+//! Boxes, the building blocks of JP2 and JPEG XL files (ITU-T T.800, annex I.4).
 
-/// A box, and what follows it.
+/// A box, and the bytes that follow it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct IsoBox<'a> {
     pub kind: &'a [u8; 4],
@@ -11,8 +11,8 @@ pub(super) struct IsoBox<'a> {
     pub rest: &'a [u8],
 }
 
-/// The box at the start of `bytes`; `None` where there is none, or none that can be. The body of a
-/// box that is cut off is what there is of it.
+/// The box at the start of `bytes`, or `None` if there is none or its length is impossible. If the
+/// box is cut off, its body ends with the file.
 pub(super) fn first_box(bytes: &[u8]) -> Option<IsoBox<'_>> {
     let (len, after) = bytes.split_first_chunk::<4>()?;
     let (kind, body) = after.split_first_chunk::<4>()?;

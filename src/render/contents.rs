@@ -1,9 +1,9 @@
-//! Files that are no pictures: what they are, by their contents, and what to do about them.
+//! Recognises files that are not pictures by their contents, and advises what to do about them.
 
-/// What a file is that is no picture.
+/// What a file contains that is not a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contents {
-    /// Such as `an HTML page`.
+    /// For example `an HTML page`.
     pub what: &'static str,
     pub advice: &'static str,
 }
@@ -14,7 +14,7 @@ const LOG_IN: &str =
     "the download was answered by a page (of a login, say): download the file again";
 const NOT_READ: &str = "machex reads no such files: put the picture in its place";
 
-/// Bytes at the start of a file that tell what it is.
+/// Bytes near the start of a file that identify its contents.
 struct Signature {
     at: usize,
     bytes: &'static [u8],
@@ -38,7 +38,7 @@ const fn holds(
     }
 }
 
-/// Binary files. The first that fits counts.
+/// Binary files. The first signature that matches wins.
 static SIGNATURES: &[Signature] = &[
     starts(
         b"\0\x05\x16\x07",
@@ -126,7 +126,7 @@ static SIGNATURES: &[Signature] = &[
 const DICOM_WITHOUT: &str = "a DICOM data set without the header of a file";
 const DICOM_ADVICE: &str = "convert it (dcmtk's `dcmconv`), or download it again";
 
-/// Texts, by how they begin after white space; letters count the same in both cases.
+/// Texts, by their first characters after white space, ignoring ASCII case.
 static TEXTS: &[(&str, Contents)] = &[
     text(
         "version https://git-lfs",
@@ -181,11 +181,12 @@ const TEXT: Contents = Contents {
     advice: "look at what it says; the picture is somewhere else",
 };
 
-/// How far a file is looked at.
+/// How many bytes at the start of a file are examined.
 pub const LOOKED_AT: usize = 1024;
 
 impl Contents {
-    /// What a file is that begins with `start` and is no picture; `None` where nobody knows.
+    /// Identifies a file that begins with `start` and is not a picture; `None` if its contents are
+    /// unknown.
     pub fn of(start: &[u8]) -> Option<Self> {
         let start = &start[..start.len().min(LOOKED_AT)];
         if start.iter().all(|byte| *byte == 0) {
@@ -221,7 +222,7 @@ fn of_text(start: &[u8]) -> Option<Contents> {
         })
 }
 
-/// Whether a PNG, JPEG or DICOM file begins a little later.
+/// Whether a PNG, JPEG or DICOM file begins a few bytes later.
 fn is_behind_junk(start: &[u8]) -> bool {
     [
         b"\x89PNG\r\n\x1a\n".as_slice(),

@@ -1,8 +1,8 @@
-//! The output: a baseline JPEG as Pillow's `save(quality=…)` writes it.
+//! The output: a baseline JPEG, identical to what Pillow's `save(quality=…)` writes.
 //!
 //! Three components, 4:2:0, standard Huffman tables, JFIF 1.01 with density 0/1/1, slow integer
-//! DCT, no restart markers: all defaults of libjpeg, which both Pillow and TurboJPEG leave alone.
-//! A gray image has constant chroma of 128, which is what libjpeg makes of R = G = B.
+//! DCT, no restart markers: all are libjpeg's defaults, which neither Pillow nor TurboJPEG changes.
+//! A gray image has constant chroma of 128, which is also what libjpeg computes for R = G = B.
 
 use super::jpeg::compressor::Compressor;
 use super::source::{Channels, reserve};
@@ -22,7 +22,7 @@ impl Encoder {
         })
     }
 
-    /// Encodes `size` x `size` pixels, channels interleaved.
+    /// Encodes `size` x `size` pixels with interleaved channels.
     pub(super) fn encode(
         &mut self,
         pixels: &[u8],
@@ -30,7 +30,7 @@ impl Encoder {
     ) -> Result<Vec<u8>, RenderError> {
         let jpeg = match channels {
             Channels::Gray if self.size.is_multiple_of(2) => self.compressor.gray(pixels)?,
-            // TurboJPEG wants planes of even sizes: the rare odd image takes the long way.
+            // TurboJPEG needs planes of even size, so the rare odd image is encoded as RGB.
             Channels::Gray => {
                 let mut rgb = Vec::new();
                 reserve(&mut rgb, pixels.len().saturating_mul(3))?;

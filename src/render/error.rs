@@ -1,8 +1,8 @@
-//! Why an image cannot be rendered.
+//! The reasons why an image cannot be rendered.
 
 use super::contents::Contents;
 
-/// A fault of one source image. Says what is wrong with the bytes; whoever knows the path adds it.
+/// A fault of one source image. It says what is wrong with the bytes; the caller adds the path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     #[error("the file is empty")]
@@ -44,7 +44,7 @@ pub enum RenderError {
     Crashed(String),
 }
 
-/// A [`RenderError::Malformed`].
+/// Creates a [`RenderError::Malformed`].
 pub(super) fn malformed(format: &'static str, problem: impl Into<String>) -> RenderError {
     RenderError::Malformed {
         format,

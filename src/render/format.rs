@@ -1,4 +1,4 @@
-//! Which decoder takes a file, by its first bytes; the name of a file does not count.
+//! Chooses the decoder of a file by its first bytes. The file name is ignored.
 
 use super::contents::Contents;
 use super::other::{self, Other};
@@ -9,12 +9,12 @@ pub(super) enum Format {
     Jpeg,
     Dicom,
     Other(Other),
-    /// Has no mark of its own.
+    /// Has no signature.
     Targa,
 }
 
 impl Format {
-    /// By the start of a file, of which `contents::LOOKED_AT` bytes are enough.
+    /// Detects the format from the start of a file; `contents::LOOKED_AT` bytes are enough.
     pub(super) fn of(source: &[u8]) -> Result<Self, RenderError> {
         /// Bytes before DICOM's magic (PS3.10, section 7.1).
         const PREAMBLE: usize = 128;
@@ -38,21 +38,21 @@ impl Format {
     }
 }
 
-/// Bytes that a file of no pixels may have: comments, profiles, thumbnails, further frames.
+/// Allowance for everything except the pixels: comments, profiles, thumbnails, further frames.
 const BESIDE_PIXELS: u64 = 64 << 20;
 
-/// Bytes of a pixel in the largest format, twice.
+/// Twice the size of a pixel in the largest format, in bytes.
 const PER_PIXEL: u64 = 16;
 
-/// Longest file whose size in pixels its first bytes do not tell. The largest radiographs have a tenth
-/// of it.
+/// Longest file accepted if its first bytes do not give its size in pixels: ten times the size of
+/// the largest radiographs.
 const MAX_UNTOLD: u64 = 512 << 20;
 
-/// Whether a file that begins with `start` and has `len` bytes need not be read to the end, since
-/// the renderer refuses it: it is no picture, or is much larger than a picture of its size can be.
+/// Refuses a file that begins with `start` and has `len` bytes if reading the rest is pointless: it
+/// is not a picture, or it is much larger than a picture of its dimensions can be.
 ///
 /// # Errors
-/// What the renderer would say of it.
+/// The error that the renderer would return.
 pub fn refuse(start: &[u8], len: u64) -> Result<(), RenderError> {
     let pixels = match Format::of(start)? {
         Format::Png => png_pixels(start),
@@ -70,9 +70,9 @@ pub fn refuse(start: &[u8], len: u64) -> Result<(), RenderError> {
     }
 }
 
-/// By the header, if it comes first, as it should.
+/// Reads the pixel count from the header, which should be the first chunk.
 fn png_pixels(start: &[u8]) -> Option<u64> {
-    /// Behind signature and length.
+    /// After the signature and the length.
     const NAME: usize = 12;
     let size = start.get(NAME..)?.strip_prefix(b"IHDR")?;
     let side = |at: usize| Some(u32::from_be_bytes(*size.get(at..)?.first_chunk::<4>()?).into());

@@ -1,9 +1,8 @@
-//! How a source is scaled and cropped: torchvision's `Resize(size)` followed by
-//! `CenterCrop(size)`.
+//! How a source is scaled and cropped: torchvision's `Resize(size)` followed by `CenterCrop(size)`.
 
 use super::RenderError;
 
-/// One direction of the way from source to output.
+/// One dimension, from source to output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Side {
     /// Source pixels.
@@ -17,13 +16,13 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Whether this direction is not resampled at all.
+    /// Whether this dimension is not resampled at all.
     pub(super) fn is_identity(&self) -> bool {
         self.source == self.scaled
     }
 }
 
-/// Both directions.
+/// Both dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Geometry {
     pub horizontal: Side,
@@ -40,7 +39,8 @@ impl Geometry {
                 height: height as u64,
             });
         }
-        // Python's int(size * long / short) for operands far below 2^53 is the integer quotient.
+        // Python computes int(size * long / short). For operands far below 2^53 that is the integer
+        // quotient.
         let scaled = |side: usize| {
             if side == short {
                 size
@@ -64,7 +64,7 @@ impl Geometry {
     }
 }
 
-/// Python's `round(excess / 2.0)`: halves go to the even neighbour.
+/// Python's `round(excess / 2.0)`: halves are rounded to the even neighbour.
 fn half_to_even(excess: usize) -> usize {
     let half = excess / 2;
     half + (excess % 2) * (half % 2)

@@ -1,15 +1,15 @@
-//! How much memory rendering takes.
+//! Estimates how much memory rendering needs.
 
 use super::{BYTES_PER_PIXEL, RenderParams};
 
-/// Bytes of each pixel of the output that a worker holds while it encodes a colour image: its three
-/// channels, and a byte in the encoder's buffer. The finished JPEG comes on top.
+/// Bytes per output pixel that a worker holds while it encodes a colour image: three channels, and
+/// one byte in the encoder's buffer. The finished JPEG is not included.
 const BYTES_HELD: f64 = 4.0;
 
 impl RenderParams {
     /// About how many bytes one worker needs for a colour image of this size: `size * size * 4.3`.
-    /// What depends on the source (its bytes, its decoded pixels) is not in it, nor is what is the same
-    /// for every size.
+    /// Memory that depends on the source (its bytes, its decoded pixels) and memory that is the
+    /// same for every output size are not included.
     pub fn memory(self) -> u64 {
         let side = f64::from(self.size);
         (side * side * (BYTES_HELD + BYTES_PER_PIXEL)) as u64

@@ -1,12 +1,12 @@
-//! From the bytes of a source image to the bytes of the finished JPEG. No paths, no config, no
-//! locks.
+//! Converts the bytes of a source image into the bytes of the finished JPEG. This module knows no
+//! paths, no config and no locks.
 //!
 //! ```text
 //! bytes ─► decode (jpeg, png, dicom) ─rows─► resize + centre crop ─► encode ─► bytes
 //! ```
 //!
-//! The same bytes and parameters always give the same output; [`Renderer`] only keeps scratch
-//! memory from image to image.
+//! The same bytes and parameters always give the same output: what [`Renderer`] keeps between
+//! images does not affect it.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -41,24 +41,25 @@ use jpeg::JpegImage;
 use resize::Resizer;
 use source::SourceImage;
 
-/// Raised by every change that may change an output byte: it is part of every content key.
+/// Increase this with every change that may alter an output byte. It is part of every content key.
 pub const RENDERER_VERSION: u32 = 2;
 
-/// Largest source image in pixels (512 megapixels): more is refused before anything is allocated.
+/// Largest source image in pixels (512 megapixels). Larger ones are refused before anything is
+/// allocated.
 pub const MAX_PIXELS: u64 = 512 << 20;
 
-/// Longest side in pixels: a row must not be a burden by itself.
+/// Longest side in pixels, so that a single row never needs much memory.
 pub const MAX_SIDE: u64 = 1 << 20;
 
-/// Scratch memory above this size is given back after use: one huge image must not cost every
-/// worker its memory for the rest of the run.
+/// Scratch memory above this size is freed after use, so that one huge image does not increase
+/// every worker's memory for the rest of the run.
 const KEEP_CAPACITY: usize = 64 << 20;
 
-/// Bytes of a finished image for each of its pixels, for estimates: 1024x1024 radiographs at
-/// quality 95 have 200 to 480 KB.
+/// Bytes of a finished image per pixel, for estimates: 1024x1024 radiographs at quality 95 have 200
+/// to 480 KB.
 const BYTES_PER_PIXEL: f64 = 0.3;
 
-/// What the output looks like.
+/// Size and quality of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RenderParams {
     /// Side of the square output in pixels.
@@ -68,7 +69,7 @@ pub struct RenderParams {
 }
 
 impl RenderParams {
-    /// About how many bytes an image will have, before any is finished.
+    /// Estimates the size of an image in bytes before any is finished.
     pub fn estimated_bytes(self) -> u64 {
         let side = f64::from(self.size);
         (side * side * BYTES_PER_PIXEL) as u64
@@ -84,14 +85,14 @@ impl Default for RenderParams {
     }
 }
 
-/// What a source image is, by its header.
+/// The properties of a source image, from its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Such as `PNG` or `DICOM, JPEG 2000`.
+    /// For example `PNG` or `DICOM, JPEG 2000`.
     pub format: String,
     pub width: usize,
     pub height: usize,
-    /// Bits a sample.
+    /// Bits per sample.
     pub bits: u32,
 }
 
@@ -105,13 +106,13 @@ impl fmt::Display for Description {
     }
 }
 
-/// Renders one image after another, keeping its scratch memory in between. One for each thread.
+/// Renders one image after another and keeps its scratch memory between them. Use one per thread.
 pub struct Renderer {
     params: RenderParams,
     workshop: Option<Workshop>,
 }
 
-/// What is made once and used for every image.
+/// The parts that are created once and reused for every image.
 struct Workshop {
     encoder: Encoder,
     resizer: Resizer,
@@ -151,15 +152,15 @@ impl Renderer {
         }
     }
 
-    /// Renders one source image (PNG, JPEG, DICOM or a format of `other`, told by its
-    /// first bytes).
+    /// Renders one source image. Its first bytes determine the format: PNG, JPEG, DICOM or one of
+    /// `other`.
     ///
     /// # Errors
-    /// When the source is not an image that machex takes. A panic of a decoder is an error too:
-    /// what fails is this image, not the run.
+    /// If the source is not an image that machex accepts. A panic of a decoder is also returned as
+    /// an error: only this image fails, not the run.
     pub fn render(&mut self, source: &[u8]) -> Result<Rendered, RenderError> {
-        // Out of its place while in use: after an error or a panic its state is not trusted any
-        // more.
+        // The workshop is taken out while in use. After an error or a panic its state is not
+        // trusted, so it is not put back.
         let (kept, params) = (self.workshop.take(), self.params);
         let size = params.size as usize;
         let (workshop, rendered) = guarded(move || {
@@ -207,7 +208,7 @@ fn open(source: &[u8]) -> Result<Box<dyn SourceImage + '_>, RenderError> {
     }
 }
 
-/// Runs a decoder; its panic becomes an error.
+/// Runs a decoder and turns its panic into an error.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         let text = panic
@@ -253,7 +254,7 @@ mod tests {
             b"\xff\xd8\xff\xd9",
         ] {
             for (good, expected) in [&jpeg, &dicom].into_iter().zip(&expected) {
-                // What libjpeg refuses is a black picture to Pillow.
+                // Pillow shows a black picture for what libjpeg refuses.
                 let is_good = |rendered: &Rendered| rendered.notes.damage.is_none();
                 assert!(
                     !renderer

@@ -1,4 +1,4 @@
-//! What the renderer returns.
+//! The result of rendering.
 
 use std::fmt;
 
@@ -9,19 +9,18 @@ pub struct Rendered {
     pub notes: Notes,
 }
 
-/// What a person should know of a source that could be decoded.
+/// What the user should know about a source that could be decoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Set where parts of the picture are not what the source once showed.
+    /// Set if parts of the picture differ from the original source.
     pub damage: Option<Damage>,
-    /// A DICOM file has bits set above its HighBit: an old overlay, into which the name of a patient
-    /// may be burned.
+    /// Whether a DICOM file has bits set above its HighBit: an old overlay, which can contain a
+    /// burned-in patient name.
     pub has_overlay_bits: bool,
 }
 
-/// What is missing or damaged in a source that can be decoded all the same, in words such as
-/// `the image data end after 512 of 1024 rows`. The image is made of what is there, as the reference
-/// does it.
+/// What is missing or damaged in a source that can still be decoded, for example `the image data
+/// end after 512 of 1024 rows`. machex renders the remaining data as the reference does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage(String);
 

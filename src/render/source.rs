@@ -1,8 +1,8 @@
-//! What every decoder offers the rest of the renderer: its size, and its rows from top to bottom.
+//! The interface of every decoder: the size of an image, and its rows from top to bottom.
 
 use super::{MAX_PIXELS, MAX_SIDE, Notes, RenderError};
 
-/// Samples a pixel, as they go on to the encoder.
+/// Samples per pixel, as the decoder passes them on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channels {
     /// One luminance sample.
@@ -20,8 +20,8 @@ impl Channels {
     }
 }
 
-/// The part of a source image from which the output follows, in source pixels. The rest of the
-/// image is dropped by the centre crop and need not be decoded.
+/// The part of a source image that the output depends on, in source pixels. The centre crop drops
+/// the rest, which need not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub left: usize,
@@ -31,16 +31,16 @@ pub(super) struct Window {
 }
 
 /// A source image whose header has been read and checked (its size is within
-/// [`super::MAX_PIXELS`]), and nothing of whose size has been allocated yet.
+/// [`super::MAX_PIXELS`]). No memory that depends on its size has been allocated yet.
 pub(super) trait SourceImage {
     fn width(&self) -> usize;
     fn height(&self) -> usize;
     fn channels(&self) -> Channels;
 
-    /// Decodes the rows of `window`, top to bottom, and hands each to `sink`: 8 bits a sample,
-    /// `window.width * channels` samples. Calls `sink` exactly `window.height` times on success, and
-    /// returns what is to be said of them.
-    /// `scratch` is memory that may be used for anything and keeps its capacity between images.
+    /// Decodes the rows of `window`, top to bottom, and passes each to `sink`: `window.width *
+    /// channels` samples of 8 bits. On success, it has called `sink` exactly `window.height` times
+    /// and returns notes about the source. `scratch` may be used for anything and keeps its
+    /// capacity between images.
     fn decode_rows(
         &mut self,
         window: Window,
@@ -58,7 +58,7 @@ pub(super) fn check_size(width: u64, height: u64) -> Result<(), RenderError> {
     }
 }
 
-/// The first `len` elements of `scratch`, grown if need be. What is in them is left from before.
+/// The first `len` elements of `scratch`, which grows if necessary. Old contents remain.
 pub(super) fn grow<T: Copy + Default>(
     scratch: &mut Vec<T>,
     len: usize,
@@ -71,22 +71,22 @@ pub(super) fn grow<T: Copy + Default>(
     Ok(&mut scratch[..len])
 }
 
-/// `len` elements of 0.
+/// `len` zeros.
 pub(super) fn zeros<T: Copy + Default>(len: usize) -> Result<Vec<T>, RenderError> {
     let mut zeros = Vec::new();
     grow(&mut zeros, len)?;
     Ok(zeros)
 }
 
-/// Makes room for `more` elements. Whatever follows in size from a config or from a source is
-/// reserved first: `Vec` ends the process where there is no memory.
+/// Makes room for `more` elements. Use this before every allocation whose size depends on a config
+/// or a source: `Vec` aborts the process if memory runs out.
 pub(super) fn reserve<T>(vec: &mut Vec<T>, more: usize) -> Result<(), RenderError> {
     vec.try_reserve_exact(more)
         .map_err(|_| no_memory(more.saturating_mul(size_of::<T>())))
 }
 
-/// Looks whether there is memory for so many bytes now, for the sake of libraries that end the
-/// process where there is none. Costs no more than two system calls: the memory is not touched.
+/// Tests whether `bytes` bytes of memory are available now, for libraries that abort the process if
+/// memory runs out. This costs at most two system calls: the memory is not touched.
 pub(super) fn probe(bytes: usize) -> Result<(), RenderError> {
     reserve(&mut Vec::<u8>::new(), bytes)
 }

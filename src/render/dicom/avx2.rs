@@ -1,12 +1,12 @@
-//! [`Formula`] for sixteen values at a time, with AVX2.
+//! Applies [`Formula`] to sixteen values at a time, with AVX2.
 
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
 use super::formula::Formula;
 
-/// Maps little-endian words (two of `bytes` each), flipped by XOR, to as many bytes: as many as
-/// `bytes` and `out` have room for.
+/// Maps little-endian words (two of `bytes` each), flipped by XOR, to one byte each, until `bytes`
+/// or `out` ends.
 pub(super) fn apply(_: Avx2, formula: Formula, flip: u16, bytes: &[u8], out: &mut [u8]) {
     // SAFETY: the processor has AVX2, the function's only condition.
     unsafe { apply_avx2(formula, flip, bytes, out) }
@@ -28,7 +28,7 @@ fn apply_avx2(formula: Formula, flip: u16, bytes: &[u8], out: &mut [u8]) {
             _mm256_mullo_epi16(distance, all(255)),
             _mm256_mullo_epi16(quotient, range),
         );
-        // All bits, or -1, where the remainder is not below the range.
+        // All bits (-1) if the remainder is not below the range.
         let is_one_less = _mm256_cmpeq_epi16(_mm256_max_epu16(remainder, range), remainder);
         let words = _mm256_sub_epi16(quotient, is_one_less);
         let (first, second) = (

@@ -1,4 +1,5 @@
-//! The elements of a DICOM file that concern pixels (PS3.10, section 7; PS3.3, section C.7.6.3).
+//! Reads the elements of a DICOM file that concern pixels (PS3.10, section 7; PS3.3, section
+//! C.7.6.3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,19 +14,20 @@ use super::walk::{Cut, Element, Walk};
 use super::{malformed, unsupported};
 use crate::shown::Show;
 
-/// Preamble and magic number (PS3.10, section 7.1).
+/// Length of the preamble and the magic number (PS3.10, section 7.1).
 const META_START: usize = 132;
 
 /// Group of the file meta information.
 const META_GROUP: u16 = 0x0002;
 
-/// Group of commands, which a file has no use for; always implicit (PS3.7, section 6.3.1).
+/// Group of command elements, which have no meaning in a file and are always implicit (PS3.7,
+/// section 6.3.1).
 const COMMAND_GROUP: u16 = 0x0000;
 
-/// Group of rows, columns, bits and the like.
+/// Group of rows, columns, bits and similar elements.
 const IMAGE_GROUP: u16 = 0x0028;
 
-/// Retired from the standard, but not from people's disks.
+/// Retired from the standard, but still found in old files.
 pub(super) const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 const PIXEL_TAGS: [Tag; 3] = [
@@ -34,22 +36,22 @@ const PIXEL_TAGS: [Tag; 3] = [
     tags::DOUBLE_FLOAT_PIXEL_DATA,
 ];
 
-/// More of a text is not read: those that the renderer asks for are short.
+/// Only this many bytes of a text are read: the texts that the renderer needs are short.
 const LONGEST_TEXT: usize = 1024;
 
-/// What pixel data are made of.
+/// The type of the pixel values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PixelKind {
     Integers,
     Floats,
 }
 
-/// Where the pixel data are, in the (inflated) file.
+/// Position of the pixel data in the file (inflated if it is deflated).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PixelBytes {
     pub kind: PixelKind,
     pub range: Range<usize>,
-    /// Whether bytes stand in pairs of which the second comes first: OW in big endian.
+    /// Whether the bytes of each pair are swapped: OW in big endian.
     pub swapped: bool,
     /// Whether the file ends before the pixel data do.
     pub is_cut: bool,
@@ -58,7 +60,7 @@ pub(super) struct PixelBytes {
 /// The elements of an image.
 pub(super) struct Elements<'a> {
     pub transfer_syntax: String,
-    /// The file, inflated where it is deflated.
+    /// The file; if the data set is deflated, the inflated data set.
     pub bytes: Cow<'a, [u8]>,
     pub pixels: PixelBytes,
     pub values: Values,
@@ -76,14 +78,14 @@ impl Elements<'_> {
     }
 }
 
-/// Where the values of group 0028 are.
+/// Positions of the values of group 0028.
 pub(super) struct Values {
     elements: BTreeMap<Tag, Element>,
     pub big_endian: bool,
 }
 
 impl Values {
-    /// Of a data set in explicit little endian of which perhaps only the beginning is there.
+    /// Reads a data set in explicit little endian that may be cut off.
     pub(super) fn of_beginning(bytes: &[u8]) -> Result<Self, RenderError> {
         Ok(Self {
             elements: Found::new(bytes, 0, false, false)?.values,
@@ -91,11 +93,11 @@ impl Values {
         })
     }
 
-    /// The text of an element, without its padding; `None` where there is no such element. Empty
-    /// is a text, too.
+    /// The text of an element without its padding, or `None` if there is no such element. A text
+    /// can be empty.
     pub(super) fn text(&self, bytes: &[u8], tag: Tag) -> Option<String> {
         let value = &bytes[self.elements.get(&tag)?.value.clone()];
-        // Latin-1: what is read here is ASCII, or it is no word that is known.
+        // Decoded as Latin-1. Known values are ASCII, and others are not recognised anyway.
         let text = value
             .iter()
             .take(LONGEST_TEXT)
@@ -104,7 +106,7 @@ impl Values {
         Some(text.trim_end_matches([' ', '\0']).to_owned())
     }
 
-    /// The (first) number of an element that should be of VR US, but need not be.
+    /// The first number of an element. Its VR should be US, but others are accepted.
     pub(super) fn number(&self, bytes: &[u8], tag: Tag) -> Option<u64> {
         let element = self.elements.get(&tag)?;
         let len = match element.vr.as_ref() {
@@ -122,8 +124,8 @@ impl Values {
     }
 }
 
-/// Walks a file to its end: what stands twice counts as it stands last, and headers come behind
-/// pixel data, too.
+/// Walks a file to its end, because the last of several equal elements wins and header elements can
+/// follow the pixel data.
 pub(super) fn read(file: &[u8]) -> Result<Elements<'_>, RenderError> {
     let (uid, data_start) = read_meta(file)?;
     let (bytes, start) = if uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
@@ -146,7 +148,7 @@ pub(super) fn read(file: &[u8]) -> Result<Elements<'_>, RenderError> {
     })
 }
 
-/// What a walk finds.
+/// The result of a walk.
 pub(super) struct Found {
     values: BTreeMap<Tag, Element>,
     pixels: BTreeMap<Tag, Element>,
@@ -174,7 +176,7 @@ impl Found {
                     }
                 }
                 Ok(None) => break,
-                // Junk behind the pixel data is nobody's loss.
+                // Junk after the pixel data does no harm.
                 Err(_) if !pixels.is_empty() => break,
                 Err(_) if walk.cut().is_some() => break,
                 Err(error) => return Err(error),
@@ -210,7 +212,7 @@ impl Found {
     }
 }
 
-/// Why there are no pixel data in a file of `len` bytes.
+/// The error for a file of `len` bytes without pixel data.
 fn no_pixels(cut: Option<Cut>, end: usize, len: usize) -> RenderError {
     malformed(&match cut {
         Some(Cut::Value(tag)) if PIXEL_TAGS.contains(&tag) => {
@@ -225,7 +227,7 @@ fn no_pixels(cut: Option<Cut>, end: usize, len: usize) -> RenderError {
     })
 }
 
-/// The transfer syntax, and where the data set begins.
+/// Reads the transfer syntax and finds the start of the data set.
 fn read_meta(file: &[u8]) -> Result<(String, usize), RenderError> {
     let mut uid = None;
     let mut walk = Walk::new(file, META_START, false, false);

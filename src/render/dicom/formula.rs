@@ -1,17 +1,17 @@
-//! The mapping of 16-bit values to 8 bits in integers.
+//! Maps 16-bit values to 8 bits with integers.
 
-/// `(value - low) * 255 / range` in 16-bit arithmetic, so that a SIMD register holds many.
+/// `(value - low) * 255 / range` in 16-bit arithmetic, so that a SIMD register holds many values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Formula {
     pub low: u16,
     pub range: u16,
-    /// 255 / range with 16 fractional bits, rounded down: gives the quotient or one less.
+    /// 255 / range with 16 fractional bits, rounded down. It yields the quotient or one less.
     pub factor: u16,
 }
 
 impl Formula {
-    /// `None` where 16 bits do not suffice: `factor` must fit in, and so must a remainder below
-    /// twice `range`.
+    /// `None` if 16 bits do not suffice: they must hold `factor`, and a remainder below twice
+    /// `range`.
     pub(super) fn new(low: u16, range: u16) -> Option<Self> {
         if !(256..=i16::MAX as u16).contains(&range) {
             return None;
@@ -28,7 +28,7 @@ impl Formula {
     pub(super) fn apply(self, value: u16) -> u8 {
         let distance = value.wrapping_sub(self.low);
         let quotient = ((u32::from(distance) * u32::from(self.factor)) >> 16) as u16;
-        // Modulo 2^16, and yet exact: it is not negative and below 2 * range.
+        // Computed modulo 2^16, yet exact: the remainder is not negative and below 2 * range.
         let remainder = distance
             .wrapping_mul(255)
             .wrapping_sub(quotient.wrapping_mul(self.range));

@@ -1,4 +1,4 @@
-//! What the elements of group 0028 say of the pixels (PS3.3, section C.7.6.3).
+//! Interprets the elements of group 0028 (PS3.3, section C.7.6.3).
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use super::dataset::{EXPLICIT_VR_BIG_ENDIAN, Elements, PixelKind};
 use super::{malformed, unsupported};
 use crate::shown::Show;
 
-/// How pixel data are coded, by their transfer syntax (PS3.6, table A-1).
+/// The coding of pixel data, from the transfer syntax (PS3.6, table A-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Native,
-    /// As [`Coding::Native`], in fragments.
+    /// Like [`Coding::Native`], but in fragments.
     Encapsulated,
-    /// As [`Coding::Native`], each frame deflated.
+    /// Like [`Coding::Native`], but each frame is deflated.
     DeflatedFrame,
     Rle,
     JpegLossy,
@@ -30,8 +30,7 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// Whether samples have the layout of uncompressed data, once fragments are joined and
-    /// inflated.
+    /// Whether samples have the layout of uncompressed data once fragments are joined and inflated.
     pub(super) fn is_native(self) -> bool {
         matches!(
             self,
@@ -57,27 +56,27 @@ impl fmt::Display for Coding {
     }
 }
 
-/// The header of an image that can be rendered: one frame of one to four samples a pixel.
+/// The header of an image that can be rendered: one frame, one to four samples per pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
-    /// As the transfer syntax says; the data may differ.
+    /// From the transfer syntax; the data may differ.
     pub coding: Coding,
     pub rows: usize,
     pub columns: usize,
-    /// 1 to 4, of which the second of two and the last of four are dropped.
+    /// 1 to 4. The second of two samples and the last of four are dropped.
     pub samples_per_pixel: usize,
     /// 1, 8, 16, 32 or 64.
     pub bits_allocated: u16,
-    /// The highest bit that is not to be set, if any is not.
+    /// The highest used bit, if bits above it are allocated.
     pub high_bit: Option<u16>,
     pub signed: bool,
-    /// Floating point numbers, of 32 or 64 bits.
+    /// Floating-point numbers of 32 or 64 bits.
     pub is_float: bool,
     pub big_endian: bool,
     /// MONOCHROME1: the lowest value is white.
     pub inverted: bool,
     pub photometric: String,
-    /// Colour by plane, of uncompressed data.
+    /// Whether the colour channels of uncompressed data are stored in planes.
     pub planar: bool,
 }
 
@@ -89,7 +88,7 @@ impl Header {
         };
         let coding = coding(&elements.transfer_syntax)?;
         let frames = elements.text(tags::NUMBER_OF_FRAMES).unwrap_or_default();
-        // What is no number counts as one frame: there are pixels, and they tell.
+        // An invalid number counts as one frame; the length of the pixel data is checked anyway.
         if frames.trim().parse().unwrap_or(1u64) > 1 {
             let frames = frames.shown();
             return Err(unsupported(format!("an image of {frames} frames")));
@@ -150,7 +149,7 @@ impl Header {
         })
     }
 
-    /// What goes on to the encoder.
+    /// The channels passed to the encoder.
     pub(super) fn channels(&self) -> Channels {
         if self.samples_per_pixel < 3 {
             Channels::Gray
@@ -159,12 +158,12 @@ impl Header {
         }
     }
 
-    /// Samples of the whole image.
+    /// Number of samples in the whole image.
     pub(super) fn samples(&self) -> usize {
         self.rows * self.columns * self.samples_per_pixel
     }
 
-    /// Refuses a code stream of another size than the header says.
+    /// Refuses a code stream whose size differs from the header's.
     pub(super) fn expect(
         &self,
         width: usize,
@@ -182,7 +181,7 @@ impl Header {
     }
 }
 
-/// The highest stored bit, where bits above it are allocated.
+/// The highest stored bit, if bits above it are allocated.
 fn high_bit(elements: &Elements<'_>, bits_allocated: u16) -> Option<u16> {
     let stored = elements.number(tags::BITS_STORED)?;
     let high = elements.number(tags::HIGH_BIT);

@@ -1,4 +1,4 @@
-//! Deflated data sets (PS3.5, section A.5) and deflated image frames.
+//! Inflates deflated data sets (PS3.5, section A.5) and deflated image frames.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,14 +10,14 @@ use super::dataset::Values;
 use super::malformed;
 use crate::shown::Show;
 
-/// Enough for the header of any image but the oddest.
+/// Enough for the header of all but the strangest images.
 const HEADER: usize = 1 << 20;
 
-/// What a data set may have besides its pixels.
+/// Allowance for everything in a data set except its pixels.
 const REST: usize = 64 << 20;
 
-/// Inflates a data set. A few bytes inflate to gigabytes: how many are taken depends on the size of
-/// the image, which is looked at first.
+/// Inflates a data set. Since a few bytes can inflate to gigabytes, this reads the size of the
+/// image first and limits the output accordingly.
 pub(super) fn data_set(deflated: &[u8]) -> Result<Vec<u8>, RenderError> {
     let mut decoder = flate2::read::DeflateDecoder::new(deflated);
     let mut inflated = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn data_set(deflated: &[u8]) -> Result<Vec<u8>, RenderError> {
     Ok(inflated)
 }
 
-/// Inflates a frame of `len` bytes. What follows is ignored.
+/// Inflates a frame of `len` bytes and ignores the rest.
 pub(super) fn frame(deflated: &[u8], len: usize) -> Result<Vec<u8>, RenderError> {
     let mut inflated = Vec::new();
     append(
@@ -40,13 +40,13 @@ pub(super) fn frame(deflated: &[u8], len: usize) -> Result<Vec<u8>, RenderError>
     Ok(inflated)
 }
 
-/// Bytes of the pixels of an image, by the beginning of its data set.
+/// Size of the pixel data in bytes, from the beginning of the data set.
 fn pixel_bytes(beginning: &[u8]) -> Result<usize, RenderError> {
     let values = Values::of_beginning(beginning)?;
     let number = |tag, default| values.number(beginning, tag).unwrap_or(default);
     let (rows, columns) = (number(tags::ROWS, 0), number(tags::COLUMNS, 0));
     if rows == 0 || columns == 0 {
-        // The header stands behind the pixels.
+        // The header follows the pixels.
         return Ok(HEADER);
     }
     check_size(columns, rows)?;
@@ -55,10 +55,10 @@ fn pixel_bytes(beginning: &[u8]) -> Result<usize, RenderError> {
     Ok((rows * columns * samples * bits / 8) as usize)
 }
 
-/// Inflates `len` bytes more, or as many as there are.
+/// Inflates `len` more bytes, or fewer if the data end.
 fn append(decoder: &mut impl Read, len: usize, inflated: &mut Vec<u8>) -> Result<(), RenderError> {
     let end = inflated.len() + len;
-    // In steps, so that what is reserved is at most twice what is there.
+    // In steps, so that reserved memory is at most twice the size of the data.
     while inflated.len() < end {
         let step = inflated.len().max(HEADER).min(end - inflated.len());
         reserve(inflated, step)?;

@@ -1,4 +1,4 @@
-//! JPEG baseline, extended and lossless inside DICOM, by libjpeg-turbo.
+//! JPEG baseline, extended and lossless inside DICOM, decoded by libjpeg-turbo.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::samples::{Frame, Samples, flip8, flip16};
 use super::{malformed, unsupported};
 use crate::shown::Show;
 
-/// A frame, and what is to be said of it.
+/// Decodes a frame; the text is a note about damage.
 pub(super) fn frame(
     header: &Header,
     stream: &[u8],
@@ -47,7 +47,8 @@ fn decode(
     let samples = if jpeg.precision <= 8 {
         let mut values = Vec::new();
         let decoded = decoder.decode8(pixels, None, &mut values)?;
-        // The reference uses what there is of a lossy image, and refuses half a lossless one.
+        // The reference shows a damaged lossy image as far as it goes, but refuses a damaged
+        // lossless one.
         if decoded == Decoded::Partly && header.coding == Coding::JpegLossless {
             return Err(malformed(&damage(decoder.complaint())));
         }
@@ -77,8 +78,8 @@ fn damage(said: Option<&str>) -> String {
     format!("parts of the JPEG data are missing or damaged (libjpeg: {said})")
 }
 
-/// Whether lossless JPEG is decoded under a transfer syntax. Where Pillow comes first, it opens
-/// such data, if they have 8 bits, and decodes nothing of them.
+/// Whether lossless JPEG is decoded under a transfer syntax. If the reference tries Pillow first,
+/// Pillow opens such data if they have 8 bits, but decodes nothing.
 fn takes_lossless(header: &Header) -> bool {
     header.bits_allocated != 8 || !matches!(header.coding, Coding::JpegLossy | Coding::Jpeg2000)
 }
@@ -89,8 +90,8 @@ fn is_lossless(stream: &[u8]) -> bool {
     segments(stream).any(|segment| LOSSLESS.contains(&segment.marker))
 }
 
-/// Whether colour goes on as the JPEG stores it. pydicom's rules: YBR is never converted, nor is
-/// what the header calls RGB, unless an Adobe marker says how it is stored.
+/// Whether colour components are used as stored. pydicom's rules: YBR is never converted. Neither
+/// is a colour that the header calls RGB, unless an Adobe marker says how it is stored.
 fn keeps_components(header: &Header, stream: &[u8]) -> bool {
     matches!(header.coding, Coding::JpegLossless | Coding::JpegLs)
         || header.photometric.contains("YBR")

@@ -1,4 +1,4 @@
-//! JPEG 2000 (ITU-T T.800), by OpenJPEG.
+//! JPEG 2000 (ITU-T T.800) inside DICOM, decoded by OpenJPEG.
 
 use super::super::jpeg2000::{CodeStream, Component, Tile, damage, is_no_memory, open};
 use super::super::source::{probe, reserve};
@@ -6,19 +6,19 @@ use super::super::{RenderError, error};
 use super::header::{Coding, Header};
 use super::samples::{Frame, Samples, flip16};
 
-/// A frame, and what is to be said of it.
+/// Decodes a frame; the text is a note about damage.
 pub(super) fn frame(
     header: &Header,
     stream: &[u8],
 ) -> Result<(Frame<'static>, Option<String>), RenderError> {
-    // OpenJPEG allocates what the code stream says: that is looked at first.
+    // OpenJPEG allocates whatever the code stream declares, so check that first.
     let code = CodeStream::of(stream)?;
     header.expect(code.width, code.height, code.components)?;
     code.check()?;
     if code.precision > 16 {
         return Err(malformed(&format!("samples of {} bits", code.precision)));
     }
-    // OpenJPEG holds four bytes a sample; what it says where it finds no memory is no clear error.
+    // OpenJPEG needs four bytes per sample, and does not report clearly that memory ran out.
     probe(header.samples().saturating_mul(size_of::<i32>()))?;
     if header.coding == Coding::JpegLossy
         && header.photometric == "RGB"
@@ -69,15 +69,15 @@ pub(super) fn frame(
     Ok((frame, problem))
 }
 
-/// Whether the reference goes on after an error, with what has been decoded: it does where Pillow
-/// decodes, to bytes or, in gray, to words.
+/// Whether the reference continues after an error with the part already decoded. It does so if
+/// Pillow decodes the image, to bytes or, for gray, to words.
 fn keeps_going(header: &Header, code: &CodeStream) -> bool {
     let is_word = code.components == 1 && code.precision > 9;
     header.bits_allocated == if is_word { 16 } else { 8 }
 }
 
-/// The note on an image of which no more can be decoded; an error where the reference has one, and
-/// where the fault is not the image's.
+/// The note for an image whose decoding stopped. Returns an error if the reference fails too, or if
+/// the image is not at fault.
 fn given_up(header: &Header, code: &CodeStream, said: &str) -> Result<String, RenderError> {
     if is_no_memory(said) {
         return Err(RenderError::NoMemory {
@@ -92,16 +92,16 @@ fn given_up(header: &Header, code: &CodeStream, said: &str) -> Result<String, Re
     )))
 }
 
-/// How the samples of a component become 16-bit two's complement.
+/// Converts the samples of a component to 16-bit two's complement.
 struct Conversion {
     bytes: usize,
     is_signed: bool,
-    /// Moved down so that unsigned values fit in.
+    /// Subtracted so that unsigned values fit.
     offset: i32,
-    /// As in pydicom, what a code stream calls unsigned and the header calls signed is two's
-    /// complement of the code stream's precision.
+    /// As in pydicom: samples that are unsigned in the code stream but signed in the header are
+    /// two's complement with the code stream's precision.
     shift: u32,
-    /// What stands where nothing has been decoded.
+    /// The value of samples that were not decoded.
     lowest: u16,
 }
 
@@ -128,7 +128,6 @@ impl Conversion {
         }
     }
 
-    /// Converts a row.
     fn apply(&self, row: &[u8], out: &mut [u16]) {
         match (self.bytes, self.is_signed) {
             (1, false) => self.put(row.iter().map(|byte| i32::from(*byte)), out),
@@ -150,7 +149,7 @@ fn pairs(row: &[u8]) -> impl Iterator<Item = [u8; 2]> {
     row.as_chunks::<2>().0.iter().copied()
 }
 
-/// Puts a tile where it belongs.
+/// Copies a tile to its position.
 fn place(
     header: &Header,
     conversions: &[Conversion],

@@ -1,4 +1,4 @@
-//! JPEG-LS (ITU-T T.87), by CharLS.
+//! JPEG-LS (ITU-T T.87) inside DICOM, decoded by CharLS.
 
 use std::borrow::Cow;
 
@@ -22,9 +22,10 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     let info = codec.get_frame_info(stream).map_err(problem)?;
     let components = usize::try_from(info.component_count).unwrap_or(0);
     header.expect(info.width as usize, info.height as usize, components)?;
-    // The codec ends the process where it finds no memory for the pixels, and so do its copies.
+    // The codec aborts the process if memory for the pixels runs out, and so do the copies made
+    // here.
     probe(header.samples().saturating_mul(2))?;
-    // A new codec: one that has read the header does not read it again.
+    // This needs a new codec: one that has read the header cannot read it again.
     let bytes = CharLS::default().decode(stream).map_err(problem)?;
     let planar = components > 1 && !is_interleaved(stream);
     let is_rgb = header.photometric == "RGB" && components == 3;
@@ -39,7 +40,7 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
             flip,
         }
     } else {
-        // CharLS writes words in the machine's own order.
+        // CharLS writes words in native byte order.
         let pairs = bytes.as_chunks::<2>().0;
         let mut values = Vec::new();
         reserve(&mut values, pairs.len())?;
@@ -55,8 +56,8 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     Ok(Frame { samples, planar })
 }
 
-/// The stream, with a marker at its end: CharLS counts to two billion where data end in the middle of
-/// a run of zeros, and no marker stops it.
+/// The stream with an end marker. If data end within a run of zeros and no marker follows, CharLS
+/// counts to two billion.
 fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
     let padding = stream.iter().rev().take_while(|byte| **byte == 0).count();
@@ -70,7 +71,7 @@ fn ended(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     Ok(ended.into())
 }
 
-/// Takes what the header calls RGB for YCbCr, and makes RGB of it, as pylibjpeg does: ITU-R BT.601
+/// Converts an image that the header calls RGB from YCbCr to RGB, as pylibjpeg does: ITU-R BT.601
 /// with 13 fractional bits.
 fn to_rgb<T>(values: &mut [T], planar: bool, bits: i32)
 where
@@ -108,7 +109,7 @@ where
     }
 }
 
-/// Whether the scan interleaves its components: the last but one byte of its header is not 0
+/// Whether the scan interleaves its components: the second-to-last byte of its header is not 0
 /// (T.87, section C.2.3).
 fn is_interleaved(stream: &[u8]) -> bool {
     let scan = segments(stream).find(|segment| segment.marker == SOS);

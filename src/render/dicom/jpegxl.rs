@@ -1,7 +1,7 @@
-//! JPEG XL (ISO/IEC 18181), by jxl-oxide. The reference does not decode it.
+//! JPEG XL (ISO/IEC 18181) inside DICOM, decoded by jxl-oxide. The reference cannot decode it.
 //!
-//! jxl-oxide gets the bare code stream: the other boxes of a file can hold compressed metadata, which
-//! it would inflate without a limit.
+//! jxl-oxide receives only the code stream: other boxes of a file can contain compressed metadata,
+//! which it would inflate without limit.
 
 use std::borrow::Cow;
 
@@ -19,21 +19,21 @@ use crate::shown::Show;
 
 const FORMAT: &str = "DICOM JPEG XL";
 
-/// How a bare code stream begins.
+/// Start of a bare code stream.
 const CODE_STREAM: [u8; 2] = [0xff, 0x0a];
 
-/// How a file begins that has a code stream in its boxes.
+/// Start of a file that contains its code stream in boxes.
 const CONTAINER: [u8; 12] = *b"\0\0\0\x0cJXL \r\n\x87\n";
 
-/// Bytes that the decoder may allocate for each pixel, and for images of any size. It needs 5 for
-/// lossless gray, 13 for lossless colour and 25 for anything lossy.
+/// Bytes that the decoder may allocate: per pixel, and for an image of any size. It needs 5 per
+/// pixel for lossless gray, 13 for lossless colour and 25 for anything lossy.
 const HELD_A_PIXEL: usize = 48;
 const HELD: usize = 64 << 20;
 
-/// Frames that one image may be composed of. Encoders write one or two.
+/// Maximum number of frames composed into one image. Encoders write one or two.
 const MAX_FRAMES: usize = 16;
 
-/// Bytes that are fed to the decoder before its frames are counted again.
+/// Bytes passed to the decoder before its frames are counted again.
 const CHUNK: usize = 1 << 16;
 
 pub(super) fn is_jpeg_xl(stream: &[u8]) -> bool {
@@ -48,13 +48,13 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     let bits = check(header, &code)?;
     let limit = header.rows * header.columns * HELD_A_PIXEL + HELD;
     probe(limit)?;
-    // The decoder's log lines name no file, and what it says of an error is in that error.
+    // The decoder's log lines name no file, and its errors contain the same information.
     let silent = tracing::subscriber::NoSubscriber::default();
     tracing::subscriber::with_default(silent, || decode(header, &code, bits, limit))
 }
 
-/// Refuses what does not fit the DICOM header, before the decoder allocates anything; returns the
-/// number of bits of a sample.
+/// Refuses a code stream that does not match the DICOM header, before the decoder allocates
+/// anything. Returns the number of bits per sample.
 fn check(header: &Header, code: &[u8]) -> Result<u32, RenderError> {
     let jxl = ImageHeader::parse(&mut Bitstream::new(code), ()).map_err(refused)?;
     let (width, height) = (jxl.width_with_orientation(), jxl.height_with_orientation());
@@ -66,7 +66,7 @@ fn check(header: &Header, code: &[u8]) -> Result<u32, RenderError> {
         (!metadata.ec_info.is_empty(), "channels besides colour"),
         (metadata.animation.is_some(), "an animation"),
         (metadata.preview.is_some(), "a preview"),
-        // It takes up to 256 MiB, whatever the size of the image, and changes no stored value.
+        // A profile takes up to 256 MiB for an image of any size, and changes no stored value.
         (metadata.colour_encoding.want_icc(), "an ICC profile"),
     ];
     if let Some((_, feature)) = odd.iter().find(|(is_there, _)| *is_there) {
@@ -93,7 +93,7 @@ fn decode(
     let render = image.render_frame(0).map_err(refused)?;
     let mut stream = render.stream();
     let mut row: Vec<f32> = zeros(header.columns * header.samples_per_pixel)?;
-    // The decoder gives numbers from 0 to 1, which are those of the code stream again.
+    // The decoder returns numbers from 0 to 1; scaling restores the numbers of the code stream.
     let highest = ((1u32 << bits) - 1) as f32;
     let number = |sample: &f32| (sample * highest).round().clamp(0.0, highest);
     let samples = if bits <= 8 {
@@ -152,7 +152,7 @@ fn load(code: &[u8], limit: usize) -> Result<JxlImage, RenderError> {
     Ok(image)
 }
 
-/// The code stream: the whole stream, or what its boxes have of it (ISO/IEC 18181-2).
+/// The code stream: the whole stream, or the contents of its boxes (ISO/IEC 18181-2).
 fn code_stream(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     if stream.starts_with(&CODE_STREAM) {
         return Ok(stream.into());
@@ -162,7 +162,7 @@ fn code_stream(stream: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     while let Some(one) = first_box(rest) {
         match one.kind {
             b"jxlc" => return Ok(one.body.into()),
-            // A part of it, after its number.
+            // A part of the code stream, after its number.
             b"jxlp" => {
                 let part = one.body.get(4..).unwrap_or_default();
                 reserve(&mut code, part.len())?;

@@ -1,8 +1,9 @@
 //! DICOM sources: the stored values, stretched over 0 to 255.
 //!
-//! What the reference does with pydicom: no rescale, window, lookup table, padding or masking of
-//! unused bits, and no conversion from YBR to RGB. Values are normalised over all samples of the
-//! image, so all of it has to be decoded; only the rows that the crop keeps are converted.
+//! This follows the reference, which uses pydicom: no rescale, window, lookup table, padding or
+//! masking of unused bits, and no conversion from YBR to RGB. Values are normalised over all
+//! samples of the image, so the whole image must be decoded, but only the rows that the crop keeps
+//! are converted.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -36,8 +37,8 @@ use samples::Frame;
 
 const FORMAT: &str = "DICOM";
 
-/// Rows that are mapped to 8 bits in one go: enough for the processor to fetch ahead, and few
-/// enough that they are still in its second cache when they are resized.
+/// Rows mapped to 8 bits at once: enough for the processor to prefetch, and few enough to remain in
+/// its second-level cache until they are resized.
 const ROWS_AT_ONCE: usize = 48;
 
 /// Reads the header of a DICOM file.
@@ -69,8 +70,8 @@ impl<'a> DicomImage<'a> {
         Ok(Self { elements, header })
     }
 
-    /// The frame, and what is to be said of it. `joined` is for samples that are not in the file
-    /// in one piece.
+    /// Decodes the frame; the text is a note about damage. `joined` holds samples that are not in
+    /// one piece in the file.
     fn decode<'b>(
         &'b self,
         joined: &'b mut Vec<u8>,
@@ -78,11 +79,12 @@ impl<'a> DicomImage<'a> {
         let (header, bytes) = (&self.header, &self.elements.bytes);
         let pixels = &self.elements.pixels;
         if header.coding == Coding::Native {
-            // Fragments of uncompressed data are taken as they are, with what is between them.
+            // If uncompressed data are in fragments, they are used as they are, including the item
+            // headers.
             let frame = native::frame(header, &bytes[pixels.range.clone()], pixels)?;
             return Ok((frame, None));
         }
-        // A frame may be cut in several fragments; with one frame, all belong to it.
+        // A frame may consist of several fragments. With only one frame, all belong to it.
         let stream = match walk::fragments(bytes, pixels.range.clone())?.as_slice() {
             [] => return Err(malformed("the pixel data are empty")),
             [whole] => Cow::Borrowed(&bytes[whole.clone()]),
@@ -116,7 +118,7 @@ impl<'a> DicomImage<'a> {
     }
 }
 
-/// How a stream is coded, which is not always what the transfer syntax says.
+/// Detects the coding of a stream, which can differ from the transfer syntax.
 fn coding_of(stream: &[u8], said: Coding) -> Result<Coding, RenderError> {
     /// Start of frame of JPEG-LS (T.87, annex C).
     const SOF55: u8 = 0xf7;
@@ -208,7 +210,7 @@ impl SourceImage for DicomImage<'_> {
             }
             return Ok(notes);
         }
-        // Rows that follow one another without a gap are mapped many at a time.
+        // Rows without gaps between them are mapped many at a time.
         let at_once = if window.width == header.columns {
             ROWS_AT_ONCE
         } else {
@@ -225,7 +227,7 @@ impl SourceImage for DicomImage<'_> {
     }
 }
 
-/// One after the other.
+/// Concatenates parts of `bytes`.
 fn join(bytes: &[u8], parts: &[Range<usize>]) -> Result<Vec<u8>, RenderError> {
     let mut all = Vec::new();
     reserve(&mut all, parts.iter().map(|part| part.len()).sum())?;

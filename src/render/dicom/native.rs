@@ -9,10 +9,10 @@ use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
 use super::{malformed, wide};
 
-/// Chroma for two pixels at a time: Y1 Y2 B R (PS3.3, section C.7.6.3.1.2).
+/// One chroma pair for two pixels: Y1 Y2 B R (PS3.3, section C.7.6.3.1.2).
 const SUBSAMPLED: &str = "YBR_FULL_422";
 
-/// Bytes of a frame.
+/// Size of a frame in bytes.
 pub(super) fn frame_len(header: &Header) -> usize {
     (stored_samples(header) * usize::from(header.bits_allocated)).div_ceil(8)
 }
@@ -26,7 +26,7 @@ fn stored_samples(header: &Header) -> usize {
     }
 }
 
-/// The frame in `bytes`, which may be longer.
+/// Reads the frame in `bytes`, which may be longer.
 pub(super) fn frame<'a>(
     header: &Header,
     bytes: &'a [u8],
@@ -58,7 +58,7 @@ pub(super) fn frame<'a>(
         8 => {
             let mut values = Cow::Borrowed(bytes);
             if pixels.swapped {
-                // With the pad byte of an odd number, which comes before the last sample.
+                // Include the pad byte of an odd length: it precedes the last sample.
                 let pairs = whole.get(..len.next_multiple_of(2)).unwrap_or(bytes);
                 let mut swapped = swap_pairs(pairs)?;
                 swapped.truncate(len);
@@ -85,7 +85,7 @@ pub(super) fn frame<'a>(
     })
 }
 
-/// One sample a bit, the lowest bit first.
+/// Unpacks one sample per bit, lowest bit first.
 fn unpack_bits(bytes: &[u8], samples: usize) -> Result<Vec<u8>, RenderError> {
     let mut values = Vec::new();
     reserve(&mut values, samples)?;
@@ -96,7 +96,7 @@ fn unpack_bits(bytes: &[u8], samples: usize) -> Result<Vec<u8>, RenderError> {
     Ok(values)
 }
 
-/// 8-bit samples that were written as 16-bit words in big endian.
+/// Swaps 8-bit samples that were written as big-endian 16-bit words.
 fn swap_pairs(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     let (pairs, last) = bytes.as_chunks::<2>();
     let mut swapped = Vec::new();
@@ -106,7 +106,7 @@ fn swap_pairs(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     Ok(swapped)
 }
 
-/// Gives every pixel chroma of its own.
+/// Gives each pixel its own chroma.
 fn expand_422(bytes: &[u8]) -> Result<Vec<u8>, RenderError> {
     let (groups, _) = bytes.as_chunks::<4>();
     let mut expanded = Vec::new();

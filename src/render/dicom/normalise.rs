@@ -1,20 +1,21 @@
-//! Values stretched over 0 to 255, as NumPy does in doubles in the reference.
+//! Stretches values over 0 to 255, as NumPy does with doubles in the reference.
 
 use super::formula::Formula;
 use super::samples::Samples;
 
 /// Maps the values of one image to 8 bits.
 pub(super) enum Normaliser {
-    /// MONOCHROME2 of a usual range: integers give what doubles do, eight times as fast.
+    /// For MONOCHROME2 with a usual range: integers yield the same as doubles, eight times as fast.
     Formula(Formula),
-    /// By [`Samples::index_of`]: everything else. MONOCHROME1 equals no integer formula.
+    /// For everything else, indexed by [`Samples::index_of`]. No integer formula matches
+    /// MONOCHROME1.
     Table(Box<[u8; 1 << 16]>),
-    /// What has been mapped already.
+    /// For values that are already mapped.
     Copy,
 }
 
 impl Normaliser {
-    /// For the range of all `samples`; `inverted` for MONOCHROME1.
+    /// Creates the mapping for the range of all `samples`; `inverted` means MONOCHROME1.
     pub(super) fn new(samples: &Samples<'_>, (low, high): (u16, u16), inverted: bool) -> Self {
         if matches!(samples, Samples::Mapped { .. }) {
             return Normaliser::Copy;
@@ -26,7 +27,7 @@ impl Normaliser {
         }
     }
 
-    /// Maps `out.len()` samples from `start` on.
+    /// Maps `out.len()` samples, starting at `start`.
     pub(super) fn apply(&self, samples: &Samples<'_>, start: usize, out: &mut [u8]) {
         match self {
             Normaliser::Formula(formula) => samples.compute(start, *formula, out),
@@ -39,7 +40,7 @@ impl Normaliser {
 /// The definition, for all values from `low` to `high`.
 fn table(samples: &Samples<'_>, (low, high): (u16, u16), inverted: bool) -> Box<[u8; 1 << 16]> {
     let mut table = Box::new([0; 1 << 16]);
-    // A flat image is 0 / 0, which ends as black in the reference, inverted or not.
+    // A flat image is 0 / 0, which the reference turns into black, inverted or not.
     if low < high {
         let range = f64::from(high - low);
         for value in low..=high {
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn inverted_values_follow_no_integer_formula() {
-        // 1.0 - 9 / 255 is a little below 246 / 255 in doubles.
+        // In doubles, 1.0 - 9 / 255 is slightly below 246 / 255.
         let values: Vec<u16> = (0..256).collect();
         let inverted = mapped(&values, true);
         assert_eq!((inverted[0], inverted[255]), (255, 0));

@@ -1,11 +1,11 @@
-//! Bits above HighBit: old files keep an overlay there, into which a name may be burned (PS3.5,
-//! section 8.1.2, as it was until 2004).
+//! Detects bits above HighBit. Old files store an overlay there, which can contain a burned-in name
+//! (PS3.5, section 8.1.2, as it was until 2004).
 
 use super::header::{Coding, Header};
 use super::samples::Samples;
 
-/// Whether stored values have bits set above the highest that is used. Those that only repeat the
-/// sign of a signed value are none. `range` is that of `samples`.
+/// Whether stored values have bits set above the highest used bit. Bits that only repeat the sign
+/// of a signed value do not count. `range` is the range of `samples`.
 pub(super) fn has_bits(header: &Header, samples: &Samples<'_>, range: (u16, u16)) -> bool {
     if let Samples::Mapped { has_high_bits, .. } = samples {
         return *has_high_bits;
@@ -13,7 +13,7 @@ pub(super) fn has_bits(header: &Header, samples: &Samples<'_>, range: (u16, u16)
     let Some(bit) = header.high_bit else {
         return false;
     };
-    // What a lossy coder or one of fewer bits makes of them is no sign of any.
+    // A lossy coder, or one with fewer bits, does not preserve these bits.
     if !header.coding.is_native() && header.coding != Coding::Rle {
         return false;
     }

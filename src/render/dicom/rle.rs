@@ -1,4 +1,4 @@
-//! RLE lossless (PS3.5, annex G): a plane of bytes after the other, each packed by PackBits.
+//! RLE lossless (PS3.5, annex G): planes of bytes, each compressed with PackBits.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::header::Header;
 use super::samples::{Frame, Samples, flip8, flip16};
 use super::wide;
 
-/// Number of segments and 15 offsets.
+/// The number of segments and 15 offsets.
 const HEADER_LEN: usize = 64;
 
 pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, RenderError> {
@@ -69,7 +69,7 @@ pub(super) fn frame(header: &Header, stream: &[u8]) -> Result<Frame<'static>, Re
     })
 }
 
-/// The packed bytes of each segment.
+/// The compressed bytes of each segment.
 fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
     let Some(header) = stream.get(..HEADER_LEN) else {
         return Err(malformed("the header is cut off"));
@@ -84,7 +84,7 @@ fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
         let problem = format!("{} segments where {expected} are expected", numbers[0]);
         return Err(malformed(&problem));
     }
-    // There is room for 15 of them.
+    // The header has room for 15 offsets.
     let Some(bounds) = numbers.get(1..=expected) else {
         return Err(malformed(&format!("an image of {expected} segments")));
     };
@@ -100,7 +100,7 @@ fn segments(stream: &[u8], expected: usize) -> Result<Vec<&[u8]>, RenderError> {
         .collect()
 }
 
-/// Appends `len` unpacked bytes; more are ignored.
+/// Appends `len` unpacked bytes and ignores the rest.
 fn unpack(mut packed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), RenderError> {
     reserve(out, len)?;
     let end = out.len() + len;

@@ -14,12 +14,12 @@ use super::header::Header;
 /// The decoded pixels of an image.
 pub(super) struct Frame<'a> {
     pub samples: Samples<'a>,
-    /// Whether the channels come one after the other, not interleaved.
+    /// Whether each channel is a separate plane.
     pub planar: bool,
 }
 
 impl Frame<'_> {
-    /// What the reference shows where Pillow opens a file and cannot decode it.
+    /// The picture that the reference shows if Pillow opens a file but cannot decode it.
     pub(super) fn black(header: &Header) -> Result<Self, RenderError> {
         Ok(Self {
             samples: Samples::Bytes {
@@ -31,14 +31,14 @@ impl Frame<'_> {
     }
 }
 
-/// Stored values. Those of signed images are compared after `flip` has been applied to each by
-/// XOR, which puts two's complement in order.
+/// Stored values. Applying `flip` by XOR puts two's complement values of signed images in order
+/// before they are compared.
 pub(super) enum Samples<'a> {
     Bytes {
         values: Cow<'a, [u8]>,
         flip: u8,
     },
-    /// Two bytes a value, as they are in the file.
+    /// Two bytes per value, as in the file.
     Stored {
         bytes: &'a [u8],
         big_endian: bool,
@@ -48,20 +48,20 @@ pub(super) enum Samples<'a> {
         values: Vec<u16>,
         flip: u16,
     },
-    /// Values of more bits, mapped to 8 bits already.
+    /// Values of more than 16 bits, already mapped to 8 bits.
     Mapped {
         values: Vec<u8>,
-        /// What [`super::overlay`] asks.
+        /// The answer for [`super::overlay`].
         has_high_bits: bool,
     },
 }
 
-/// XOR of this makes the order of two's complement that of unsigned numbers.
+/// XOR with this value sorts two's complement like unsigned numbers.
 pub(super) fn flip16(signed: bool) -> u16 {
     if signed { 0x8000 } else { 0 }
 }
 
-/// As [`flip16`].
+/// Like [`flip16`], for 8 bits.
 pub(super) fn flip8(signed: bool) -> u8 {
     if signed { 0x80 } else { 0 }
 }
@@ -76,7 +76,7 @@ impl Samples<'_> {
         }
     }
 
-    /// The numbers that a lowest and a highest value, flipped, stand for.
+    /// Converts a flipped lowest and highest value back to the numbers they represent.
     pub(super) fn numbers(&self, (low, high): (u16, u16)) -> (i32, i32) {
         let offset = match self {
             Samples::Bytes { flip, .. } => (*flip).into(),
@@ -86,7 +86,7 @@ impl Samples<'_> {
         (i32::from(low) - offset, i32::from(high) - offset)
     }
 
-    /// Lowest and highest value, flipped.
+    /// The lowest and the highest value, flipped.
     pub(super) fn range(&self) -> (u16, u16) {
         #[cfg(target_arch = "x86_64")]
         if Avx2::detect().is_some() {
@@ -133,7 +133,7 @@ impl Samples<'_> {
         }
     }
 
-    /// Whether [`Self::compute`] can be used: for words in the machine's own order.
+    /// Whether [`Self::compute`] applies: only to 16-bit little-endian or decoded words.
     pub(super) fn takes_formula(&self) -> bool {
         !matches!(
             self,
@@ -146,8 +146,8 @@ impl Samples<'_> {
         )
     }
 
-    /// Maps `out.len()` values from `start` on by `formula`. Those that do not [take
-    /// it](Self::takes_formula) are left out.
+    /// Maps `out.len()` values with `formula`, starting at `start`. Does nothing for samples that
+    /// do not [take it](Self::takes_formula).
     pub(super) fn compute(&self, start: usize, formula: Formula, out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Samples::Stored {
@@ -184,14 +184,14 @@ impl Samples<'_> {
         }
     }
 
-    /// Copies `out.len()` mapped values from `start` on. All others are left out.
+    /// Copies `out.len()` mapped values, starting at `start`. Does nothing for other samples.
     pub(super) fn copy(&self, start: usize, out: &mut [u8]) {
         if let Samples::Mapped { values, .. } = self {
             out.copy_from_slice(&values[start..start + out.len()]);
         }
     }
 
-    /// The bytes or words, as [`Self::look_up`] takes them for an index, of a (flipped) value.
+    /// The table index of a flipped value: the stored byte or word that [`Self::look_up`] uses.
     pub(super) fn index_of(&self, value: u16) -> usize {
         usize::from(match self {
             Samples::Bytes { flip, .. } => value ^ u16::from(*flip),
@@ -205,7 +205,7 @@ impl Samples<'_> {
         })
     }
 
-    /// Looks `out.len()` values from `start` on up in `table`, by [`Self::index_of`].
+    /// Looks up `out.len()` values in `table` by [`Self::index_of`], starting at `start`.
     pub(super) fn look_up(&self, start: usize, table: &[u8; 1 << 16], out: &mut [u8]) {
         let end = start + out.len();
         let entry = |index: u16| table[usize::from(index)];

@@ -1,9 +1,9 @@
-//! The elements of a data set, found in place (PS3.5, chapter 7).
+//! Finds the elements of a data set in place (PS3.5, chapter 7).
 //!
-//! Real files break the standard in ways that pydicom, and so the reference, reads all the same:
-//! another value representation than the transfer syntax says, sequences as UN, lengths that lie.
-//! What an element is and where it ends is decided here as pydicom does it. Nothing recurses, and
-//! work and depth have limits: hostile files nest sequences a million deep.
+//! Real files break the standard in ways that pydicom, and so the reference, accepts: a value
+//! representation other than the transfer syntax says, sequences as UN, wrong lengths. This module
+//! decides as pydicom does what an element is and where it ends. Nothing recurses, and work and
+//! depth are limited: hostile files nest sequences a million deep.
 
 use std::ops::Range;
 
@@ -23,10 +23,10 @@ const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
 /// "Undefined": a delimiter ends the value.
 const UNDEFINED: u32 = u32::MAX;
 
-/// Sequences and their items, one in the other. pydicom gives up before 400.
+/// Maximum nesting of sequences and items. pydicom gives up before 400.
 const MAX_DEPTH: usize = 1000;
 
-/// Value representations whose length has four bytes (PS3.5, section 7.1.2).
+/// Value representations with a four-byte length (PS3.5, section 7.1.2).
 const LONG: [&[u8; 2]; 13] = [
     b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV",
 ];
@@ -35,13 +35,13 @@ const LONG: [&[u8; 2]; 13] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Element {
     pub tag: Tag,
-    /// As it stands in the file; `None` where it is implicit.
+    /// As written in the file; `None` if it is implicit.
     pub vr: Option<[u8; 2]>,
-    /// Where the value is; shorter than the element says where the file ends.
+    /// Position of the value. It is shorter than the element says if the file ends within it.
     pub value: Range<usize>,
 }
 
-/// Where a file ended.
+/// The place where a cut-off file ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     /// Between the elements, or among those of a sequence.
@@ -56,16 +56,16 @@ pub(super) struct Walk<'a> {
     at: usize,
     implicit: bool,
     big_endian: bool,
-    /// The element within which the file ended.
+    /// Where the file ends, if that is within an element.
     cut: Option<Cut>,
-    /// Items of undefined values that may still be looked at: values can share their items, so that
-    /// their number is not that of the file's bytes.
+    /// How many items of undefined-length values may still be visited. Values can share items, so
+    /// their number is not limited by the size of the file.
     budget: usize,
-    /// From here on there is no end of a sequence.
+    /// No end of a sequence exists from this position on.
     no_end_from: usize,
 }
 
-/// What stands before a value.
+/// The tag, value representation and length of an element.
 struct Head {
     tag: Tag,
     vr: Option<[u8; 2]>,
@@ -74,15 +74,15 @@ struct Head {
     start: usize,
 }
 
-/// What an element within an element is part of.
+/// The enclosing structure of a nested element.
 enum Level {
     Sequence { implicit: bool },
     Item { implicit: bool, end: usize },
 }
 
 impl<'a> Walk<'a> {
-    /// From `start` on; `implicit` is what the transfer syntax says of the value representations,
-    /// which the first element can prove wrong.
+    /// Starts at `start`. `implicit` is the transfer syntax's statement about value
+    /// representations; the first element can disprove it.
     pub(super) fn new(bytes: &'a [u8], start: usize, implicit: bool, big_endian: bool) -> Self {
         let mut walk = Self {
             bytes,
@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
         self.at
     }
 
-    /// Where the file ended, if that was within an element.
+    /// Where the file ends, if that is within an element.
     pub(super) fn cut(&self) -> Option<Cut> {
         self.cut
     }
@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Where a sequence of undefined length ends whose items begin at `start`.
+    /// Finds the end of a sequence of undefined length whose items begin at `start`.
     fn skip_sequence(&mut self, start: usize) -> Result<usize, RenderError> {
         let mut at = start;
         let mut levels = vec![Level::Sequence {
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
                     } else {
                         at.saturating_add(len as usize)
                     };
-                    // Items may be implicit in an explicit data set, not the other way round.
+                    // Items may be implicit in an explicit data set, but not the other way round.
                     let implicit = implicit || self.looks_implicit(at).unwrap_or(implicit);
                     levels.push(Level::Item { implicit, end });
                 }
@@ -213,8 +213,8 @@ impl<'a> Walk<'a> {
         Ok(at)
     }
 
-    /// Whether a value of undefined length is a sequence. UN always is (PS3.5, section 6.2.2);
-    /// where nothing is said, the dictionary knows, or the first item shows it.
+    /// Whether a value of undefined length is a sequence. UN always is (PS3.5, section 6.2.2).
+    /// Without a value representation, the dictionary decides, or else the first item.
     fn is_sequence(&self, head: &Head) -> bool {
         let Some(vr) = head.vr else {
             let is_private = head.tag.group() % 2 == 1;
@@ -237,10 +237,11 @@ impl<'a> Walk<'a> {
         head.start..end.min(self.bytes.len())
     }
 
-    /// A value that a sequence's end ends, without that; `None` where there is no such end.
+    /// A value that ends with a sequence delimiter, without that delimiter. `None` if there is
+    /// none.
     fn undefined(&mut self, start: usize) -> Result<Option<Range<usize>>, RenderError> {
         let mut at = start;
-        // Item by item: the bytes of an end may stand within an item.
+        // Item by item, since an item can contain the bytes of a delimiter.
         while let Some(tag) = self.tag(at) {
             let Some(budget) = self.budget.checked_sub(1) else {
                 return Err(malformed("there are more items than the file has bytes"));
@@ -252,7 +253,7 @@ impl<'a> Walk<'a> {
                 _ => break,
             }
         }
-        // Else whatever stands before the first end.
+        // Otherwise the value is everything before the first delimiter.
         if start >= self.no_end_from {
             return Ok(None);
         }
@@ -273,7 +274,7 @@ impl<'a> Walk<'a> {
         let start = at + 8;
         let len = self.word(at + 4)?;
         let vr = [self.bytes[at + 4], self.bytes[at + 5]];
-        // What is no value representation is a length, as in data sets that change over.
+        // Other bytes are a length, as in data sets that switch to implicit.
         if implicit || !(*b"AA"..=*b"ZZ").contains(&vr) {
             return Some(Head {
                 tag,
@@ -331,9 +332,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The items of encapsulated pixel data without the first, which is the offset table (PS3.5,
-/// section A.4). As in pydicom, what stands in an item's place counts as one, and an empty item is
-/// the last, unless it is the first.
+/// The items of encapsulated pixel data, except the first, which is the offset table (PS3.5,
+/// section A.4). As in pydicom, any element in place of an item counts as an item, and an empty
+/// item ends the list, unless it comes first.
 pub(super) fn fragments(
     bytes: &[u8],
     value: Range<usize>,
@@ -388,7 +389,7 @@ mod tests {
             .collect()
     }
 
-    /// An element of undefined length in group 0019, `depth` deep, with ends or without.
+    /// Elements of undefined length in group 0019, nested `depth` deep, with or without delimiters.
     fn nested(depth: usize, has_ends: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         for _ in 0..depth {

@@ -1,12 +1,12 @@
-//! Values of 32 and 64 bits, integers and floating point numbers: rare, and so mapped to 8 bits at
-//! once, in the arithmetic that NumPy has for their type.
+//! Values of 32 and 64 bits, integers and floating-point numbers. They are rare, so they are mapped
+//! to 8 bits immediately, in the arithmetic that NumPy uses for their type.
 
 use super::super::RenderError;
 use super::super::source::{reserve, zeros};
 use super::header::Header;
 use super::samples::Samples;
 
-/// All values of `bytes`, which hold nothing else, mapped to 8 bits.
+/// Maps all values of `bytes`, which contains nothing else, to 8 bits.
 pub(super) fn samples(
     header: &Header,
     bytes: &[u8],
@@ -41,7 +41,7 @@ pub(super) fn samples(
         } else if header.signed {
             integers(header, bytes, |bytes| read(bytes) as i64)?
         } else {
-            // Two's complement of numbers moved down by half of the range.
+            // Shifts unsigned numbers down by half their range, to two's complement.
             integers(header, bytes, |bytes| (read(bytes) ^ 1 << 63) as i64)?
         }
     };
@@ -67,7 +67,7 @@ fn integers<const N: usize>(
     mapped.extend(values().map(|value| {
         let x = value.wrapping_sub(low) as u64 as f64 / range;
         let x = if header.inverted { 1.0 - x } else { x };
-        // Not a number, of a flat image, becomes 0.
+        // A flat image gives NaN, which becomes 0.
         (x * 255.0) as u8
     }));
     let has_high_bits = header.high_bit.is_some_and(|bit| {
@@ -78,7 +78,7 @@ fn integers<const N: usize>(
     Ok((mapped, has_high_bits))
 }
 
-/// Floating point numbers, in the arithmetic of their own type.
+/// Maps floating-point numbers in the arithmetic of their own type.
 macro_rules! floats {
     ($name:ident, $float:ty, $bits:ty) => {
         fn $name(
@@ -95,7 +95,7 @@ macro_rules! floats {
                 has_nan |= value.is_nan();
             }
             let mut mapped: Vec<u8> = zeros(chunks.len())?;
-            // One value that is no number makes the range none, and with it all of the image.
+            // A single NaN makes the range NaN, and so the whole image.
             if !has_nan {
                 for (out, value) in mapped.iter_mut().zip(values()) {
                     let x = (value - low) / (high - low);

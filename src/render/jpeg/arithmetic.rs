@@ -1,8 +1,8 @@
 //! JPEGs with arithmetic coding, as Pillow shows them.
 //!
-//! Pillow hands a file to libjpeg in blocks of 64 KiB, and libjpeg's arithmetic decoder cannot wait
-//! for the next one: where the data of a scan go beyond a block, or beyond the file, the decoding
-//! ends with an error, and the rows before it are shown.
+//! Pillow passes a file to libjpeg in blocks of 64 KiB, and libjpeg's arithmetic decoder cannot
+//! wait for the next block. If the data of a scan continue beyond a block or beyond the file,
+//! decoding ends with an error, and Pillow shows the rows before it.
 
 use super::super::RenderError;
 use super::decoder::Decoder;
@@ -13,8 +13,8 @@ use super::{blank, markers};
 /// Pillow's block (`MAXBLOCK` in ImageFile.py).
 const BLOCK: usize = 64 << 10;
 
-/// Decodes the whole image to `out`, and returns what is to be complained of; `None`, and the
-/// decoder as it was, where libjpeg would go on after a warning, as it does for other JPEGs.
+/// Decodes the whole image to `out` and returns the complaint, if any. Returns `None` and leaves
+/// the decoder unchanged if libjpeg would only warn and continue, as for other JPEGs.
 pub(super) fn decode(
     decoder: &mut Decoder<'_>,
     outline: Outline,

@@ -1,6 +1,6 @@
-//! CMYK to RGB, as Pillow converts.
+//! Converts CMYK to RGB as Pillow does.
 
-/// Converts a row of CMYK pixels. Pillow takes every four-component JPEG to be inverted, as Adobe
+/// Converts a row of CMYK pixels. Pillow treats every four-component JPEG as inverted, as Adobe
 /// writes them (`CMYK;I` in JpegImagePlugin.py), and then multiplies (`cmyk2rgb` in Convert.c).
 pub(super) fn to_rgb(row: &[u8], rgb: &mut Vec<u8>) {
     rgb.clear();
@@ -9,10 +9,10 @@ pub(super) fn to_rgb(row: &[u8], rgb: &mut Vec<u8>) {
     }
 }
 
-/// A pixel of inks that are not inverted.
+/// Converts a pixel whose inks are not inverted.
 pub(in crate::render) fn pixel_to_rgb([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
     let light = 255 - black;
-    // Neither difference is negative: the product is at most `light`.
+    // The differences are not negative: a product is at most `light`.
     [cyan, magenta, yellow].map(|ink| light - multiply(ink, light))
 }
 

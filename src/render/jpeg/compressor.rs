@@ -1,4 +1,4 @@
-//! TurboJPEG as an encoder of square images.
+//! Encodes square images with TurboJPEG.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -10,26 +10,26 @@ use super::super::source::grow;
 use super::raw::{Handle, is_no_memory};
 use super::types::Pixels;
 
-/// libjpeg's words for an output buffer that is full.
+/// libjpeg's message if the output buffer is full.
 const BUFFER_FULL: &str = "Buffer passed to JPEG library is too small";
 
-/// Room for headers, beside a byte for each pixel.
+/// Room for headers, in addition to a byte per pixel.
 const HEADER_ROOM: usize = 64 << 10;
 
 /// Encodes images of one size and quality, as three components with 4:2:0.
 pub(in crate::render) struct Compressor {
     handle: Handle,
     size: usize,
-    /// What both chroma components of gray images are made of. Its rows overlap: each begins one
-    /// byte behind the one before, which no reader of constant samples can tell.
+    /// Both chroma planes of gray images. Their rows overlap: each begins one byte after the
+    /// previous one, which makes no difference for constant samples.
     chroma: Vec<u8>,
-    /// Room for a JPEG, used over and over. Rarely more than a byte for each pixel is needed: the
-    /// largest that is possible has three, which nobody pays for before an image needs them.
+    /// Output buffer, reused for every image. An image rarely needs more than a byte per pixel. The
+    /// largest possible one needs three, so the buffer grows only when an image needs it.
     buffer: Vec<u8>,
 }
 
 impl Compressor {
-    /// For `size` x `size` pixels.
+    /// Creates a compressor for `size` x `size` pixels.
     pub(in crate::render) fn new(size: u32, quality: u8) -> Result<Self, RenderError> {
         let size = size as usize;
         let mut handle = Handle::new(raw::TJINIT_TJINIT_COMPRESS)?;
@@ -38,7 +38,7 @@ impl Compressor {
             raw::TJPARAM_TJPARAM_SUBSAMP,
             raw::TJSAMP_TJSAMP_420 as c_int,
         )?;
-        // The buffer is ours: TurboJPEG must neither grow nor free it.
+        // The buffer belongs to this struct: TurboJPEG must neither grow nor free it.
         handle.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
         let (mut chroma, mut buffer) = (Vec::new(), Vec::new());
         grow(&mut chroma, chroma_len(size))?.fill(128);
@@ -54,8 +54,8 @@ impl Compressor {
         })
     }
 
-    /// Encodes gray pixels as YCbCr with chroma of 128. The size must be even, since the planes of
-    /// 4:2:0 are.
+    /// Encodes gray pixels as YCbCr with chroma of 128. The size must be even, as for all planes of
+    /// 4:2:0.
     pub(in crate::render) fn gray(&mut self, pixels: &[u8]) -> Result<&[u8], RenderError> {
         let side = self.side()?;
         if !self.size.is_multiple_of(2) || pixels.len() < self.size.saturating_mul(self.size) {
@@ -63,14 +63,14 @@ impl Compressor {
         }
         let (handle, chroma) = (self.handle.as_ptr(), &self.chroma[..chroma_len(self.size)]);
         let planes = [pixels.as_ptr(), chroma.as_ptr(), chroma.as_ptr()];
-        // 0 is the plane's width, without gaps.
+        // 0 means the plane's width, without gaps.
         let strides: [c_int; 3] = [0, 1, 1];
         self.with_room(|out, len| {
-            // SAFETY: the instance is valid, and three planes are what 4:2:0 takes. Of the first,
-            // `side` rows of `side` bytes are read, which `pixels` has, as looked at above. Of the
-            // others, `side / 2` rows of `side / 2` bytes, one byte apart, which end before
-            // `side` bytes do, the length of `chroma`. With NOREALLOC nothing is written beyond
-            // `len` bytes of `out`, which `with_room` owns.
+            // SAFETY: the instance is valid, and 4:2:0 takes three planes. C reads `side` rows of
+            // `side` bytes from the first plane; the check above ensures that `pixels` has them.
+            // From each of the others it reads `side / 2` rows of `side / 2` bytes, one byte apart,
+            // which end before `side` bytes, the length of `chroma`. With NOREALLOC, C writes at
+            // most `len` bytes to `out`, which `with_room` owns.
             unsafe {
                 raw::tj3CompressFromYUVPlanes8(
                     handle,
@@ -85,7 +85,7 @@ impl Compressor {
         })
     }
 
-    /// Encodes red, green and blue, interleaved.
+    /// Encodes interleaved red, green and blue.
     pub(in crate::render) fn rgb(&mut self, pixels: &[u8]) -> Result<&[u8], RenderError> {
         let side = self.side()?;
         if pixels.len() / 3 < self.size.saturating_mul(self.size) {
@@ -93,9 +93,9 @@ impl Compressor {
         }
         let (handle, format) = (self.handle.as_ptr(), Pixels::Rgb.format());
         self.with_room(|out, len| {
-            // SAFETY: the instance is valid; `pixels` has `side` rows of `side` pixels of three
-            // bytes without gaps, as looked at above. With NOREALLOC nothing is written beyond
-            // `len` bytes of `out`, which `with_room` owns.
+            // SAFETY: the instance is valid; the check above ensures that `pixels` has `side` rows
+            // of `side` pixels of three bytes without gaps. With NOREALLOC, C writes at most `len`
+            // bytes to `out`, which `with_room` owns.
             unsafe { raw::tj3Compress8(handle, pixels.as_ptr(), side, 0, side, format, out, len) }
         })
     }
@@ -104,8 +104,8 @@ impl Compressor {
         c_int::try_from(self.size).map_err(|_| wrong_size())
     }
 
-    /// Calls `compress` with the buffer and its length, and again with twice the room as long as
-    /// that is too little.
+    /// Calls `compress` with the buffer and its length, and repeats with twice the room while the
+    /// buffer is too small.
     fn with_room(
         &mut self,
         compress: impl Fn(*mut *mut u8, *mut raw::size_t) -> c_int,
@@ -129,8 +129,8 @@ impl Compressor {
     }
 }
 
-/// Bytes of a plane of `size / 2` rows and columns of which each row begins one byte behind the one
-/// before.
+/// Length in bytes of a plane of `size / 2` rows and columns in which each row begins one byte
+/// after the previous one.
 fn chroma_len(size: usize) -> usize {
     2 * size.div_ceil(2)
 }

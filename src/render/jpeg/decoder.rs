@@ -1,10 +1,9 @@
-//! One JPEG being decoded by TurboJPEG.
+//! Decodes one JPEG with TurboJPEG.
 //!
-//! A [`Decoder`] owns its instance, its bytes and its header, so that what is decoded is the very
-//! stream whose header was read, and grows the output buffer itself, to what that header and the cut
-//! ask for. Every JPEG has an instance of its own (it costs a few microseconds): libjpeg keeps
-//! quantization and Huffman tables from stream to stream, and a stream without its own would be
-//! decoded with those of the image before.
+//! A [`Decoder`] owns its instance, its bytes and its header, so it always decodes the stream whose
+//! header it read. It sizes the output buffer itself, from that header and the crop. Every JPEG has
+//! its own instance, which costs a few microseconds: libjpeg keeps quantization and Huffman tables
+//! between streams, and would decode a stream without tables with those of the previous image.
 
 use std::borrow::Cow;
 use std::ffi::c_int;
@@ -17,15 +16,15 @@ use super::markers::{SOS, segments};
 use super::raw::{Handle, is_no_memory, malformed};
 use super::types::{Color, Crop, Decoded, Header, Pixels};
 
-/// More scans than any real progressive JPEG has; a file with thousands of them is made to keep a
-/// decoder busy for hours.
+/// More scans than any real progressive JPEG has. A file with thousands of scans is designed to
+/// keep a decoder busy for hours.
 const SCAN_LIMIT: c_int = 500;
 
-/// How libjpeg's warning that the file has ended begins.
+/// Start of libjpeg's warning that the file ends early.
 const ENDED: &str = "Premature end of JPEG";
 
-/// How libjpeg's warnings begin (`jerror.h`, JWRN). TurboJPEG's own error code says "warning" of an
-/// error that comes after one, so the last message has to tell.
+/// Starts of libjpeg's warnings (`jerror.h`, JWRN). TurboJPEG's own error code also says "warning"
+/// for an error that follows one, so the last message decides.
 const WARNINGS: [&str; 8] = [
     "Corrupt JPEG data",
     ENDED,
@@ -37,8 +36,7 @@ const WARNINGS: [&str; 8] = [
     "Application transferred too many scanlines",
 ];
 
-/// Parts of warnings behind which the picture is as it was: bytes that no marker announces, headers
-/// of an odd kind.
+/// Parts of warnings that do not affect the picture: bytes without a marker, unusual headers.
 const HARMLESS: [&str; 6] = [
     "extraneous bytes before marker",
     "bad ICC marker",
@@ -48,14 +46,13 @@ const HARMLESS: [&str; 6] = [
     "Application transferred too many scanlines",
 ];
 
-/// Parts of messages that speak of no fault of the file: TurboJPEG's own.
+/// Parts of TurboJPEG's own messages, which are not about faults of the file.
 const NOT_THE_FILE: [&str; 2] = ["tj3", "Memory limit"];
 
-/// Part of TurboJPEG's message on a file beyond [`SCAN_LIMIT`].
+/// Part of TurboJPEG's message about a file that exceeds [`SCAN_LIMIT`].
 const TOO_MANY_SCANS: &str = "scans";
 
-/// Parts of messages that speak of no damage in the data: nothing there to decode, and what libjpeg
-/// cannot do.
+/// Parts of messages that are not about damaged data: nothing to decode, or unsupported by libjpeg.
 const NOT_DAMAGE: [&str; 5] = [
     "no image",
     "not supported",
@@ -69,25 +66,23 @@ pub(in crate::render) struct Decoder<'a> {
     handle: Handle,
     jpeg: Cow<'a, [u8]>,
     header: Header,
-    /// The part that the instance was told to decode; `None` for the whole image.
+    /// The part that the instance will decode; `None` for the whole image.
     cut: Option<Crop>,
-    /// What was first said of damage in the data.
+    /// The first message about damage in the data.
     complaint: Option<String>,
 }
 
 impl<'a> Decoder<'a> {
-    /// Reads the header.
     pub(in crate::render) fn open(jpeg: impl Into<Cow<'a, [u8]>>) -> Result<Self, RenderError> {
         let jpeg = jpeg.into();
-        // libjpeg takes a stream without a scan for one of tables only, which is no error.
+        // libjpeg accepts a stream without a scan as one that contains only tables.
         if !segments(&jpeg).any(|segment| segment.marker == SOS) {
             return Err(malformed("the file ends before the image data"));
         }
         let mut handle = Handle::new(raw::TJINIT_TJINIT_DECOMPRESS)?;
         handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, SCAN_LIMIT)?;
         let (start, len) = (jpeg.as_ptr(), jpeg.len() as raw::size_t);
-        // SAFETY: the instance is valid; pointer and length are those of a slice, which C only
-        // reads.
+        // SAFETY: the instance is valid; pointer and length belong to a slice, which C only reads.
         let status = unsafe { raw::tj3DecompressHeader(handle.as_ptr(), start, len) };
         if let Status::Failed(message) = Status::of(&mut handle, status) {
             return Err(malformed(message));
@@ -106,7 +101,7 @@ impl<'a> Decoder<'a> {
         &self.header
     }
 
-    /// The same JPEG from the start: with nothing cut, and nothing left of what was decoded.
+    /// Restarts the same JPEG: no crop, and no results of an earlier decoding.
     pub(super) fn reopen(&mut self) -> Result<(), RenderError> {
         *self = Self::open(std::mem::take(&mut self.jpeg))?;
         Ok(())
@@ -116,27 +111,27 @@ impl<'a> Decoder<'a> {
         &self.jpeg
     }
 
-    /// A decoder of the first `len` bytes.
+    /// Creates a decoder of the first `len` bytes.
     pub(super) fn part_of_file(&self, len: usize) -> Result<Decoder<'_>, RenderError> {
         Decoder::open(&self.jpeg[..len.min(self.jpeg.len())])
     }
 
-    /// What the last decoding said of data that are missing or damaged, in libjpeg's words: the
-    /// error that ended it, or else the first warning.
+    /// libjpeg's message about missing or damaged data in the last decoding: the error that ended
+    /// it, or else the first warning.
     pub(in crate::render) fn complaint(&self) -> Option<&str> {
         self.complaint.as_deref()
     }
 
-    /// Whether the first complaint of the last decoding was that the file has ended.
+    /// Whether the first complaint of the last decoding was that the file ended early.
     pub(super) fn only_ended(&self) -> bool {
         self.complaint().is_some_and(|text| text.starts_with(ENDED))
     }
 
-    /// Decodes to an eighth of the size, for what there is to be said about the data; `false` where
+    /// Scales the output to an eighth, for decodings that only look for damage. Returns `false` if
     /// libjpeg cannot.
     pub(super) fn shrink(&mut self) -> bool {
         const EIGHTH: raw::tjscalingfactor = raw::tjscalingfactor { num: 1, denom: 8 };
-        // SAFETY: the instance is valid; a factor that it does not take is reported, not acted on.
+        // SAFETY: the instance is valid; C reports an unsupported factor and does not use it.
         let is_taken = unsafe { raw::tj3SetScalingFactor(self.handle.as_ptr(), EIGHTH) } == 0;
         if is_taken {
             self.cut = Some(Crop {
@@ -154,10 +149,10 @@ impl<'a> Decoder<'a> {
         self.handle.set(raw::TJPARAM_TJPARAM_STOPONWARNING, 1)
     }
 
-    /// Restricts the decoding to a part of the image; `false`, and the part as it was, where libjpeg
-    /// cannot cut.
+    /// Restricts the decoding to a part of the image. If libjpeg cannot crop to it, this returns
+    /// `false` and keeps the old part.
     pub(in crate::render) fn crop(&mut self, crop: Crop) -> bool {
-        // A width or height of 0 means "as far as it goes" to TurboJPEG.
+        // A width or height of 0 means "to the edge" to TurboJPEG.
         if crop.width == 0 || crop.height == 0 {
             return false;
         }
@@ -172,11 +167,11 @@ impl<'a> Decoder<'a> {
             crop.left.saturating_add(crop.width),
             crop.top.saturating_add(crop.height),
         );
-        // Looked at here too, since TurboJPEG adds in 32 bits.
+        // Checked here too, since TurboJPEG adds in 32 bits.
         if right > self.header.width || bottom > self.header.height {
             return false;
         }
-        // SAFETY: the instance is valid; a region that it cannot cut is reported, not acted on.
+        // SAFETY: the instance is valid; C reports an unsupported region and does not use it.
         let is_cut = unsafe { raw::tj3SetCroppingRegion(self.handle.as_ptr(), region) } == 0;
         if is_cut {
             self.cut = Some(crop);
@@ -194,9 +189,9 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Decodes an image of at most 8 bits a sample to the beginning of `out`, which is grown to hold
-    /// [`Decoder::part`], row after row without gaps. What is not decoded is what `out` held before,
-    /// or `fill`.
+    /// Decodes an image of at most 8 bits per sample to the beginning of `out`, which grows to hold
+    /// [`Decoder::part`], row after row without gaps. Pixels that are not decoded are `fill`, or if
+    /// that is `None`, keep the old contents of `out`.
     pub(in crate::render) fn decode8(
         &mut self,
         pixels: Pixels,
@@ -212,10 +207,10 @@ impl<'a> Decoder<'a> {
             out.fill(fill);
         }
         let (start, size) = (self.jpeg.as_ptr(), self.jpeg.len() as raw::size_t);
-        // SAFETY: the source is a slice that C only reads. C writes `part().height` rows, each of
-        // `part().width` pixels, `pitch` samples apart: it reads the header of these same bytes
-        // again, so that its size is that of `self.header`, and the cut is the one it accepted.
-        // `out` has just been grown to that.
+        // SAFETY: the source is a slice that C only reads. C writes `part().height` rows of
+        // `part().width` pixels, `pitch` samples apart. It reads the header of the same bytes
+        // again, so its size equals that of `self.header`, and the crop is the one that it
+        // accepted. `out` has just grown to that size.
         let status = unsafe {
             raw::tj3Decompress8(
                 self.handle.as_ptr(),
@@ -253,7 +248,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// As [`Decoder::decode8`], for images of 9 to 16 bits a sample; a damaged one is an error.
+    /// Like [`Decoder::decode8`], for images of 9 to 16 bits per sample, but fails at an error in
+    /// the data.
     pub(in crate::render) fn decode16(
         &mut self,
         pixels: Pixels,
@@ -267,7 +263,7 @@ impl<'a> Decoder<'a> {
         let out = grow(out, len)?;
         let (start, size) = (self.jpeg.as_ptr(), self.jpeg.len() as raw::size_t);
         let handle = self.handle.as_ptr();
-        // SAFETY: as in `decode8`, in samples of two bytes; i16 and u16 have one layout, and
+        // SAFETY: as in `decode8`, with samples of two bytes; i16 and u16 have the same layout, and
         // 12-bit samples are never negative.
         let status = unsafe {
             if precision <= 12 {
@@ -295,7 +291,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Samples from row to row, and of the whole part.
+    /// The distance between rows and the size of the whole part, in samples.
     fn output(&self, pixels: Pixels) -> Result<(c_int, usize), RenderError> {
         let part = self.part();
         let pitch = part.width.saturating_mul(pixels.samples());
@@ -313,7 +309,8 @@ impl<'a> Decoder<'a> {
         ))
     }
 
-    /// libjpeg found no memory: at most for the coefficients of the whole image, two bytes each.
+    /// The error if libjpeg runs out of memory. It needs at most the coefficients of the whole
+    /// image, two bytes each.
     fn no_memory(&self, pixels: Pixels) -> RenderError {
         let Header { width, height, .. } = self.header;
         RenderError::NoMemory {
@@ -344,10 +341,10 @@ fn read_header(handle: &mut Handle) -> Result<Header, RenderError> {
     })
 }
 
-/// How a call of TurboJPEG went.
+/// The result of a TurboJPEG call.
 enum Status {
     Done,
-    /// There are pixels, and they are to be used (a truncated file, say).
+    /// There are pixels, and they should be used (for example from a truncated file).
     Warned(String),
     Failed(String),
 }
@@ -366,7 +363,7 @@ impl Status {
     }
 }
 
-/// Whether a warning tells of nothing that is missing in the picture.
+/// Whether a warning means that nothing is missing in the picture.
 pub(super) fn is_harmless(warning: &str) -> bool {
     HARMLESS.iter().any(|part| warning.contains(part))
 }
@@ -412,7 +409,7 @@ mod tests {
         let (width, height) = (width as c_int, height as c_int);
         let (source, format) = (samples.as_ptr(), Pixels::Gray.format());
         let handle = handle.as_ptr();
-        // SAFETY: the samples are as many as width and height say; TurboJPEG allocates the output,
+        // SAFETY: width and height match the number of samples; TurboJPEG allocates the output,
         // which is copied and freed.
         unsafe {
             let (start, len) = (&mut start, &mut len);
@@ -449,7 +446,7 @@ mod tests {
         decoder.decode8(Pixels::Gray, None, &mut part).unwrap();
         assert_eq!(part.len(), 50 * 20);
         assert_eq!(part[..50], whole[9 * 100 + 16..][..50]);
-        // Three channels of the same cut take three times the room.
+        // Three channels of the same crop take three times the room.
         let mut decoder = Decoder::open(&jpeg).unwrap();
         assert!(decoder.crop(cut));
         let mut rgb = Vec::new();
@@ -542,7 +539,7 @@ mod tests {
 
     #[test]
     fn fill_stands_where_nothing_is_decoded() {
-        // Without its quantization table (the segment is a comment now), nothing can be decoded.
+        // Without its quantization table (its segment becomes a comment), nothing can be decoded.
         let mut jpeg = gray(64, 64, |_| {});
         let table = jpeg.windows(2).position(|bytes| bytes == [0xff, 0xdb]);
         jpeg[table.unwrap() + 1] = 0xfe;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::RenderError;
 use super::super::source::reserve;
 
-/// Start of scan: the last segment that is looked at.
+/// Start of scan: the last segment that is examined.
 pub(in crate::render) const SOS: u8 = 0xda;
 
 /// End and start of image.
@@ -16,15 +16,15 @@ const SOI: u8 = 0xd8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::render) struct Segment<'a> {
     pub marker: u8,
-    /// What follows the two bytes of length.
+    /// The bytes after the two bytes of length.
     pub body: &'a [u8],
-    /// Where the segment is in the stream, with marker and length.
+    /// Position of the segment in the stream, including marker and length.
     pub range: Range<usize>,
 }
 
-/// The segments that follow the start of image, up to and with the first start of scan. Ends early
-/// where the stream or the image does, and where a segment is cut off. Junk before a marker is
-/// passed over, as by libjpeg and Pillow.
+/// The segments after the start of image, up to and including the first start of scan. Ends early
+/// if the stream or the image ends, or if a segment is cut off. Junk before a marker is skipped, as
+/// libjpeg and Pillow do.
 pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut at = 2;
     std::iter::from_fn(move || {
@@ -39,7 +39,7 @@ pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment
                 return None;
             }
             let [high, low] = *stream.get(at + 2..)?.first_chunk::<2>()?;
-            // As libjpeg and Pillow do it: a length that does not even count itself is one of nothing.
+            // As in libjpeg and Pillow, a length too small to count itself means an empty segment.
             let body_len = usize::from(u16::from_be_bytes([high, low])).saturating_sub(2);
             let range = at..at + 4 + body_len;
             let body = stream.get(at + 4..range.end)?;
@@ -57,8 +57,8 @@ pub(in crate::render) fn segments(stream: &[u8]) -> impl Iterator<Item = Segment
     })
 }
 
-/// Where a stream that holds only tables ends and the next begins, which uses them (T.81, section
-/// B.5): the range of its end marker and of the other's start. libjpeg reads one after the other.
+/// The seam after a stream that contains only tables for the next stream (T.81, section B.5): the
+/// range of its end marker and the start marker of the next. libjpeg reads one after the other.
 pub(super) fn seam(stream: &[u8]) -> Option<Range<usize>> {
     let last = segments(stream)
         .take_while(|segment| segment.marker != SOS)
@@ -67,7 +67,8 @@ pub(super) fn seam(stream: &[u8]) -> Option<Range<usize>> {
     (stream.get(seam.clone())? == [0xff, EOI, 0xff, SOI]).then_some(seam)
 }
 
-/// A copy with nothing before its first scan but what decoding needs, and with an end marker.
+/// A copy with only those segments before the first scan that decoding needs, and with an end
+/// marker.
 pub(super) fn bare(stream: &[u8]) -> Result<Vec<u8>, RenderError> {
     let mut copy = Vec::new();
     reserve(&mut copy, stream.len() + 2)?;
@@ -75,7 +76,7 @@ pub(super) fn bare(stream: &[u8]) -> Result<Vec<u8>, RenderError> {
     let mut end = stream.len();
     for segment in segments(stream) {
         end = segment.range.end;
-        // Neither what belongs to an application nor a comment.
+        // Skip application segments and comments.
         if !matches!(segment.marker, 0xe0..=0xef | 0xfe) {
             copy.extend(&stream[segment.range]);
         }
@@ -85,8 +86,8 @@ pub(super) fn bare(stream: &[u8]) -> Result<Vec<u8>, RenderError> {
     Ok(copy)
 }
 
-/// Where the data of the scan end that begin at `at`: at a marker other than a restart, or with the
-/// stream.
+/// Where the scan data that begin at `at` end: at a marker other than a restart, or at the end of
+/// the stream.
 pub(super) fn end_of_scan(stream: &[u8], at: usize) -> usize {
     let ends = |bytes: &[u8]| is_marker(bytes) && !matches!(bytes[1], 0xd0..=0xd7);
     let rest = stream.get(at..).unwrap_or_default();
@@ -95,15 +96,15 @@ pub(super) fn end_of_scan(stream: &[u8], at: usize) -> usize {
         .map_or(stream.len(), |found| at + found)
 }
 
-/// Where the data of the next scan begin, looked for from the marker at `at` on.
+/// Where the data of the next scan begin, searching from the marker at `at`.
 pub(super) fn next_scan(stream: &[u8], at: usize) -> Option<usize> {
-    // As if that marker followed the start of the image.
+    // Treat that marker as if it followed the start of the image.
     let start = at.checked_sub(2)?;
     let scan = segments(stream.get(start..)?).find(|segment| segment.marker == SOS)?;
     Some(start + scan.range.end)
 }
 
-/// 0xff and what is neither an escaped 0xff nor another fill byte.
+/// 0xff followed by neither 0 (an escaped 0xff) nor another fill byte.
 fn is_marker(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, marker] if !matches!(marker, 0 | 0xff))
 }

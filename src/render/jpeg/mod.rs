@@ -1,9 +1,9 @@
 //! JPEG sources.
 //!
 //! A gray source is decoded to one channel, and only where the crop needs it: libjpeg-turbo can
-//! skip rows and columns of blocks exactly. Colour goes to RGB and is decoded whole, since its
-//! chroma upsampling looks beyond the edge of a cut; so are progressive files, since libjpeg smoothes
-//! blocks of which scans are missing with the help of their neighbours.
+//! skip rows and columns of blocks exactly. Two kinds are decoded whole. Colour becomes RGB, and
+//! its chroma upsampling reads beyond the edge of a crop. In progressive files, libjpeg smooths
+//! blocks with missing scans with the help of their neighbours.
 
 mod arithmetic;
 mod cmyk;
@@ -24,21 +24,20 @@ use decoder::{Decoder, is_harmless};
 use outline::Outline;
 use types::{Color, Crop, Decoded, Pixels};
 
-/// Width of a block: what a cut at the left must be a multiple of.
+/// Width of a block. The left edge of a crop must be a multiple of it.
 const BLOCK: usize = 8;
 
-/// Inks are stored inverted.
+/// The value of no ink: inks are stored inverted.
 const NO_INK: u8 = 255;
 
 /// A JPEG whose header has been read.
 pub(super) struct JpegImage<'a> {
     outline: Outline,
-    /// Or why libjpeg refuses the whole file.
+    /// The decoder, or the reason why libjpeg refuses the whole file.
     decoder: Result<Decoder<'a>, String>,
 }
 
 impl<'a> JpegImage<'a> {
-    /// Reads the header.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, RenderError> {
         let outline = Outline::read(bytes)?;
         check_size(outline.width as u64, outline.height as u64)?;
@@ -65,8 +64,8 @@ impl<'a> JpegImage<'a> {
         }
     }
 
-    /// Decodes at least `window` to the beginning of `out`; returns the part that it holds, and
-    /// what libjpeg complains of.
+    /// Decodes at least `window` to the beginning of `out`. Returns the decoded part and libjpeg's
+    /// complaint.
     fn decode(
         &mut self,
         window: Window,
@@ -76,7 +75,7 @@ impl<'a> JpegImage<'a> {
         let problem = match &mut self.decoder {
             Ok(decoder) => match decode(decoder, outline, window, out) {
                 Ok(complaint) => return Ok((decoder.part(), complaint)),
-                // libjpeg cannot decode it at all.
+                // libjpeg cannot decode any of it.
                 Err(RenderError::Malformed { problem, .. }) => problem,
                 Err(error) => return Err(error),
             },
@@ -93,13 +92,13 @@ impl<'a> JpegImage<'a> {
     }
 }
 
-/// Width and height of a JPEG of which this is the start, if they are in it.
+/// Width and height of a JPEG that begins with `start`, if `start` contains them.
 pub(super) fn size(start: &[u8]) -> Option<(usize, usize)> {
     let outline = Outline::read(start).ok()?;
     Some((outline.width, outline.height))
 }
 
-/// The file, with tables that come as a stream of their own put into that which uses them.
+/// The file, with tables from a separate stream merged into the stream that uses them.
 fn joined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     let Some(seam) = markers::seam(bytes) else {
         return Ok(bytes.into());
@@ -111,7 +110,7 @@ fn joined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RenderError> {
     Ok(joined.into())
 }
 
-/// What Pillow's pixels are before anything is decoded into them.
+/// The initial value of Pillow's pixels.
 fn blank(pixels: Pixels) -> u8 {
     if pixels == Pixels::Cmyk { NO_INK } else { 0 }
 }
@@ -136,12 +135,12 @@ fn decode(
     let is_cut = pixels == Pixels::Gray && !header.progressive && decoder.crop(around(window));
     let mut decoded = decoder.decode8(pixels, None, out);
     if decoded.is_err() && is_cut {
-        // Gray JPEGs with odd sampling factors have wider blocks, and cannot be cut here.
+        // Gray JPEGs with unusual sampling factors have wider blocks and cannot be cropped here.
         decoder.reopen()?;
         decoded = decoder.decode8(pixels, None, out);
     }
     if decoded? == Decoded::Partly {
-        // Pillow keeps the rows before the error, and leaves the rest as an image starts out.
+        // Pillow keeps the rows before the error and leaves the others at their initial value.
         decoder.reopen()?;
         decoder.decode8(pixels, Some(blank(pixels)), out)?;
         return Ok(decoder.complaint().map(str::to_owned));
@@ -149,8 +148,8 @@ fn decode(
     let Some(complaint) = decoder.complaint() else {
         return Ok(None);
     };
-    // Only the first warning is known. Behind one of these there may be another, or nothing more:
-    // the data of a single scan can be whole though the end marker is missing.
+    // Only the first warning is known. After one of these there may be another, or none: the data
+    // of a single scan can be complete without an end marker.
     let is_one_scan = outline.is_interleaved && !header.progressive;
     if is_harmless(complaint) || decoder.only_ended() && is_one_scan {
         return complaint_of_data(decoder.bytes(), pixels);
@@ -158,7 +157,8 @@ fn decode(
     Ok(Some(complaint.to_owned()))
 }
 
-/// What is to be said of the image data, whatever is odd about the header and the end of the file.
+/// Finds the complaint about the image data alone, ignoring oddities of the header and the file
+/// end.
 fn complaint_of_data(jpeg: &[u8], pixels: Pixels) -> Result<Option<String>, RenderError> {
     let mut decoder = Decoder::open(markers::bare(jpeg)?)?;
     if !decoder.shrink() {
@@ -224,7 +224,7 @@ impl SourceImage for JpegImage<'_> {
     }
 }
 
-/// The smallest part around `window` that libjpeg can cut out.
+/// The smallest part around `window` that libjpeg can crop to.
 fn around(window: Window) -> Crop {
     let left = window.left / BLOCK * BLOCK;
     Crop {
@@ -235,14 +235,14 @@ fn around(window: Window) -> Crop {
     }
 }
 
-/// The components of a colour JPEG as they are stored, without conversion to RGB (for DICOM's YBR
-/// photometric interpretations): decodes a copy that declares itself to be RGB, by Adobe's marker
-/// (Supporting the DCT Filters in PostScript Level 2, Adobe 1992, section 18).
+/// Returns a copy that declares itself to be RGB with an Adobe marker (Supporting the DCT Filters
+/// in PostScript Level 2, Adobe 1992, section 18). Decoding it yields the components of a colour
+/// JPEG as stored, without conversion to RGB, for DICOM's YBR photometric interpretations.
 pub(super) fn declare_rgb(jpeg: &[u8]) -> Result<Vec<u8>, RenderError> {
     const ADOBE_TRANSFORM_0: [u8; 16] = [
         0xff, 0xee, 0, 14, b'A', b'd', b'o', b'b', b'e', 0, 100, 0, 0, 0, 0, 0,
     ];
-    // libjpeg prefers JFIF over Adobe, and the last Adobe marker over the first: both kinds go.
+    // libjpeg prefers JFIF to Adobe, and the last Adobe marker to the first, so remove both kinds.
     const JFIF: u8 = 0xe0;
     const ADOBE: u8 = 0xee;
     let mut copy = Vec::new();
@@ -350,7 +350,7 @@ mod tests {
             height: 64,
         };
         let good = rows(&jpeg, window);
-        // A marker that no JPEG has, in the middle of the scan.
+        // A marker that no JPEG contains, in the middle of the scan.
         let middle = jpeg.len() / 2;
         jpeg[middle..middle + 2].copy_from_slice(&[0xff, 0x61]);
         let bad = rows(&jpeg, window);

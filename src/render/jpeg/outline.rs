@@ -1,8 +1,8 @@
-//! What Pillow reads of a JPEG before it hands the file to libjpeg (`JpegImagePlugin.py`): the size
-//! and the number of components, up to the first scan.
+//! Reads what Pillow reads of a JPEG before it passes the file to libjpeg (`JpegImagePlugin.py`):
+//! the size and the number of components, up to the first scan.
 //!
-//! Pillow passes over much that libjpeg refuses, and shows a black picture where libjpeg then gives
-//! up; what Pillow refuses is no picture. So its way through the file decides which of the two it is.
+//! Pillow accepts much that libjpeg refuses, and shows a black picture if libjpeg then fails. A
+//! file that Pillow refuses is not a picture. So this module follows Pillow's parser.
 
 use super::super::RenderError;
 use super::markers::SOS;
@@ -11,7 +11,7 @@ use super::raw::malformed;
 /// Quantization tables.
 const DQT: u8 = 0xdb;
 
-/// What Pillow knows of a JPEG.
+/// Pillow's view of a JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outline {
     pub width: usize,
@@ -20,7 +20,7 @@ pub(super) struct Outline {
     pub layers: u8,
     /// Where the data of the first scan begin.
     pub scan: usize,
-    /// Whether the first scan holds all components.
+    /// Whether the first scan contains all components.
     pub is_interleaved: bool,
 }
 
@@ -29,7 +29,7 @@ impl Outline {
         let mut frame = None;
         let mut at = 2;
         loop {
-            // To the next 0xff, and over fill bytes and escaped ones.
+            // Go to the next 0xff, past fill bytes and escaped ones.
             while byte(jpeg, at)? != 0xff {
                 at += 1;
             }
@@ -53,7 +53,7 @@ impl Outline {
                 continue;
             }
             let len = usize::from(byte(jpeg, at)?) << 8 | usize::from(byte(jpeg, at + 1)?);
-            // A length that does not even count itself is one of nothing.
+            // A length too small to count itself means an empty segment.
             let end = at + len.max(2);
             let body = jpeg.get(at + 2..end).ok_or_else(cut_off)?;
             at = end;
@@ -97,7 +97,7 @@ fn read_frame(body: &[u8]) -> Result<(usize, usize, u8), RenderError> {
     Ok((number(x1, x0), number(y1, y0), layers))
 }
 
-/// Pillow refuses what is too short for the quantization tables that it begins.
+/// Pillow refuses a segment that ends within a quantization table.
 fn check_tables(mut body: &[u8]) -> Result<(), RenderError> {
     while let Some(kind) = body.first() {
         let len = if kind >> 4 == 0 { 1 + 64 } else { 1 + 128 };
@@ -116,12 +116,12 @@ fn cut_off() -> RenderError {
     malformed("the file ends before the image data")
 }
 
-/// Markers behind which Pillow expects no segment.
+/// Markers after which Pillow expects no segment.
 fn is_alone(marker: u8) -> bool {
     matches!(marker, 0xc8 | 0xd0..=0xd9 | 0xf0..=0xfd)
 }
 
-/// All kinds of start of frame, and of a hierarchical one.
+/// All start-of-frame markers, including the hierarchical one.
 fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xde)
 }

@@ -1,8 +1,9 @@
-//! An instance of TurboJPEG (libjpeg-turbo 3.1): made, set up, asked for its last message, freed.
+//! Creates, configures and frees a TurboJPEG instance (libjpeg-turbo 3.1), and reads its last
+//! message.
 //!
-//! The `turbojpeg` crate's own safe interface has neither cropping nor the high precisions. What is
-//! done with an instance is in [`super::decoder`] and [`super::compressor`], which keep what they
-//! hand to C for as long as C uses it, and size every buffer themselves.
+//! The safe interface of the `turbojpeg` crate supports neither cropping nor high precision.
+//! [`super::decoder`] and [`super::compressor`] use the instance. They keep everything that they
+//! pass to C for as long as C uses it, and size every buffer themselves.
 
 use std::ffi::{CStr, c_int};
 
@@ -10,16 +11,16 @@ use turbojpeg::raw;
 
 use super::super::RenderError;
 
-/// About what an instance takes, for the error when there is no memory for one.
+/// Approximate size of an instance, for the error if memory runs out.
 const INSTANCE_BYTES: usize = 64 << 10;
 
-/// Parts of the messages of libjpeg and TurboJPEG that say that `malloc` failed.
+/// Parts of messages of libjpeg and TurboJPEG that report a failed `malloc`.
 const NO_MEMORY: [&str; 2] = ["Insufficient memory", "Memory allocation failure"];
 
 /// A TurboJPEG instance; freed when dropped.
 pub(super) struct Handle(raw::tjhandle);
 
-// SAFETY: an instance is plain memory without ties to a thread; `&mut` on every use keeps it to
+// SAFETY: an instance is plain memory without ties to a thread; `&mut` on every use confines it to
 // one thread at a time.
 unsafe impl Send for Handle {}
 
@@ -42,13 +43,13 @@ impl Handle {
         Ok(Self(handle))
     }
 
-    /// The instance for calls of TurboJPEG; valid as long as `self` is.
+    /// The instance, for TurboJPEG calls; valid as long as `self`.
     pub(super) fn as_ptr(&mut self) -> raw::tjhandle {
         self.0
     }
 
     pub(super) fn set(&mut self, parameter: raw::TJPARAM, value: c_int) -> Result<(), RenderError> {
-        // SAFETY: the handle is valid; wrong parameters are reported, not acted on.
+        // SAFETY: the handle is valid; C reports wrong parameters and does not use them.
         match unsafe { raw::tj3Set(self.0, parameter as c_int, value) } {
             0 => Ok(()),
             _ => Err(malformed(self.message())),
@@ -68,7 +69,7 @@ impl Handle {
     }
 }
 
-/// Whether a message says that there was no memory, which is not the file's fault.
+/// Whether a message reports that memory ran out, which is not the file's fault.
 pub(super) fn is_no_memory(message: &str) -> bool {
     NO_MEMORY.iter().any(|part| message.contains(part))
 }

@@ -1,10 +1,10 @@
-//! What JPEG streams hold, in the words of the renderer.
+//! Properties of JPEG streams, in the renderer's own types.
 
 use std::ffi::c_int;
 
 use turbojpeg::raw;
 
-/// Samples of a JPEG, as it stores them.
+/// The colour model of a JPEG, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) enum Color {
     Gray,
@@ -24,20 +24,20 @@ impl Color {
     }
 }
 
-/// What the header of a JPEG says.
+/// The header of a JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) struct Header {
     pub width: usize,
     pub height: usize,
     pub color: Color,
-    /// Bits a sample: 8 or 12 for lossy, 2 to 16 for lossless JPEGs.
+    /// Bits per sample: 8 or 12 for lossy JPEGs, 2 to 16 for lossless ones.
     pub precision: u32,
     pub progressive: bool,
-    /// Arithmetic instead of Huffman coding.
+    /// Whether coding is arithmetic instead of Huffman.
     pub arithmetic: bool,
 }
 
-/// Pixels as libjpeg hands them over.
+/// Pixel formats of libjpeg's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) enum Pixels {
     Gray,
@@ -54,7 +54,7 @@ impl Pixels {
         }) as c_int
     }
 
-    /// Samples of one pixel.
+    /// Samples per pixel.
     pub(in crate::render) fn samples(self) -> usize {
         match self {
             Pixels::Gray => 1,
@@ -73,11 +73,11 @@ pub(in crate::render) struct Crop {
     pub height: usize,
 }
 
-/// How far a decoding came.
+/// How far the decoding got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) enum Decoded {
-    /// To the end, if with warnings.
+    /// To the end, possibly with warnings.
     Whole,
-    /// To an error in the data; the rows before it have been written.
+    /// To an error in the data. The rows before it have been written.
     Partly,
 }

@@ -1,13 +1,14 @@
-//! What a JPEG 2000 code stream says of itself, before OpenJPEG allocates it (ITU-T T.800, annex A).
+//! Reads size and structure of a JPEG 2000 code stream before OpenJPEG allocates memory for it
+//! (ITU-T T.800, annex A).
 
 use super::super::RenderError;
 use super::super::boxes::first_box;
 use super::malformed;
 
-/// How a JP2 file begins, a box around a code stream (annex I).
+/// Start of a JP2 file, which contains the code stream in a box (annex I).
 pub(in crate::render) const JP2: [u8; 12] = *b"\0\0\0\x0cjP  \r\n\x87\n";
 
-/// Start of a code stream, and its first marker: image and tile size.
+/// Start of a code stream, and its first marker (SIZ): image and tile size.
 pub(in crate::render) const SOC_SIZ: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 
 const COD: u8 = 0x52;
@@ -15,14 +16,14 @@ const COC: u8 = 0x53;
 const SOT: u8 = 0x90;
 const SOD: u8 = 0x93;
 
-/// Tiles, of which OpenJPEG holds several kilobytes each.
+/// Maximum number of tiles. OpenJPEG needs several kilobytes for each.
 const MAX_TILES: u64 = 1 << 13;
 
-/// Precincts and code blocks, half a kilobyte each.
+/// Maximum numbers of precincts and code blocks, half a kilobyte each.
 const MAX_PRECINCTS: u64 = 1 << 18;
 const MAX_BLOCKS: u64 = 1 << 20;
 
-/// Packets: a code stream of a few bytes can have billions of empty ones.
+/// Maximum number of packets: a code stream of a few bytes can declare billions of empty ones.
 const MAX_PACKETS: u64 = 1 << 24;
 
 /// Size and structure of a code stream.
@@ -31,14 +32,14 @@ pub(in crate::render) struct CodeStream {
     pub width: usize,
     pub height: usize,
     pub components: usize,
-    /// Bits of a sample, the most that a component has.
+    /// Bits per sample, the highest of all components.
     pub precision: u32,
     tiles: u64,
-    /// Of a tile, and of the image where that is smaller.
+    /// Size of a tile, or of the image if that is smaller.
     tile: (u64, u64),
     levels: u32,
     layers: u64,
-    /// Exponents of the smallest code block and of the smallest precinct of each level, the lowest
+    /// Exponents of the smallest code block, and of the smallest precinct of each level, lowest
     /// resolution first.
     block: u32,
     precincts: [(u32, u32); 33],
@@ -79,9 +80,9 @@ impl CodeStream {
         Ok(stream)
     }
 
-    /// Reads the coding styles of image, components and tiles; counts the worst of each.
+    /// Reads the coding styles of image, components and tiles, and keeps the most expensive values.
     fn read_styles(&mut self, code: &[u8]) {
-        // From SIZ on, whose length comes first.
+        // Start at SIZ, whose length comes first.
         let mut at = code
             .first_chunk()
             .map_or(0, |len| usize::from(u16::from_be_bytes(*len)));
@@ -96,7 +97,7 @@ impl CodeStream {
             let body = rest.get(2..len).unwrap_or_default();
             match *marker {
                 SOD => {
-                    // A tile part of no length is the last.
+                    // A tile part without a length is the last.
                     if tile_part.end <= at {
                         return;
                     }
@@ -116,7 +117,7 @@ impl CodeStream {
                     }
                 }
                 COC => {
-                    // The number of the component has two bytes where there are many.
+                    // The component number has two bytes if there are many components.
                     let number = if self.components < 257 { 1 } else { 2 };
                     if let Some([style, rest @ ..]) = body.get(number..) {
                         self.read_style(*style, rest);
@@ -128,7 +129,7 @@ impl CodeStream {
         }
     }
 
-    /// What COD and COC have in common.
+    /// Reads the part that COD and COC have in common.
     fn read_style(&mut self, style: u8, body: &[u8]) {
         let [levels, block_width, block_height, _, _, precincts @ ..] = body else {
             return;
@@ -144,11 +145,11 @@ impl CodeStream {
         }
     }
 
-    /// Refuses what would take more memory or time than any real image.
+    /// Refuses code streams that need more memory or time than any real image.
     pub(in crate::render) fn check(&self) -> Result<(), RenderError> {
         let (width, height) = self.tile;
         let components = self.components as u64;
-        // Each level has a resolution of its own, besides the lowest.
+        // Each level adds one resolution to the lowest.
         let mut precincts = 0;
         for (level, (log_width, log_height)) in
             (0..=self.levels).zip(self.precincts.iter().copied())
@@ -182,15 +183,15 @@ impl CodeStream {
     }
 }
 
-/// The code stream, which stands in the first box of type `jp2c` of a JP2 file: the one that OpenJPEG
-/// decodes (annex I.4). What looks like one elsewhere is not.
+/// The code stream: for a JP2 file, the contents of the first box of type `jp2c`, which OpenJPEG
+/// decodes (annex I.4). Other bytes that look like a code stream are ignored.
 fn code_stream_of(stream: &[u8]) -> Option<&[u8]> {
     let Some(mut rest) = stream.strip_prefix(&JP2) else {
         return Some(stream);
     };
     while let Some(one) = first_box(rest) {
         if one.kind == b"jp2c" {
-            // OpenJPEG reads on where the box is said to end.
+            // OpenJPEG reads past the declared end of the box.
             return Some(one.onward);
         }
         rest = one.rest;
@@ -202,7 +203,7 @@ fn code_stream_of(stream: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// A main header: SIZ, and COD of so many levels and layers.
+    /// A main header: SIZ and COD with the given values.
     fn header(size: u32, tile: u32, layers: u16, style: &[u8]) -> Vec<u8> {
         let mut header = SOC_SIZ.to_vec();
         header.extend([0, 41, 0, 0]);

@@ -1,4 +1,4 @@
-//! JPEG 2000 (ITU-T T.800), by OpenJPEG: what DICOM files and pictures have in common.
+//! JPEG 2000 (ITU-T T.800), decoded by OpenJPEG, for DICOM files and other pictures.
 
 mod codestream;
 mod openjpeg;
@@ -8,11 +8,11 @@ pub(super) use openjpeg::{Component, Decoder, Tile};
 
 use super::{RenderError, error};
 
-/// A decoder of a code stream that has the size and depth that `code` says. The inner `Err` is what
-/// OpenJPEG said of a stream that it refuses.
+/// Opens a code stream whose size and depth are those of `code`. The inner `Err` is OpenJPEG's
+/// message about a stream that it refuses.
 ///
 /// # Errors
-/// Where OpenJPEG reads another header than the one that was looked at.
+/// If OpenJPEG reads a different header than `code`.
 pub(super) fn open<'a>(
     stream: &'a [u8],
     code: &CodeStream,
@@ -33,12 +33,12 @@ pub(super) fn open<'a>(
     Ok(Ok(decoder))
 }
 
-/// What is said of an image of which OpenJPEG has something to say.
+/// The note about a damaged image, with OpenJPEG's message.
 pub(super) fn damage(said: &str) -> String {
     format!("parts of the JPEG 2000 data are missing or damaged (OpenJPEG: {said})")
 }
 
-/// Whether what OpenJPEG said is that it found no memory, which is no fault of the image.
+/// Whether OpenJPEG's message reports that memory ran out, which is not the image's fault.
 pub(super) fn is_no_memory(said: &str) -> bool {
     let lower = said.to_lowercase();
     lower.contains("memory") || lower.contains("alloc")

@@ -1,6 +1,6 @@
-//! OpenJPEG, tile by tile.
+//! A wrapper of OpenJPEG that decodes tile by tile.
 //!
-//! What it has to say is collected, never printed. A decoder lives for one image.
+//! It collects OpenJPEG's messages instead of printing them. A decoder is used for one image.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -12,13 +12,13 @@ use super::super::source::grow;
 use super::malformed;
 use crate::shown::Show;
 
-/// More messages than this of one image are not kept.
+/// Maximum number of messages kept per image.
 const MAX_MESSAGES: usize = 4;
 
-/// No message of OpenJPEG's is longer.
+/// Messages are cut at this length; OpenJPEG's are shorter.
 const LONGEST_MESSAGE: usize = 200;
 
-/// Parts of what is said of bytes behind the code stream, such as those that pad a fragment.
+/// Parts of messages about bytes after the code stream, such as the padding of a fragment.
 const HARMLESS: [&str; 2] = ["does not end with EOC", "JP2 box which are after"];
 
 /// Bytes that OpenJPEG reads at a time.
@@ -27,7 +27,7 @@ const CHUNK: usize = 1 << 20;
 /// One component, as the code stream describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) struct Component {
-    /// Bits of a sample.
+    /// Bits per sample.
     pub precision: u32,
     pub signed: bool,
     /// Whether it has a sample for every pixel.
@@ -43,7 +43,7 @@ pub(in crate::render) struct Tile {
     pub height: usize,
 }
 
-/// What OpenJPEG reads from, and what it says.
+/// The input and the messages of OpenJPEG.
 struct State<'a> {
     stream: &'a [u8],
     at: usize,
@@ -55,12 +55,12 @@ pub(in crate::render) struct Decoder<'a> {
     codec: NonNull<sys::opj_codec_t>,
     stream: NonNull<sys::opj_stream_t>,
     image: NonNull<sys::opj_image_t>,
-    /// C holds pointers to it as long as codec and stream live; made by `Box::into_raw`.
+    /// C holds pointers to it while codec and stream live. Created by `Box::into_raw`.
     state: NonNull<State<'a>>,
     data: Vec<u8>,
 }
 
-/// Codec and stream, on their way to a decoder.
+/// Codec and stream while a decoder is being created or dropped.
 struct Parts<'a> {
     codec: *mut sys::opj_codec_t,
     stream: *mut sys::opj_stream_t,
@@ -69,8 +69,8 @@ struct Parts<'a> {
 
 impl Drop for Parts<'_> {
     fn drop(&mut self) {
-        // SAFETY: each pointer is null or owned by this value; C frees what it made, and no longer
-        // holds the state when that is freed.
+        // SAFETY: each pointer is null or owned by this value. C frees what it allocated, and holds
+        // no pointer to the state when that is freed.
         unsafe {
             if !self.stream.is_null() {
                 sys::opj_stream_destroy(self.stream);
@@ -84,7 +84,7 @@ impl Drop for Parts<'_> {
 }
 
 impl<'a> Decoder<'a> {
-    /// Reads the header of a code stream, or of a JP2 file; `Err` is what OpenJPEG said.
+    /// Reads the header of a code stream or a JP2 file. `Err` is OpenJPEG's message.
     pub(in crate::render) fn open(stream: &'a [u8], is_jp2: bool) -> Result<Self, String> {
         let format = if is_jp2 {
             sys::OPJ_CODEC_FORMAT::OPJ_CODEC_JP2
@@ -97,7 +97,7 @@ impl<'a> Decoder<'a> {
             messages: Vec::new(),
         });
         let chunk = stream.len().clamp(1, CHUNK);
-        // SAFETY: plain constructors; null is looked at below.
+        // SAFETY: plain constructors; null is checked below.
         let mut parts = unsafe {
             Parts {
                 codec: sys::opj_create_decompress(format),
@@ -111,8 +111,8 @@ impl<'a> Decoder<'a> {
         }
         let client = state.cast::<c_void>();
         let mut image = ptr::null_mut();
-        // SAFETY: codec and stream are not null, and each is given functions that take the state for
-        // what it is. The state outlives both. The parameters are a plain struct, which C fills.
+        // SAFETY: codec and stream are not null, and their callbacks use the state as its true
+        // type. The state outlives both. The parameters are a plain struct, which C fills.
         let is_read = unsafe {
             sys::opj_set_error_handler(codec, Some(keep_message), client);
             sys::opj_set_warning_handler(codec, Some(keep_message), client);
@@ -134,7 +134,7 @@ impl<'a> Decoder<'a> {
             NonNull::new(state),
         );
         let ((Some(codec), Some(c_stream), Some(state)), Some(image)) = (pointers, image) else {
-            // SAFETY: nothing of C's runs, and the state lives until `parts` is dropped.
+            // SAFETY: no C code is running, and the state lives until `parts` is dropped.
             let messages = unsafe { &mut (*state).messages };
             return Err(said(messages));
         };
@@ -158,7 +158,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(in crate::render) fn components(&self) -> Vec<Component> {
-        // SAFETY: the image is valid, and has so many components.
+        // SAFETY: the image is valid, and has `numcomps` components.
         let components = unsafe {
             let image = self.image.as_ref();
             if image.comps.is_null() {
@@ -174,9 +174,9 @@ impl<'a> Decoder<'a> {
         described.collect()
     }
 
-    /// Decodes the next tile; `None` after the last. The bytes of its components come one after the
-    /// other. `Ok(Err(_))` is what OpenJPEG said of a tile that it cannot decode, after which there
-    /// is no more.
+    /// Decodes the next tile; `None` after the last. Its components follow one another in the
+    /// bytes. `Ok(Err(_))` is OpenJPEG's message about a tile that it cannot decode; no more tiles
+    /// follow.
     #[allow(clippy::type_complexity)]
     pub(in crate::render) fn next_tile(
         &mut self,
@@ -186,7 +186,7 @@ impl<'a> Decoder<'a> {
         let (mut index, mut len, mut components) = (0, 0, 0);
         let (mut left, mut top, mut right, mut bottom) = (0, 0, 0, 0);
         let mut goes_on = 0;
-        // SAFETY: codec and stream are valid, and C writes to the numbers only.
+        // SAFETY: codec and stream are valid, and C writes only to the numbers.
         let is_read = unsafe {
             sys::opj_read_tile_header(
                 codec,
@@ -242,13 +242,13 @@ impl<'a> Decoder<'a> {
         Ok(Ok(Some((tile, &self.data[..len as usize]))))
     }
 
-    /// What OpenJPEG has said so far, which is no more told by the next call.
+    /// Takes the messages collected so far; the next call does not return them again.
     pub(in crate::render) fn said(&mut self) -> String {
-        // SAFETY: the state is valid, and nothing of C's runs that writes to it.
+        // SAFETY: the state is valid, and no C code that writes to it is running.
         said(unsafe { &mut self.state.as_mut().messages })
     }
 
-    /// Whether OpenJPEG has said anything.
+    /// Whether there are messages.
     pub(in crate::render) fn has_said(&self) -> bool {
         // SAFETY: as in `said`.
         unsafe { !self.state.as_ref().messages.is_empty() }
@@ -257,7 +257,7 @@ impl<'a> Decoder<'a> {
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        // SAFETY: the image is C's to free, and so are the parts, by their own drop.
+        // SAFETY: C owns the image and frees it here; `Parts` frees the rest when dropped.
         unsafe { sys::opj_image_destroy(self.image.as_ptr()) };
         drop(Parts {
             codec: self.codec.as_ptr(),
@@ -277,9 +277,9 @@ fn said(messages: &mut Vec<String>) -> String {
 }
 
 /// # Safety
-/// `client` is a [`State`], and `message` a string of C's or null.
+/// `client` is a [`State`], and `message` is a C string or null.
 unsafe extern "C" fn keep_message(message: *const c_char, client: *mut c_void) {
-    // SAFETY: the caller's promise.
+    // SAFETY: promised by the caller.
     let (state, message) = unsafe {
         if message.is_null() {
             return;
@@ -300,7 +300,7 @@ unsafe extern "C" fn ignore_message(_: *const c_char, _: *mut c_void) {}
 /// # Safety
 /// `client` is a [`State`], and `buffer` has `len` bytes.
 unsafe extern "C" fn read(buffer: *mut c_void, len: usize, client: *mut c_void) -> usize {
-    // SAFETY: the caller's promise; what is copied fits into the buffer.
+    // SAFETY: promised by the caller; the copied bytes fit into the buffer.
     unsafe {
         let state = &mut *client.cast::<State<'_>>();
         let rest = state.stream.get(state.at..).unwrap_or_default();
@@ -317,7 +317,7 @@ unsafe extern "C" fn read(buffer: *mut c_void, len: usize, client: *mut c_void) 
 /// # Safety
 /// `client` is a [`State`].
 unsafe extern "C" fn skip(len: i64, client: *mut c_void) -> i64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: promised by the caller.
     let state = unsafe { &mut *client.cast::<State<'_>>() };
     match usize::try_from(len) {
         Ok(len) => state.at = state.at.saturating_add(len),
@@ -329,7 +329,7 @@ unsafe extern "C" fn skip(len: i64, client: *mut c_void) -> i64 {
 /// # Safety
 /// `client` is a [`State`].
 unsafe extern "C" fn seek(at: i64, client: *mut c_void) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: promised by the caller.
     let state = unsafe { &mut *client.cast::<State<'_>>() };
     match usize::try_from(at) {
         Ok(at) => state.at = at,

@@ -1,4 +1,4 @@
-//! The chunks of a PNG (PNG specification, third edition, W3C 2025), up to its image data.
+//! Reads the chunks of a PNG up to its image data (PNG specification, third edition, W3C 2025).
 
 use super::super::{RenderError, error};
 use super::header::{Frame, Header};
@@ -6,16 +6,16 @@ use crate::shown::Show;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Image data; the same in frames of an animation, and by a name of MNG (Pillow takes all three for
-/// parts of one stream).
+/// Names of image data chunks: the usual one, the one in animation frames, and one from MNG. Pillow
+/// treats all three as parts of one stream.
 const IDAT: &[u8] = b"IDAT";
 pub(super) const FDAT: &[u8] = b"fdAT";
 const DDAT: &[u8] = b"DDAT";
 
-/// Bytes in front of the payload of [`FDAT`].
+/// Length of the sequence number before the payload of [`FDAT`].
 pub(super) const SEQUENCE_NUMBER: usize = 4;
 
-/// What samples of a pixel are.
+/// The samples of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Color {
     Gray,
@@ -35,7 +35,7 @@ impl Color {
         }
     }
 
-    /// The colour type in IHDR whose rows have the same bytes, with no need of a palette.
+    /// The IHDR colour type that gives rows the same bytes without needing a palette.
     fn code(self) -> u8 {
         match self {
             Color::Gray | Color::Palette => 0,
@@ -51,15 +51,15 @@ impl Color {
 pub(super) struct Container<'a> {
     pub width: usize,
     pub height: usize,
-    /// The part of the image that the data fill.
+    /// The part of the image covered by the data.
     pub frame: Frame,
-    /// Bits a sample: 1, 2, 4, 8 or 16.
+    /// Bits per sample: 1, 2, 4, 8 or 16.
     pub bits: u8,
     pub color: Color,
     pub interlaced: bool,
-    /// The payload of PLTE: three bytes an entry.
+    /// The payload of PLTE: three bytes per entry.
     pub palette: &'a [u8],
-    /// The chunks of image data, with their lengths, names and sums; may end anywhere.
+    /// The chunks of image data, with their lengths, names and checksums. They may end anywhere.
     pub data: &'a [u8],
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Chunk<'a> {
     pub name: &'a [u8],
     pub data: &'a [u8],
     sum: Option<u32>,
-    /// Length with all its fields.
+    /// Length including all fields.
     len: usize,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// The chunk at the start of `bytes`; of one that is cut off, what is there.
+    /// Reads the chunk at the start of `bytes`. If it is cut off, its data are shorter.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (name, rest) = rest.split_at_checked(4)?;
@@ -100,7 +100,7 @@ impl<'a> Chunk<'a> {
         })
     }
 
-    /// Pillow checks the sums of critical chunks and lets ancillary ones pass.
+    /// Pillow verifies the checksums of critical chunks only.
     fn is_trustworthy(&self) -> bool {
         let is_ancillary = self.name[0] & 0x20 != 0;
         if is_ancillary {
@@ -136,7 +136,7 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Bytes of a row of `width` pixels.
+    /// Length in bytes of a row of `width` pixels.
     pub(super) fn row_len(&self, width: usize) -> usize {
         (width * self.bits_per_pixel()).div_ceil(8)
     }
@@ -145,7 +145,7 @@ impl<'a> Container<'a> {
         self.color.samples() * usize::from(self.bits)
     }
 
-    /// Signature and header of a PNG whose rows have the same bytes as this one's data.
+    /// Signature and header of a plain PNG whose rows have the same bytes as the data of this one.
     pub(super) fn plain_header(&self) -> Vec<u8> {
         let mut data = Vec::from(b"IHDR");
         data.extend((self.frame.width as u32).to_be_bytes());
@@ -168,7 +168,7 @@ impl<'a> Container<'a> {
         .concat()
     }
 
-    /// The image data as long as all is in order: chunks of the one usual kind.
+    /// The image data up to the first chunk that is not a regular IDAT chunk.
     pub(super) fn idat(&self) -> &'a [u8] {
         let mut len = 0;
         while let Some(chunk) = Chunk::read(&self.data[len..]).filter(|chunk| chunk.name == IDAT) {
@@ -177,7 +177,7 @@ impl<'a> Container<'a> {
         &self.data[..len]
     }
 
-    /// The payloads of the chunks that Pillow takes for image data, one after the other.
+    /// The payloads of the chunks that Pillow treats as image data, in order.
     pub(super) fn deflated(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.data;
         std::iter::from_fn(move || {
@@ -191,7 +191,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Whether the first chunk of this name may begin the image data.
+/// Whether a chunk of this name can begin the image data.
 fn is_data(name: &[u8]) -> bool {
     name == IDAT || name == FDAT
 }

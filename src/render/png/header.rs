@@ -1,4 +1,4 @@
-//! What the chunks before the image data say, as Pillow reads them (`PngImagePlugin.py`).
+//! Interprets the chunks before the image data as Pillow does (`PngImagePlugin.py`).
 
 use super::super::RenderError;
 use super::super::source::check_size;
@@ -13,16 +13,16 @@ pub(super) struct Frame {
     pub height: usize,
 }
 
-/// The chunks so far.
+/// The contents of the chunks read so far.
 #[derive(Debug, Default)]
 pub(super) struct Header<'a> {
     size: (u32, u32),
     kind: Option<(Color, u8)>,
-    /// What IHDR said last, where it is no kind of image.
+    /// Colour type and bits of the last IHDR whose combination does not exist.
     unknown: Option<(u8, u8)>,
     interlaced: bool,
     palette: &'a [u8],
-    /// Left, top, right and bottom, by the last fcTL.
+    /// Left, top, right and bottom of the last fcTL.
     bounds: Option<[u64; 4]>,
     /// Sequence number of the last fcTL or fdAT.
     sequence: Option<u32>,
@@ -32,7 +32,7 @@ impl<'a> Header<'a> {
     pub(super) fn take(&mut self, chunk: &Chunk<'a>) -> Result<(), RenderError> {
         match chunk.name {
             b"IHDR" => self.take_header(chunk.data),
-            // Of no use to Pillow before a header that asks for it.
+            // Pillow ignores a palette before a header that needs one.
             b"PLTE" if matches!(self.kind, Some((Color::Palette, _))) => {
                 self.palette = chunk.data;
                 Ok(())
@@ -43,20 +43,20 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Whether the image data start with this chunk, which has one of their names.
+    /// Whether the image data start with this chunk, whose name is one of theirs.
     pub(super) fn starts_data(&mut self, chunk: &Chunk<'_>) -> Result<bool, RenderError> {
         if chunk.name != FDAT {
             return Ok(true);
         }
         match chunk.data.first_chunk::<SEQUENCE_NUMBER>() {
             Some(number) => self.follow(u32::from_be_bytes(*number)).map(|()| true),
-            // Pillow passes over it.
+            // Pillow ignores it.
             None => Ok(false),
         }
     }
 
-    /// A chunk that is too short is passed over, and a kind of image that does not exist leaves that
-    /// of the chunk before; once interlaced is always interlaced.
+    /// Reads IHDR. A chunk that is too short is ignored. A colour type that does not exist keeps
+    /// the previous one. Once set, interlacing stays set.
     fn take_header(&mut self, data: &[u8]) -> Result<(), RenderError> {
         let Some(
             &[
@@ -101,7 +101,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// A frame of an animation: its data fill that part of the image.
+    /// Reads an animation frame, whose data cover that part of the image.
     fn take_frame(&mut self, data: &[u8]) -> Result<(), RenderError> {
         const LEN: usize = 26;
         let (true, Some(fields)) = (data.len() >= LEN, data.first_chunk::<20>()) else {
@@ -124,7 +124,7 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
-    /// Frames are numbered from 0.
+    /// Checks the sequence number; numbers start at 0.
     fn follow(&mut self, sequence: u32) -> Result<(), RenderError> {
         if self.sequence.map_or(Some(0), |last| last.checked_add(1)) != Some(sequence) {
             return Err(malformed("frames out of sequence"));
@@ -133,7 +133,7 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
-    /// With the chunks of image data at the start of `data`.
+    /// Finishes the header; `data` starts with the chunks of image data.
     pub(super) fn finish(self, data: &'a [u8]) -> Result<Container<'a>, RenderError> {
         let Some((color, bits)) = self.kind else {
             return Err(match self.unknown {
@@ -158,15 +158,16 @@ impl<'a> Header<'a> {
 
     fn frame(&self, width: usize, height: usize) -> Result<Frame, RenderError> {
         let [left, top, right, bottom] = match self.bounds {
-            // A frame that ends at column 0 is the whole image to Pillow.
+            // To Pillow, a frame that ends at column 0 is the whole image.
             None | Some([0, _, 0, _]) => [0, 0, width, height],
-            // Within the image, whose sides have 32 bits; unless its size changed afterwards.
+            // Bounds lie within the image, whose sides have 32 bits, unless its size changed
+            // afterwards.
             Some(bounds) => bounds.map(|bound| bound as usize),
         };
         if right > width || bottom > height || right <= left || bottom <= top {
             return Err(malformed("a frame without pixels in the image"));
         }
-        // Pillow puts an interlaced frame into the corner, wherever it belongs.
+        // Pillow places an interlaced frame in the top left corner, wherever it belongs.
         let (left_shown, top_shown) = if self.interlaced { (0, 0) } else { (left, top) };
         Ok(Frame {
             left: left_shown,

@@ -1,4 +1,4 @@
-//! From the rows of a frame to those of the window: what the frame leaves free is of the value 0.
+//! Converts the rows of a frame to those of the window. Pixels outside the frame have the value 0.
 
 use std::ops::Range;
 
@@ -7,19 +7,19 @@ use super::super::source::{Window, reserve};
 use super::header::Frame;
 use super::samples::Samples;
 
-/// Takes the rows of a frame, and gives those of the window, top to bottom.
+/// Takes the rows of a frame and passes those of the window on, top to bottom.
 pub(super) struct Lines<'a> {
     samples: &'a Samples,
     frame: Frame,
     window: Window,
     sink: &'a mut dyn FnMut(&[u8]),
-    /// Columns of the image that both the frame and the window have.
+    /// Image columns covered by both the frame and the window.
     columns: Range<usize>,
-    /// Memory for a row of the frame.
+    /// Scratch memory for a row.
     line: Vec<u8>,
-    /// A row of the window where the frame is not; empty if it is everywhere.
+    /// A window row outside the frame; empty if the frame covers the window.
     empty: Vec<u8>,
-    /// How many rows have been given.
+    /// How many rows have been passed on.
     given: usize,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Lines<'a> {
         rows.start - top..rows.end - top
     }
 
-    /// The row `number` of the frame. Rows come in order; those that are not needed may be left out.
+    /// Takes row `number` of the frame. Rows come in order; unneeded ones can be omitted.
     pub(super) fn push(&mut self, number: usize, row: &[u8]) {
         let y = self.frame.top + number;
         if y < self.window.top || !self.rows().contains(&number) {
@@ -89,7 +89,7 @@ impl<'a> Lines<'a> {
         self.given += 1;
     }
 
-    /// Gives what is left of the window below the frame.
+    /// Passes on the rest of the window, below the frame.
     pub(super) fn finish(mut self) {
         self.fill_to(self.window.height);
     }
@@ -102,7 +102,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What two ranges have in common: possibly nothing, within the first.
+/// The intersection of two ranges. If it is empty, it still lies within the first.
 fn common(start: usize, len: usize, other: usize, other_len: usize) -> Range<usize> {
     let from = other.clamp(start, start + len);
     from..(other + other_len).clamp(from, start + len)

@@ -1,8 +1,8 @@
 //! PNG sources.
 //!
-//! The container is read here, as leniently as Pillow does with `LOAD_TRUNCATED_IMAGES`; inflating
-//! and filters are the `png` crate's; what samples mean is in [`samples`]. Rows stop being decoded
-//! below the last one that the crop needs.
+//! This module reads the container, as leniently as Pillow does with `LOAD_TRUNCATED_IMAGES`. The
+//! `png` crate inflates and unfilters, and [`samples`] interprets the samples. Decoding stops after
+//! the last row that the crop needs.
 
 mod container;
 mod header;
@@ -17,7 +17,7 @@ use container::Container;
 use lines::Lines;
 use samples::Samples;
 
-/// Rows that the `png` crate holds at a time, generously.
+/// A generous estimate of how many rows the `png` crate holds at a time.
 const ROWS_HELD: usize = 8;
 
 /// Reads the container of a PNG.
@@ -67,7 +67,7 @@ impl SourceImage for PngImage<'_> {
         let container = &self.container;
         let frame = container.frame;
         let row_len = container.row_len(frame.width);
-        // The `png` crate holds a few rows, and ends the process where there is no memory for them.
+        // The `png` crate holds a few rows, and aborts the process if memory for them runs out.
         probe(row_len * ROWS_HELD)?;
         let mut lines = Lines::new(&self.samples, frame, window, sink)?;
         let rows = lines.rows();
@@ -91,7 +91,7 @@ impl SourceImage for PngImage<'_> {
         });
         let mut damage = None;
         if given < rows.end {
-            // Broken image data: whole rows as far as they go, black below.
+            // Broken image data: keep whole rows up to the fault; the rest is black.
             let runs = repair::runs(container, rows.end);
             let good = repair::good_rows(container, &runs, &mut |_, number, row| {
                 if number >= given {
@@ -234,7 +234,7 @@ mod tests {
         let data: Vec<u8> = (1..=60).collect();
         let mut source = encode(6, 10, ColorType::Grayscale, BitDepth::Eight, &data);
         let good = rows(&source, whole(6, 10));
-        // Behind the sum: the chunk's own, and an empty IEND.
+        // After the checksum of the data come the chunk's own and an empty IEND.
         let sum = source.len() - 12 - 4 - 4;
         source[sum] ^= 1;
         let bad = rows(&source, whole(6, 10));

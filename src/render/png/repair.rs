@@ -1,9 +1,9 @@
-//! Broken image data: what Pillow's decoder gets out of it.
+//! Decodes broken image data as Pillow does.
 //!
-//! Pillow inflates row by row and keeps the rows before the first that it cannot have, because the
-//! data end, do not inflate any more or name an unknown filter; all others stay zero. The `png`
-//! crate keeps back some of what it has inflated when data end, so broken data are read here, with
-//! no more than two rows and a little of what follows in memory.
+//! Pillow inflates row by row and keeps the rows before the first that it cannot read, because the
+//! data end, cannot be inflated or name an unknown filter. All later rows stay zero. The `png`
+//! crate holds back some inflated data when its input ends, so this module reads broken data, with
+//! at most two rows and a few more bytes in memory.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -14,21 +14,21 @@ use super::container::Container;
 /// The highest filter type (Paeth).
 const LAST_FILTER: u8 = 4;
 
-/// Bytes that are inflated at a time, beside a row.
+/// Bytes inflated at a time, in addition to a row.
 const STEP: usize = 64 << 10;
 
 /// Rows of one length, as they are stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
-    /// Number of the Adam7 pass from 1, or 0 where there are none.
+    /// Number of the Adam7 pass, from 1; 0 without interlacing.
     pub pass: u8,
-    /// Bytes of a row without its filter type.
+    /// Bytes of a row, without its filter type.
     pub row_len: usize,
     pub count: usize,
 }
 
-/// Calls `take` with pass, number and bytes of each good row of `runs` in order; returns how many
-/// they are.
+/// Calls `take` with pass, number and bytes of each good row of `runs`, in order. Returns the
+/// number of good rows.
 pub(super) fn good_rows(
     container: &Container<'_>,
     runs: &[Run],
@@ -57,7 +57,7 @@ pub(super) fn good_rows(
     Ok(good)
 }
 
-/// The rows as they are stored: one run, or one for each Adam7 pass.
+/// The rows as stored: one run, or one for each Adam7 pass.
 pub(super) fn runs(container: &Container<'_>, end: usize) -> Vec<Run> {
     if !container.interlaced {
         return vec![Run {
@@ -91,12 +91,12 @@ pub(super) fn runs(container: &Container<'_>, end: usize) -> Vec<Run> {
         .collect()
 }
 
-/// Stored rows, inflated one after the other.
+/// Inflates stored rows one after the other.
 struct Stored<'a, I> {
     parts: I,
     input: &'a [u8],
     state: Decompress,
-    /// Inflated bytes, of which those before `start` have been taken.
+    /// Inflated bytes; those before `start` have been used.
     inflated: Vec<u8>,
     start: usize,
     end: End,
@@ -106,7 +106,7 @@ struct Stored<'a, I> {
 enum End {
     NotYet,
     InOrder,
-    /// A wrong sum of the whole data is a fault, too.
+    /// A wrong checksum of the whole data is a fault too.
     InAFault,
 }
 
@@ -124,15 +124,15 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Stored<'a, I> {
         })
     }
 
-    /// The next row with its filter type in front; `None` where it is not there or not good.
+    /// The next row, preceded by its filter type; `None` if it is missing or bad.
     fn row(&mut self, row_len: usize) -> Option<&[u8]> {
         let wanted = row_len + 1;
-        // One more, so that what follows the last byte is looked at.
+        // One byte more, so that a fault directly after the row is noticed.
         while self.inflated.len() - self.start <= wanted && self.end == End::NotYet {
             self.inflate();
         }
         let there = self.inflated.len() - self.start;
-        // zlib finds the fault in the same call that ends the row, and Pillow loses that row.
+        // zlib finds that fault in the call that completes the row, and Pillow loses the row.
         if there < wanted || there == wanted && self.end == End::InAFault {
             return None;
         }
@@ -144,7 +144,7 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Stored<'a, I> {
         Some(row)
     }
 
-    /// Inflates some more, into memory that is there already.
+    /// Inflates more bytes, into memory that is already reserved.
     fn inflate(&mut self) {
         self.inflated.drain(..self.start);
         self.start = 0;
@@ -170,8 +170,8 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Stored<'a, I> {
     }
 }
 
-/// Undoes a filter (PNG specification, section 9). `above` is the row before, `distance` the bytes
-/// of a pixel.
+/// Undoes a filter (PNG specification, section 9). `above` is the previous row, `distance` the size
+/// of a pixel in bytes.
 fn unfilter(filter: u8, distance: usize, above: &[u8], row: &mut [u8]) {
     for at in 0..row.len() {
         let before = at.checked_sub(distance);
@@ -189,7 +189,7 @@ fn unfilter(filter: u8, distance: usize, above: &[u8], row: &mut [u8]) {
     }
 }
 
-/// Of left, above and above left, that which is nearest to `left + up - corner`.
+/// Left, above or above left, whichever is nearest to `left + up - corner`.
 fn paeth(left: u8, up: u8, corner: u8) -> u8 {
     let [a, b, c] = [left, up, corner].map(i16::from);
     let (pa, pb, pc) = ((b - c).abs(), (a - c).abs(), (a + b - 2 * c).abs());

@@ -1,4 +1,4 @@
-//! Rows as the file stores them, inflated and unfiltered by the `png` crate.
+//! Rows as stored in the file, inflated and unfiltered by the `png` crate.
 
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 
@@ -8,8 +8,8 @@ use super::super::RenderError;
 use super::container::Container;
 use super::repair::{self, Run};
 
-/// Calls `take` with the number and bytes of each row before `end` that can be decoded, in order;
-/// returns the number of the first that cannot.
+/// Calls `take` with the number and bytes of each decodable row before `end`, in order. Returns the
+/// number of the first row that cannot be decoded.
 pub(super) fn sequential(
     container: &Container<'_>,
     end: usize,
@@ -28,8 +28,8 @@ pub(super) fn sequential(
     end
 }
 
-/// Decodes an Adam7 image into `image`, which has rows without gaps. What cannot be decoded is zero;
-/// returns whether there is anything of it.
+/// Decodes an Adam7 image into `image`, whose rows have no gaps. Pixels that cannot be decoded are
+/// zero. Returns whether there are any.
 pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<bool, RenderError> {
     image.fill(0);
     if fill_passes(container, image) {
@@ -43,7 +43,7 @@ pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<
     );
     let bits = container.bits_per_pixel() as u8;
     let good = repair::good_rows(container, &runs, &mut |pass, number, row| {
-        // Numbers are those of rows of an image whose sides have 32 bits.
+        // These are row numbers of an image whose sides have 32 bits.
         let info = Adam7Info::new(pass, number as u32, width as u32);
         png::expand_interlaced_row(image, stride, row, &info, bits);
     })?;
@@ -51,7 +51,7 @@ pub(super) fn interlaced(container: &Container<'_>, image: &mut [u8]) -> Result<
     Ok(good < stored)
 }
 
-/// Whether all passes could be read.
+/// Decodes all passes; returns whether that succeeded.
 fn fill_passes(container: &Container<'_>, image: &mut [u8]) -> bool {
     let header = container.plain_header();
     let Ok(mut reader) = reader(container, &header) else {
@@ -77,17 +77,17 @@ fn reader<'a>(
     header: &'a [u8],
 ) -> Result<Reader<Parts<'a>>, png::DecodingError> {
     let mut options = DecodeOptions::default();
-    // As Pillow does: sums of chunks are not looked at, that of the whole data is.
+    // As in Pillow: ignore the checksums of chunks, but verify that of the whole data.
     options.set_ignore_crc(true);
     options.set_ignore_adler32(false);
     let parts = Parts(Cursor::new(header).chain(container.idat()));
     let mut decoder = Decoder::new_with_options(parts, options);
-    // The size has been checked.
+    // The size has already been checked.
     decoder.set_limits(Limits { bytes: usize::MAX });
     decoder.read_info()
 }
 
-/// A header of ours and the image data as the file has it, as one stream.
+/// A stream of our own header and the file's image data.
 struct Parts<'a>(io::Chain<Cursor<&'a [u8]>, &'a [u8]>);
 
 impl Read for Parts<'_> {
@@ -107,7 +107,7 @@ impl BufRead for Parts<'_> {
 }
 
 impl Seek for Parts<'_> {
-    // The decoder asks for this trait and never uses it.
+    // The decoder requires this trait but never uses it.
     fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,10 +1,11 @@
-//! From a row's bytes to 8-bit samples, as Pillow's `convert("RGB")` has them: small depths fill
-//! the range, of 16 bits the high byte is taken, alpha is dropped, a palette is looked up.
+//! Converts the bytes of a row to 8-bit samples like Pillow's `convert("RGB")`: small depths are
+//! stretched to the full range, 16-bit samples keep their high byte, alpha is dropped, and palette
+//! colours are looked up.
 
 use super::super::source::Channels;
 use super::container::{Color, Container};
 
-/// How the samples of one image are to be read.
+/// How to read the samples of one image.
 pub(super) struct Samples {
     color: Color,
     bits: u8,
@@ -14,7 +15,7 @@ pub(super) struct Samples {
 
 impl Samples {
     pub(super) fn new(container: &Container<'_>) -> Self {
-        // Pillow's palette starts as a gray ramp, which stays where PLTE has no entry.
+        // Pillow's palette starts as a gray ramp, which remains for entries missing in PLTE.
         let mut palette: [[u8; 3]; 256] = std::array::from_fn(|index| [index as u8; 3]);
         for (entry, color) in palette.iter_mut().zip(container.palette.chunks_exact(3)) {
             entry.copy_from_slice(color);
@@ -39,7 +40,7 @@ impl Samples {
         self.channels
     }
 
-    /// The pixels `left..left + width` of a row; `line` is memory to use.
+    /// Converts the pixels `left..left + width` of a row; `line` is scratch memory.
     pub(super) fn to_8_bits<'a>(
         &self,
         row: &'a [u8],

@@ -1,9 +1,9 @@
 //! The kernels for x86-64 with AVX2.
 //!
 //! A sample has 8 bits and a weight 23, too many for `pmaddwd`, which multiplies 16 by 16 bits and
-//! adds pairs. So each weight is split, `weight = high * 2^15 + low` with `low` of 15 bits, and the
-//! sum over the pixels is taken for both parts: two instructions for 16 products, and exact, since
-//! neither sum exceeds 255 * 2^23.
+//! adds pairs. So each weight is split, `weight = high * 2^15 + low` with `low` of 15 bits, and
+//! both parts are summed over the pixels. That takes two instructions for 16 products, and is
+//! exact, since neither sum exceeds 255 * 2^23.
 
 use std::arch::x86_64::*;
 
@@ -22,23 +22,24 @@ const STEP: usize = 8;
 /// Outputs in one step of the horizontal kernel.
 const GROUP: usize = 8;
 
-/// Horizontal weights in the order in which the kernel takes them.
+/// Horizontal weights in the order in which the kernel needs them.
 #[derive(Debug, Clone)]
 pub(super) struct Packed {
-    /// First source pixel of each output, moved to the left where [`STEP`] pixels from it would
-    /// reach beyond the row.
+    /// First source pixel of each output, moved left if [`STEP`] pixels from it would extend beyond
+    /// the row.
     starts: Vec<usize>,
-    /// End of the last pixel that is loaded: the largest of `starts`, and the steps from there.
+    /// End of the last pixel that is loaded: the largest of `starts` plus all steps.
     end: usize,
-    /// Steps of [`STEP`] pixels for each output.
+    /// Steps of [`STEP`] pixels per output.
     steps: usize,
     /// For each group of 8 outputs, each step, each pair `(j, j + 4)` of outputs: 16 low parts,
-    /// then 16 high parts; 8 of each belong to output `j`, 8 to `j + 4`.
+    /// then 16 high parts. 8 of each belong to output `j`, 8 to `j + 4`.
     parts: Vec<[i16; 32]>,
 }
 
 impl Packed {
-    /// `None` where rows are too short for the kernel, or outputs no multiple of its group.
+    /// `None` if rows are too short for the kernel, or the number of outputs is not a multiple of
+    /// its group.
     pub(super) fn new(
         coefficients: &Coefficients,
         row_len: usize,
@@ -84,8 +85,8 @@ impl Packed {
     }
 }
 
-/// Resamples one row. `row` must be as long as the `row_len` that `packed` was made for (longer
-/// is fine), `out` as long as its outputs.
+/// Resamples one row. `row` must have at least the `row_len` that `packed` was made for, and `out`
+/// at least the number of outputs.
 pub(super) fn horizontal(_: Avx2, packed: &Packed, row: &[u8], out: &mut [u8]) {
     // SAFETY: the processor has AVX2, the function's only condition.
     unsafe { horizontal_avx2(packed, row, out) }
@@ -107,8 +108,9 @@ fn horizontal_avx2(packed: &Packed, row: &[u8], out: &mut [u8]) {
         for (step, parts) in parts.as_chunks::<{ GROUP / 2 }>().0.iter().enumerate() {
             for (pair, (sum, parts)) in sums.iter_mut().zip(parts).enumerate() {
                 let load = |output: usize| {
-                    // SAFETY: 8 bytes from start + step * 8 on, for a step below `packed.steps`,
-                    // end at `packed.end` at the latest, which the assertion keeps inside the row.
+                    // SAFETY: these 8 bytes start at start + step * 8 for a step below
+                    // `packed.steps`, so they end at `packed.end` at the latest. The assertion
+                    // keeps that inside the row.
                     unsafe {
                         let at = row.as_ptr().add(starts[output] + step * STEP);
                         _mm_loadl_epi64(at.cast())
@@ -123,8 +125,8 @@ fn horizontal_avx2(packed: &Packed, row: &[u8], out: &mut [u8]) {
                 *sum = _mm256_add_epi32(*sum, both);
             }
         }
-        // Two rounds of horizontal adds leave the sums of outputs 0 to 3 in the low lane and of
-        // 4 to 7 in the high one.
+        // After two rounds of horizontal adds, the low lane has the sums of outputs 0 to 3, the
+        // high lane those of 4 to 7.
         let sums = _mm256_hadd_epi32(
             _mm256_hadd_epi32(sums[0], sums[1]),
             _mm256_hadd_epi32(sums[2], sums[3]),
@@ -162,7 +164,7 @@ fn load_parts(parts: &[i16; 32]) -> (__m256i, __m256i) {
     }
 }
 
-/// Weighs whole rows into one. Every row must be at least as long as `out`.
+/// Combines whole rows into one by `weights`. Every row must be at least as long as `out`.
 pub(super) fn vertical(_: Avx2, rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     // SAFETY: the processor has AVX2, the function's only condition.
     unsafe { vertical_avx2(rows, weights, out) }
@@ -176,8 +178,8 @@ fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
         let column = column * 16;
         let mut sums = [_mm256_setzero_si256(); 2];
         for (rows, weights) in rows.chunks(2).zip(weights.chunks(2)) {
-            // SAFETY: 16 bytes from here on end where this chunk of `out` does, and the assertion
-            // says that every row is as long.
+            // SAFETY: these 16 bytes end where this chunk of `out` does, and the assertion ensures
+            // that every row is as long.
             let load = |row: &[u8]| unsafe { _mm_loadu_si128(row.as_ptr().add(column).cast()) };
             let first = load(rows[0]);
             let (second, second_weight) = match (rows.get(1), weights.get(1)) {
@@ -209,7 +211,7 @@ fn vertical_avx2(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     plain::columns(rows, weights, out, whole);
 }
 
-/// [`plain::take_apart`] as the compiler makes it of AVX2's instructions.
+/// [`plain::take_apart`], compiled for AVX2.
 pub(super) fn take_apart(_: Avx2, row: &[u8], planes: &mut [u8]) {
     #[target_feature(enable = "avx2")]
     fn with_avx2(row: &[u8], planes: &mut [u8]) {
@@ -219,7 +221,7 @@ pub(super) fn take_apart(_: Avx2, row: &[u8], planes: &mut [u8]) {
     unsafe { with_avx2(row, planes) }
 }
 
-/// [`plain::interleave`] as the compiler makes it of AVX2's instructions.
+/// [`plain::interleave`], compiled for AVX2.
 pub(super) fn interleave(_: Avx2, planes: &[u8], row: &mut [u8]) {
     #[target_feature(enable = "avx2")]
     fn with_avx2(planes: &[u8], row: &mut [u8]) {

@@ -1,8 +1,8 @@
-//! The weights of Pillow's bilinear filter with antialiasing, for one direction.
+//! The weights of Pillow's bilinear filter with antialiasing, for one dimension.
 //!
 //! Source: Pillow 9.5, `src/libImaging/Resample.c`, `precompute_coeffs` and
-//! `normalize_coeffs_8bpc`: the same operations in the same order on the same types, since every
-//! rounding shows in the output.
+//! `normalize_coeffs_8bpc`. This module performs the same operations in the same order on the same
+//! types, since every rounding affects the output.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::super::RenderError;
 use super::super::geometry::Side;
 use super::super::source::{reserve, zeros};
 
-/// Fractional bits of a weight: 32 less 8 for the sample and 2 for overshoot.
+/// Fractional bits of a weight: 32 minus 8 for the sample and 2 for overshoot.
 pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// Added before the shift, to round.
@@ -20,17 +20,17 @@ pub(super) const ROUND: i32 = 1 << (PRECISION_BITS - 1);
 /// `source[starts[i] + k] * weights[i * taps + k]`, plus [`ROUND`], shifted by [`PRECISION_BITS`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Coefficients {
-    /// First source pixel of each output, never descending.
+    /// First source pixel of each output, in ascending order (neighbours can be equal).
     pub starts: Vec<usize>,
-    /// Source pixels of each output, at most `taps`.
+    /// Number of source pixels of each output, at most `taps`.
     pub counts: Vec<usize>,
-    /// Room for weights of each output; those beyond its count are 0.
+    /// Number of weights stored per output; those beyond its count are 0.
     pub taps: usize,
     pub weights: Vec<i32>,
 }
 
 impl Coefficients {
-    /// The weights of one direction that is resampled.
+    /// Computes the weights of one dimension that is resampled.
     pub(super) fn new(side: Side) -> Result<Self, RenderError> {
         let filter = Filter::new(side);
         let outputs = side.offset..side.offset + side.kept;
@@ -49,7 +49,7 @@ impl Coefficients {
         for (row, output) in weights.chunks_exact_mut(taps.max(1)).zip(outputs) {
             filter.weights(output, &mut exact);
             for (fixed, exact) in row.iter_mut().zip(&exact) {
-                // Never negative for this filter, so that Pillow's other branch is not needed.
+                // Never negative for this filter, so Pillow's other branch is not needed.
                 *fixed = (0.5 + exact * f64::from(1u32 << PRECISION_BITS)) as i32;
             }
         }
@@ -66,13 +66,13 @@ impl Coefficients {
         self.starts.len()
     }
 
-    /// The weights of one output, without the zeros behind.
+    /// The weights of one output, without the trailing zeros.
     pub(super) fn of(&self, output: usize) -> &[i32] {
         let start = output * self.taps;
         &self.weights[start..start + self.counts[output]]
     }
 
-    /// The source pixels that any output needs, as first and one past the last.
+    /// The range of source pixels that the outputs need: the first, and one past the last.
     pub(super) fn reach(&self) -> (usize, usize) {
         let first = self.starts.first().copied().unwrap_or(0);
         let ends = self
@@ -83,17 +83,17 @@ impl Coefficients {
         (first, ends.max().unwrap_or(0))
     }
 
-    /// Moves the source by `pixels` to the left: what was pixel `pixels` is now pixel 0.
+    /// Moves the source to the left: what was pixel `pixels` becomes pixel 0.
     pub(super) fn shifted(mut self, pixels: usize) -> Self {
         self.starts.iter_mut().for_each(|start| *start -= pixels);
         self
     }
 }
 
-/// The filter of one direction, in doubles.
+/// The filter of one dimension, in doubles.
 struct Filter {
     scale: f64,
-    /// The bilinear filter reaches one pixel to each side, times the reduction.
+    /// The bilinear filter extends one pixel to each side, times the reduction.
     support: f64,
     inverse: f64,
     source: usize,
@@ -115,16 +115,16 @@ impl Filter {
         (output as f64 + 0.5) * self.scale
     }
 
-    /// The source pixels that an output is made of.
+    /// The source pixels that an output depends on.
     fn reach(&self, output: usize) -> Range<usize> {
         let center = self.center(output);
-        // Conversions truncate toward zero, as in C; the first is negative at the left edge.
+        // Conversions truncate toward zero, as in C. The first value is negative at the left edge.
         let start = (center - self.support + 0.5).max(0.0) as usize;
         let end = ((center + self.support + 0.5) as usize).min(self.source);
         start..end
     }
 
-    /// Replaces `weights` by those of an output.
+    /// Replaces `weights` with those of an output.
     fn weights(&self, output: usize, weights: &mut Vec<f64>) {
         let center = self.center(output);
         weights.clear();

@@ -1,4 +1,4 @@
-//! Which kernels this processor has, chosen once at run time, behind one interface.
+//! One interface to all kernels. The fastest for this processor is chosen once, at run time.
 
 use super::super::RenderError;
 use super::coefficients::Coefficients;
@@ -11,7 +11,7 @@ use super::avx2;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 
-/// A way to compute the two passes. All give the same bytes.
+/// An implementation of the two passes. All give the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kernel {
     Plain,
@@ -22,7 +22,7 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    /// The fastest that this processor has.
+    /// The fastest kernel for this processor.
     pub(super) fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = Avx2::detect() {
@@ -34,7 +34,7 @@ impl Kernel {
         Kernel::Plain
     }
 
-    /// Weighs whole rows into one.
+    /// Combines whole rows into one by `weights`.
     pub(super) fn vertical(self, rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
         match self {
             Kernel::Plain => plain::vertical(rows, weights, out),
@@ -45,7 +45,7 @@ impl Kernel {
         }
     }
 
-    /// From interleaved RGB to plane after plane.
+    /// Splits interleaved RGB into planes.
     pub(super) fn take_apart(self, row: &[u8], planes: &mut [u8]) {
         match self {
             Kernel::Plain => plain::take_apart(row, planes),
@@ -56,7 +56,7 @@ impl Kernel {
         }
     }
 
-    /// From plane after plane to interleaved RGB.
+    /// Interleaves the planes of RGB.
     pub(super) fn interleave(self, planes: &[u8], row: &mut [u8]) {
         match self {
             Kernel::Plain => plain::interleave(planes, row),
@@ -68,7 +68,7 @@ impl Kernel {
     }
 }
 
-/// The horizontal pass over rows of one length, ready for a kernel.
+/// The horizontal pass over rows of one length, prepared for a kernel.
 #[derive(Debug, Clone)]
 pub(super) struct HorizontalPass {
     kernel: Kernel,
@@ -130,7 +130,7 @@ mod tests {
         })
     }
 
-    /// Rows that reach the extremes of every sum: noise, all black, all white, stripes.
+    /// Rows that give every sum its extremes: noise, all black, all white, stripes.
     fn pixels(len: usize) -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             proptest::collection::vec(any::<u8>(), len),

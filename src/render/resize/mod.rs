@@ -1,11 +1,11 @@
 //! Pillow's bilinear resize with antialiasing, and the centre crop, on a stream of rows.
 //!
-//! Each source row is resampled horizontally as it comes, while it is in the cache, into a ring of
-//! as many rows as one output row needs; an output row is made as soon as its last source row is
-//! there. So nothing of the source's size is ever held. The order of the passes (horizontal first,
-//! rounded to 8 bits, then vertical) is Pillow's, and so are the bytes.
+//! Each source row is resampled horizontally as it arrives, while it is in the cache. The result
+//! goes into a ring of as many rows as one output row needs. An output row is made as soon as its
+//! last source row has arrived, so no buffer has the size of the source. The order of the passes is
+//! Pillow's (horizontal first, rounded to 8 bits, then vertical), and so are the bytes.
 //!
-//! Channels are taken apart, so that one kernel for one channel serves gray and RGB.
+//! RGB is split into planes, so that a kernel for one channel serves both gray and RGB.
 
 mod coefficients;
 mod kernel;
@@ -22,14 +22,14 @@ use super::source::{Channels, Window, grow, reserve};
 use coefficients::Coefficients;
 use kernel::{HorizontalPass, Kernel};
 
-/// Everything that follows from a geometry alone.
+/// Everything that depends on the geometry alone.
 #[derive(Debug)]
 struct Plan {
     geometry: Geometry,
     window: Window,
-    /// `None` where columns are only cropped.
+    /// `None` if columns are only cropped.
     horizontal: Option<HorizontalPass>,
-    /// `None` where rows are only cropped.
+    /// `None` if rows are only cropped.
     vertical: Option<Coefficients>,
 }
 
@@ -60,8 +60,8 @@ impl Plan {
     }
 }
 
-/// The weights of a side relative to the first pixel that they need, with that pixel and their
-/// number.
+/// The weights of a side relative to the first pixel that they need, with that pixel and the number
+/// of pixels.
 fn coefficients_in_window(side: Side) -> Result<(Option<Coefficients>, usize, usize), RenderError> {
     if side.is_identity() {
         return Ok((None, side.offset, side.kept));
@@ -71,8 +71,8 @@ fn coefficients_in_window(side: Side) -> Result<(Option<Coefficients>, usize, us
     Ok((Some(coefficients.shifted(first)), first, end - first))
 }
 
-/// Resizes and crops one image after another. Weights are kept for the next image, since the
-/// images of a dataset often have one size.
+/// Resizes and crops one image after another. It keeps the weights for the next image, since the
+/// images of a dataset often have the same size.
 #[derive(Debug)]
 pub(super) struct Resizer {
     kernel: Kernel,
@@ -93,7 +93,7 @@ impl Resizer {
         }
     }
 
-    /// Prepares for an image and says which part of it is needed.
+    /// Prepares for an image; the returned [`Pass`] says which part of it is needed.
     pub(super) fn begin(
         &mut self,
         geometry: Geometry,
@@ -122,20 +122,20 @@ impl Resizer {
     }
 }
 
-/// One image on its way.
+/// The resizing of one image.
 pub(super) struct Pass<'a> {
     kernel: Kernel,
     plan: &'a Plan,
     channels: usize,
-    /// Horizontally resampled rows: plane after plane; row `n` of the window at `n % taps`.
+    /// Horizontally resampled rows, each as planes. Row `n` of the window is at `n % taps`.
     ring: &'a mut [u8],
-    /// One row taken apart into planes.
+    /// One row, split into planes.
     planes: &'a mut [u8],
-    /// The output, channels interleaved.
+    /// The output, with interleaved channels.
     out: &'a mut [u8],
     pushed: usize,
     made: usize,
-    /// Why no more rows are taken.
+    /// The reason why no more rows are taken.
     fault: Option<RenderError>,
 }
 
@@ -145,14 +145,14 @@ impl<'a> Pass<'a> {
         self.plan.window
     }
 
-    /// Takes the next row of the window, channels interleaved.
+    /// Takes the next row of the window, with interleaved channels.
     pub(super) fn push_row(&mut self, row: &[u8]) {
         if self.fault.is_some() {
             return;
         }
         let len = self.plan.geometry.horizontal.kept * self.channels;
         let Some(vertical) = &self.plan.vertical else {
-            // Rows are only cropped: straight into the output.
+            // Rows are only cropped, so write straight to the output.
             if self.pushed < self.plan.window.height {
                 self.resample_into_output(row, self.pushed);
                 self.pushed += 1;
@@ -170,7 +170,7 @@ impl<'a> Pass<'a> {
                 break;
             }
             let ring = &*self.ring;
-            // As many as the reduction asks for: millions, for a hostile source.
+            // As many as the reduction requires, which is millions for a hostile source.
             let mut rows: Vec<&[u8]> = Vec::new();
             if let Err(fault) = reserve(&mut rows, *count) {
                 self.fault = Some(fault);
@@ -222,7 +222,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The finished pixels, channels interleaved.
+    /// The finished pixels, with interleaved channels.
     pub(super) fn finish(self) -> Result<&'a [u8], RenderError> {
         match self.fault {
             Some(fault) => Err(fault),

@@ -1,22 +1,21 @@
-//! The kernels for 64-bit ARM, where NEON is always there: part of the baseline, so that calling
-//! them is safe.
+//! The kernels for 64-bit ARM. NEON is part of its baseline, so calling them is safe.
 //!
-//! A sample times a weight fits in 31 bits, and NEON multiplies and adds 32-bit lanes directly, so
-//! that the weights need not be split.
+//! A sample times a weight fits in 31 bits. NEON multiplies and adds 32-bit lanes directly, so the
+//! weights need not be split.
 
 use std::arch::aarch64::*;
 
 use super::coefficients::{Coefficients, PRECISION_BITS, ROUND};
 use super::plain;
 
-/// Resamples one row, eight pixels a step.
+/// Resamples one row, eight pixels per step.
 #[target_feature(enable = "neon")]
 pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]) {
     for (output, out) in out.iter_mut().enumerate().take(coefficients.len()) {
         let weights = coefficients.of(output);
         let pixels = &row[coefficients.starts[output]..][..weights.len()];
         let (steps, rest) = (pixels.chunks_exact(8), pixels.len() / 8 * 8);
-        // SAFETY: every load is of a chunk of 8 elements.
+        // SAFETY: every load is from a chunk of 8 elements.
         let mut sum = unsafe {
             let mut sum = vdupq_n_s32(0);
             for (pixels, weights) in steps.zip(weights.chunks_exact(8)) {
@@ -35,7 +34,8 @@ pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]
     }
 }
 
-/// Weighs whole rows into one, eight columns a step. Every row must be as long as `out`.
+/// Combines whole rows into one by `weights`, eight columns per step. Every row must be at least as
+/// long as `out`.
 #[target_feature(enable = "neon")]
 pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     assert!(rows.len() == weights.len() && rows.iter().all(|row| row.len() >= out.len()));
@@ -53,7 +53,7 @@ pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
                 let pixels = vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(wide)));
                 high = vmlaq_n_s32(high, pixels, *weight);
             }
-            // Saturating narrowing from signed to unsigned is the clip.
+            // Saturating narrowing from signed to unsigned does the clipping.
             let low = vqmovun_s32(vshrq_n_s32::<{ PRECISION_BITS as i32 }>(low));
             let high = vqmovun_s32(vshrq_n_s32::<{ PRECISION_BITS as i32 }>(high));
             vst1_u8(out.as_mut_ptr(), vqmovn_u16(vcombine_u16(low, high)));

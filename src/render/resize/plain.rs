@@ -1,8 +1,8 @@
-//! The kernels without SIMD: the definition that the other paths are tested against.
+//! The kernels without SIMD. They are the definition that the other kernels are tested against.
 
 use super::coefficients::{Coefficients, PRECISION_BITS, ROUND};
 
-/// Resamples one row: `out[i]` from the source pixels of output `i`.
+/// Resamples one row: `out[i]` is computed from the source pixels of output `i`.
 pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]) {
     for (output, out) in out.iter_mut().enumerate().take(coefficients.len()) {
         let pixels = &row[coefficients.starts[output]..];
@@ -15,12 +15,12 @@ pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]
     }
 }
 
-/// Weighs whole rows into one: `out[x]` is the sum over `rows[k][x] * weights[k]`.
+/// Combines whole rows into one: `out[x]` is the sum over `rows[k][x] * weights[k]`.
 pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     columns(rows, weights, out, 0);
 }
 
-/// [`vertical`] from column `first` on, for the end of a row in the SIMD paths.
+/// [`vertical`] from column `first` on, for the end of a row in the SIMD kernels.
 pub(super) fn columns(rows: &[&[u8]], weights: &[i32], out: &mut [u8], first: usize) {
     for (column, out) in out.iter_mut().enumerate().skip(first) {
         let products = rows
@@ -31,9 +31,9 @@ pub(super) fn columns(rows: &[&[u8]], weights: &[i32], out: &mut [u8], first: us
     }
 }
 
-/// From interleaved RGB to plane after plane. All three in one pass, with their number known to the
-/// compiler: a loop for each channel takes twice the time. Always inlined, so that [`super::avx2`] has it
-/// in AVX2's instructions.
+/// Splits interleaved RGB into planes. It fills all three in one pass, with their number known to
+/// the compiler: a loop per channel takes twice the time. It is always inlined, so that
+/// [`super::avx2`] compiles it for AVX2.
 #[inline(always)]
 pub(super) fn take_apart(row: &[u8], planes: &mut [u8]) {
     let (pixels, _) = row.as_chunks::<3>();
@@ -44,7 +44,7 @@ pub(super) fn take_apart(row: &[u8], planes: &mut [u8]) {
     }
 }
 
-/// From plane after plane to interleaved RGB.
+/// Interleaves the planes of RGB.
 #[inline(always)]
 pub(super) fn interleave(planes: &[u8], row: &mut [u8]) {
     let (pixels, _) = row.as_chunks_mut::<3>();
@@ -55,7 +55,7 @@ pub(super) fn interleave(planes: &[u8], row: &mut [u8]) {
     }
 }
 
-/// To 8 bits, as Pillow's `clip8`.
+/// Shifts and clips a sum to 8 bits, like Pillow's `clip8`.
 fn clip(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }

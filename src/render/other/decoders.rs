@@ -1,4 +1,4 @@
-//! What the `image` crate decodes.
+//! Formats decoded by the `image` crate.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use super::super::{RenderError, error};
 use super::{Picture, Pixels, cut_off};
 use crate::shown::Show;
 
-/// Bytes that a decoder may hold for each byte that it returns, and beside them.
+/// Memory limit of a decoder: bytes per byte of output, and a constant.
 const HELD: usize = 3;
 const HELD_BESIDE: usize = 16 << 20;
 
@@ -20,7 +20,7 @@ pub(super) fn webp(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     picture("WebP", decoder, false)
 }
 
-/// By the same signs of a header as in Pillow (`TgaImagePlugin.py`).
+/// Recognises a header by the same fields as Pillow (`TgaImagePlugin.py`).
 pub(in crate::render) fn is_targa(source: &[u8]) -> bool {
     let Some(header) = source.first_chunk::<18>() else {
         return false;
@@ -38,8 +38,8 @@ pub(super) fn targa(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     picture("TGA", decoder, true)
 }
 
-/// A picture by a decoder that has read its header. `shows_parts`: what it has decoded before a
-/// fault is shown.
+/// A picture from a decoder that has read its header. With `shows_parts`, pixels decoded before a
+/// fault are shown.
 pub(super) fn picture<'a>(
     format: &'static str,
     mut decoder: impl ImageDecoder + 'a,
@@ -64,7 +64,7 @@ pub(super) fn picture<'a>(
     Picture::new(width, height, channels, move || {
         let len = width * height * samples;
         let held = len.saturating_mul(HELD).saturating_add(HELD_BESIDE);
-        // The decoder ends the process where there is no memory.
+        // The decoder aborts the process if memory runs out.
         probe(held)?;
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(held as u64);
@@ -84,7 +84,7 @@ pub(super) fn picture<'a>(
     })
 }
 
-/// Alpha is dropped, not composited.
+/// Drops alpha; it is not composited.
 pub(super) fn without_alpha(
     decoded: Vec<u8>,
     samples: usize,

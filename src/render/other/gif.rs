@@ -10,7 +10,7 @@ use super::super::{Damage, RenderError, error};
 use super::{Picture, Pixels};
 use crate::shown::Show;
 
-/// What the decoder may hold: palettes, and a row of a frame of the highest width.
+/// Memory limit of the decoder: palettes, and a row of a frame of maximum width.
 const MEMORY: u64 = 16 << 20;
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
@@ -34,7 +34,7 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     };
     let local = frame.palette.clone();
     let palette = palette(local.as_deref(), decoder.global_palette());
-    // A frame that does not fit makes the image larger.
+    // A frame that extends beyond the image enlarges it.
     let width = usize::from(canvas_width).max(place.left + place.width);
     let height = usize::from(canvas_height).max(place.top + place.height);
     check_size(width as u64, height as u64)?;
@@ -43,18 +43,18 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     })
 }
 
-/// Where the frame is in the image.
+/// The position of the frame in the image.
 struct FrameArea {
     left: usize,
     top: usize,
     width: usize,
     height: usize,
     interlaced: bool,
-    /// The index where there is no frame.
+    /// The index of pixels outside the frame.
     empty: u8,
 }
 
-/// Without a palette, an index is its own gray; so is one beyond the palette.
+/// Without a palette, an index is its own gray. So is an index beyond the palette.
 fn palette(local: Option<&[u8]>, global: Option<&[u8]>) -> [[u8; 3]; 256] {
     let mut palette: [[u8; 3]; 256] = std::array::from_fn(|index| [index as u8; 3]);
     let given = local.or(global).unwrap_or_default();
@@ -76,7 +76,7 @@ fn decode(
     if empty != [0; 3] {
         bytes.as_chunks_mut::<3>().0.fill(empty);
     }
-    // Rows that are not there stay as an image starts out.
+    // Missing rows keep the image's initial value.
     let mut row = zeros(place.width)?;
     let mut good = 0;
     for number in order(place) {
@@ -102,7 +102,7 @@ fn decode(
     })
 }
 
-/// The rows in the order of the data (GIF89a, appendix E).
+/// The row numbers in the order of the data (GIF89a, appendix E).
 fn order(place: &FrameArea) -> Vec<usize> {
     if !place.interlaced {
         return (0..place.height).collect();

@@ -1,4 +1,4 @@
-//! Windows icons: the largest of their pictures, which are PNGs or bitmaps.
+//! Windows icons: shows the largest of their pictures, which are PNGs or bitmaps.
 
 use std::io::Cursor;
 
@@ -10,7 +10,7 @@ use super::decoders::{fault, picture};
 
 const FORMAT: &str = "ICO";
 
-/// Lengths of the header and of an entry of the directory.
+/// Lengths of the header and of a directory entry.
 const HEADER: usize = 6;
 const ENTRY: usize = 16;
 
@@ -21,7 +21,7 @@ pub(super) fn open<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, Re
     let entries = source
         .get(HEADER..HEADER + count * ENTRY)
         .ok_or_else(malformed)?;
-    // Of equal sizes the first with the most colours.
+    // Among equal sizes, take the first with the most colours.
     let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
     let entry = entries
         .as_chunks::<ENTRY>()
@@ -44,7 +44,7 @@ pub(super) fn open<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, Re
     if data.starts_with(b"\x89PNG") {
         return png::open(rest);
     }
-    // For the decoder, an icon of this one picture.
+    // Build an icon of only this picture for the decoder.
     let mut icon = Vec::new();
     reserve(&mut icon, HEADER + ENTRY + data.len())?;
     icon.extend([0, 0, 1, 0, 1, 0]);

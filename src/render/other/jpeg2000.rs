@@ -1,4 +1,4 @@
-//! JPEG 2000 outside DICOM, by OpenJPEG, which Pillow uses too.
+//! JPEG 2000 outside DICOM, decoded by OpenJPEG, which Pillow uses too.
 
 use super::super::jpeg2000::{
     CodeStream, Component, Tile, damage, is_no_memory, malformed, open as open_stream,
@@ -7,11 +7,11 @@ use super::super::source::{Channels, check_size, probe, zeros};
 use super::super::{Damage, RenderError};
 use super::{Picture, Pixels};
 
-/// Bytes that OpenJPEG holds of each sample.
+/// Bytes that OpenJPEG needs per sample.
 const HELD: usize = 16;
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
-    // OpenJPEG allocates what the code stream says: that is looked at first.
+    // OpenJPEG allocates whatever the code stream declares, so check that first.
     let code = CodeStream::of(source)?;
     let channels = match code.components {
         1 | 2 => Channels::Gray,
@@ -30,7 +30,7 @@ fn decode(source: &[u8], code: &CodeStream, channels: Channels) -> Result<Pixels
     let samples = code.width * code.height * code.components;
     let held = samples.saturating_mul(HELD);
     probe(held)?;
-    // Memory that is not there is no fault of the image.
+    // Running out of memory is not the image's fault.
     let noted = |said: &str| {
         if is_no_memory(said) {
             Err(RenderError::NoMemory { bytes: held })
@@ -75,8 +75,8 @@ fn decode(source: &[u8], code: &CodeStream, channels: Channels) -> Result<Pixels
     Ok(Pixels { bytes, damage })
 }
 
-/// Puts a tile where it belongs. Its components come one after the other, each in as many bytes as
-/// its samples need (three count as four).
+/// Copies a tile to its position. Its components follow one another, each with as many bytes per
+/// sample as it needs (four instead of three).
 fn place(
     code: &CodeStream,
     components: &[Component],
@@ -109,7 +109,7 @@ fn place(
     Ok(())
 }
 
-/// A sample in the machine's own order.
+/// Reads a sample in native byte order.
 fn value(sample: &[u8], component: &Component) -> i64 {
     match (sample, component.signed) {
         ([byte], false) => i64::from(*byte),
@@ -122,7 +122,8 @@ fn value(sample: &[u8], component: &Component) -> i64 {
     }
 }
 
-/// Colour is scaled to 8 bits; gray of more than 8 bits ends at white, as in Pillow.
+/// Converts a sample to 8 bits: colour is scaled, but gray of more than 8 bits is clipped at white,
+/// as in Pillow.
 fn to_8_bits(value: i64, component: &Component, channels: usize) -> u8 {
     let bits = component.precision;
     let offset = if component.signed {

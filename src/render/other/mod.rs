@@ -1,9 +1,9 @@
-//! Pictures of other formats than a dataset's own: files that somebody has converted and left the
-//! names of. Their contents decide, as in Pillow, and what they become follows Pillow's
+//! Pictures in other formats than those of the datasets, for example files that were converted but
+//! not renamed. As in Pillow, their contents decide, and the output follows Pillow's
 //! `convert("RGB")`.
 //!
-//! They are decoded whole, by crates in Rust where there are any, after their size has been looked
-//! at and memory for it has been found.
+//! Each is decoded whole, by a Rust crate if there is one, after its size has been checked and
+//! memory for it has been found.
 
 mod bmp;
 mod decoders;
@@ -20,7 +20,7 @@ pub(super) use decoders::is_targa;
 use super::source::{Channels, SourceImage, Window, check_size};
 use super::{Damage, Description, Notes, RenderError};
 
-/// A format, by the first bytes of a file.
+/// A format, recognised by the first bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Other {
     Bmp,
@@ -36,7 +36,7 @@ pub(super) enum Other {
 }
 
 impl Other {
-    /// The format of a file that begins like this.
+    /// The format of a file that begins with `start`.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         match start {
             [b'B', b'M', ..] => Some(Other::Bmp),
@@ -84,7 +84,7 @@ impl Other {
 }
 
 impl Other {
-    /// Pixels by the start of a file, where they stand at a fixed place.
+    /// The number of pixels, if it is at a fixed position at the start of the file.
     pub(super) fn pixels(self, start: &[u8]) -> Option<u64> {
         let two = |at: usize| {
             let bytes = *start.get(at..)?.first_chunk::<2>()?;
@@ -92,12 +92,12 @@ impl Other {
         };
         let four = |at: usize| {
             let bytes = *start.get(at..)?.first_chunk::<4>()?;
-            // Heights of BMP are negative where rows go down.
+            // Heights in BMP are negative if rows go from top to bottom.
             Some(u64::from(i32::from_le_bytes(bytes).unsigned_abs()))
         };
         match self {
             Other::Gif => Some(two(6)? * two(8)?),
-            // The oldest headers have 12 bytes, and sides of two.
+            // The oldest headers have 12 bytes, with two-byte sides.
             Other::Bmp if four(14)? > 12 => Some(four(18)? * four(22)?),
             Other::Dib if four(0)? > 12 => Some(four(4)? * four(8)?),
             _ => None,
@@ -111,7 +111,7 @@ pub(super) fn open<'a>(
     source: &'a [u8],
 ) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
     Ok(match format {
-        // Icons hold whole files of other formats.
+        // Icons contain whole files of other formats.
         Other::Ico => ico::open(source)?,
         _ => Box::new(picture(format, source)?),
     })
@@ -127,8 +127,8 @@ pub(super) fn describe(image: &dyn SourceImage) -> Description {
     }
 }
 
-/// A picture in Targa, whose files nothing announces: Pillow takes what has the header of one, if it
-/// is nothing else.
+/// A picture in Targa, which has no signature. Like Pillow, machex accepts any file with a valid
+/// Targa header that is in no other format.
 pub(super) fn open_targa<'a>(source: &'a [u8]) -> Result<Box<dyn SourceImage + 'a>, RenderError> {
     Ok(Box::new(decoders::targa(source)?))
 }
@@ -148,7 +148,7 @@ fn picture(format: Other, source: &[u8]) -> Result<Picture<'_>, RenderError> {
     }
 }
 
-/// A whole picture, 8 bits a sample, row after row without gaps.
+/// A whole picture with 8 bits per sample, row after row without gaps.
 struct Pixels {
     bytes: Vec<u8>,
     damage: Option<Damage>,
@@ -161,7 +161,7 @@ struct Picture<'a> {
     width: usize,
     height: usize,
     channels: Channels,
-    /// Gone once it has been decoded.
+    /// `None` once the picture has been decoded.
     decode: Option<Decode<'a>>,
 }
 
@@ -218,7 +218,7 @@ impl SourceImage for Picture<'_> {
     }
 }
 
-/// What is said of data that end or fail.
+/// The note about data that end early or cannot be decoded.
 fn cut_off() -> Damage {
     Damage::new("parts of the image data are missing or damaged")
 }

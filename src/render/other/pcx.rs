@@ -1,5 +1,5 @@
-//! PCX (ZSoft PCX File Format Technical Reference Manual), as Pillow's `PcxImagePlugin.py` and
-//! `PcxDecode.c` read it: no crate in use does.
+//! PCX (ZSoft PCX File Format Technical Reference Manual), read as by Pillow's `PcxImagePlugin.py`
+//! and `PcxDecode.c`. None of machex's dependencies reads it.
 
 use super::super::source::{Channels, zeros};
 use super::super::{RenderError, error};
@@ -7,7 +7,7 @@ use super::{Picture, Pixels, cut_off};
 
 const HEADER: usize = 128;
 
-/// Length of the 256 colours at the end of a file, with the byte that announces them.
+/// Length of the 256 colours at the end of a file, including the byte that announces them.
 const PALETTE: usize = 769;
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
@@ -46,7 +46,7 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
             value: 0,
         };
         for row in bytes.chunks_exact_mut(width * channels.count()) {
-            // Of a row that is cut off, nothing is shown.
+            // A row that is cut off is not shown at all.
             if !runs.fill(&mut line) {
                 return Ok(Pixels {
                     bytes,
@@ -64,7 +64,7 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
 
 enum Kind {
     Bits,
-    /// A bit of the index in each plane.
+    /// One bit of the index in each plane.
     Planes(Box<[[u8; 3]; 256]>),
     Gray,
     Indexed(Box<[[u8; 3]; 256]>),
@@ -102,7 +102,7 @@ impl Kind {
     }
 }
 
-/// Bytes, some of which stand for several.
+/// Run-length encoded bytes.
 struct Runs<'a> {
     data: &'a [u8],
     left: usize,
@@ -110,7 +110,7 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Whether there were enough.
+    /// Fills `line`; returns whether there were enough bytes.
     fn fill(&mut self, line: &mut [u8]) -> bool {
         for byte in line {
             if self.left == 0 {
@@ -126,7 +126,7 @@ impl Runs<'_> {
                     self.data = rest;
                     (self.left, self.value) = (usize::from(first & 0x3f), *value);
                     if self.left == 0 {
-                        // Of no length: Pillow takes the next byte.
+                        // A run of length 0: Pillow takes the next byte once.
                         (self.left, self.value) = (1, *value);
                     }
                 }
@@ -140,7 +140,7 @@ impl Runs<'_> {
     }
 }
 
-/// The colours at the end of a file, unless they are none or a ramp of gray.
+/// The colours at the end of a file, unless they are missing or a gray ramp.
 fn colors(source: &[u8]) -> Option<Box<[[u8; 3]; 256]>> {
     let [12, colors @ ..] = source.get(source.len().checked_sub(PALETTE)?..)? else {
         return None;
@@ -152,7 +152,7 @@ fn colors(source: &[u8]) -> Option<Box<[[u8; 3]; 256]>> {
     (!is_ramp).then(|| Box::new(colors))
 }
 
-/// The sixteen colours of the header.
+/// The sixteen colours in the header.
 fn sixteen(header: &[u8]) -> Box<[[u8; 3]; 256]> {
     let mut colors = Box::new([[0; 3]; 256]);
     for (entry, color) in colors.iter_mut().zip(header[16..64].as_chunks::<3>().0) {

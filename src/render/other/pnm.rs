@@ -1,13 +1,13 @@
-//! Portable bitmaps, graymaps and pixmaps (Netpbm), as Pillow's `PpmImagePlugin.py` reads them.
+//! Portable bitmaps, graymaps and pixmaps (Netpbm), read as by Pillow's `PpmImagePlugin.py`.
 
 use super::super::source::{Channels, check_size, reserve};
 use super::super::{RenderError, error};
 use super::{Picture, Pixels, cut_off};
 
-/// The longest number in a header.
+/// Digits of the longest number in a header.
 const LONGEST_NUMBER: usize = 10;
 
-/// What a file says of its samples.
+/// The sample format from the header of a file.
 #[derive(Debug, Clone, Copy)]
 struct Format {
     is_text: bool,
@@ -56,7 +56,8 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     })
 }
 
-/// A sample as 8 bits. Gray of more than 8 bits is scaled to 16, of which the high byte counts.
+/// Converts a sample to 8 bits. Gray of more than 8 bits is scaled to 16 bits and keeps the high
+/// byte.
 fn to_8_bits(value: u32, format: Format) -> u8 {
     let scaled = |white: u32| {
         let exact = f64::from(value) / f64::from(format.highest) * f64::from(white);
@@ -99,7 +100,7 @@ fn text(mut words: Words<'_>, format: Format) -> Result<Pixels, RenderError> {
     reserve(&mut bytes, len)?;
     while bytes.len() < len {
         let value = if format.is_bitmap {
-            // No blanks are needed between these.
+            // Digits need no blanks between them.
             words.digit()
         } else {
             words.number()
@@ -117,21 +118,21 @@ fn text(mut words: Words<'_>, format: Format) -> Result<Pixels, RenderError> {
     Ok(filled(bytes, len))
 }
 
-/// What is missing is black.
+/// Fills missing pixels with black.
 fn filled(mut bytes: Vec<u8>, len: usize) -> Pixels {
     let damage = (bytes.len() < len).then(cut_off);
-    // There is room for it.
+    // The room is already reserved.
     bytes.resize(len, 0);
     Pixels { bytes, damage }
 }
 
-/// Numbers and comments of the text of a file.
+/// Reads numbers and comments in the text of a file.
 struct Words<'a> {
     rest: &'a [u8],
 }
 
 impl Words<'_> {
-    /// The next number, and one byte of white space behind it.
+    /// Reads the next number, and one byte of white space after it.
     fn number(&mut self) -> Option<u32> {
         self.skip_blanks();
         let digits = self

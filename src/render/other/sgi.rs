@@ -1,5 +1,5 @@
-//! SGI pictures (The SGI Image File Format, version 1.00), as Pillow's `SgiImagePlugin.py` and
-//! `SgiRleDecode.c` read them: no crate in use does.
+//! SGI pictures (The SGI Image File Format, version 1.00), read as by Pillow's `SgiImagePlugin.py`
+//! and `SgiRleDecode.c`. None of machex's dependencies reads them.
 
 use super::super::source::{Channels, zeros};
 use super::super::{RenderError, error};
@@ -11,9 +11,9 @@ const HEADER: usize = 512;
 struct Layout<'a> {
     source: &'a [u8],
     height: usize,
-    /// Bytes a sample: 1 or 2, the high one first.
+    /// Bytes per sample: 1 or 2, high byte first.
     depth: usize,
-    /// Planes in the file, of which alpha is not shown.
+    /// Planes in the file, including alpha, which is not shown.
     planes: usize,
 }
 
@@ -81,7 +81,7 @@ impl Layout<'_> {
         true
     }
 
-    /// A row of runs, by the tables of offsets and lengths behind the header.
+    /// Reads a run-length encoded row, by the tables of offsets and lengths after the header.
     fn packed(&self, y: usize, plane: usize, line: &mut [u8]) -> bool {
         let entry = |table: usize| {
             let rows = self.height * self.planes;
@@ -99,7 +99,7 @@ impl Layout<'_> {
 
 fn unpack(mut runs: &[u8], depth: usize, mut line: &mut [u8]) -> Option<()> {
     while !line.is_empty() {
-        // The low byte counts.
+        // Only the low byte matters.
         let (word, rest) = runs.split_at_checked(depth)?;
         let code = *word.last()?;
         let len = usize::from(code & 0x7f) * depth;

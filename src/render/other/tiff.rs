@@ -15,34 +15,34 @@ use crate::shown::Show;
 
 const FORMAT: &str = "TIFF";
 
-/// Colours of a palette, at most.
+/// Maximum number of palette colours.
 const MOST_COLORS: usize = 256;
 
-/// How the crate calls gray with alpha.
+/// The `tiff` crate's type for gray with alpha.
 const GRAY_ALPHA: ColorType = ColorType::Multiband {
     bit_depth: 8,
     num_samples: 2,
 };
 
-/// Values of the tag of the same name.
+/// Values of the tag PhotometricInterpretation.
 const BY_PALETTE: u16 = 3;
 const BLACK_IS_ZERO: u16 = 1;
 
 type Reader<'a> = Decoder<Cursor<Cow<'a, [u8]>>>;
 
-/// What is to be known of the samples.
+/// The layout of the samples.
 struct Layout {
     color: ColorType,
     width: usize,
-    /// Samples of which 0 is white.
+    /// Whether 0 is white.
     is_inverted: bool,
-    /// Colours that have been multiplied by their alpha.
+    /// Whether colours are premultiplied by alpha.
     is_premultiplied: bool,
     palette: Vec<[u8; 3]>,
 }
 
 pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
-    // The crate does not read indexes, but gray it does.
+    // The crate reads gray, but not palette indexes.
     let (source, is_indexed) = match indexes_as_gray(source)? {
         Some(copy) => (Cow::Owned(copy), true),
         None => (Cow::Borrowed(source), false),
@@ -84,8 +84,8 @@ pub(super) fn open(source: &[u8]) -> Result<Picture<'_>, RenderError> {
     Picture::new(width, height, channels, move || {
         let samples = usize::from(color.num_samples());
         let len = (width * height * samples).saturating_mul(color.bit_depth().div_ceil(8).into());
-        // The crate ends the process where there is no memory: for the image, and for one strip,
-        // which may be all of it.
+        // The crate aborts the process if memory runs out, for the image and for one strip, which
+        // can be the whole image.
         probe(len.saturating_mul(2).saturating_add(source_len))?;
         let mut limits = Limits::default();
         limits.decoding_buffer_size = len.saturating_add(1 << 20);
@@ -131,7 +131,7 @@ impl Layout {
                     out.extend(color(index).unwrap_or_default())
                 });
             }
-            // Pillow ends these at white, whatever is black to the file.
+            // Pillow clips these at white, whichever value is black in the file.
             (DecodingResult::U16(data), ColorType::Gray(16)) => {
                 let flip = if self.is_inverted { u16::MAX } else { 0 };
                 out.extend(data.iter().map(|value| (value ^ flip).min(255) as u8));
@@ -154,7 +154,8 @@ impl Layout {
         Ok(())
     }
 
-    /// Samples of 1, 2, 4 or 8 bits, the first in the highest bits of a byte; rows are whole bytes.
+    /// Takes samples of 1, 2, 4 or 8 bits, the first in the highest bits of a byte. Rows are whole
+    /// bytes.
     fn small(&self, data: &[u8], bits: u8, mut take: impl FnMut(u8)) {
         let bits = usize::from(bits);
         let mask = ((1u16 << bits) - 1) as u8;
@@ -166,7 +167,7 @@ impl Layout {
         }
     }
 
-    /// As Pillow divides by alpha (`unpackRGBa` in Unpack.c).
+    /// Divides by alpha as Pillow does (`unpackRGBa` in Unpack.c).
     fn without_alpha(&self, [red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
         let divided = |value: u8| match alpha {
             0 => 0,
@@ -180,8 +181,8 @@ impl Layout {
     }
 }
 
-/// A copy of a file whose first picture has a palette, in which it is said to be gray. Of the usual
-/// kind of file with offsets of 32 bits.
+/// A copy of a file whose first picture has a palette; the copy declares it as gray. Only for the
+/// usual kind of TIFF, with 32-bit offsets.
 fn indexes_as_gray(source: &[u8]) -> Result<Option<Vec<u8>>, RenderError> {
     const ENTRY: usize = 12;
     let is_little = source.starts_with(b"II*\0");
@@ -224,7 +225,7 @@ fn indexes_as_gray(source: &[u8]) -> Result<Option<Vec<u8>>, RenderError> {
     Ok(Some(copy))
 }
 
-/// The high bytes of the colours.
+/// The high bytes of the palette colours.
 fn palette(decoder: &mut Reader<'_>, color: ColorType) -> Result<Vec<[u8; 3]>, RenderError> {
     let ColorType::Palette(bits) = color else {
         return Ok(Vec::new());

@@ -43,7 +43,7 @@
 //! * [`serve`]: images and indexes on demand: each is made once, when it is first needed.
 //! * [`filesystem`]: FUSE requests, translated into what `serve` offers.
 //! * [`mount`]: a mount from its beginning to its end.
-//! * [`survey`]: the contents of datasets, from a config or a finished tree, and some of their images.
+//! * [`survey`]: the contents of datasets, from a config or a finished tree, with some images.
 //! * [`preview`]: a contact sheet of these images.
 //! * [`report_page`]: an HTML page about these contents, with the failures.
 //! * [`sample`]: small synthetic raw trees of all datasets.

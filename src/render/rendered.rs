@@ -19,8 +19,9 @@ pub struct Notes {
     pub has_overlay_bits: bool,
 }
 
-/// What is missing or damaged in a source that can still be decoded, for example `the image data
-/// end after 512 of 1024 rows`. machex renders the remaining data as the reference does.
+/// What is missing or damaged in a source that can still be decoded, such as
+/// `the image data end after 512 of 1024 rows`. machex renders the remaining data as the reference
+/// does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage(String);
 

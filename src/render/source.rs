@@ -37,10 +37,10 @@ pub(super) trait SourceImage {
     fn height(&self) -> usize;
     fn channels(&self) -> Channels;
 
-    /// Decodes the rows of `window`, top to bottom, and passes each to `sink`: `window.width *
-    /// channels` samples of 8 bits. On success, it has called `sink` exactly `window.height` times
-    /// and returns notes about the source. `scratch` may be used for anything and keeps its
-    /// capacity between images.
+    /// Decodes the rows of `window`, top to bottom, and passes each to `sink`: 8 bits per sample,
+    /// `window.width * channels` samples. On success, it has called `sink` exactly
+    /// `window.height` times and returns notes about the source. `scratch` may be used for anything
+    /// and keeps its capacity between images.
     fn decode_rows(
         &mut self,
         window: Window,

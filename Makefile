@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine with Rust: `make demo` and `make test`.
+# On a fresh machine with Rust, run `make demo` to try machex and `make test` to test it.
 
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
@@ -25,17 +25,17 @@ demo: setup
 	$(MACHEX) status $(SAMPLE)/mnt
 	$(MACHEX) unmount $(SAMPLE)/mnt
 
-# All tests, of the program and of the Python package. Those that only root can run say so.
+# Runs all tests of the program and of the Python package. Tests that need root say so.
 test: test-setup
 	cargo test --locked
 	$(MAKE) model-check
 	sh scripts/test-python.sh
 
-# The orders in which threads can meet, where they share something. See src/sync.rs.
+# Checks the possible interleavings of threads that share state. See src/sync.rs.
 model-check: test-setup
 	cargo test --locked --lib --features model-check model
 
-# What a change must pass before it lands, besides the tests.
+# Checks that every change must pass before it lands, in addition to the tests.
 check: check-rust check-python deny
 
 check-rust: test-setup
@@ -47,7 +47,7 @@ check-python: test-setup
 	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
 		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
 
-# Licences, sources and versions of the dependencies, by deny.toml. Needs no network.
+# Checks licences, sources and versions of the dependencies by deny.toml. Needs no network.
 deny:
 	@if cargo deny --version >/dev/null 2>&1; then \
 		cargo deny --locked --offline check bans licenses sources; \
@@ -55,21 +55,21 @@ deny:
 		echo "NOT CHECKED, for want of cargo-deny: licences and sources of the dependencies"; \
 	fi
 
-# The figures of docs/performance.md.
+# Measures the figures of docs/performance.md.
 bench: setup
 	cargo bench --locked
 
-# The figures of docs/performance.md for a mount.
+# Measures the figures for a mount in docs/performance.md.
 bench-mount: test-setup
 	cargo build --release --locked
 	$$(sh scripts/python-clients.sh target/python-clients) benches/mount.py $(MACHEX)
 
-# The figures of docs/performance.md for training.
+# Measures the figures for training in docs/performance.md.
 bench-training: test-setup
 	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
 	$$(sh scripts/python-clients.sh target/python-clients) benches/training.py
 
-# The pictures of docs/.
+# Makes the pictures of docs/.
 pictures: test-setup
 	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
 	$$(sh scripts/python-clients.sh target/python-clients) scripts/pictures.py docs

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md for a mount, taken in one run, side by side.
+"""Measures the figures for a mount in docs/performance.md, side by side in one run.
 
     make bench-mount
 
-As root, also with passthrough. Works in a temporary folder; nothing else is touched. --scale makes
-everything smaller or larger.
+As root, it also measures passthrough. It writes only to a temporary folder. --scale changes the
+number of images.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 
 
 def run(*command):
-    """Runs a command and returns what it prints."""
+    """Runs a command and returns its standard output."""
     done = subprocess.run(
         [str(word) for word in command], check=True, capture_output=True, text=True
     )
@@ -41,7 +41,7 @@ class Bench:
         self.mountpoint.mkdir()
 
     def sample(self, name, images, *options):
-        """A config over a sample; its tree is not materialized."""
+        """Makes a sample and returns its config; does not materialize the tree."""
         where = self.folder / name
         run(self.machex, "sample", where, "--images", images, *options)
         return where / "config.yml"
@@ -67,7 +67,7 @@ def images_of(root):
 
 
 def read_all(root, names):
-    """Seconds for whole-file reads, as a data loader does them."""
+    """Returns the seconds for reading whole files, as a data loader does."""
     started = time.perf_counter()
     for name in names:
         with open(os.path.join(root, name), "rb") as file:
@@ -86,7 +86,7 @@ def decode_all(root, names):
 
 
 def whole_file_reads(bench):
-    """(a) Reads of rendered images: for the first time after a mount, again, and natively."""
+    """(a) Reads rendered images: the first time after a mount, again, and from a plain folder."""
     config = bench.sample("reads", max(8, int(50 * bench.scale)))
     run(bench.machex, "materialize", config)
     native = config.parent / "machex"
@@ -124,7 +124,7 @@ def whole_file_reads(bench):
 
 
 def epoch(root, names, workers=2):
-    """Seconds for one shuffled epoch of a PyTorch DataLoader."""
+    """Returns the seconds per image of a shuffled epoch of a PyTorch DataLoader."""
     import torch
     from PIL import Image
     from torchvision.transforms.functional import to_tensor
@@ -138,7 +138,7 @@ def epoch(root, names, workers=2):
 
     loader = torch.utils.data.DataLoader(Images(), batch_size=16, shuffle=True, num_workers=workers)
     batches = iter(loader)
-    # Workers have started when the first batch is there.
+    # All workers have started once the first batch arrives.
     next(batches)
     started, count = time.perf_counter(), 0
     for batch in batches:
@@ -147,7 +147,7 @@ def epoch(root, names, workers=2):
 
 
 def epochs(bench):
-    """(b) DataLoader epochs on the mount and on the materialized folder, alternating."""
+    """(b) DataLoader epochs, alternately on the mount and on the materialized folder."""
     config = bench.folder / "reads" / "config.yml"
     native = config.parent / "machex"
     names = images_of(native)
@@ -177,7 +177,7 @@ def read_share(root, names):
 
 
 def lazy_epoch(bench):
-    """(c) The first epoch of a mount, in which everything is rendered, against materialize."""
+    """(c) The first epoch of a mount, which renders every image, compared with materialize."""
     lines = ["| | rate |", "| --- | --- |"]
     ratios = []
     count = max(8, int(60 * bench.scale))
@@ -213,10 +213,10 @@ def lazy_epoch(bench):
 
 
 def large_mount(bench):
-    """(d) A mount of as many images as the real datasets have."""
+    """(d) A mount with as many images as the real datasets have."""
     config = bench.sample("real", "real", "--hard-link")
     lines = ["| | |", "| --- | --- |"]
-    # List files that have just been written are not taken from the store.
+    # machex does not use a stored catalog if its list files have only just been written.
     time.sleep(3)
     for name in ("first time", "stored catalogs"):
         started = time.perf_counter()

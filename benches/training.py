@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md for training, taken in one run, side by side.
+"""Measures the figures for training in docs/performance.md, side by side in one run.
 
     make bench-training
 
-Works in a temporary folder; nothing else is touched.
+It writes only to a temporary folder.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pathlib import Path
 
 import machex
 
-#: Epochs of each mode, in turn.
+#: How many epochs to measure in each mode, alternating.
 EPOCHS = 5
 
 
 def in_process(what: str, root: Path) -> tuple[float, float]:
-    """Seconds and peak memory in MB of one way to load all indexes, in a process of its own."""
+    """Returns seconds and peak memory in MB of loading all indexes, in a separate process."""
     command = [sys.executable, __file__, "--load", what, str(root)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds, memory = map(float, done.stdout.split())
@@ -34,8 +34,8 @@ def in_process(what: str, root: Path) -> tuple[float, float]:
 
 
 def load(what: str, root: Path) -> None:
-    """Prints the figures of :func:`in_process`."""
-    import numpy  # noqa: F401  (neither way pays for its import)
+    """Measures and prints the figures for :func:`in_process`."""
+    import numpy  # noqa: F401  (not part of the measured time)
 
     names = machex.list_datasets(root)
     started = time.perf_counter()
@@ -45,7 +45,7 @@ def load(what: str, root: Path) -> None:
         kept = [machex.load_index(root, name) for name in names]
     seconds = time.perf_counter() - started
     assert sum(map(len, kept)) > 0
-    # Not ru_maxrss, which a child has from its parent.
+    # VmHWM instead of ru_maxrss, which a child inherits from its parent.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(seconds, int(peak[1]) / 1024 if peak else 0)
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Lays a tree out as Hugging Face's imagefolder, with metadata.jsonl, split by patient.
+"""Exports a tree as a Hugging Face imagefolder with metadata.jsonl, split by patient.
 
     python examples/imagefolder_export.py demo/mnt demo/imagefolder
 
     from datasets import load_dataset
     data = load_dataset("imagefolder", data_dir="demo/imagefolder")
 
-With --link the images are links into the tree instead of copies: no room is needed and nothing is
-rendered or looked at beforehand, but the tree must stay mounted where it is.
+With --link, the images are links into the tree instead of copies. They take no space, and machex
+does not render any image for the export, but you must keep the tree mounted at the same path.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
         with open(folder / "metadata.jsonl", "w", encoding="utf-8") as metadata:
             for at in rows:
                 index, row = images[at]
-                # Every line has the same columns, also those that a dataset has not.
+                # Every line has the same columns, even those that its dataset lacks.
                 entry = index.entry(row)
                 line = {
                     "file_name": f"{index.dataset}/{index.ids[row]}.jpg",
@@ -61,7 +61,7 @@ def main() -> None:
                     else:
                         shutil.copyfile(entry["path"], target)
                 except OSError as error:
-                    # The rest goes on; machex status says why.
+                    # The export continues with the next image; machex status shows the cause.
                     print(f"left out: {index.dataset} {index.ids[row]}: {error}")
                     target.unlink(missing_ok=True)
                     left_out += 1

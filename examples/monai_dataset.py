@@ -3,8 +3,9 @@
 
     python examples/monai_dataset.py demo/mnt --cache demo/monai
 
-MONAI keeps what its deterministic transforms make of each image, so that a second epoch neither
-decodes nor resizes. That cache is MONAI's own, and larger than machex' JPEGs: keep images small.
+MONAI caches the result of its deterministic transforms for each image, so that the second epoch
+neither decodes nor resizes. This cache is separate from that of machex. It can be larger than the
+JPEGs, so keep the images small.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import machex
 
 
 def list_of_dicts(root: str, names: list[str] | None = None) -> list[dict[str, Any]]:
-    """A dictionary for each image: its path, and what the index says of it."""
+    """Returns a dictionary for each image: its path, key, dataset and labels."""
     return [
         {
             "image": path,
@@ -46,8 +47,7 @@ def list_of_dicts(root: str, names: list[str] | None = None) -> list[dict[str, A
 
 
 def transforms(size: int) -> Compose:
-    # MONAI has the first axis of an image from left to right unless told otherwise, and has three
-    # channels of what is one.
+    # By default, MONAI's first axis runs from left to right, and gray JPEGs keep three channels.
     reader = PILReader(converter=lambda image: image.convert("L"), reverse_indexing=False)
     return Compose(
         [
@@ -55,7 +55,7 @@ def transforms(size: int) -> Compose:
             EnsureChannelFirstd("image", channel_dim="no_channel"),
             Resized("image", (size, size), anti_aliasing=True),
             ScaleIntensityRanged("image", 0, 255, 0, 1),
-            # From the first random one on, nothing is kept.
+            # MONAI caches the result of the transforms before the first random one.
             RandRotated("image", range_x=0.1, prob=0.5),
         ]
     )
@@ -77,7 +77,7 @@ def main() -> None:
         batch_size=16,
         shuffle=True,
         num_workers=arguments.workers,
-        # The reader's function cannot be sent to a spawned worker.
+        # The reader's lambda cannot be pickled for a spawned worker.
         multiprocessing_context="fork" if arguments.workers else None,
     )
     for number in range(1, arguments.epochs + 1):

@@ -1,11 +1,13 @@
-//! For people who have a dataset of their own: a whole machex with one dataset more. Copy this file
-//! to `src/main.rs` of a crate that depends on machex, and change it to your layout. The rest follows:
-//! a config key, a folder in the tree, samples, checks, mounts, splits by patient.
+//! A complete machex program with one more dataset: yours. Copy this file to `src/main.rs` of a
+//! crate that depends on machex, and change it to match your layout. The program then supports your
+//! dataset everywhere: a config key, a folder in the tree, samples, checks, mounts, splits by
+//! patient.
 //!
 //!     cargo run --example own_dataset -- sample demo
 //!     cargo run --example own_dataset -- check demo/config.yml
 //!
-//! This dataset is a CSV `list.csv` with the columns `File` and `View`, and the PNGs in `images/`.
+//! The dataset of this example has a CSV `list.csv` with the columns `File` and `View`, and PNGs in
+//! `images/`.
 
 use machex::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use machex::datasets::{ALL, Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree};
@@ -14,24 +16,24 @@ use machex::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "list.csv";
 
-/// What the list calls the views; an image of any other is left out.
+/// The names of the views in the list. machex leaves out images with any other view.
 const VIEWS: ViewPositions = ViewPositions {
     frontal: &["PA", "AP"],
     lateral: &["LAT"],
 };
 
 const INFO: DatasetInfo = DatasetInfo {
-    // One that no other dataset has, and that never changes: inode numbers follow from it.
+    // Choose a number that no other dataset has, and never change it: inode numbers depend on it.
     number: 11,
     folder: "clinic",
     root_key: "CLINIC_ROOT",
     options: &[],
     real_count: 12_000,
     numbering: Numbering::Lists,
-    // A key is p0001_1.png: no patient is on two sides of a split.
+    // Keys look like p0001_1.png. With this rule, no patient is on two sides of a split.
     patients: PatientRule::InKey(r"^p(\d+)_"),
     patient_pool: None,
-    // For messages, such as those about a root that is the wrong folder.
+    // For messages, such as the one about a root that is the wrong folder.
     marks: Marks {
         title: "the clinic's radiographs",
         home: "ask the clinic",
@@ -50,8 +52,8 @@ impl Dataset for Clinic {
         &INFO
     }
 
-    /// Pushes each image with its key, which `index.json` has, and where the file of that name is.
-    /// The first becomes 000000.jpg.
+    /// Pushes each image with its key, which goes into `index.json`, and the folder of the file of
+    /// that name. The first image becomes 000000.jpg.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);
@@ -69,7 +71,7 @@ impl Dataset for Clinic {
         Ok(())
     }
 
-    /// The same layout with drawn pictures, for `machex sample` and for tests.
+    /// Writes the same layout with synthetic images, for `machex sample` and for tests.
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
         let (bits, shade) = (16, Shade::Gray);
         let mut list = "File,View\n".to_owned();

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Trains a small network on the findings of every image that has labels.
+"""Trains a small network on the findings of all images that have labels.
 
     machex sample demo --images 40 && mkdir demo/mnt
     machex mount demo/config.yml demo/mnt
     python examples/train_classifier.py demo/mnt
 
-In the first epoch of a mount every image is rendered, in the second all are there. The images of a
-sample are drawn, so there is nothing to learn from them but that it works.
+In the first epoch, machex renders every image; later epochs read the rendered images. The images of
+a sample are synthetic, so the network learns nothing useful: the run shows only that training
+works.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import machex
 
 
 def network(findings: int) -> nn.Module:
-    """From (n, 1, size, size) to a logit for each finding."""
+    """Maps images of shape (n, 1, size, size) to logits of shape (n, findings)."""
 
     def block(channels: int, out: int) -> Iterator[nn.Module]:
         yield nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False)
@@ -39,8 +40,11 @@ def network(findings: int) -> nn.Module:
 
 
 def masked_loss(logits: Tensor, label: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy over what is known: 1 or -1. What is 0 (uncertain, or not mentioned) and images
-    without labels do not count."""
+    """Returns the mean cross-entropy over the known labels, 1 and -1.
+
+    Labels of 0 (uncertain, or not mentioned) and images without labels do not count. All tensors
+    have the shape (n, 13).
+    """
     known = mask & (label != 0)
     loss = nn.functional.binary_cross_entropy_with_logits(
         logits, (label > 0).float(), reduction="none"
@@ -68,7 +72,8 @@ def main() -> None:
             Normalize([0.5], [0.25]),
         ]
     )
-    # Labels first, which cost no image: only datasets that have some are worth reading here.
+    # Select the datasets that have labels. This reads only the indexes, so machex renders no
+    # image.
     names = [
         name
         for name in machex.list_datasets(arguments.root)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a tree as WebDataset shards: for each image its JPEG and a JSON of what is known of it.
+"""Exports a tree as WebDataset shards, with the JPEG and a JSON of the metadata of each image.
 
     python examples/webdataset_export.py demo/mnt demo/shards
 
@@ -7,7 +7,8 @@
     data = webdataset.WebDataset("demo/shards/machex-{000000..000004}.tar", shardshuffle=100)
     data = data.shuffle(1000).decode("rgb").to_tuple("jpg", "json")
 
-The JPEGs are the tree's, byte for byte. Images are read in order, so that a mount renders ahead.
+The JPEGs are identical to those of the tree, byte for byte. Without --shuffle, the script reads the
+images in order, so that a mount renders the next ones ahead.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main() -> None:
             try:
                 jpeg = Path(index.paths[row]).read_bytes()
             except OSError as error:
-                # The rest goes on; machex status says why.
+                # The export continues with the next image; machex status shows the cause.
                 print(f"left out: {index.dataset} {index.ids[row]}: {error}")
                 left_out += 1
                 continue

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compares a loader for MaCheX trees with this package's, item by item.
+"""Compares a loader for MaCheX trees with the datasets of this package, item by item.
 
     scripts/compare-loader.py .../saiboxx/machex/dataset.py ROOT
     scripts/compare-loader.py .../saiboxx/chexray-diffusion/cheff/machex.py ROOT
 
-The loader is used as it is, from where it is. Of the classes that these two files have, those that
-are there are compared on all images; the order of datasets is the loader's own where it differs.
+The script imports the loader from its file, without changes. It knows the classes of the two files
+above, and compares those that the loader has, on all images. If the loader orders the datasets in
+another way, the script compares in the loader's order.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def same(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
 
 
 def compare(what: str, theirs: Any, ours: Iterable[dict[str, Any]]) -> int:
-    """Prints how many items are the same, and returns how many are not."""
+    """Prints how many items are the same, and returns how many differ."""
     items = list(ours)
     if len(theirs) != len(items):
         print(f"{what}: {len(theirs)} items, and ours {len(items)}")
@@ -82,7 +83,7 @@ def main() -> None:
         )
 
     def whole(cls: Any) -> int:
-        # The original takes datasets as the file system lists them.
+        # The original uses the datasets in the order in which the file system lists them.
         listed = [item for name in os.listdir(root) for item in items_of(one(root, name))]
         return compare("MaCheXDataset", cls(root), listed)
 

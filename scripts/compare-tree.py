@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compares a tree that machex made with one that the MaCheX script made.
+"""Compares a tree made by machex with a tree made by the MaCheX script.
 
     scripts/compare-tree.py MACHEX_TREE SCRIPT_TREE [--jobs N] [--show N] [--dataset NAME]...
 
-Tells differences that are known, which docs/differences.md lists, from real ones. The exit status
-is 0 when all differences are known, 1 when one is real, and 2 when a tree cannot be compared. A
-tree may be a mount. The standard library is enough while images are the same; Pillow is needed to
-look at the pixels of those that are not.
+Separates known differences, which docs/differences.md lists, from real ones. The exit status is 0
+if all differences are known, 1 if one is real, and 2 if a tree cannot be compared. A tree may be a
+mount. If images differ, you need Pillow to compare their pixels; otherwise the standard library is
+enough.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-#: Images that a process compares at a time.
+#: How many images a process compares at a time.
 BATCH = 64
 
-#: Datasets whose numbers come from a listing of a folder: the script takes the order of the file
-#: system, machex sorts.
+#: Datasets numbered by the listing of a folder: the script keeps the order of the file system,
+#: machex sorts.
 NUMBERED_BY_FOLDER = frozenset(["vindrcxr", "rsna", "openi", "siim", "objcxr"])
 
-#: Their keys are full paths; what comes before this folder is where the raw data are.
+#: The keys of SIIM-ACR are full paths. The part before this folder is where the raw data are.
 SIIM_FOLDER = "/dicom-images-train/"
 
 SAME = "the same bytes"
@@ -43,8 +43,9 @@ DECODER = "pixels differ by a decoder's rounding"
 
 KNOWN = frozenset([PATH, RAW_ROOT, ORDER, COMMENT, SEGMENTS, CODING, WHITE, DECODER])
 
-#: Decoders round differently by a level or two; resizing and a JPEG at quality 95 make more of
-#: single pixels, and less of the mean. Measured: a mean of 0.07 with 12 bits, and at most 4.
+#: The largest mean and the largest single difference, in gray levels (0 to 255), that count as
+#: rounding. Decoders differ by a level or two. Resizing and a JPEG at quality 95 then increase
+#: single differences and reduce the mean. Measured: a mean of 0.07 with 12 bits, and at most 4.
 MEAN_OF_ROUNDING, MOST_OF_ROUNDING = 0.25, 12
 
 
@@ -53,7 +54,7 @@ class Entry(NamedTuple):
 
     id: str
     key: str
-    #: Everything but `path`, as JSON.
+    #: All other fields as JSON; if that is long, its hash.
     rest: str
     #: The names of the fields in their order.
     fields: tuple[str, ...]
@@ -61,7 +62,7 @@ class Entry(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A difference: of what kind, and where."""
+    """A difference: its kind, and where it is."""
 
     kind: str
     where: str
@@ -72,11 +73,11 @@ class Finding(NamedTuple):
 
 
 class CannotCompare(Exception):
-    """A tree that is none, or a program that is not there."""
+    """A folder is not a tree, or its index cannot be read."""
 
 
 def datasets(root: str) -> list[str]:
-    """The folders of a tree, each a dataset."""
+    """Returns the names of the datasets of a tree, which are its folders."""
     try:
         with os.scandir(root) as entries:
             found = [entry.name for entry in entries if entry.is_dir()]
@@ -89,7 +90,7 @@ def datasets(root: str) -> list[str]:
 
 
 def read_index(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The entries of an index, one at a time if it is formatted as the script does it."""
+    """Yields the entries of an index, reading one at a time if the script's format allows it."""
     path = os.path.join(folder, "index.json")
     try:
         with open(path, encoding="utf-8") as file:
@@ -110,7 +111,7 @@ def read_index(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _entries(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Entries of an index with an indent of 4: each ends with a line `    }`."""
+    """Yields the entries of an index with an indent of 4, in which a line `    }` ends an entry."""
     text: list[str] = []
     for line in lines:
         if line in ("    },\n", "    }\n", "    }"):
@@ -124,14 +125,14 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def index_of(folder: str) -> list[Entry]:
-    """All entries of an index, without what is large in them."""
+    """Returns all entries of an index, with a hash in place of long fields."""
     entries = []
     for image_id, fields in read_index(folder):
         if not isinstance(fields, dict):
             raise CannotCompare(f"{folder}/index.json: {image_id} is not an object")
         rest = {name: value for name, value in fields.items() if name not in ("path", "key")}
         text = json.dumps(rest, sort_keys=True)
-        # Reports are long, and only whether they are the same is asked.
+        # Reports are long, and the comparison only needs to know whether they are the same.
         rest_of = text if len(text) < 100 else str(hash(text))
         path, key = str(fields.get("path")), str(fields.get("key"))
         entries.append(Entry(image_id, key, rest_of, tuple(fields), path))
@@ -139,7 +140,7 @@ def index_of(folder: str) -> list[Entry]:
 
 
 def images_in(folder: str) -> set[str]:
-    """The ids of all images that a dataset has files of."""
+    """Returns the ids of all image files of a dataset."""
     found: set[str] = set()
     with os.scandir(folder) as shards:
         for shard in shards:
@@ -154,7 +155,7 @@ def image_path(folder: str, image_id: str) -> str:
 
 
 def common_key(dataset: str, key: str) -> str:
-    """A key without the place of the raw data."""
+    """Returns a key without the folder of the raw data."""
     if dataset == "siim" and SIIM_FOLDER in key:
         return key[key.rindex(SIIM_FOLDER) :]
     return key
@@ -163,10 +164,10 @@ def common_key(dataset: str, key: str) -> str:
 def pair_up(
     dataset: str, ours: list[Entry], theirs: list[Entry]
 ) -> tuple[list[tuple[Entry, Entry]], list[Finding]]:
-    """Which entries speak of one image, and what is in one index only.
+    """Pairs the entries of the same image, and reports entries that only one index has.
 
-    By number; or, where numbers follow from a listing, by key: of several with one key the first
-    belongs to the first.
+    Entries pair up by number, or by key if the numbers depend on a listing. If several entries have
+    the same key, they pair up in order.
     """
 
     def by_identity(entries: list[Entry]) -> dict[tuple[str, int], Entry]:
@@ -202,8 +203,10 @@ def pair_up(
 
 
 def compare_format(dataset: str, folders: list[str], indexes: list[list[Entry]]) -> list[Finding]:
-    """Whether two indexes that say the same but for paths are written in the same way: then nothing
-    but paths makes one longer."""
+    """Checks that two indexes that differ only in paths are formatted in the same way.
+
+    If they are, they have the same length without the paths.
+    """
 
     def rest(folder: str, entries: list[Entry]) -> int:
         paths = (json.dumps(entry.path, ensure_ascii=False) for entry in entries)
@@ -216,7 +219,7 @@ def compare_format(dataset: str, folders: list[str], indexes: list[list[Entry]])
 
 
 def compare_entries(dataset: str, a: Entry, b: Entry) -> list[Finding]:
-    """What two indexes say of one image."""
+    """Compares the entries of one image in two indexes."""
     where = f"{dataset} {a.id}"
     findings = []
     if a.fields != b.fields:
@@ -238,7 +241,7 @@ def compare_entries(dataset: str, a: Entry, b: Entry) -> list[Finding]:
 
 
 def split_jpeg(data: bytes) -> tuple[list[tuple[int, bytes]], bytes] | None:
-    """The segments before the scan of a JPEG, and all from the scan on; `None` if it is none."""
+    """Splits a JPEG where its scan begins; returns `None` if it is not a whole JPEG."""
     if data[:2] != b"\xff\xd8" or data[-2:] != b"\xff\xd9":
         return None
     segments: list[tuple[int, bytes]] = []
@@ -246,7 +249,7 @@ def split_jpeg(data: bytes) -> tuple[list[tuple[int, bytes]], bytes] | None:
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:
-            # A fill byte.
+            # Skip a fill byte.
             at += 1
             continue
         if marker == 0xDA:
@@ -263,7 +266,7 @@ def without(segments: list[tuple[int, bytes]], markers: Iterable[int]) -> list[b
 
 
 def compare_files(ours: str, theirs: str, key: str) -> str:
-    """How two images differ: SAME, or a kind of difference."""
+    """Compares two image files; returns `SAME` or the kind of difference."""
     read = []
     for path, whose in [(ours, "machex"), (theirs, "the script")]:
         try:
@@ -290,7 +293,7 @@ def compare_files(ours: str, theirs: str, key: str) -> str:
 
 
 def compare_pixels(ours: str, theirs: str, key: str) -> str:
-    """The same for images whose coded pixels differ."""
+    """Compares the pixels of two images whose coded data differ; returns the kind of difference."""
     from PIL import Image, ImageChops, ImageStat
 
     Image.MAX_IMAGE_PIXELS = None
@@ -315,9 +318,9 @@ def compare_pixels(ours: str, theirs: str, key: str) -> str:
 
 
 def is_white_where_there_is_anything(ours: Any, theirs: Any) -> bool:
-    """Whether what is above 255 of 65,535 was clipped: white, and nothing but black and white."""
+    """Whether the script clipped 16-bit values above 255: its image is white where ours is lit."""
     a, b = ours.convert("L"), theirs.convert("L")
-    # What is safely above black here, in spite of what a JPEG does to edges.
+    # Pixels of ours that are clearly not black, even with JPEG artifacts at edges.
     lit = a.point(lambda value: 255 if value >= 3 else 0, "1")
     lit_there = b.histogram(lit)
     count, white = sum(lit_there), sum(lit_there[240:])
@@ -335,7 +338,7 @@ def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 class Report:
-    """What was found of one dataset."""
+    """The findings of one dataset."""
 
     def __init__(self, dataset: str) -> None:
         self.dataset = dataset
@@ -364,7 +367,7 @@ class Report:
 
 
 def printable(text: str) -> str:
-    """Keys are foreign: none may move the cursor."""
+    """Escapes control characters, since a key from a dataset must not move the cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -388,7 +391,7 @@ def compare_dataset(
         (f"{dataset} {a.id} ({a.key})", *map(image_path, folders, (a.id, b.id)), a.key)
         for a, b in pairs
     )
-    # A few batches ahead of what is done, and no more: there may be a million images.
+    # Queue only 64 batches at a time, since there may be a million images.
     for group in batches(batches(jobs, BATCH), 64):
         for found in pool.map(compare_batch, group):
             report.add(found, show)
@@ -396,7 +399,7 @@ def compare_dataset(
 
 
 def compare(ours: str, theirs: str, only: list[str], jobs: int | None, show: int) -> bool:
-    """Whether all differences are known; prints them."""
+    """Prints the differences, and returns whether all of them are known."""
     mine, other = datasets(ours), datasets(theirs)
     unknown = set(only).difference(mine, other)
     if unknown:

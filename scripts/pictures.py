@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the pictures of docs/: a contact sheet, and the report in light and in dark.
+"""Makes the pictures of docs/: a contact sheet, and the report in light and dark mode.
 
 make pictures
 """
@@ -16,10 +16,10 @@ from playwright.sync_api import sync_playwright
 
 import machex
 
-#: What Debian's Chromium needs to run as root, and without asking the network for anything.
+#: Options that let Debian's Chromium run as root, and keep it from using the network.
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
-#: Width and height of a picture of the report: its beginning, at the size of a laptop's window.
+#: Width and height, in pixels, of a picture of the report. It shows the beginning, at laptop width.
 WINDOW = {"width": 1100, "height": 1500}
 
 DATASETS = ["chexpert", "padchest", "mimic", "vindrcxr"]
@@ -34,7 +34,7 @@ def main() -> None:
         sys.exit(__doc__)
     out = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        # The sheet shows where it is: a name that says something.
+        # The contact sheet shows this path, so it has a meaningful name.
         sample, report = Path("/tmp/machex-sample"), Path(folder) / "report.html"
         run("sample", sample, "--images", "40")
         config = sample / "config.yml"

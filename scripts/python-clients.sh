@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a virtual environment with the Python programs that the tests read a tree with, and prints
-# the path of its interpreter. Takes minutes and 7 GB the first time, and nothing from then on.
+# Makes a virtual environment with the Python packages that the tests use to read a tree, and prints
+# the path of its interpreter. The first run takes minutes and 7 GB; later runs only print the path.
 set -eu
 
 folder="$1"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what a fresh Debian or Ubuntu with a Rust toolchain lacks for building machex and trying
-# it: a C and C++ compiler, CMake and NASM, for libjpeg-turbo, OpenJPEG and CharLS, which are built
-# from the sources that their crates carry, and fusermount3. With "test", also the programs that the
-# tests read a mount with. Does nothing where all of it is there.
+# Installs the packages that a fresh Debian or Ubuntu with a Rust toolchain lacks to build machex and
+# try it: fusermount3, and a C and C++ compiler, CMake and NASM. These build libjpeg-turbo, OpenJPEG
+# and CharLS from the sources in their crates. With "test", the script also installs the programs
+# that the tests use to read a mount. It does nothing if everything is installed.
 set -eu
 
 tools="cc:gcc c++:g++ cmake:cmake nasm:nasm make:make fusermount3:fuse3"
@@ -13,7 +13,7 @@ missing=""
 for tool in $tools; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
 done
-# A Python of Debian has the modules for virtual environments in a package of their own.
+# Debian packages Python's modules for virtual environments separately.
 if [ "${1:-}" = test ] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Reads from a mount for a long time while everything that can goes wrong, and compares every byte.
+"""Reads from a mount for a long time, causes faults meanwhile, and compares every byte.
 
     scripts/soak.py target/release/machex --minutes 60 --folder /tmp/soak
 
-The script first materializes a sample of all datasets, for the bytes that must be read. Then it
-mounts the sample with a cache that is smaller than what is read, on a small disk (a tmpfs, which
-needs root) that fills and empties. Sixteen processes read in random order. Meanwhile the script
-stops and continues the daemon, takes folders of sources away and back, and drops pages. In the
-second quarter it also kills the daemon and mounts again now and then.
+The script first materializes a sample of all datasets to get the expected bytes. Then it mounts the
+sample with a cache that is smaller than the images, on a small disk (a tmpfs, which needs root)
+that fills and empties. Sixteen processes read in random order. Meanwhile the script pauses the
+daemon, moves folders of sources away and back, and drops pages. In the second quarter of the time,
+it sometimes also kills the daemon and mounts again.
 
-An error is allowed to readers only while the sources of their dataset are away or the daemon is.
-The exit status is 1 after any wrong byte, any other error, or if memory or descriptors grow.
+A reader may get an error only while the sources of its dataset or the daemon are away. The exit
+status is 1 after a wrong byte, after any other error, or if memory, descriptors or threads grow.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ from typing import Any
 
 READERS = 16
 
-# An error of a source that is back may still reach those who waited with others.
+# For how many seconds errors are still allowed after a source or the daemon is back: readers that
+# waited for the same image may get the error late.
 GRACE = 3.0
 
 COUNTS = ("reads", "preads", "maps", "stats", "indexes", "eio", "gone", "wrong", "refused")
 
 
 class World:
-    """What readers and the disruptor share: what is away, and what was counted."""
+    """The state that readers and the disruptor share: what is away, and all counts."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
@@ -55,15 +56,15 @@ class World:
         self.images = sorted(self.expected.glob("*/*/*.jpg"))
         self.sums = {path: hashlib.sha256(path.read_bytes()).digest() for path in self.images}
         self.bytes = sum(path.stat().st_size for path in self.images)
-        # Until when errors are allowed: of each dataset, and last of the whole mount.
+        # Until when errors are allowed: for each dataset, and in the last element for the mount.
         self.away: SynchronizedArray[Any] = multiprocessing.Array("d", len(self.datasets) + 1)
-        # Datasets that were away since the mount began, whose index may be of then.
+        # Datasets that were away since the mount began: their index may date from that time.
         self.unsure: SynchronizedArray[Any] = multiprocessing.Array("b", len(self.datasets))
         self.stop = multiprocessing.Event()
         self.counts = [multiprocessing.Array("q", len(COUNTS)) for _ in range(READERS)]
 
     def allows_error(self, dataset: str, since: float) -> bool:
-        """Whether something was away at any moment since then."""
+        """Whether the dataset or the mount was away at any moment since then."""
         return bool(max(self.away[self.datasets.index(dataset)], self.away[-1]) >= since)
 
     def mount_is_away(self, since: float) -> bool:
@@ -74,7 +75,7 @@ class World:
 
 
 class Reader:
-    """One process that reads."""
+    """The code of one reading process."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -126,7 +127,7 @@ class Reader:
             os.close(handle)
 
     def map(self, path: Path, expected: Path, since: float) -> None:
-        # A daemon that goes means SIGBUS; `World` starts another reader then.
+        # If the daemon dies meanwhile, this process gets SIGBUS, and `revive` starts another one.
         if self.world.mount_is_away(since):
             return
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
@@ -155,7 +156,7 @@ class Reader:
 
 
 def differs(got: bytes, whole: bytes, start: int, length: int) -> str:
-    """Says how what one read gave differs from this part of the whole."""
+    """Describes how the bytes of one read differ from this part of the whole file."""
     must = whole[start : start + length]
     first = next(
         (at for at, pair in enumerate(zip(got, must, strict=False)) if pair[0] != pair[1]), None
@@ -168,7 +169,7 @@ def differs(got: bytes, whole: bytes, start: int, length: int) -> str:
 
 
 class Daemon:
-    """The mount, and what it uses."""
+    """The process of the mount, and the resources that it uses."""
 
     def __init__(self, world: World, program: str, config: Path) -> None:
         self.world = world
@@ -183,7 +184,7 @@ class Daemon:
     def mount(self) -> None:
         for at in range(len(self.world.datasets)):
             self.world.unsure[at] = 0
-        # Files pass through the daemon, and by it, in turn.
+        # Every second mount uses passthrough, if the kernel supports it.
         passthrough = "auto" if self.mounts % 2 else "off"
         log = (self.world.folder / "daemon.log").open("ab")
         command = [self.program, "mount", "-c", str(self.config), str(self.world.mountpoint)]
@@ -229,7 +230,7 @@ class Daemon:
         return status
 
     def sample(self) -> dict[str, float]:
-        """Memory in MB, descriptors, threads, and the cache's folder in MB."""
+        """Measures memory in MB, descriptors, threads, and the cache's folder in MB."""
         assert self.process is not None
         proc = Path("/proc") / str(self.process.pid)
         fields = dict(
@@ -258,7 +259,7 @@ def used_by(folder: Path) -> int:
 
 
 class Disruptor:
-    """What goes wrong, at random."""
+    """Causes faults, at random."""
 
     def __init__(self, world: World, daemon: Daemon, disk: Path | None) -> None:
         self.world = world
@@ -268,11 +269,11 @@ class Disruptor:
         self.done: dict[str, int] = {}
 
     def act(self, part: float) -> None:
-        """One disturbance, after this part of the time."""
+        """Causes one fault; `part` is the fraction of the time that has passed."""
         actions: list[Callable[[], None]] = [self.freeze, self.hide_sources, self.drop_pages]
         if self.disk is not None:
             actions += [self.fill, self.fill]
-        # The last half is one process, whose growth shows.
+        # One process runs throughout the last half, so that its growth shows.
         if 0.25 <= part < 0.5:
             actions += [self.kill, self.remount]
         action = self.random.choice(actions)
@@ -311,13 +312,13 @@ class Disruptor:
         room = size + space.f_bavail * space.f_frsize
         wanted = int(room * self.random.choice([0, 0.3, 0.7, 1]))
         try:
-            # Unbuffered: closing a file with something left to be written could fail.
+            # Unbuffered, because closing a file with unwritten data could fail.
             with filler.open("ab", buffering=0) as file:
                 file.truncate(min(size, wanted))
                 while file.tell() < wanted:
                     file.write(bytes(min(1 << 20, wanted - file.tell())))
         except OSError as error:
-            # Even a new file may find no room.
+            # The disk may have no space even for a new file.
             if error.errno != errno.ENOSPC:
                 raise
 
@@ -349,7 +350,7 @@ def prepare(program: str, folder: Path, images: int, seed: int) -> World:
 
 
 def small_disk(folder: Path, size: int) -> Path | None:
-    """A tmpfs of so many bytes, or a plain folder without root."""
+    """Mounts a tmpfs of `size` bytes; without root, makes a plain folder and returns `None`."""
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
     if os.geteuid() != 0:
@@ -360,7 +361,7 @@ def small_disk(folder: Path, size: int) -> Path | None:
 
 
 def read(world: World, number: int) -> None:
-    # Ends with its parent.
+    # PR_SET_PDEATHSIG: this process ends with its parent.
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     Reader(world, number).run()
 
@@ -372,9 +373,10 @@ def start(world: World, number: int) -> multiprocessing.Process:
 
 
 def revive(world: World, readers: list[multiprocessing.Process], seen: float) -> int:
-    """Starts readers again that died of a page that a dead daemon could not give.
+    """Replaces readers that have ended, and returns how many of them count as errors.
 
-    Any other death is an error; returns how many there were.
+    A SIGBUS while the daemon was away is expected, because a mapped page could not be read. Any
+    other end of a reader is an error.
     """
     errors = 0
     for number, reader in enumerate(readers):
@@ -388,7 +390,7 @@ def revive(world: World, readers: list[multiprocessing.Process], seen: float) ->
 
 
 def soak(world: World, daemon: Daemon, disruptor: Disruptor, minutes: float) -> int:
-    """Returns how many readers died without a reason; prints the table."""
+    """Prints the table, and returns how many readers died or measures grew without a reason."""
     began = time.monotonic()
     samples: list[tuple[float, dict[str, float]]] = []
     readers = [start(world, number) for number in range(READERS)]

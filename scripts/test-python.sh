@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the wheel as `pip install .` does, and tests it: what needs NumPy alone under every Python
-# from 3.9 to 3.13 that is here, then everything, with PyTorch.
+# Builds the wheel in the same way as `pip install .`, and tests it: first the tests that need only
+# NumPy, with each installed Python from 3.9 to 3.13, then all tests, with PyTorch.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ rm -rf target/wheels
 "$python" -m pip wheel --quiet --no-deps --wheel-dir target/wheels .
 wheel="$(echo target/wheels/machex-*.whl)"
 
-# The interpreter of a version: on the path, or among those of pyenv.
+# Prints the interpreter of a version, from PATH or from pyenv.
 interpreter() {
     pyenv="${PYENV_ROOT:-$HOME/.pyenv}/versions"
     for candidate in "python$1" "$pyenv/$1".*/bin/python; do

@@ -8,13 +8,15 @@
         data = machex.MaCheXDataset(root)
         image = data[0]["img"]
 
-* :class:`ChestXrayDataset`, :class:`MaCheXDataset`: PyTorch datasets over one, and over all.
+* :class:`ChestXrayDataset`, :class:`MaCheXDataset`: PyTorch datasets over one dataset, and over a
+  whole tree.
 * :func:`load_index`: the index of a dataset as columns, without PyTorch.
-* :func:`mount`: the tree for the time of a ``with`` block.
-* :func:`split_by_patient`, :func:`patient_id`: so that train and validation share no patient.
-* :data:`LABELS`: the findings of a ``class_label``, in order.
+* :func:`mount`: mounts a tree, for the duration of a ``with`` block or until you close it.
+* :func:`split_by_patient`, :func:`patient_id`: splits whose shares have no patient in common.
+* :data:`LABELS`: the 13 findings of a ``class_label``, in order.
 
-Nothing is imported before it is used: ``import machex`` loads neither PyTorch nor NumPy.
+``import machex`` loads neither PyTorch nor NumPy. The package imports them when you first use a
+name that needs them.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ _MODULES = {
 }
 
 
-# Hidden from type checkers, which would take any name for one of these.
+# Hidden from type checkers: they would accept any attribute of a module with `__getattr__`.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
@@ -84,7 +86,8 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    # What lists a module's members also gets them: without PyTorch, two cannot be had.
+    # Tools that list the members of a module also get each of them. Without PyTorch, the two
+    # dataset classes cannot be imported, and are not listed.
     has_torch = importlib.util.find_spec("torch") is not None
     return sorted(
         name for name in {*globals(), *__all__} if has_torch or _MODULES.get(name) != "datasets"

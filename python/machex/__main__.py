@@ -1,4 +1,4 @@
-"""``python -m machex``: the program, run in the place of this process."""
+"""``python -m machex``: replaces this process with the program ``machex``."""
 
 from __future__ import annotations
 

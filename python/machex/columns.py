@@ -1,4 +1,4 @@
-"""What splits and tables need of an index, so that they need not know the class."""
+"""The part of an index that splits and tables use, so that they need not import its class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Columns(Protocol):
-    """The columns of :class:`machex.Index`, where they are described."""
+    """The columns of an index. :class:`machex.Index` describes them."""
 
     @property
     def root(self) -> Path: ...

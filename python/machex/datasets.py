@@ -1,7 +1,7 @@
 """PyTorch datasets over a tree, materialized or mounted.
 
-The constructors, lengths and items are those of the original's ``dataset.py``, so that its users
-change one import; :data:`FIELDS` and ``mode`` are new.
+The constructors, lengths and items match those of MaCheX's ``dataset.py``: to switch, you change
+one import. The arguments ``fields``, ``mode`` and ``datasets`` are new.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ except ImportError as missing:
         "machex.load_index does without"
     ) from missing
 
-#: What an item can hold.
+#: The names of all fields that an item can have.
 FIELDS: tuple[str, ...] = ("img", "key", "class_label", "report", "dataset", "path")
 
 Item = dict[str, Any]
@@ -40,24 +40,26 @@ class ChestXrayDataset(Dataset[Item]):
 
     Args:
         root: the folder of the dataset, such as ``/mnt/machex/mimic``.
-        transforms: from a Pillow image to what ``img`` shall be; torchvision's ``ToTensor`` by
-            default: float32 in [0, 1], of shape (3, 1024, 1024), or (1, 1024, 1024) in mode "L".
-        fields: what an item holds, of :data:`FIELDS`:
+        transforms: a function that takes a Pillow image and returns the value of ``img``. The
+            default is torchvision's ``ToTensor``, which returns float32 in [0, 1], of shape
+            (3, 1024, 1024), or (1, 1024, 1024) in mode "L".
+        fields: the fields of an item, out of :data:`FIELDS`:
 
             * ``img``: the transformed image;
-            * ``key``: what identifies it in its dataset (str);
+            * ``key``: the key that identifies the image in its dataset (str);
             * ``class_label``: float32 of shape (13,): 1 positive, -1 negative, 0 uncertain or not
-              mentioned, in the order of :data:`machex.LABELS`. With it comes
-              ``class_label_mask``, a bool of the same shape: false where an image has no labels,
-              whose ``class_label`` is zeros;
-            * ``report``: free text (str), empty where there is none;
-            * ``dataset``: name of the dataset (str);
-            * ``path``: of the image (str).
-        mode: ``"L"`` for one channel, decoded from the luma of the JPEG alone, which is faster;
-            ``"RGB"`` for three. By default as the file has it, which is three.
+              mentioned, in the order of :data:`machex.LABELS`. The item then also has
+              ``class_label_mask``, a bool of the same shape. If an image has no labels, its mask
+              is all false and its ``class_label`` all zeros;
+            * ``report``: free text (str), empty if the image has none;
+            * ``dataset``: the name of the dataset (str);
+            * ``path``: the path of the image (str).
+        mode: ``"L"`` for one channel: only the luma of the JPEG is decoded, which is faster.
+            ``"RGB"`` for three channels. The default keeps the channels of the file: three.
 
     Raises:
-        TreeError: when ``root`` is no such folder.
+        TreeError: when ``root`` is not the folder of a dataset, or its index cannot be used.
+        ValueError: when ``fields`` or ``mode`` has an unknown value.
     """
 
     #: Name of the dataset.
@@ -85,7 +87,7 @@ class ChestXrayDataset(Dataset[Item]):
 
     @property
     def keys(self) -> Sequence[str]:
-        """The ids of the images, such as ``"000123"``. May be set to a selection of them."""
+        """The ids of the images, such as ``"000123"``. Assign a list of ids to select images."""
         return self.index.ids if self._chosen is None else self._chosen
 
     @keys.setter
@@ -94,7 +96,7 @@ class ChestXrayDataset(Dataset[Item]):
 
     @property
     def index_dict(self) -> Mapping[str, dict[str, Any]]:
-        """The entries of ``index.json`` by id, as the original's attribute of this name."""
+        """The entries of ``index.json`` by id, like the attribute of this name in MaCheX."""
         return self.index.entries
 
     def __len__(self) -> int:
@@ -114,7 +116,7 @@ class ChestXrayDataset(Dataset[Item]):
         seed: int = 0,
         patient_lists: Mapping[str, PathLike] | None = None,
     ) -> list[Subset[Item]]:
-        """Shares that have no patient in common; see :func:`machex.split_by_patient`."""
+        """Splits by patient into subsets; see :func:`machex.split_by_patient`."""
         shares = self._shares(fractions, seed, patient_lists)
         return [_subset(self, positions) for positions in shares]
 
@@ -124,7 +126,7 @@ class ChestXrayDataset(Dataset[Item]):
         seed: int,
         patient_lists: Mapping[str, PathLike] | None,
     ) -> list[NDArray[np.intp]]:
-        """Positions in :attr:`keys`."""
+        """Returns the positions of each share in :attr:`keys`."""
         shares = split_by_patient(self.index, fractions, seed=seed, patient_lists=patient_lists)
         if self._chosen is None:
             return shares
@@ -154,20 +156,22 @@ class ChestXrayDataset(Dataset[Item]):
 
 
 class MaCheXDataset(Dataset[Item]):
-    """The images of all datasets of a tree, in the sorted order of the datasets' names.
+    """The images of all datasets of a tree, sorted by the names of the datasets.
 
     Args:
         root: the tree, such as ``/mnt/machex``.
         transforms, fields, mode: see :class:`ChestXrayDataset`.
-        datasets: names of those to take, in any order; all by default.
+        datasets: the names of the datasets to use, in any order; all by default.
 
     Raises:
-        TreeError: when ``root`` is no tree, or has no such dataset, or one without an index.
+        TreeError: when ``root`` is not a tree, lacks one of the datasets, or has one whose index is
+            missing or cannot be used.
+        ValueError: when ``fields`` or ``mode`` has an unknown value, or ``datasets`` is empty.
     """
 
-    #: All of them, one after the other.
+    #: All datasets, concatenated.
     ds: ConcatDataset[Item]
-    #: One for each dataset.
+    #: One object for each dataset, sorted by name.
     datasets: list[ChestXrayDataset]
 
     def __init__(
@@ -208,7 +212,7 @@ class MaCheXDataset(Dataset[Item]):
         seed: int = 0,
         patient_lists: Mapping[str, PathLike] | None = None,
     ) -> list[Subset[Item]]:
-        """Shares that have no patient in common; see :func:`machex.split_by_patient`."""
+        """Splits by patient into subsets; see :func:`machex.split_by_patient`."""
         fractions = tuple(fractions)
         warn_of_overlap([one.index for one in self.datasets])
         lists = dict(patient_lists or {})
@@ -235,7 +239,7 @@ def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
 
 
 def _to_tensor() -> Callable[[Any], Any]:
-    # Takes a second to import, for those who bring transforms of their own.
+    # The import takes a second: you do not pay for it if you pass your own transforms.
     from torchvision.transforms import ToTensor
 
     return ToTensor()  # type: ignore[no-any-return]

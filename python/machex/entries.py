@@ -1,7 +1,7 @@
-"""The entries of an ``index.json``, one after the other, however it is formatted.
+"""Reads the entries of an ``index.json`` one at a time, however it is formatted.
 
-A real index has up to half a gigabyte. Read as one JSON document it would be a million dictionaries
-at a time; here it is one.
+A real index has up to half a gigabyte. Parsing it as one JSON document would keep a million
+dictionaries in memory; this module keeps one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, NoReturn, TextIO
 
 from machex.errors import TreeError
 
-#: Characters that are read at a time.
+#: How many characters to read at a time, at least.
 _CHUNK = 1 << 20
 
-#: No entry is longer: one that has no end in as many characters has none.
+#: The most characters in an entry. An entry that does not end within these is damaged.
 _LONGEST = 64 << 20
 
 _skip_space = re.compile(r"[ \t\n\r]*").match
@@ -28,16 +28,16 @@ def read_entries(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, 
     """Yields ``(id, entry)`` in the order of the file.
 
     Raises:
-        TreeError: when the file is not a JSON object of objects; names the file and the last entry
-            that could be read.
-        OSError: when it cannot be read.
+        TreeError: when the file is not a JSON object of objects. The message names the file and the
+            last entry that could be read.
+        OSError: when the file cannot be read.
     """
     with open(path, encoding="utf-8") as file:
         yield from _Reader(file, path).entries()
 
 
 class _Reader:
-    """A window on the text, which is moved on as values are taken from it."""
+    """A window on the text of the file, which moves forward as values are taken from it."""
 
     def __init__(self, file: TextIO, path: str | os.PathLike[str]) -> None:
         self.file = file
@@ -65,10 +65,10 @@ class _Reader:
             self.fail("is followed by something after the end")
 
     def more(self) -> bool:
-        """Reads on; false at the end of the file."""
+        """Reads more text; returns false at the end of the file."""
         rest = self.text[self.at :]
         try:
-            # At least as much as there is, so that a long value is not scanned too often.
+            # At least doubles the rest, so that a long value is parsed again only a few times.
             chunk = self.file.read(max(_CHUNK, len(rest)))
         except UnicodeDecodeError as error:
             self.fail(f"is followed by what is not UTF-8 ({error.reason})")
@@ -76,10 +76,10 @@ class _Reader:
         return bool(chunk)
 
     def peek(self) -> str:
-        """The next character that is no white space; empty at the end."""
+        """Returns the next character that is not white space; empty at the end of the file."""
         while True:
             match = _skip_space(self.text, self.at)
-            assert match is not None  # The pattern matches anything.
+            assert match is not None  # The pattern also matches the empty string.
             self.at = match.end()
             if self.at < len(self.text):
                 return self.text[self.at]
@@ -96,7 +96,10 @@ class _Reader:
             self.fail(f"is not followed by a {character!r}")
 
     def value(self) -> Any:
-        """The next string or object, which end with a character of their own."""
+        """Takes the next string or object.
+
+        Both end with a closing character, so one that is cut off is never taken for a whole one.
+        """
         if self.peek() not in ('"', "{"):
             self.fail("is not followed by an object with a name")
         while True:

@@ -1,6 +1,7 @@
-"""What can go wrong, one class for each kind.
+"""The exceptions of this package, one class for each kind of problem.
 
-All take one message, since that is how data loaders carry an exception out of a worker process.
+Each takes a single message, because a data loader creates the exception of a worker process again
+from its message.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ import errno
 
 
 class MachexError(Exception):
-    """Anything that machex itself has to say."""
+    """The base class of the exceptions of machex."""
 
 
 class TreeError(MachexError):
-    """A folder is no MaCheX tree, or its ``index.json`` cannot be used."""
+    """A folder is not a MaCheX tree, or its ``index.json`` cannot be used."""
 
 
 class ImageError(MachexError, OSError):
-    """An image cannot be read. Also an ``OSError``, with the ``errno`` of its cause; when it comes
-    out of a data loader's worker, PyTorch has kept the message alone."""
+    """An image cannot be read.
+
+    This is also an ``OSError``, with the ``errno`` of its cause. In an error from a data loader's
+    worker, ``errno`` is ``None``, because PyTorch passes on only the message.
+    """
 
 
 class ProgramError(MachexError):
-    """The program ``machex`` ended with an error; the message is its own."""
+    """The program ``machex`` ended with an error. The message is the program's own."""
 
 
 def is_mount_gone(error: OSError) -> bool:
-    """Whether an error says that the process of a mount has ended: at an access, or during one."""
+    """Whether an error means that the process of a mount ended, before an access or during it."""
     return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)

@@ -1,4 +1,4 @@
-"""Reading an image of a tree with Pillow, and what to say when that fails."""
+"""Reads an image of a tree with Pillow, and explains why it cannot be read."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from PIL import Image
 from machex.errors import ImageError, is_mount_gone
 from machex.index import Index
 
-#: Modes that can be asked for; ``None`` is what the file has.
+#: The modes that you can choose; ``None`` keeps the mode of the file.
 MODES = (None, "L", "RGB")
 
 
 def read_image(index: Index, row: int, mode: str | None) -> Image.Image:
-    """The image of a row, decoded.
+    """Decodes the image of a row.
 
     Raises:
-        ImageError: when it cannot be read; names dataset, key and what to do.
+        ImageError: when the image cannot be read. The message names the dataset, the key and the
+            remedy.
     """
     try:
         image: Image.Image
         with Image.open(index.paths[row]) as image:
             if mode == "L":
-                # Has libjpeg give the luma alone, so that no chroma is decoded.
+                # Makes libjpeg decode only the luma, and skip the chroma.
                 image.draft("L", (image.width, image.height))
             image.load()
             if mode in (None, image.mode):

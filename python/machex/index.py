@@ -1,4 +1,4 @@
-"""The index of a dataset as columns: compact, and shared with worker processes."""
+"""The index of a dataset as columns: compact in memory, and shared with worker processes."""
 
 from __future__ import annotations
 
@@ -27,31 +27,35 @@ if TYPE_CHECKING:
 class Index:
     """The images of one dataset, in the order of its ``index.json``.
 
-    All columns have ``len(index)`` rows. They lie in memory once, however many processes a data
-    loader starts: an index that is pickled sends where they are.
+    All columns have ``len(index)`` rows. They are in memory once, however many processes a data
+    loader starts: a pickled index contains the location of its columns, not the columns.
     """
 
-    #: Folder of the dataset.
+    #: The folder of the dataset.
     root: Path
-    #: Its name, such as ``mimic``.
+    #: The name of the dataset, such as ``mimic``.
     dataset: str
-    #: Image numbers of six digits, such as ``"000123"``.
+    #: The number of each image in six digits, such as ``"000123"``.
     ids: Sequence[str]
-    #: What identifies each image in its dataset.
+    #: The key that identifies each image in its dataset.
     keys: Sequence[str]
-    #: Where each image is now, whatever place the index was written for.
+    #: The path of each image now, even if the tree was moved after its index was written.
     paths: Sequence[str]
-    #: Free-text reports; ``None`` where the dataset has none.
+    #: The free-text report of each image; ``None`` if it has none.
     reports: Sequence[str | None]
-    #: ``(n, 13)`` int8 in the order of :data:`machex.LABELS`; zeros where an image has no labels.
+    #: int8 of shape (n, 13), in the order of :data:`machex.LABELS`: 1 positive, -1 negative, 0
+    #: uncertain or not mentioned. All zeros if an image has no labels.
     class_labels: NDArray[np.int8]
-    #: ``(n,)`` bool: whether an image has labels at all.
+    #: bool of shape (n,): whether each image has labels.
     has_label: NDArray[np.bool_]
-    #: What ``index.json`` has of each image, by id, made when it is asked for.
+    #: The entry of each image by id, as in ``index.json``. Each is built when you access it.
     entries: Mapping[str, dict[str, Any]]
 
     def __init__(self, root: Path, arrays: SharedArrays, written_below: str) -> None:
-        """Use :func:`load_index`. ``written_below`` is the folder that the file's paths name."""
+        """Use :func:`load_index` instead.
+
+        ``written_below`` is the dataset's folder according to the paths in ``index.json``.
+        """
         self.root = root
         self.dataset = root.name
         self._arrays = arrays
@@ -61,7 +65,7 @@ class Index:
         self.class_labels = arrays["label"].reshape(-1, len(LABELS))
         self.has_label = arrays["has_label"]
         self.ids = _Column(len(self), self._id)
-        # A key is text in every entry: that was checked when the index was read.
+        # Every entry has a key: `read_columns` has checked that.
         self.keys = cast("Sequence[str]", Texts(arrays, "key"))
         self.reports = Texts(arrays, "report")
         self._other_paths = Texts(arrays, "path") if "path.text" in arrays else None
@@ -80,20 +84,21 @@ class Index:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory, however many processes share them."""
+        """The size in memory in bytes, which all processes share."""
         return self._arrays.nbytes
 
     def find(self, image_id: str) -> int:
-        """The row of an id.
+        """Returns the row of an id.
 
         Raises:
-            KeyError: when no image has it.
+            KeyError: when no image has this id.
+            TypeError: when the id is not a str.
         """
         if not isinstance(image_id, str):
             raise TypeError(f"an id is a text of six digits, not {image_id!r}")
         is_id = len(image_id) == 6 and image_id.isascii() and image_id.isdigit()
         if is_id:
-            # Of the column's own type: with another, NumPy converts the whole column first.
+            # Has the column's own type: otherwise NumPy would convert the whole column first.
             number = np.uint32(int(image_id))
             at = int(np.searchsorted(self._numbers, number, sorter=self._by_number))
             row = at if self._by_number is None else int(self._by_number[min(at, len(self) - 1)])
@@ -102,7 +107,7 @@ class Index:
         raise KeyError(image_id)
 
     def entry(self, row: int) -> dict[str, Any]:
-        """What ``index.json`` has of one image, with the path where it is now."""
+        """Returns the entry of one image, as in ``index.json`` but with its path now."""
         entry: dict[str, Any] = {"path": self.paths[row], "key": self.keys[row]}
         if self.has_label[row]:
             entry["class_label"] = self.class_labels[row].tolist()
@@ -112,23 +117,27 @@ class Index:
         return entry
 
     def patient_ids(self, patient_list: PathLike | None = None) -> list[str | None]:
-        """Which patient each image is of; ``None`` where nothing tells.
+        """Returns the patient of each image; ``None`` if the patient is unknown.
 
         Args:
-            patient_list: the CSV that tells it, for datasets whose keys do not (PadChest). On a
-                mount it is found by itself.
+            patient_list: the CSV with the patients, for a dataset whose keys do not name them
+                (PadChest). You do not need to pass it for a mount, where machex finds it.
 
         Raises:
-            TreeError: when such a CSV is needed and not found.
+            TreeError: when such a CSV is needed, and is not found or cannot be used.
+            MachexError: when the program, which has the rules, cannot be run.
         """
         return patients_of(self, patient_list)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A data frame with a column for each finding (``Int8``, ``<NA>`` without labels)."""
+        """Returns a data frame with a column for each finding.
+
+        These columns are ``Int8``, and ``<NA>`` where an image has no labels.
+        """
         return to_pandas(self)
 
     def to_arrow(self) -> pyarrow.Table:
-        """A table whose keys and reports are the memory of this index, not copies."""
+        """Returns a table that uses the keys and reports of this index without copying them."""
         return to_arrow(self)
 
     def _id(self, row: int) -> str:
@@ -143,8 +152,11 @@ class Index:
         return os.path.join(self.root, other)
 
     def _find_images(self) -> str:
-        """The folder of the shards: beside the index, since trees are moved and mounted elsewhere;
-        where the file says, if there are none beside it."""
+        """Returns the folder of the shards.
+
+        It is the folder of the index, even if the tree was moved or is mounted elsewhere. If that
+        folder has no shards, it is the folder in the paths of ``index.json``.
+        """
         here = str(self.root)
         if len(self) == 0 or os.path.isdir(os.path.join(here, self._id(0)[:2])):
             return here
@@ -152,12 +164,12 @@ class Index:
 
 
 def _ends_with(path: str, tail: str) -> bool:
-    """Whether a path, of whatever system and however it is written, ends so."""
+    """Whether a path ends in ``tail`` once normalized; it may have the separators of Windows."""
     return os.path.normpath(path.replace("\\", "/")).endswith(f"/{tail}")
 
 
 class _Column(Sequence[str]):
-    """Texts that are made when they are asked for."""
+    """Texts that are computed when they are accessed."""
 
     def __init__(self, length: int, text_of: Callable[[int], str]) -> None:
         self._rows = range(length)
@@ -201,7 +213,7 @@ class _Entries(Mapping[str, "dict[str, Any]"]):
 
 
 def _sorter(numbers: NDArray[np.uint32]) -> NDArray[np.intp] | None:
-    """What sorts the numbers, where they are not sorted already."""
+    """Returns the order that sorts the numbers; ``None`` if they are sorted already."""
     if bool(np.all(numbers[:-1] < numbers[1:])):
         return None
     return np.argsort(numbers, kind="stable")
@@ -212,7 +224,8 @@ def _restore(root: Path, handle: Handle, written_below: str) -> Index:
         return Index(root, SharedArrays.attach(handle), written_below)
     except GoneError:
         index = load_index(root)
-        # Rows of a split, or lengths, may have been pickled along: of other rows they would lie.
+        # The same pickle may contain a length, or the rows of a split. With another index, these
+        # would select the wrong images.
         if index._arrays.digest != handle[2]:
             raise TreeError(
                 f"{root / INDEX_NAME} is not what it was when this was pickled: make it anew"
@@ -224,11 +237,11 @@ def load_index(root: PathLike, dataset: str | None = None) -> Index:
     """Reads the index of one dataset.
 
     Args:
-        root: a tree, materialized or mounted; or the folder of a dataset.
-        dataset: name of the dataset's folder in the tree; ``None`` when ``root`` is that folder.
+        root: a tree, materialized or mounted; or the folder of one dataset.
+        dataset: the name of the dataset's folder in the tree; ``None`` if ``root`` is that folder.
 
     Raises:
-        TreeError: when there is no such dataset, or its index cannot be used.
+        TreeError: when the dataset does not exist, or its index cannot be used.
     """
     if dataset is not None:
         check_datasets(root, [dataset])

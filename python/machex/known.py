@@ -1,6 +1,6 @@
-"""The datasets that the program knows, and what tells the patients of each.
+"""The datasets that the program knows, and the rule that gives the patients of each.
 
-The program has the one list of them (``machex datasets --json``); this package has none.
+The program has the only list of datasets (``machex datasets --json``); this package has no copy.
 """
 
 from __future__ import annotations
@@ -16,31 +16,34 @@ from machex.program import find_program, run
 
 
 class PatientList(NamedTuple):
-    """A CSV that tells the patients."""
+    """A CSV with the patient of each image."""
 
+    #: The name of the file.
     name: str
-    #: The column of keys.
+    #: The name of the column with the keys of the images.
     image: str
+    #: The name of the column with the patients.
     patient: str
 
 
 class KnownDataset(NamedTuple):
-    """What tells which patient an image is of: a key, a list, or nothing."""
+    """Where a dataset names the patient of an image: in the key, in a list, or nowhere."""
 
-    #: Finds the patient in a key: its first group.
+    #: Matches a key; its first group is the patient.
     in_key: re.Pattern[str] | None
     in_list: PatientList | None
-    #: Datasets with the same pool have patients in common, under names that no key tells.
+    #: Datasets with the same pool have patients in common, under different names. No key shows
+    #: which.
     patient_pool: str | None
 
 
-# A program that was installed meanwhile is asked by the next process.
+# Cached until this process ends, even if another program is installed meanwhile.
 @functools.cache
 def known_datasets() -> Mapping[str, KnownDataset]:
-    """The datasets by the names of their folders. The program is asked once.
+    """Returns the datasets by the names of their folders. Asks the program only once.
 
     Raises:
-        MachexError: when the program cannot be run, or does not know its datasets.
+        MachexError: when the program cannot be run, or does not list its datasets as expected.
     """
     try:
         document = json.loads(run(["datasets", "--json"]))

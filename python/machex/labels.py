@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The 13 findings in the order of a ``class_label``, whose values are 1 (positive), -1 (negative)
+#: The 13 findings, in the order of a ``class_label``. Its values are 1 (positive), -1 (negative)
 #: and 0 (uncertain, or not mentioned).
 LABELS: tuple[str, ...] = (
     "Enlarged Cardiomediastinum",

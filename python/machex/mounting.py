@@ -1,4 +1,4 @@
-"""A mount for the time of a ``with`` block."""
+"""Mounts a tree, for the duration of a ``with`` block or until you close it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from machex.signals import signals_held_back
 
 
 class Mount:
-    """A tree that is mounted; made by :func:`mount`.
+    """A mounted tree. Call :func:`mount` to get one.
 
-    Usable where a path is wanted. :meth:`close` ends it, and so does the end of this process, even
-    by a signal. Where all processes of a job are killed at once, the mount point stays behind.
+    You can pass it wherever a path is expected. The mount ends when you call :meth:`close`, and
+    when this process ends, even if a signal ends it. If all processes of a job are killed at once,
+    the mount point stays behind.
     """
 
     def __init__(self, root: Path, is_temporary: bool) -> None:
-        #: The tree.
+        #: The root of the tree, which is the mount point.
         self.root = root
         self._is_temporary = is_temporary
         self._process = os.getpid()
@@ -44,7 +45,7 @@ class Mount:
         try:
             self.close()
         except ProgramError:
-            # What went wrong in the block counts more.
+            # An error in the block matters more than one in unmounting.
             if error is None:
                 raise
 
@@ -55,21 +56,21 @@ class Mount:
         return f"<machex.Mount {self.root}{'' if self._is_open else ', closed'}>"
 
     def status(self) -> dict[str, Any]:
-        """What ``machex status --json`` shows.
+        """Returns what ``machex status --json`` prints.
 
         Raises:
-            ProgramError: when it is not mounted any more.
+            ProgramError: when the tree is no longer mounted.
         """
         document: dict[str, Any] = json.loads(run(["status", "--json", self.root]))
         return document
 
     def close(self) -> None:
-        """Unmounts. Files that are still open stay readable until they are closed.
+        """Unmounts the tree. Files that are still open stay readable until they are closed.
 
         Raises:
-            ProgramError: when it cannot be unmounted.
+            ProgramError: when the tree cannot be unmounted.
         """
-        # A forked worker that ends is not who mounted.
+        # Only the process that mounted may unmount, not a forked worker that ends.
         if not self._is_open or os.getpid() != self._process:
             return
         if _is_mounted(self.root):
@@ -92,21 +93,23 @@ def mount(
     replace: bool = False,
     log_file: str | os.PathLike[str] | None = None,
 ) -> Mount:
-    """Mounts the tree of a config; in a ``with`` block, yields its root and unmounts at the end.
+    """Mounts the tree of a config. A ``with`` block gets its root, and unmounts it at the end.
 
     Args:
         config: the config file.
         mountpoint: an existing empty folder; a temporary one by default.
-        warm: render what is not there yet while nobody reads.
-        threads: threads that render, instead of ``NUM_WORKERS``.
-        cache_path: instead of ``CACHE_PATH``. A cache serves one mount at a time.
-        cache_size: instead of ``CACHE_SIZE``, such as ``"50GiB"``, or in bytes.
-        allow_other: let other users read it.
-        replace: take away a mount that is there already.
-        log_file: instead of ``mount.log`` in the cache.
+        warm: render images ahead while nothing reads.
+        threads: the number of threads that render; overrides ``NUM_WORKERS``.
+        cache_path: the folder of the cache; overrides ``CACHE_PATH``. A cache serves one mount at a
+            time.
+        cache_size: the size of the cache, in bytes or as in ``"50GiB"``; overrides ``CACHE_SIZE``.
+        allow_other: let other users read the tree.
+        replace: first remove the mount that is already at the mount point.
+        log_file: the path of the log; ``mount.log`` in the cache by default.
 
     Raises:
-        ProgramError: with the program's own message, when it cannot be mounted.
+        ProgramError: with the program's own message, when the tree cannot be mounted.
+        MachexError: when the program is not found.
     """
     options = {
         "--threads": threads,
@@ -123,7 +126,7 @@ def mount(
             mounted = _mount(mountpoint, [*arguments, "--", config])
         return mounted
     except BaseException:
-        # A signal was held back: nobody else knows of the mount.
+        # The handler of a held-back signal raised, so the caller never gets this mount.
         if mounted is not None:
             mounted.close()
         raise
@@ -136,7 +139,8 @@ def _mount(
     root = Path(tempfile.mkdtemp(prefix="machex-") if mountpoint is None else mountpoint)
     root = Path(os.path.abspath(root))
     try:
-        # A signal may end this process without another word, and nothing be left to unmount.
+        # With `--while`, the mount ends with this process, even if a signal ends it before it can
+        # unmount.
         run(["mount", f"--while={os.getpid()}", *arguments, root])
     except BaseException:
         if is_temporary:
@@ -146,14 +150,14 @@ def _mount(
 
 
 def _is_mounted(root: Path) -> bool:
-    # Not by stat, which waits for a mount whose process does not answer.
+    # Does not use stat, which would wait for a mount whose process does not answer.
     real = os.fsencode(os.path.realpath(root.parent) / Path(root.name))
     with open("/proc/self/mountinfo", "rb") as table:
         return any(_unescaped(line.split(b" ")[4]) == real for line in table)
 
 
 def _unescaped(field: bytes) -> bytes:
-    """A path as mountinfo has it: blanks and the like are a backslash and three octal digits."""
+    """Decodes a path of mountinfo, which writes blanks as a backslash and three octal digits."""
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field)
 
 
@@ -161,11 +165,11 @@ def _unmount(root: Path) -> None:
     try:
         run(["unmount", "--timeout=2", "--", root])
     except ProgramError:
-        # Workers of a data loader, or an image that nobody has closed yet.
+        # The mount is in use: by workers of a data loader, or by an image that is still open.
         run(["unmount", "--lazy", "--", root])
 
 
 def _remove(root: Path) -> None:
-    # A folder that is not empty, or still a mount, is left: nothing may be lost by this.
+    # Keeps a folder that is not empty or still a mount, so that no file is lost.
     with contextlib.suppress(OSError):
         root.rmdir()

@@ -1,4 +1,4 @@
-"""Which patient an image is of, and splits in which no patient is on two sides."""
+"""The patient of each image, and splits whose shares have no patient in common."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from machex.errors import TreeError
 from machex.known import PatientList, known_datasets
 from machex.trees import PathLike
 
-#: A list lies in one of so many folders above an image.
+#: How many folders above an image to search for a list.
 _LEVELS = 3
 
 
 def patient_id(dataset: str, key: str) -> str | None:
-    """The patient that a key names; ``None`` where it names none.
+    """Returns the patient that a key names; ``None`` if it names none.
 
-    ``dataset`` is the folder's name, such as ``mimic``. An id is unique in its dataset only.
+    ``dataset`` is the name of the dataset's folder, such as ``mimic``. A patient id is unique only
+    within its dataset.
 
     Raises:
         MachexError: when the program, which has the rules, cannot be run.
@@ -55,7 +56,7 @@ def patients_of(index: Columns, patient_list: PathLike | None = None) -> list[st
 
 
 def _known_name(index: Columns) -> str:
-    """Under which name a dataset is known here: that of its folder, or of what a link leads to."""
+    """Returns the name that machex knows: the folder's own, or that of the target of a link."""
     names = (index.dataset, os.path.basename(os.path.realpath(index.root)))
     for name in names:
         if name in known_datasets():
@@ -72,7 +73,7 @@ def _warn(message: str) -> None:
 
 
 def _find_list(index: Columns, listed: PatientList) -> Path:
-    """The list beside the sources, of which a mount tells where they are."""
+    """Finds the list near the source files. A mount has their paths in an extended attribute."""
     try:
         attribute = os.getxattr(index.paths[0], "user.machex.source")
         source = Path(os.fsdecode(attribute))
@@ -112,25 +113,30 @@ def split_by_patient(
     seed: int = 0,
     patient_lists: Mapping[str, PathLike] | None = None,
 ) -> list[NDArray[np.intp]]:
-    """Shares images out so that no patient is in two shares.
+    """Splits images into shares that have no patient in common.
 
-    A patient's share follows from ``seed``, the dataset and the patient alone: it stays the same
-    when other datasets or lateral views are added. So shares have their sizes only about. An image
-    of which nothing tells the patient counts as a patient of its own.
+    The share of a patient depends only on ``seed``, the dataset and the patient. It stays the same
+    when you add datasets or lateral views. For this reason, the sizes of the shares are close to
+    the fractions, not exact. An image whose patient is unknown counts as a patient of its own.
 
-    Patients are told apart within a dataset. RSNA and SIIM-ACR are drawn from ChestX-ray14 under
-    other names: do not train on one and validate on another of these three. A warning says where a
-    patient could be in two shares.
+    Patients are compared only within a dataset. RSNA and SIIM-ACR are drawn from ChestX-ray14 under
+    other names: do not train on one of these three and validate on another. The function warns you
+    if a patient could be in two shares.
 
     Args:
-        indexes: one index, or several; rows count on from one to the next, as in
+        indexes: one index, or several. The rows of each continue the count of the one before, as in
             :class:`machex.MaCheXDataset`.
-        fractions: of each share; they add up to at most 1.
-        seed: another seed, other shares.
-        patient_lists: CSVs that tell the patients, by dataset; see :meth:`Index.patient_ids`.
+        fractions: the fraction of the patients in each share; together at most 1.
+        seed: another seed gives other shares.
+        patient_lists: the CSVs with the patients, by dataset; see :meth:`Index.patient_ids`.
 
     Returns:
-        The rows of each share, ascending.
+        For each fraction, an array of the rows of that share, ascending.
+
+    Raises:
+        ValueError: when the fractions are not valid, or ``patient_lists`` names another dataset.
+        TreeError: when a list of patients is needed, and is not found or cannot be used.
+        MachexError: when the program, which has the rules, cannot be run.
     """
     fractions = tuple(fractions)
     if not all(fraction >= 0 for fraction in fractions) or sum(fractions) > 1 + 1e-9:
@@ -146,7 +152,7 @@ def split_by_patient(
         patients = patients_of(index, patient_lists.get(index.dataset))
         places = np.append(places, _places(seed, index, patients))
     bounds = np.cumsum([0.0, *fractions])
-    # What rounding leaves over between shares that add up to 1 is of the last.
+    # If the fractions add up to 1, the last share also gets what rounding leaves over.
     bounds[-1] = 1.0 if bounds[-1] > 1 - 1e-9 else bounds[-1]
     return [
         np.flatnonzero((low <= places) & (places < high))
@@ -155,7 +161,7 @@ def split_by_patient(
 
 
 def warn_of_overlap(indexes: Sequence[Columns]) -> None:
-    """Warns where datasets have patients in common that nothing tells."""
+    """Warns if several datasets have patients in common that no key shows."""
     names = sorted({index.dataset for index in indexes})
     if len(names) < 2:
         return
@@ -173,7 +179,7 @@ def warn_of_overlap(indexes: Sequence[Columns]) -> None:
 
 
 def _places(seed: int, index: Columns, patients: Sequence[str | None]) -> NDArray[np.float64]:
-    """A number from 0 to below 1 for each image, the same for all of a patient."""
+    """Returns a number in [0, 1) for each image, the same for all images of a patient."""
     known: dict[str, float] = {}
     places = np.empty(len(index))
     for row, patient in enumerate(patients):
@@ -182,7 +188,7 @@ def _places(seed: int, index: Columns, patients: Sequence[str | None]) -> NDArra
         if place is None:
             content = f"{seed} {index.dataset} {name}".encode("utf-8", "surrogatepass")
             digest = blake2b(content, digest_size=8).digest()
-            # 53 bits are what a double holds: none is rounded up to 1.
+            # A double holds 53 bits, so no number is rounded up to 1.
             place = known[name] = (int.from_bytes(digest, "big") >> 11) / (1 << 53)
         places[row] = place
     return places

@@ -1,4 +1,4 @@
-"""The program ``machex``, which the same package installs."""
+"""Finds and runs the program ``machex``, which the same package installs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _NAME = "machex"
 
 
 def find_program() -> Path:
-    """Where the program is: beside this interpreter, or wherever else pip put it.
+    """Returns the path of the program: beside this interpreter, or where else pip installs it.
 
-    ``MACHEX_PROGRAM`` in the environment names another, such as one with datasets of your own.
+    Set ``MACHEX_PROGRAM`` in the environment to use another program, such as one with datasets of
+    your own.
 
     Raises:
-        MachexError: when it is nowhere.
+        MachexError: when the program is not found.
     """
     chosen = os.environ.get("MACHEX_PROGRAM")
     if chosen:
@@ -42,7 +43,7 @@ def find_program() -> Path:
 
 
 def _folders() -> Iterator[str]:
-    """Folders into which pip installs programs, the likeliest first."""
+    """Yields the folders into which pip installs programs, the likeliest first."""
     yield sysconfig.get_path("scripts")
     yield os.path.dirname(sys.executable)
     yield sysconfig.get_path("scripts", scheme="posix_user")
@@ -54,10 +55,11 @@ def _folders() -> Iterator[str]:
 
 
 def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
-    """Runs the program to its end and returns what it printed.
+    """Runs the program, waits until it ends, and returns its standard output.
 
     Raises:
-        ProgramError: with the program's message, when it does not end well.
+        ProgramError: with the program's message, when its exit status is not 0.
+        MachexError: when the program is not found.
     """
     command = [str(find_program()), *(os.fspath(argument) for argument in arguments)]
     done = subprocess.run(
@@ -67,7 +69,7 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
         text=True,
         errors="replace",
         check=False,
-        # A terminal's Ctrl-C is for this process, which says what becomes of the other.
+        # Ctrl-C in a terminal then reaches only this process, which decides about the program.
         start_new_session=True,
     )
     if done.returncode != 0:

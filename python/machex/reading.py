@@ -1,4 +1,4 @@
-"""From an ``index.json`` to the columns of an index."""
+"""Reads an ``index.json`` into the columns of an index."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _VALUES = frozenset((-1, 0, 1))
 
 
 def read_columns(path: Path) -> tuple[SharedArrays, str]:
-    """The columns of an index file, and the folder that its paths name.
+    """Returns the columns of an index file, and the dataset's folder according to its paths.
 
     Raises:
-        TreeError: when it is not what an index must be; names the first entry at fault.
-        OSError: when it cannot be read.
+        TreeError: when the file is not a valid index. The message says where.
+        OSError: when the file cannot be read.
     """
     writer = ArrayWriter()
     reports_start = writer.begin()
-    # Reports are most of the bytes, and go where they stay; the rest is small.
+    # Reports are most of the bytes and go straight to the shared file; the rest is small.
     reports = TextWriter(writer.file)
     keys, others = TextWriter(io.BytesIO()), TextWriter(io.BytesIO())
     numbers, labels, has_label = array("I"), array("b"), bytearray()

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals, while something is under way that must be known whole, or undone."""
+"""Holds back Ctrl-C and other signals during work that must be completed or undone as a whole."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """A block in whose middle no handler raises: what comes is handled when the block is over.
+    """Holds back signals during the block: their handlers run when the block has ended.
 
-    An interrupt can be raised between any two steps of the interpreter, so that what a ``try``
-    undoes is never quite all: a folder may be there that no variable knows of yet. A second signal
-    of the same number is handled at once, so that nobody has to wait for what hangs.
+    A handler can raise between any two steps of the interpreter, so that a ``try`` statement cannot
+    undo everything: a folder may exist before any variable holds its name. A second signal of the
+    same number is handled at once, so that Ctrl-C can still interrupt a block that hangs.
     """
-    # Handlers run in the main thread alone.
+    # Python runs handlers only in the main thread.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -47,7 +47,7 @@ def signals_held_back() -> Iterator[None]:
 
 
 def _put_back(handlers: dict[int, Any]) -> None:
-    """All of them, though one that is back already may be called and raise."""
+    """Restores all handlers, even if one that is already restored runs and raises meanwhile."""
     left = dict(handlers)
     raised = None
     while left:

@@ -1,4 +1,4 @@
-"""Indexes as tables of pandas and Arrow."""
+"""Converts an index to a pandas data frame or an Arrow table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def to_pandas(index: Columns) -> pandas.DataFrame:
-    """Columns ``id``, ``dataset``, ``key``, ``path``, ``report``, and one for each finding."""
+    """Returns a data frame of an index.
+
+    Its columns are ``id``, ``dataset``, ``key``, ``path``, ``report``, and one for each finding.
+    """
     try:
         import pandas
     except ImportError as error:
@@ -36,7 +39,11 @@ def to_pandas(index: Columns) -> pandas.DataFrame:
 
 
 def to_arrow(index: Columns) -> pyarrow.Table:
-    """Columns ``id``, ``dataset``, ``key``, ``path``, ``class_label`` (13 int8), ``report``."""
+    """Returns an Arrow table of an index.
+
+    Its columns are ``id``, ``dataset``, ``key``, ``path``, ``class_label`` (a list of 13 int8) and
+    ``report``.
+    """
     try:
         import pyarrow
     except ImportError as error:

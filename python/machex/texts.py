@@ -1,4 +1,4 @@
-"""A column of texts, as Arrow has it: all in one buffer, and where each ends."""
+"""A column of texts in the layout of Arrow: one buffer with all texts, and their offsets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from machex.shared import ArrayWriter, SharedArrays
 
 
 class TextWriter:
-    """Collects a column; ``None`` is no text."""
+    """Collects the texts of a column; ``None`` stands for a missing text."""
 
     def __init__(self, sink: IO[bytes]) -> None:
         self.sink = sink
@@ -27,17 +27,17 @@ class TextWriter:
         self.is_there.append(text is not None)
 
     def add_ends(self, writer: ArrayWriter, name: str) -> None:
-        """Adds what is not the texts themselves."""
+        """Adds the offsets, and the flags of which texts are present."""
         writer.add(f"{name}.ends", self.ends, "<i8")
         writer.add(f"{name}.there", self.is_there, "?")
 
 
 class Texts(Sequence[Optional[str]]):
-    """The texts of a column; ``None`` where there is none."""
+    """The texts of a column; ``None`` stands for a missing text."""
 
     def __init__(self, arrays: SharedArrays, name: str) -> None:
         self.content: NDArray[np.uint8] = arrays[f"{name}.text"]
-        #: Where each text begins, and where the last one ends.
+        #: The offset in bytes where each text begins, and where the last one ends: n + 1 values.
         self.ends: NDArray[np.int64] = arrays[f"{name}.ends"]
         self.is_there: NDArray[np.bool_] = arrays[f"{name}.there"]
 

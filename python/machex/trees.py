@@ -1,4 +1,4 @@
-"""Trees: which datasets are in one, and what to say of a folder that is none."""
+"""Lists the datasets of a tree, and explains why a folder is not a tree."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Union
 
 from machex.errors import TreeError, is_mount_gone
 
-#: Anything that names a file or folder.
+#: The path of a file or folder.
 PathLike = Union[str, "os.PathLike[str]"]
 
 INDEX_NAME = "index.json"
 
-#: What the root of a disk has besides.
+#: Folders in the root of a disk that are not datasets.
 _NO_DATASETS = ("lost+found",)
 
 
 def list_datasets(root: PathLike) -> list[str]:
-    """The datasets of a tree, sorted by the names of their folders.
+    """Returns the names of the datasets of a tree, sorted.
 
     Raises:
-        TreeError: when ``root`` is no MaCheX tree.
+        TreeError: when ``root`` is not a MaCheX tree.
     """
     root = os.path.abspath(root)
     try:
@@ -48,12 +48,13 @@ def list_datasets(root: PathLike) -> list[str]:
             f"{root} is no MaCheX tree: none of its {len(folders)} folders has an {INDEX_NAME}; "
             "is it mounted? (machex mount CONFIG MOUNTPOINT)"
         )
-    # One without an index is named all the same, so that it is missed and not left out unseen.
+    # Includes folders without an index, so that loading an unfinished dataset fails instead of
+    # silently leaving it out.
     return folders
 
 
 def _has_index(folder: str) -> bool:
-    # A listing, since a mount would write the index to answer whether it is there.
+    # Lists the folder, because a mount would have to build the index to answer a stat.
     try:
         return INDEX_NAME in os.listdir(folder)
     except (NotADirectoryError, PermissionError):
@@ -64,7 +65,8 @@ def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
     """Checks that a tree has these datasets.
 
     Raises:
-        TreeError: when it has not, or is no tree; names those that it has.
+        TreeError: when it lacks one of them, or is not a tree. The message names the datasets that
+            the tree has.
     """
     names = list_datasets(root)
     for dataset in wanted:
@@ -75,7 +77,7 @@ def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
 
 
 def why_no_index(folder: Path) -> str:
-    """What to say of a folder that has no index, though one was asked for."""
+    """Explains why a folder has no index, for an error message."""
     if not folder.exists():
         return f"{folder} does not exist"
     if not folder.is_dir():
@@ -94,7 +96,7 @@ def why_no_index(folder: Path) -> str:
 
 
 def words(error: OSError, folder: Path) -> str:
-    """What to say of a folder or file of a tree that cannot be read."""
+    """Explains why a folder or file of a tree cannot be read, for an error message."""
     if is_mount_gone(error):
         return f"the mount's process has gone; mount it again with --replace ({folder})"
     if error.errno == errno.EIO:

@@ -1,20 +1,20 @@
-//! What stat says.
+//! The attributes that stat returns.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{FileAttr, FileType, INodeNo};
 
-/// For how long the kernel may take what does not change in a mount as given.
+/// How long the kernel may cache what does not change during a mount.
 pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What may be another the next moment.
+/// For what can change at any moment.
 pub(super) const NEVER: Duration = Duration::ZERO;
 
-/// `st_blksize`: Python reads in this unit.
+/// `st_blksize`: Python reads in units of this size.
 const BLOCK_SIZE: u32 = 256 << 10;
 
-/// Makes attributes: everything belongs to the user who mounted it, and is readable by all who may look
-/// into the mount, unless it is [`private`].
+/// Makes attributes. Files are owned by the user who mounted them and are readable by every user
+/// who can access the mount, unless they are [`private`].
 #[derive(Debug)]
 pub(super) struct Attributes {
     uid: u32,
@@ -34,7 +34,7 @@ impl Attributes {
         self.of(inode, size, modified, FileType::RegularFile, 0o444, 1)
     }
 
-    /// A folder with so many folders in it.
+    /// A folder that contains this many folders.
     pub(super) fn folder(&self, inode: u64, folders: u32, modified: (i64, u32)) -> FileAttr {
         let links = folders.saturating_add(2);
         self.of(inode, 4096, modified, FileType::Directory, 0o555, links)
@@ -75,13 +75,13 @@ impl Attributes {
     }
 }
 
-/// The attributes of what only the owner may read.
+/// Restricts attributes to the owner.
 pub(super) fn private(attributes: FileAttr) -> FileAttr {
     let perm = attributes.perm & 0o500;
     FileAttr { perm, ..attributes }
 }
 
-/// Times before 1970 or beyond what a clock can tell become 1970.
+/// Times before 1970, or too late for the clock of this system, become 1970.
 fn system_time((seconds, nanoseconds): (i64, u32)) -> SystemTime {
     u64::try_from(seconds)
         .ok()

@@ -1,10 +1,10 @@
-//! Staying awake for the next request.
+//! Busy-polls for the next request.
 //!
-//! To wake a sleeping thread on another processor takes 50 to 100 microseconds on virtual machines,
-//! longer than to answer most requests, and a reader's requests follow each other: OPEN, IOCTL,
-//! RELEASE, the next OPEN. So the thread that takes requests looks for the next one for a moment
-//! before it sleeps, as hypervisors and network drivers do. It learns after which requests that
-//! pays, and does not do it while images are being made, which need the processors more.
+//! Waking a sleeping thread on another processor takes 50 to 100 microseconds on virtual machines,
+//! longer than answering most requests, and a reader's requests follow each other quickly: OPEN,
+//! IOCTL, RELEASE, the next OPEN. So the thread that takes requests polls for the next one for a
+//! moment before it sleeps, as hypervisors and network drivers do. It learns after which requests
+//! that pays off. It does not poll while images are being rendered, which need the processors more.
 
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long to look for the next request: more than it takes to wake a reader on a busy host. A
-/// reader that decodes what it has read is away for longer.
+/// How long to poll: longer than waking a reader takes on a busy host. A reader that decodes what
+/// it has read stays away for longer.
 const LIMIT: Duration = Duration::from_millis(1);
 
-/// Most that is learnt: so many failures in a row end it. Below zero, only every [`PROBE`]th time is
-/// tried.
+/// Highest score of a [`Habit`]. Each failure takes one away; below zero, only every [`PROBE`]th
+/// time is tried.
 const CONFIDENCE: i32 = 8;
 const PROBE: i32 = 16;
 
-/// After which request.
+/// The request that was just answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum After {
     Lookup,
@@ -34,14 +34,15 @@ pub(super) enum After {
     Release,
 }
 
-/// What was learnt of one kind of request.
+/// Whether polling has paid off after one kind of request.
 #[derive(Debug, Default)]
 struct Habit {
     score: AtomicI32,
     skipped: AtomicI32,
 }
 
-/// Looks for requests. For one thread: a second one that sleeps would be woken all the same.
+/// Polls for requests. Only one thread may take requests: a second one would sleep, and each
+/// request would wake it.
 #[derive(Debug, Default)]
 pub(super) struct BusyPoll {
     device: OnceLock<OwnedFd>,
@@ -49,16 +50,16 @@ pub(super) struct BusyPoll {
 }
 
 impl BusyPoll {
-    /// To be called once, with the device from which requests are read. Without a second processor
-    /// the reader could not go on meanwhile.
+    /// Call this once, with the device that requests are read from. With one processor this has no
+    /// effect, since polling would keep the reader from running.
     pub(super) fn begin(&self, device: OwnedFd) {
         if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
-            // A second call changes nothing.
+            // A second call has no effect.
             let _ = self.device.set(device);
         }
     }
 
-    /// Returns when there is a request, or when none is to be expected soon.
+    /// Returns when there is a request, or when none is expected soon.
     pub(super) fn wait(&self, after: After) {
         let Some(device) = self.device.get() else {
             return;

@@ -1,9 +1,9 @@
-//! Who asks: programs that only list a folder must not make ten thousand images be rendered.
+//! Recognises programs that only list folders: these must not cause ten thousand renders.
 
 use std::collections::HashSet;
 use std::fs;
 
-/// Bytes of a name that the kernel keeps (TASK_COMM_LEN - 1).
+/// Bytes of a process name that the kernel keeps (TASK_COMM_LEN - 1).
 const COMM_LENGTH: usize = 15;
 
 /// The programs of `LISTING_PROGRAMS`.
@@ -20,7 +20,8 @@ impl ListingPrograms {
         }
     }
 
-    /// Whether the process is one of them. One that cannot be looked up is not: it gets the truth.
+    /// Whether the process is one of them. A process that cannot be looked up is not: it gets exact
+    /// sizes.
     pub(super) fn has(&self, pid: u32) -> bool {
         if pid == 0 || self.names.is_empty() {
             return false;

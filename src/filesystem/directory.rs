@@ -1,4 +1,5 @@
-//! What is in which folder: names to nodes, and nodes in order. Nothing here touches a disk.
+//! The contents of folders: finds nodes by name, and lists them in order. Nothing here touches a
+//! disk.
 
 use std::ffi::OsStr;
 
@@ -17,7 +18,7 @@ impl Node {
         }
     }
 
-    /// The folder that this is in.
+    /// The folder that contains this node.
     fn parent(self) -> Node {
         match self {
             Node::Shard(dataset, _) => Node::Dataset(dataset),
@@ -30,14 +31,15 @@ impl Node {
         }
     }
 
-    /// Whether it serves operators: for the owner of the mount alone, since paths are in it.
+    /// Whether it is for operators. Only the owner of the mount may see it, since it contains
+    /// paths.
     pub(super) fn is_private(self) -> bool {
         matches!(self, Node::Hidden | Node::HiddenFile(_))
     }
 }
 
-/// The node `name` in the folder `parent`. Of a node by whose number a file was remembered, be it none
-/// of this mount, `.` is itself, and `..` its folder.
+/// Finds the node `name` in the folder `parent`. NFS servers look up `.` and `..` of inode numbers
+/// that they remember, whose nodes may not exist in this mount.
 pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> {
     let name = name.to_str()?;
     match (name, parent) {
@@ -73,9 +75,9 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
     }
 }
 
-/// The first entry at `position` of a folder or behind it, with its own position; counted from 0 with `.`
-/// and `..` as the first two. Positions never change: they are the offsets of READDIR. An image that is
-/// left out has a position and no entry.
+/// The first entry of a folder at `position` or later, with its own position. Positions start at 0;
+/// the first two are `.` and `..`. They never change, since they are the offsets of READDIR: an
+/// image that is left out has a position but no entry.
 pub(super) fn entry(server: &Server, folder: Node, position: u64) -> Option<(u64, Node, String)> {
     match position {
         0 => return Some((0, folder, ".".to_owned())),
@@ -113,7 +115,7 @@ fn entry_at(server: &Server, folder: Node, at: u32) -> Option<(u32, Node, String
             }
         },
         Node::Shard(dataset, shard) => {
-            // Numbers of nodes may come from anywhere.
+            // Inode numbers can come from anywhere, so the shard can be too large.
             let start = shard.checked_mul(names::SHARD_SIZE)?;
             let end = start.saturating_add(names::SHARD_SIZE);
             let end = end.min(image_count(server, dataset));
@@ -127,7 +129,7 @@ fn entry_at(server: &Server, folder: Node, at: u32) -> Option<(u32, Node, String
     }
 }
 
-/// Whether there is such a node in this mount.
+/// Whether this mount has the node.
 fn exists(server: &Server, node: Node) -> bool {
     match node {
         Node::Root | Node::Hidden | Node::HiddenFile(_) => true,
@@ -140,7 +142,7 @@ fn exists(server: &Server, node: Node) -> bool {
     }
 }
 
-/// How many folders are in a folder.
+/// Number of folders in a folder.
 pub(super) fn folder_count(server: &Server, folder: Node) -> u32 {
     match folder {
         Node::Root => u32::try_from(server.datasets().len()).unwrap_or(0),

@@ -1,8 +1,8 @@
-//! Open files, and how their bytes come to the readers.
+//! Open files, and how readers get their bytes.
 //!
-//! The kernel wants one mode for all handles of an inode: while one is passed through, every other
-//! must be passed through to the same backing file; while one is read through us, none may be. A
-//! backing file is registered once for an inode and let go with its last handle.
+//! The kernel requires one mode for all handles of an inode: while one is passed through, every
+//! other must be passed through to the same backing file; while one is read through machex, none
+//! may be passed through. All handles share one registration of the backing file.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,27 +14,27 @@ use parking_lot::Mutex;
 
 use crate::store::Body;
 
-/// How an open file is cached by the kernel.
+/// How the kernel caches an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caching {
-    /// What the kernel has of the file is still true.
+    /// What the kernel has cached of the file is still valid.
     Keep,
-    /// The file has changed since the kernel read it.
+    /// The file has changed since the kernel cached it.
     Renew,
-    /// What is read must not be kept.
+    /// The kernel must not cache what it reads.
     Never,
 }
 
-/// How a file is to be opened.
+/// How to open a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
     pub caching: Caching,
-    /// By O_DIRECT: the disk of the cache would want reads that are aligned, which those of other file
-    /// systems by FUSE need not be. So these are read through us.
+    /// Opened with O_DIRECT. Passed through, such reads would have to be aligned as the disk of the
+    /// cache requires, while other FUSE file systems do not require that. So machex answers them.
     pub is_direct: bool,
 }
 
-/// One open file.
+/// An open file.
 struct Handle {
     inode: u64,
     body: Body,
@@ -45,7 +45,8 @@ struct Handle {
 /// How the handles of one inode are read.
 #[derive(Default)]
 struct Mode {
-    /// Of the file's content; while handles of one are open, those of another are kept apart.
+    /// Revision of the file that its handles were opened with, unless they bypass the kernel's
+    /// cache.
     revision: u32,
     backing: Weak<BackingId>,
     passed_through: usize,
@@ -62,7 +63,7 @@ pub(super) struct Handles {
 }
 
 impl Handles {
-    /// Whether finished files are passed through; to be set before the first is opened.
+    /// Sets whether finished files are passed through. Call this before the first open.
     pub(super) fn set_passthrough(&self, on: bool) {
         self.passthrough.store(on, Ordering::Relaxed);
     }
@@ -84,7 +85,7 @@ impl Handles {
             body,
             backing: backing.clone(),
         };
-        // Before the answer: the first read may come while this thread still sends it.
+        // Before the reply, since the first read may arrive while this thread is still sending it.
         self.handles.lock().insert(number, handle);
         let number = FileHandle(number);
         match backing {
@@ -120,8 +121,8 @@ impl Handles {
         if mode.passed_through + mode.read == 0 {
             mode.revision = revision;
         } else if mode.revision != revision {
-            // The file changed while it is open. The kernel has one backing file, or one set of
-            // pages, for all handles: those of the old content keep them.
+            // The file changed while it was open. All handles share one backing file, or one set of
+            // cached pages, and these belong to the old content.
             if mode.passed_through > 0 {
                 return Err(Errno::EIO);
             }
@@ -149,18 +150,18 @@ impl Handles {
         handles.get(&handle.0).map(|handle| handle.body.clone())
     }
 
-    /// Has an open file be read from other bytes, which are the same.
+    /// Makes an open file read from another body with the same bytes.
     pub(super) fn replace_body(&self, handle: FileHandle, body: &Body) {
         let old = self
             .handles
             .lock()
             .get_mut(&handle.0)
             .map(|handle| std::mem::replace(&mut handle.body, body.clone()));
-        // Closed without the lock.
+        // Close it without the lock.
         drop(old);
     }
 
-    /// Takes an open file away, and returns its bytes.
+    /// Removes an open file, and returns its bytes.
     pub(super) fn release(&self, handle: FileHandle) -> Option<Body> {
         let handle = self.handles.lock().remove(&handle.0)?;
         let mut modes = self.modes.lock();
@@ -181,8 +182,8 @@ impl Handles {
     }
 }
 
-/// Registers the backing file, unless that has been done for an earlier handle. Without success the
-/// file is read through us.
+/// Registers the backing file, unless an earlier handle has done so. If that fails, machex reads
+/// the file for the kernel.
 fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
     let Body::File { stored, .. } = body else {
         return None;
@@ -191,13 +192,14 @@ fn register(body: &Body, reply: &ReplyOpen) -> Option<Arc<BackingId>> {
     if let Some(known) = known.and_then(|known| known.downcast::<BackingId>().ok()) {
         return Some(known);
     }
-    // One that was closed is not opened for this: others wait for the lock that the caller holds.
+    // If the store has closed the file, do not open it for this: other opens wait for the caller's
+    // lock.
     let registered: io::Result<BackingId> = reply.open_backing(&*stored.opened()?);
     match registered {
         Ok(backing) => {
             let backing = Arc::new(backing);
-            // For as long as the store keeps the file open. Another thread may have been first: then
-            // the file is registered twice, which is no harm.
+            // Keep it as long as the store keeps the file. If another thread was first, the file is
+            // registered twice, which does no harm.
             let _ = stored.attachment.set(Arc::clone(&backing) as _);
             Some(backing)
         }

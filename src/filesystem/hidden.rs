@@ -1,20 +1,20 @@
-//! The files of `.machex`, which serve operators. A line of [`FILES`] is all that a new one needs.
+//! The files of `.machex`, for operators. To add one, add an entry to [`FILES`].
 //!
-//! The folder is found by name and never listed, since consumers take every entry of the root for a
-//! dataset. It is for the owner of the mount alone: paths are in its files.
+//! The folder can be found by name but is never listed, since consumers take every entry of the
+//! root for a dataset. Only the owner of the mount may see it, since its files contain paths.
 
 use super::Tree;
 
-/// The folder's name.
+/// Name of the folder.
 pub(super) const FOLDER: &str = ".machex";
 
-/// A file whose text is made anew whenever it is looked at.
+/// A file whose text is generated on every access.
 pub(super) struct HiddenFile {
     pub name: &'static str,
     pub text: fn(&Tree) -> Vec<u8>,
 }
 
-/// All of them. Their positions are part of their inode numbers: new ones go to the end.
+/// All hidden files. Inode numbers follow from positions, so add new files at the end.
 pub(super) const FILES: &[HiddenFile] = &[
     HiddenFile {
         name: "status.json",
@@ -30,7 +30,7 @@ pub(super) const FILES: &[HiddenFile] = &[
     },
 ];
 
-/// The text of a file, by its position, as it is now.
+/// The current text of the file at `position`.
 pub(super) fn text(tree: &Tree, position: u8) -> Vec<u8> {
     FILES
         .get(usize::from(position))

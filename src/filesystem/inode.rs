@@ -1,4 +1,5 @@
-//! Inode numbers by arithmetic: nothing to remember, nothing to forget, the same after a remount.
+//! Computes inode numbers, so that no table is needed and the numbers stay the same after a
+//! remount.
 //!
 //! ```text
 //! 1             the root
@@ -8,7 +9,7 @@
 //!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
 //! ```
 //!
-//! 32 bits suffice, so that old 32-bit programs can stat the tree.
+//! All numbers fit into 32 bits, so old 32-bit programs can stat the tree.
 
 use super::hidden;
 use crate::serve::{Item, ServedDataset, What};
@@ -26,13 +27,13 @@ const INDEX: u64 = 1;
 const SHARD: u64 = 2;
 const IMAGE: u64 = 3;
 
-/// Something in the tree. Datasets are given by their position in the server.
+/// A file or folder of the mount. Datasets are identified by their position in the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Node {
     Root,
     /// The folder `.machex`, which is never listed.
     Hidden,
-    /// A file in it, by its position.
+    /// A file in `.machex`, by its position.
     HiddenFile(u8),
     Dataset(u8),
     Shard(u8, u32),
@@ -42,7 +43,7 @@ pub(super) enum Node {
 /// Translates between nodes and inode numbers.
 #[derive(Debug)]
 pub(super) struct Inodes {
-    /// Number of each served dataset, which does not depend on what else the config has.
+    /// `DatasetInfo::number` of each served dataset, which does not depend on the config.
     codes: Vec<u64>,
 }
 
@@ -72,7 +73,7 @@ impl Inodes {
         }
     }
 
-    /// The node of an inode number that [`Self::number`] gave; `None` for any other.
+    /// The inverse of [`Self::number`]; `None` for any other number.
     pub(super) fn node(&self, inode: u64) -> Option<Node> {
         match inode {
             ROOT => return Some(Node::Root),

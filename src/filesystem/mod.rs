@@ -1,10 +1,10 @@
-//! FUSE requests, translated into what [`crate::serve`] offers. No pixel and no list logic in here.
+//! Translates FUSE requests into calls of [`crate::serve`]. Contains no logic for pixels or lists.
 //!
-//! * Nothing is made on a thread that takes requests: these hand over, and a worker answers.
-//! * LOOKUP never makes anything, since it holds the directory's lock. A size that is not known yet
-//!   is answered as an estimate that the kernel must not keep; GETATTR and OPEN make the file first
-//!   and then answer exactly. A known size may be kept for good.
-//! * Programs that only list get estimates from GETATTR too ([`callers`]).
+//! * The thread that takes requests never makes a file: it hands over, and another thread replies.
+//! * LOOKUP never makes a file, since it holds the lock of the directory. If a size is not known
+//!   yet, LOOKUP returns an estimate that the kernel must not keep; GETATTR and OPEN make the file
+//!   first and return the exact size. The kernel may keep a known size for good.
+//! * Programs that only list folders get estimates from GETATTR too ([`callers`]).
 //! * The mount is read-only: every change is EROFS.
 
 mod attributes;
@@ -42,23 +42,23 @@ use inode::{Inodes, Node};
 
 pub use requests::MachexFilesystem;
 
-/// For how long the pages of a file that has changed are renewed at every opening.
+/// How long every open renews the cached pages of a file that has changed.
 const RENEWAL: Duration = Duration::from_secs(10);
 
-/// How finished files come to their readers.
+/// How readers get the bytes of finished files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Passthrough {
-    /// Passed through where the kernel and the privileges allow it.
+    /// Pass files through if the kernel and the privileges allow it.
     #[default]
     Auto,
-    /// Passed through, or no mount.
+    /// Pass files through, or refuse to mount.
     On,
-    /// Read through this process.
+    /// Read files through this process.
     Off,
 }
 
 impl Passthrough {
-    /// The names of the modes, as users give them.
+    /// The names of the modes for users.
     pub const NAMES: [&str; 3] = ["auto", "on", "off"];
 }
 
@@ -75,7 +75,7 @@ impl FromStr for Passthrough {
     }
 }
 
-/// There is no such mode.
+/// No mode has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must be one of {}", Passthrough::NAMES.join(", "))]
 pub struct UnknownMode;
@@ -85,15 +85,15 @@ pub struct UnknownMode;
 pub enum Stop {
     /// A signal asked for it.
     Asked,
-    /// A second signal: at once.
+    /// A second signal: end at once.
     AtOnce,
-    /// The kernel says so: somebody unmounted it.
+    /// The kernel has ended the mount, for example because a user unmounted it.
     Unmounted,
     /// All threads have ended.
     Stopped,
 }
 
-/// What the file system knows, shared by the threads that take requests and those that answer.
+/// The state of the file system, shared by the threads that take requests and those that reply.
 pub struct Tree {
     server: Arc<Server>,
     inodes: Inodes,
@@ -102,7 +102,7 @@ pub struct Tree {
     handles: Handles,
     notifier: OnceLock<Notifier>,
     busy_poll: BusyPoll,
-    /// Revisions of files of which the kernel has been told, where they are not the first, and when.
+    /// By inode: the latest revision, other than the first, that the kernel was told of, and when.
     told: Mutex<HashMap<u64, (u32, Instant)>>,
 }
 
@@ -120,15 +120,15 @@ impl Tree {
         })
     }
 
-    /// To be called once, before the first request. `device` is where requests come from.
+    /// Call this once, before the first request. `device` is where requests come from.
     pub fn begin(&self, notifier: Notifier, device: OwnedFd, passthrough: bool) {
-        // A second call changes nothing.
+        // A second call has no effect.
         let _ = self.notifier.set(notifier);
         self.handles.set_passthrough(passthrough);
         self.busy_poll.begin(device);
     }
 
-    /// Stays awake for the next request if one is to be expected.
+    /// Busy-polls for the next request, if one is expected and no image is being rendered.
     fn busy_poll(&self, after: After) {
         if self.server.is_resting() {
             self.busy_poll.wait(after);
@@ -174,8 +174,8 @@ impl Tree {
         self.attributes.is_owner(uid)
     }
 
-    /// Whether a user may know of a node. The kernel compares no modes: for that it would have to ask for
-    /// attributes before it opens a file.
+    /// Whether a user may see a node. The kernel does not check modes for machex: for that it would
+    /// request attributes before it opens a file.
     fn may_see(&self, uid: u32, node: Node) -> bool {
         !node.is_private() || self.is_owner(uid)
     }
@@ -185,7 +185,7 @@ impl Tree {
         self.attributes.file(inode, known.size, known.modified)
     }
 
-    /// Attributes of a file that is not known yet.
+    /// Attributes of a file whose size is not known yet.
     fn estimated_file(&self, item: Item) -> FileAttr {
         let inode = self.inodes.number(Node::Item(item));
         let dataset = self.server.dataset(item);
@@ -211,7 +211,7 @@ impl Tree {
             Node::HiddenFile(position) => (self.hidden_file(position), NEVER),
             folder => (self.folder(folder), FOREVER),
         };
-        // Who looks a private node up is to be seen every time.
+        // The kernel must not cache a private node, since each lookup checks the user.
         let entry_lifetime = if node.is_private() { NEVER } else { FOREVER };
         reply.entry_with_ttls(&lifetime, &entry_lifetime, &attributes, generation);
     }
@@ -227,7 +227,7 @@ impl Tree {
         if let Some(known) = self.server.known(item) {
             return reply.attr(&FOREVER, &self.known_file(item, &known));
         }
-        // Looked at again: the kernel must not get an estimate after it was told the truth.
+        // Check again: the kernel must not get an estimate after an exact size.
         if self.listing.has(pid) && self.server.known(item).is_none() {
             return reply.attr(&NEVER, &self.estimated_file(item));
         }
@@ -239,7 +239,7 @@ impl Tree {
         });
     }
 
-    /// `is_direct`: the reader wants its bytes past the page cache (O_DIRECT).
+    /// `is_direct`: the reader bypasses the page cache (O_DIRECT).
     fn open(self: &Arc<Self>, node: Node, is_direct: bool, reply: ReplyOpen) {
         let started = Instant::now();
         let inode = self.inodes.number(node);
@@ -281,8 +281,8 @@ impl Tree {
         self.server.open_latency().record(started.elapsed());
     }
 
-    /// Reads from an open file, waiting for the disk. One that cannot be read any more is rendered
-    /// again, for as long as its handle is open.
+    /// Reads from an open file, which may wait for a disk. If the file can no longer be read,
+    /// renders it again for this handle.
     fn read(
         self: Arc<Self>,
         (handle, item): (FileHandle, Item),
@@ -302,7 +302,7 @@ impl Tree {
         let (Some(key), What::Image(_)) = (body.key(), item.what) else {
             return reply.error(self.error());
         };
-        // Another request, or another reader of the image, may have met the same disk before.
+        // An earlier request, perhaps of another reader, may have rendered it again already.
         if let Some(rescued) = self.server.tiers().memory.get(key) {
             self.handles.replace_body(handle, &rescued);
             return match rescued.read_at(offset, size, buffer) {
@@ -326,8 +326,9 @@ impl Tree {
         });
     }
 
-    /// Whether what the kernel has of a file is still true. Of one that has changed, every opening
-    /// renews it for a while: several that wait for the same file may be answered in any order.
+    /// Whether what the kernel has cached of a file is still valid. After a change, every open
+    /// renews it for a while, since several opens that wait for the same file may be answered in
+    /// any order.
     fn caching(&self, inode: u64, revision: u32) -> Caching {
         if revision == 0 {
             return Caching::Keep;
@@ -346,8 +347,8 @@ impl Tree {
             }
         };
         if let (true, Some(notifier)) = (is_news, self.notifier.get()) {
-            // Attributes only: to invalidate pages from here could wait for a read that waits for
-            // this thread. The pages go since the file is opened without FOPEN_KEEP_CACHE.
+            // Attributes only: invalidating pages here could wait for a read that waits for this
+            // thread. Opening the file without FOPEN_KEEP_CACHE drops the pages.
             if let Err(error) = notifier.inval_inode(INodeNo(inode), -1, 0) {
                 tracing::debug!("invalidating inode {inode}: {error}");
             }
@@ -355,7 +356,7 @@ impl Tree {
         Caching::Renew
     }
 
-    /// What a reader gets for a fault, whose cause is in the log and in the status.
+    /// The error that a reader gets for a fault. Its cause is in the log and in the status.
     fn error(&self) -> Errno {
         self.server.counters().errors.add_one();
         Errno::EIO

@@ -1,4 +1,4 @@
-//! The requests of the kernel, one by one.
+//! Answers the requests of the kernel.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -20,10 +20,10 @@ use super::inode::Node;
 use super::{Passthrough, Stop, Tree, directory, xattr};
 use crate::store::{Body, ReadNow};
 
-/// Largest request in bytes: 256 pages is the most that the kernel sends.
+/// Largest request in bytes: the kernel sends at most 256 pages.
 const MAX_REQUEST: u32 = 1 << 20;
 
-/// Requests that the kernel may send without waiting for answers, such as readahead.
+/// Maximum number of background requests, such as readahead, that the kernel may have pending.
 const MAX_BACKGROUND: u16 = 128;
 
 /// Block size of statfs.
@@ -33,7 +33,7 @@ const BLOCK: u32 = 4096;
 pub struct MachexFilesystem {
     tree: Arc<Tree>,
     passthrough: Passthrough,
-    /// Is told when the kernel has ended the mount.
+    /// Reports when the kernel has ended the mount.
     end: mpsc::Sender<Stop>,
 }
 
@@ -52,20 +52,20 @@ impl MachexFilesystem {
 }
 
 thread_local! {
-    /// One for each thread that reads: large, and used for every read.
+    /// One buffer per thread, since it is large and every read needs it.
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Filesystem for MachexFilesystem {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        // Added one by one, since all are refused when one is not known.
+        // One at a time: if one flag of a call is unknown, all of them are refused.
         for wanted in [
             InitFlags::FUSE_PARALLEL_DIROPS,
-            // Handles of files outlive what the kernel remembers of them, as NFS servers need it.
+            // NFS servers need file handles that outlive the inodes in the kernel's memory.
             InitFlags::FUSE_EXPORT_SUPPORT,
-            // The first read asks for the size where that is an estimate. Without this, two reads at
-            // once that both pass the end may leave the kernel with a size that is too large, and
-            // readers with zeros after the last byte.
+            // If the size is an estimate, the first read requests the exact one. Without this flag,
+            // two reads at once that both pass the end may leave the kernel with a size that is too
+            // large, and readers with zeros after the last byte.
             InitFlags::FUSE_AUTO_INVAL_DATA,
         ] {
             if let Err(missing) = config.add_capabilities(wanted) {
@@ -78,7 +78,7 @@ impl Filesystem for MachexFilesystem {
             // 1: backing files are on a file system that is not itself stacked.
             let _ = config.set_max_stack_depth(1);
         }
-        // Each returns the nearest value that would do.
+        // If a value is refused, the error contains the nearest valid one.
         if let Err(most) = config.set_max_readahead(MAX_REQUEST) {
             let _ = config.set_max_readahead(most);
         }
@@ -88,7 +88,7 @@ impl Filesystem for MachexFilesystem {
     }
 
     fn destroy(&mut self) {
-        // Who would listen has gone only if the process ends anyway.
+        // The receiver is gone only if the process ends anyway.
         let _ = self.end.send(Stop::Unmounted);
     }
 
@@ -123,7 +123,7 @@ impl Filesystem for MachexFilesystem {
         let is_direct = flags.0 & libc::O_DIRECT != 0;
         match self.node(inode) {
             _ if flags.acc_mode() != OpenAccMode::O_RDONLY => reply.error(Errno::EROFS),
-            // The kernel may know the file since somebody else looked it up.
+            // The kernel may know the file from another user's lookup.
             Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
             Some(node) => self.tree.open(node, is_direct, reply),
             None => reply.error(Errno::ENOENT),
@@ -202,7 +202,7 @@ impl Filesystem for MachexFilesystem {
     fn opendir(&self, request: &Request, inode: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         match self.node(inode) {
             Some(node) if !self.tree.may_see(request.uid(), node) => reply.error(Errno::EACCES),
-            // What is in a folder does not change in a mount.
+            // Folders do not change during a mount.
             Some(_) => reply.opened(
                 FileHandle(0),
                 FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE,
@@ -248,7 +248,7 @@ impl Filesystem for MachexFilesystem {
             })
             .sum();
         let blocks = bytes.div_ceil(u64::from(BLOCK));
-        // All free, since nothing is used up: monitors warn of a disk that is full.
+        // Report all of it as free: monitors warn of full disks.
         reply.statfs(blocks, blocks, blocks, files, files, BLOCK, 255, BLOCK);
     }
 
@@ -307,12 +307,12 @@ impl Filesystem for MachexFilesystem {
         _output_size: u32,
         reply: ReplyIoctl,
     ) {
-        // Python asks every file that it opens whether it is a terminal.
+        // Python checks whether each file that it opens is a terminal.
         reply.error(Errno::ENOTTY);
         self.tree.busy_poll(After::Ioctl);
     }
 
-    /// There are no holes: the kernel seeks by itself once it has been told so.
+    /// There are no holes. After this error, the kernel seeks without further requests.
     fn lseek(
         &self,
         _request: &Request,
@@ -325,7 +325,7 @@ impl Filesystem for MachexFilesystem {
         reply.error(Errno::ENOSYS);
     }
 
-    /// Files are always ready, as the kernel takes it once it has been told so.
+    /// Files are always ready. After this error, the kernel assumes that without further requests.
     fn poll(
         &self,
         _request: &Request,
@@ -339,7 +339,7 @@ impl Filesystem for MachexFilesystem {
         reply.error(Errno::ENOSYS);
     }
 
-    /// Nothing is ever to be written.
+    /// There is never anything to write.
     fn fsync(
         &self,
         _request: &Request,
@@ -526,7 +526,7 @@ impl Filesystem for MachexFilesystem {
     }
 }
 
-/// A size of 0 asks how long the value is.
+/// With a size of 0, the caller asks for the length of the value.
 fn reply_xattr(value: &[u8], size: u32, reply: ReplyXattr) {
     match u32::try_from(value.len()) {
         Ok(length) if size == 0 => reply.size(length),

@@ -1,4 +1,4 @@
-//! Extended attributes of an image: where it comes from.
+//! Extended attributes of an image, which tell where it comes from.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStringExt;
@@ -9,12 +9,13 @@ const KEY: &str = "user.machex.key";
 const SOURCE: &str = "user.machex.source";
 const DATASET: &str = "user.machex.dataset";
 
-/// Whether only the owner of the mount may read an attribute: it may hold a patient's number.
+/// Whether only the owner of the mount may read an attribute, since it may contain a patient
+/// number.
 pub(super) fn is_private(name: &OsStr) -> bool {
     name == KEY || name == SOURCE
 }
 
-/// The names, as listxattr has them.
+/// The names, in the format of listxattr.
 pub(super) fn names(item: Item, is_owner: bool) -> Vec<u8> {
     match item.what {
         What::Index => Vec::new(),

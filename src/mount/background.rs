@@ -1,5 +1,6 @@
-//! A mount in the background: this program once more, in a session of its own, which says over a
-//! pipe when the mount answers. Starting it anew and not forking keeps threads and locks out of it.
+//! A mount in the background: starts this program again, in a session of its own, and waits until
+//! it reports over a pipe that the mount is ready. A new process, unlike a fork, inherits no
+//! threads and no locks.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,21 +12,21 @@ use std::time::Duration;
 
 use super::ready::{READY, STAY};
 
-/// How long a mount may take to come about: lists may lie on a slow network file system.
+/// How long a mount may take to become ready: lists may be on a slow network file system.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A mount that answers.
+/// A mount that is ready.
 #[derive(Debug, Clone, Copy)]
 pub struct Started {
     pub pid: u32,
 }
 
-/// Starts this program with `arguments` in the background and waits until it says that it is ready.
-/// `None` if it ended before; it has told the user why, on the error output that it shares. There it
-/// also says what it waits for, if that takes long.
+/// Starts this program with `arguments` in the background and waits until it is ready. `None` if it
+/// ended before that; it has told the user why on the standard error that both share. It also
+/// reports there what it waits for, if that takes long.
 ///
-/// Once it is ready, `settle` is called, from where on no signal must end this process: then the mount
-/// is told that it stays. If this process ends before, the mount does, too.
+/// Once it is ready, calls `settle`, after which no signal may end this process, and then tells the
+/// mount to stay. If this process ends before that, so does the mount.
 pub fn start_in_background(
     arguments: &[OsString],
     settle: impl FnOnce() -> io::Result<()>,
@@ -49,7 +50,8 @@ pub fn start_in_background(
         // The receiver may have given up.
         let _ = sender.send(is_ready);
     });
-    // Without the thread, nobody would hear that it is ready; it ends with this process.
+    // Without the thread, this process would not notice that the mount is ready. The mount ends
+    // with this process.
     waiting?;
     match receiver.recv_timeout(LIMIT) {
         Ok(true) => {
@@ -72,7 +74,7 @@ pub fn start_in_background(
             Ok(None)
         }
         Err(_) => {
-            // It ends with this process, and in order, unless it hangs in the kernel.
+            // The mount ends with this process, and in order unless it hangs in the kernel.
             let seconds = LIMIT.as_secs();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,

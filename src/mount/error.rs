@@ -1,11 +1,11 @@
-//! Why there is no mount, and what to do about it.
+//! Errors of mounting, and what to do about them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::shown::Show as _;
 
-/// A fault that keeps a mount from coming about.
+/// Why there is no mount.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
     #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.shown())]
@@ -71,7 +71,7 @@ impl MountError {
         move |source| Self::Io { path, source }
     }
 
-    /// Puts what is missing into words.
+    /// Explains what is missing.
     pub(super) fn fuse(path: &Path, error: &io::Error) -> Self {
         Self::Fuse {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! Unmounting without root, by the program fusermount3, which is setuid root.
+//! Unmounts without root, with the setuid program fusermount3.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::unmount_error::{Refusal, UnmountError};
 
-/// How long it may take: it looks at the mount point, which may not answer.
+/// How long fusermount3 may take: it accesses the mount point, which may not answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How often is looked whether it has ended.
+/// Time between checks whether it has ended.
 const INTERVAL: Duration = Duration::from_millis(5);
 
 pub(super) fn unmount(path: &Path, lazily: bool) -> Result<(), Refusal> {
@@ -48,7 +48,8 @@ pub(super) fn unmount(path: &Path, lazily: bool) -> Result<(), Refusal> {
     ))
 }
 
-/// Whether it succeeded, and what it said. One that hangs is left behind.
+/// Waits for the program. Returns whether it succeeded, and its error output. If it hangs, leaves
+/// it behind.
 fn finish(child: &mut Child) -> io::Result<(bool, String)> {
     let deadline = Instant::now() + LIMIT;
     let status = loop {
@@ -56,7 +57,7 @@ fn finish(child: &mut Child) -> io::Result<(bool, String)> {
             break status;
         }
         if Instant::now() >= deadline {
-            // It may belong to root, or hang in the kernel: then it ends later.
+            // It may run as root or hang in the kernel; then it ends later.
             let _ = child.kill();
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -64,7 +65,7 @@ fn finish(child: &mut Child) -> io::Result<(bool, String)> {
     };
     let mut text = Vec::new();
     if let Some(output) = child.stderr.take() {
-        // What it says is one line, which its pipe holds.
+        // The output is one line, which fits into the pipe.
         output.take(4096).read_to_end(&mut text)?;
     }
     Ok((

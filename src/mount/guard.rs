@@ -1,5 +1,5 @@
-//! What is mounted is taken away again, also when something fails before it is served, and also when
-//! this process has no descriptors left to do so.
+//! Unmounts again if something fails before the mount is served, even if this process has no file
+//! descriptors left.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::unmount::detach;
 use crate::files::mounted_at;
 use crate::files::{Answer, ask_status};
 
-/// Enough to read the table of mounts, to ask one, and to run fusermount3.
+/// Enough to read the mount table, query a mount and run fusermount3.
 const SPARE: usize = 16;
 
-/// Descriptors that are kept for the end of a mount.
+/// File descriptors reserved for the end of a mount.
 #[derive(Debug)]
 pub(super) struct SpareDescriptors(Vec<File>);
 
@@ -22,19 +22,19 @@ impl SpareDescriptors {
         Ok(Self(files.collect::<Result<_, _>>()?))
     }
 
-    /// From now on they can be used.
+    /// Closes them, so that others can be opened.
     pub(super) fn release(&mut self) {
         self.0.clear();
     }
 }
 
-/// Detaches a mount when it is dropped, unless it has come about.
+/// Detaches a mount when dropped, unless [`Self::disarm`] was called.
 #[derive(Debug)]
 pub(super) struct UnmountGuard {
     path: PathBuf,
     spare: Option<SpareDescriptors>,
-    /// Whether this process has mounted. If not, fusermount3 may have, without being able to hand it
-    /// over: then it is a mount without a process.
+    /// Whether this process has mounted. If not, fusermount3 may have mounted and failed to hand
+    /// over, which leaves a mount without a process.
     pub(super) is_ours: bool,
 }
 
@@ -48,7 +48,7 @@ impl UnmountGuard {
         })
     }
 
-    /// The mount has come about: who ends it will need the descriptors.
+    /// Keeps the mount. Returns the descriptors, which the end of the mount needs.
     pub(super) fn disarm(mut self) -> SpareDescriptors {
         self.spare.take().unwrap_or(SpareDescriptors(Vec::new()))
     }
@@ -80,7 +80,7 @@ mod tests {
     use std::ffi::CString;
     use std::os::fd::AsRawFd;
 
-    /// A mount whose process has gone, as fusermount3 leaves one that cannot hand it over.
+    /// A mount without a process, such as fusermount3 leaves if it cannot hand over.
     fn mount_dead(path: &Path) {
         let device = File::options().read(true).write(true).open("/dev/fuse");
         let device = device.unwrap();

@@ -1,4 +1,4 @@
-//! Who holds a mount.
+//! Finds what keeps a mount busy.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,16 +14,17 @@ use crate::shown::Show as _;
 /// What keeps a mount busy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// A process that has something of it open or mapped, or stands in it.
+    /// A process that has a file of it open or mapped, or whose working directory, root or program
+    /// is in it.
     Process {
         pid: u32,
         name: String,
         path: PathBuf,
     },
-    /// A process that waits for an answer of a FUSE file system, perhaps this one: it has opened nothing
-    /// yet. Looked for where nothing else is found.
+    /// A process that waits for an answer of a FUSE file system, perhaps this one, and has opened
+    /// nothing yet. Reported only if nothing else is found.
     Waiting { pid: u32, name: String },
-    /// Something that is mounted below it.
+    /// Another mount, below it.
     Mount(PathBuf),
 }
 
@@ -45,8 +46,8 @@ impl fmt::Display for Holder {
     }
 }
 
-/// All that can be seen to hold a mount, one line a process. What those of other users have open is
-/// seen by root only. Nothing is asked of the mount.
+/// Everything that visibly holds a mount, one entry per process. Only root can see what processes
+/// of other users have open. The mount is not accessed.
 pub fn holders(mount: &MountEntry) -> Vec<Holder> {
     let mut numbers = numbers();
     numbers.sort_unstable();
@@ -54,7 +55,7 @@ pub fn holders(mount: &MountEntry) -> Vec<Holder> {
     let below = mounts
         .into_iter()
         .filter(|other| other.id != mount.id && other.mountpoint.starts_with(&mount.mountpoint))
-        // One that is mounted over it does not hold it.
+        // A mount over this one does not hold it.
         .filter(|other| other.mountpoint != mount.mountpoint)
         .map(|other| Holder::Mount(other.mountpoint));
     let processes = numbers.iter().filter_map(|&pid| {
@@ -81,13 +82,14 @@ fn folder_of(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
-/// As the kernel keeps it.
+/// Name of a process as the kernel keeps it: at most 15 bytes.
 fn name_of(pid: u32) -> String {
     let name = fs::read_to_string(folder_of(pid).join("comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
 
-/// By the number of the mount where that is told: a path may be another in a namespace or a chroot.
+/// A path in a mount that a process holds. Open files are recognised by the ID of the mount, since
+/// their paths may differ in a namespace or a chroot.
 fn held_path(process: &Path, mount: &MountEntry) -> Option<PathBuf> {
     let is_below = |path: &PathBuf| path.starts_with(&mount.mountpoint);
     let link = |name: &str| fs::read_link(process.join(name)).ok().filter(is_below);
@@ -107,7 +109,7 @@ fn held_path(process: &Path, mount: &MountEntry) -> Option<PathBuf> {
     open.or_else(|| mapped_path(process, mount))
 }
 
-/// `maps` as in proc_pid_maps(5): the device, in hexadecimal, is the fourth field.
+/// Reads `maps`, see proc_pid_maps(5): the device, in hexadecimal, is the fourth field.
 fn mapped_path(process: &Path, mount: &MountEntry) -> Option<PathBuf> {
     let (major, minor) = mount.device.split_once(':')?;
     let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
@@ -135,7 +137,7 @@ pub struct Copy {
     pub pid: u32,
     pub name: String,
     pub path: PathBuf,
-    /// Whether that is in the namespace of this process, as `mount --bind` makes it.
+    /// Whether the path is in the namespace of this process, as after `mount --bind`.
     pub is_here: bool,
 }
 
@@ -154,7 +156,7 @@ impl fmt::Display for Copy {
     }
 }
 
-/// Where else a file system with this device number is mounted, with one process for each namespace.
+/// Where else the file system with this device number is mounted, with one process per namespace.
 pub fn copies(device: &str) -> Vec<Copy> {
     let mut namespaces = BTreeMap::new();
     let mut numbers = numbers();
@@ -194,7 +196,7 @@ mod tests {
             .filter(|mount| folder.starts_with(&mount.mountpoint))
             .max_by_key(|mount| mount.mountpoint.components().count())
             .unwrap();
-        // As if the folder were a mount of its own.
+        // Pretend that the folder is a mount.
         let mount = MountEntry {
             mountpoint: folder.clone(),
             device: "0:0".to_owned(),

@@ -1,4 +1,4 @@
-//! What a user chooses about a mount, and the `-o` form of it that mount(8) and fstab have.
+//! Mount options, and their `-o` form for mount(8) and fstab.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::config::parse_size;
 use crate::filesystem::Passthrough;
 use crate::shown::Show as _;
 
-/// The choices that can be given as options and with `-o`.
+/// Options that users give as flags or with `-o`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountOptions {
     pub allow_other: bool,
@@ -18,7 +18,7 @@ pub struct MountOptions {
     pub log_file: Option<PathBuf>,
     pub passthrough: Passthrough,
     pub warm: bool,
-    /// Options of SELinux, such as `context=…`, for the kernel.
+    /// SELinux options for the kernel, such as `context=…`.
     pub labels: Vec<String>,
 }
 
@@ -38,8 +38,8 @@ pub enum OptionError {
     },
 }
 
-/// Options of mount(8), fstab and systemd that mean nothing to a file system, or what a machex
-/// mount is anyway.
+/// Options of mount(8), fstab and systemd that do not concern a file system, or that change nothing
+/// for a machex mount.
 const IGNORED: &[&str] = &[
     "defaults",
     "auto",
@@ -87,22 +87,22 @@ const IGNORED: &[&str] = &[
     "silent",
 ];
 
-/// Such options with values.
+/// Prefixes of options that are ignored too.
 const IGNORED_PREFIXES: &[&str] = &[
     "x-", "comment=", "fsname=", "subtype=", "X-", "uhelper=", "helper=", "user=", "nouser=",
 ];
 
-/// Suffixes that libmount 2.39 and later has for flags: where they are meant to hold.
+/// Suffixes of flags since libmount 2.39, which say where the flags apply.
 const FLAG_SUFFIXES: &[&str] = &["=recursive", "=vfs", "=fs"];
 
-/// What SELinux calls its options.
+/// Names of SELinux options.
 const LABELS: &[&str] = &["context", "fscontext", "defcontext", "rootcontext"];
 
-/// There where the kernel knows of [`LABELS`].
+/// Exists if the kernel supports [`LABELS`].
 const SELINUX: &str = "/sys/fs/selinux";
 
 impl MountOptions {
-    /// Adds what an `-o` list says, such as `allow_other,cache_size=50GiB`.
+    /// Adds the options of an `-o` list, such as `allow_other,cache_size=50GiB`.
     pub fn add_list(&mut self, list: &str) -> Result<(), OptionError> {
         for option in split(list).into_iter().map(str::trim) {
             let flag = FLAG_SUFFIXES
@@ -163,7 +163,7 @@ impl MountOptions {
     }
 }
 
-/// The options of a list. As mount(8) has it, a comma in double quotes ends none.
+/// Splits a list at its commas, except in double quotes, as mount(8) does.
 fn split(list: &str) -> Vec<&str> {
     let mut is_quoted = false;
     list.split(|letter| {

@@ -1,4 +1,4 @@
-//! Where to mount, and whether that can be.
+//! Checks whether machex can mount on a folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::store::StateFolder;
 /// A folder that can be mounted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountPoint {
-    /// Absolute and without links, as the kernel's table has it.
+    /// Absolute and without links, as in the kernel's mount table.
     pub path: PathBuf,
 }
 
-/// Checks a mount point. With `replace`, a machex mount that is there, be its process alive or not,
-/// is taken away first.
+/// Checks a mount point. With `replace`, first unmounts a machex mount there, whether or not its
+/// process is alive.
 pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint, MountError> {
     let path = std::path::absolute(path).map_err(MountError::io(path))?;
     let doing = format!("looking at the mount point, {}", path.shown());
@@ -44,7 +44,8 @@ pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint
         State::Mounted => return Err(MountError::Mounted(path)),
     }
     keep_uncovered(&path, config)?;
-    // Images are looked for in the materialized tree, which may be somebody's mount.
+    // The server looks for images in the materialized tree, which may be on a mount that does not
+    // answer.
     if let Err(error) = is_folder(&config.machex_path)
         && error.kind() == io::ErrorKind::TimedOut
     {
@@ -71,24 +72,24 @@ fn state(path: &Path) -> Result<State, MountError> {
             Answer::Status(_) => Ok(State::Mounted),
             Answer::Silent => Ok(State::Silent),
             Answer::Gone => Ok(State::Stale),
-            // It was taken away meanwhile.
+            // It was unmounted meanwhile.
             Answer::NotMachex => Ok(State::Free),
-            // One of another version, or of another user.
+            // A machex mount of another version, or of another user.
             Answer::Failed(_) => Ok(State::Mounted),
         };
     }
     match is_folder(path) {
         Ok(true) => Ok(State::Free),
         Ok(false) => Ok(State::NotAFolder),
-        // A FUSE mount of another kind.
+        // A mount of another FUSE program, without a process.
         Err(error) if is_disconnected(&error) => Ok(State::Stale),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
         Err(error) => Err(MountError::io(path)(error)),
     }
 }
 
-/// What is read while the mount is there must not lie below it, nor it in that. The materialized
-/// tree may: it is opened before.
+/// Folders that the server needs during a mount must not be below the mount point, or contain it.
+/// The materialized tree may: it is opened before mounting.
 fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> {
     let state = StateFolder::of(&config.machex_path);
     let mut needed = vec![
@@ -111,7 +112,8 @@ fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> 
                 what,
             });
         }
-        // A cache may have neighbours in its folder; nothing may be put over what is its own.
+        // CACHE_PATH may also contain other things, but the cache's own folders must not contain
+        // the mount point.
         let own = match what {
             "CACHE_PATH" => vec![real.join("mount"), real.join("catalogs")],
             _ => vec![real],

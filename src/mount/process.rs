@@ -1,4 +1,4 @@
-//! Another process, until it ends.
+//! Follows another process until it ends.
 
 use std::fmt;
 use std::fs;
@@ -14,15 +14,15 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 
 use crate::shown::Show as _;
 
-/// How often `/proc` is read where no pidfd tells of the end.
+/// Time between reads of `/proc` if there is no pidfd.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A process of this machine, told from a later one with the same number: by its pidfd, or else by its
-/// start.
+/// A process of this machine. Its pidfd, or else its start time, distinguishes it from a later
+/// process with the same number.
 #[derive(Debug, Clone)]
 pub struct Process {
     stat: Stat,
-    /// `None` before Linux 5.3, in a sandbox that forbids it, and where this process has no file
+    /// `None` before Linux 5.3, in a sandbox that forbids it, and if this process has no file
     /// descriptor left.
     pidfd: Option<Arc<OwnedFd>>,
 }
@@ -32,7 +32,7 @@ pub struct Process {
 struct Stat {
     number: u32,
     name: String,
-    /// In ticks of the clock since the machine started.
+    /// In clock ticks since the machine started.
     start: u64,
 }
 
@@ -53,8 +53,8 @@ impl Stat {
         }
     }
 
-    /// `stat` as in proc_pid_stat(5): number, name in parentheses (which may have any characters in
-    /// it), state, and more; the threads are the 20th field, the start is the 22nd.
+    /// Parses `stat`, see proc_pid_stat(5): number, name in parentheses (which may contain any
+    /// characters), state, and more. Field 20 is the number of threads, field 22 the start time.
     fn parse(number: u32, stat: &str) -> Option<Self> {
         let (before, after) = stat.rsplit_once(')')?;
         let (_, name) = before.split_once('(')?;
@@ -73,13 +73,14 @@ impl Stat {
 }
 
 impl Process {
-    /// The process with a number; `None` if there is none, or it has ended and its parent has not
-    /// looked at it yet.
+    /// The process with this number. `None` if there is none, or if it has ended and its parent has
+    /// not reaped it yet.
     ///
     /// # Errors
-    /// If it cannot be looked at, as those of other users where `/proc` hides them.
+    /// If it cannot be examined, such as processes of other users where `/proc` hides them.
     pub fn find(number: u32) -> io::Result<Option<Self>> {
-        // Opened first: if its process still runs after `/proc` was read, both are of one process.
+        // Open this first: if its process still runs after `/proc` was read, both belong to the
+        // same process.
         let pidfd = process_id(number)
             .and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok())
             .map(Arc::new);
@@ -87,8 +88,8 @@ impl Process {
         Ok(found.filter(|process| !process.has_ended()))
     }
 
-    /// The process that serves the mount with this device number, where the kernel tells; else the only
-    /// machex that serves any. Nothing is asked of the mount.
+    /// The process that serves the mount with this device number, if the kernel tells; else the
+    /// only machex process that serves a mount. The mount is not accessed.
     pub(super) fn of_mount(device: &str) -> Option<Self> {
         let connection = device.strip_prefix("0:")?;
         let (mut told, mut servers) = (None, Vec::new());
@@ -100,7 +101,7 @@ impl Process {
             let Ok(Some(process)) = Self::find(number) else {
                 continue;
             };
-            // Another's file may be left of a connection that is over, whose number is used again.
+            // Another program may still have a file of an earlier connection that had this number.
             if !process.name().contains("mach") {
                 continue;
             }
@@ -121,12 +122,12 @@ impl Process {
         self.stat.number
     }
 
-    /// As the kernel keeps it: 15 bytes at most.
+    /// The name as the kernel keeps it: at most 15 bytes.
     pub(super) fn name(&self) -> &str {
         &self.stat.name
     }
 
-    /// What keeps it from answering, if anything can be seen.
+    /// What visibly keeps it from answering, if anything.
     pub(super) fn hindrance(&self) -> Option<Hindrance> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.stat.number)).ok()?;
         let states = threads.flatten().filter_map(|thread| {
@@ -141,7 +142,7 @@ impl Process {
         states.contains(&'D').then_some(Hindrance::DiskSleep)
     }
 
-    /// Asks it to end.
+    /// Asks it to end, with SIGTERM.
     pub(super) fn terminate(&self) -> io::Result<()> {
         if let Some(pidfd) = &self.pidfd {
             return match pidfd_send_signal(pidfd, Signal::TERM) {
@@ -161,8 +162,8 @@ impl Process {
             let now = Timespec::default();
             return poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&now)) == Ok(1);
         }
-        // A name can change while a process runs, by `exec` for one. And that this process has no
-        // file descriptor to look with says nothing about the other.
+        // Names are not compared, since `exec` changes them. If this process cannot read the file,
+        // say for lack of a file descriptor, that says nothing about the other process.
         Stat::read(self.stat.number)
             .is_ok_and(|now| now.is_none_or(|now| now.start != self.stat.start))
     }
@@ -174,7 +175,7 @@ impl Process {
         }
     }
 
-    /// [`Process::wait`], for so long at most. Returns whether it has ended.
+    /// Waits until it has ended, but at most for `limit`. Returns whether it has ended.
     pub(super) fn wait_for(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while !self.has_ended() {
@@ -182,14 +183,13 @@ impl Process {
             if left.is_zero() {
                 return false;
             }
-            // Somebody waits for this.
+            // Check more often, since a caller waits.
             self.sleep(INTERVAL / 10, Some(left));
         }
         true
     }
 
-    /// Sleeps until it ends, for `limit` at most; or just for `interval`, where nothing wakes this
-    /// thread.
+    /// Sleeps until it ends, but at most for `limit`. Without a pidfd, just sleeps for `interval`.
     fn sleep(&self, interval: Duration, limit: Option<Duration>) {
         if let Some(pidfd) = &self.pidfd {
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
@@ -206,16 +206,16 @@ fn process_id(number: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(number).ok()?)
 }
 
-/// Why a process does not go on.
+/// Why a process does not continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hindrance {
-    /// By a signal such as SIGSTOP.
+    /// A signal such as SIGSTOP has stopped it.
     Stopped,
     /// At least one of its threads waits for a disk or a server.
     DiskSleep,
 }
 
-/// All processes that this one can see.
+/// Numbers of all processes that this one can see.
 pub(super) fn numbers() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -224,7 +224,7 @@ pub(super) fn numbers() -> Vec<u32> {
     numbers.collect()
 }
 
-/// The FUSE connections that a process serves, by number; those are empty before Linux 6.17.
+/// Numbers of the FUSE connections that a process serves; empty strings before Linux 6.17.
 fn fuse_connections(process: u32) -> Vec<String> {
     let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else {
         return Vec::new();
@@ -244,7 +244,7 @@ fn fuse_connections(process: u32) -> Vec<String> {
     files.flatten().filter_map(of_file).collect()
 }
 
-/// It ended while its file was open.
+/// Whether the process ended while its file was open.
 fn is_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
@@ -256,7 +256,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command, Stdio};
 
-    /// Both ways to follow a process with this number; just one where there are no pidfds.
+    /// Both ways to follow a process; without pidfds, they are the same.
     fn find_both(number: u32) -> [Process; 2] {
         let found = Process::find(number).unwrap().unwrap();
         let by_proc = Process {
@@ -278,7 +278,7 @@ mod tests {
             assert!(!process.has_ended());
             assert!(!process.wait_for(Duration::from_millis(20)));
             drop(child.stdin.take());
-            // Though nobody has looked at it yet.
+            // Although its parent has not reaped it yet.
             process.wait();
             assert!(Process::find(child.id()).unwrap().is_none());
             child.wait().unwrap();
@@ -306,7 +306,7 @@ mod tests {
             let mut process = find_both(first.id())[way].clone();
             drop(first.stdin.take());
             first.wait().unwrap();
-            // As if it had got the number of the first one.
+            // Pretend that it got the number of the first one.
             let mut later = spawn_cat();
             process.stat.number = later.id();
             process.stat.start -= 1;

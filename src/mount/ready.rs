@@ -1,4 +1,4 @@
-//! Saying that the mount answers.
+//! Reports that the mount is ready.
 
 use std::env;
 use std::io::{self, BufRead, Write};
@@ -8,15 +8,15 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// What a process in the background says to the one that started it, and what that answers.
+/// The message of a process in the background to the one that started it, and the reply.
 pub(super) const READY: &str = "ready";
 pub(super) const STAY: &str = "stay";
 
-/// Tells whoever waits for the mount: the process that started this one in the background
-/// (`on_stdout`), and systemd (sd_notify(3)) where a unit has `Type=notify`.
+/// Reports readiness to the process that started this one in the background (`on_stdout`), and to
+/// systemd (sd_notify(3)) if a unit has `Type=notify`.
 ///
 /// # Errors
-/// When the process that started this one has gone: its user has thought better of it.
+/// If the process that started this one is gone, for example because its user interrupted it.
 pub fn say_ready(on_stdout: bool) -> io::Result<()> {
     if on_stdout {
         let mut out = io::stdout().lock();
@@ -28,15 +28,15 @@ pub fn say_ready(on_stdout: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Looks whether the process that started this one in the background is still there.
+/// Checks that the process that started this one in the background still exists.
 ///
 /// # Errors
-/// When it is not.
+/// If it has ended.
 pub fn check_parent() -> io::Result<()> {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
     let now = Timespec::default();
-    // The end of a pipe that nobody reads any more.
+    // No process has the reading end of the pipe open any more.
     match poll(&mut polled, Some(&now)) {
         Ok(1) if polled[0].revents().contains(PollFlags::ERR) => {
             Err(io::ErrorKind::BrokenPipe.into())
@@ -45,11 +45,11 @@ pub fn check_parent() -> io::Result<()> {
     }
 }
 
-/// Waits until the process that started this one in the background accepts the mount. That may be
-/// stopped for as long as its user likes.
+/// Waits until the process that started this one in the background accepts the mount. There is no
+/// limit, since its user may have stopped it.
 ///
 /// # Errors
-/// When it ends before it has answered: its exit status says that there is no mount.
+/// If it ends before it has answered: its exit status says that there is no mount.
 pub fn wait_until_accepted() -> io::Result<()> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

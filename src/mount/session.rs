@@ -1,4 +1,4 @@
-//! The mount itself: the kernel's requests are served until somebody ends it.
+//! The session of a mount: serves the requests of the kernel until the mount ends.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -20,22 +20,23 @@ use crate::files::{MountEntry, mounted_at};
 use crate::filesystem::{MachexFilesystem, Passthrough, Stop, Tree};
 use crate::serve::Server;
 
-/// Readahead of the kernel in KiB, where this process may set it: a finished image in one request.
+/// Readahead of the kernel in KiB, if this process may set it: enough for a finished image in one
+/// request.
 const READAHEAD_KIB: u32 = 1024;
 
-/// How long an image that is being made may take when the mount ends.
+/// How long to wait for images that are being made when the mount ends.
 const STOPPING: Duration = Duration::from_secs(30);
 
-/// How long the cache may take to be closed while something hangs.
+/// How long closing the cache may take while something hangs.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// How long the first request may take to be answered.
+/// How long the answer to the first request may take.
 const ANSWERING: Duration = Duration::from_secs(30);
 
-/// How long readers of a mount that ends may take to close their files.
+/// How long to wait for readers to close their files when the mount ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A mount that answers.
+/// A mount that is ready.
 pub struct Mount {
     server: Arc<Server>,
     own: Option<MountEntry>,
@@ -47,8 +48,8 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Mounts, and has `server` answer. `events` is the channel of `stop`, over which the caller can
-    /// ask for the end.
+    /// Mounts, and lets `server` answer. `stop` and `events` are the ends of one channel, through
+    /// which the caller can end the mount.
     pub fn start(
         server: Arc<Server>,
         config: &Config,
@@ -81,8 +82,8 @@ impl Mount {
         let lingering = clone().map_err(MountError::io(&point.path))?;
         tree.begin(session.notifier(), lingering, passed);
         let session = session.spawn().map_err(MountError::io(&point.path))?;
-        // Never dropped: fuser would unmount whatever is mounted at the path by then, even if it is
-        // not ours. The end is told by the file system.
+        // Never drop it: fuser would unmount whatever is at the path by then, even if it is not
+        // ours. The file system reports the end.
         let _session = ManuallyDrop::new(session);
         let own = mounted_at(&point.path).map_err(MountError::io(&point.path))?;
         wait_until_answering(&point.path)?;
@@ -99,12 +100,11 @@ impl Mount {
         })
     }
 
-    /// Serves until the end, and leaves everything in order.
+    /// Serves until the mount ends, and cleans up.
     pub fn serve(mut self) {
         let asked = self.events.recv();
         self.spare.release();
-        // Also when the kernel has said that it is over: a connection that was aborted leaves its
-        // mount behind.
+        // Even if the kernel has ended the connection: if it was aborted, the mount stays behind.
         self.leave();
         let is_over = match asked {
             Ok(Stop::Asked) => self.is_unmounted_within(GRACE),
@@ -121,8 +121,8 @@ impl Mount {
     /// Unmounts, if the mount is still ours.
     fn leave(&self) {
         let Some(own) = &self.own else { return };
-        // The kernel gives the numbers of a mount that is gone to the next one. If ours is over, what
-        // has its numbers now is either a dead mount, which nobody misses, or somebody else's.
+        // The kernel reuses the numbers of a mount that is gone. If our connection has ended, a
+        // mount with these numbers is either dead, and can be removed, or not ours.
         let is_dead = || matches!(ask_status(&own.mountpoint), Answer::Gone);
         if !is_connected(&self.device) && !is_dead() {
             return;
@@ -137,7 +137,7 @@ impl Mount {
         }
     }
 
-    /// Waits for the last reader, however often the end is asked for in order.
+    /// Waits until the last reader is gone. Further [`Stop::Asked`] have no effect.
     fn is_unmounted_within(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -150,13 +150,13 @@ impl Mount {
         }
     }
 
-    /// Ends the threads, unless one of them hangs (on a server that is down, say) or a second signal
-    /// comes.
+    /// Stops the threads. Gives up if one of them hangs, say on a server that is down, or if a
+    /// second signal comes.
     fn stop_threads(&self) {
         let (server, stop) = (Arc::clone(&self.server), self.stop.clone());
         let stopping = thread::Builder::new().spawn(move || {
             server.stop();
-            // The receiver has gone if it did not want to wait.
+            // The receiver is gone if it did not want to wait.
             let _ = stop.send(Stop::Stopped);
         });
         if let Err(error) = stopping {
@@ -179,12 +179,12 @@ impl Mount {
 }
 
 impl Mount {
-    /// Writes the order of use down, unless the disk of the cache does not answer.
+    /// Closes the cache, which saves the order of use, unless its disk does not answer.
     fn close_cache(&self) {
         let (server, (done, closed)) = (Arc::clone(&self.server), mpsc::channel());
         let closing = thread::Builder::new().spawn(move || {
             server.tiers().cache.close();
-            // The receiver has gone if it did not want to wait.
+            // The receiver is gone if it did not want to wait.
             let _ = done.send(());
         });
         if closing.is_ok() {
@@ -193,8 +193,9 @@ impl Mount {
     }
 }
 
-/// Waits for the answer to the first request; from then on others are answered as well. By a process
-/// that can be left behind: where the system gives no thread to answer, nobody ever does.
+/// Waits until the mount answers a first request; after that it answers others too. A separate
+/// process asks, since it can be left behind: if the system provides no thread to answer, no answer
+/// ever comes.
 fn wait_until_answering(mountpoint: &Path) -> Result<(), MountError> {
     let deadline = Instant::now() + ANSWERING;
     loop {
@@ -212,11 +213,11 @@ fn wait_until_answering(mountpoint: &Path) -> Result<(), MountError> {
     }
 }
 
-/// Whether requests may still come: the mount is there, though perhaps at no path any more.
+/// Whether the kernel may still send requests: the mount exists, though perhaps at no path.
 fn is_connected(device: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(device, PollFlags::empty())];
     let now = Timespec::default();
-    // An error of the device is its end; one of `poll` says nothing.
+    // An error of the device means that the connection has ended; an error of `poll` says nothing.
     poll(&mut polled, Some(&now)).is_err() || !polled[0].revents().contains(PollFlags::ERR)
 }
 
@@ -228,9 +229,9 @@ fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
         MountOption::NoDev,
         MountOption::NoExec,
         MountOption::NoAtime,
-        // Not `DefaultPermissions`: for that the kernel asks for attributes before it opens a file or
-        // reads an extended attribute, which would mean to render it. Everything can be read anyway.
-        // Not `Subtype`, which fuser drops when it mounts as root.
+        // Not `DefaultPermissions`: with it, the kernel requests attributes before it opens a file
+        // or reads an extended attribute, which would render the image. Everything is readable
+        // anyway. Not `Subtype`, which fuser drops when it mounts as root.
         MountOption::CUSTOM("subtype=machex".to_owned()),
         MountOption::FSName(source_name(&config.file)),
     ];
@@ -243,13 +244,14 @@ fn settings(config: &Config, chosen: &MountOptions) -> fuser::Config {
     } else {
         SessionACL::Owner
     };
-    // One, which lingers: see `filesystem::busy_poll`. Whatever takes time is done by others.
+    // One thread, which busy-polls: see `filesystem::busy_poll`. Other threads do whatever takes
+    // time.
     settings.n_threads = Some(1);
     settings
 }
 
-/// The config file, by which `mount -a` knows whether an entry is mounted. Commas would end the
-/// option.
+/// The source of the mount: the config file, by which `mount -a` knows whether an entry is mounted.
+/// Commas would end the option.
 fn source_name(config: &Path) -> String {
     let name = config.to_string_lossy();
     if name.contains([',', '\\', '\n']) {
@@ -259,7 +261,7 @@ fn source_name(config: &Path) -> String {
     }
 }
 
-/// Whether the kernel takes a file of the cache for passthrough, which needs Linux 6.9 and
+/// Checks whether the kernel accepts a file of the cache for passthrough, which needs Linux 6.9 and
 /// CAP_SYS_ADMIN.
 fn probe_passthrough(session: &Session<MachexFilesystem>, server: &Server) -> Result<(), String> {
     let Some(file) = server.tiers().cache.probe_file() else {
@@ -281,7 +283,8 @@ fn probe_passthrough(session: &Session<MachexFilesystem>, server: &Server) -> Re
     }
 }
 
-/// The kernel's default is 128 KiB, so that an image takes three requests. Only root may.
+/// Raises the kernel's readahead, which only root may. With the default of 128 KiB, an image takes
+/// three requests.
 fn widen_readahead(device: &str) {
     let path = format!("/sys/class/bdi/{device}/read_ahead_kb");
     let written: io::Result<()> = std::fs::write(&path, READAHEAD_KIB.to_string());

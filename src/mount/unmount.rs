@@ -1,5 +1,5 @@
-//! Ending a mount from outside. Nothing here waits for the mount itself: its process may be stopped, or
-//! hang.
+//! Ends a mount from outside. Nothing here depends on an answer of the mount, since its process may
+//! be stopped or hang.
 
 use std::fmt;
 use std::io;
@@ -16,34 +16,34 @@ use super::unmount_error::{Refusal, UnmountError};
 use crate::files::{Answer, MountEntry, ask_status, mounted_at};
 use crate::status::Status;
 
-/// How often a busy mount is tried.
+/// Time between attempts to unmount a busy mount, and between checks of its process.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a process usually takes to end once its mount is gone. After that it is looked for what
-/// keeps it.
+/// How long a process usually takes to end once its mount is gone. After that, machex checks what
+/// delays it.
 const USUAL: Duration = Duration::from_secs(2);
 
-/// How long it may take at most: an image at hand is finished.
+/// How long it may take at most: it finishes the images that it is making.
 const ENDING: Duration = Duration::from_secs(30);
 
-/// How long it may wait for a disk, of that.
+/// How much of that it may wait for a disk.
 const DISK_SLEEP: Duration = Duration::from_secs(5);
 
 /// How to end a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnmountHow {
-    /// Wait so long for those who hold files.
+    /// Wait at most this long for processes that hold files.
     Wait(Duration),
-    /// Take it out of the tree of folders now; it ends when the last file is closed.
+    /// Detach it now; it ends when the last file is closed.
     Lazy,
 }
 
 impl UnmountHow {
-    /// What replaces a mount does not wait long.
+    /// For a mount that replaces another: does not wait long.
     pub(super) const REPLACE: Self = Self::Wait(Duration::from_secs(5));
 }
 
-/// What a user should know of a mount that was taken away.
+/// What a user should know about a mount that was unmounted.
 #[derive(Debug)]
 pub enum Remark {
     /// Its process is stopped.
@@ -52,13 +52,13 @@ pub enum Remark {
     DiskSleep(Process),
     /// It is mounted elsewhere too.
     Copied(Copy),
-    /// Its process goes on, for the sake of a copy that its user made.
+    /// Its process continues, since the user has mounted a copy in this namespace.
     Serving(Process),
-    /// Its process was asked to end, since it serves nobody but copies.
+    /// Its process was asked to end, since only copies in other namespaces are left.
     Asked(Process),
     NotAllowedToAsk(Process, io::Error),
     Ended(Process),
-    /// It has not ended in time.
+    /// Its process has not ended in time.
     StillThere(Process),
 }
 
@@ -102,8 +102,8 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Unmounts the machex mount at `path`, which is absolute and without links. `say` is called with what
-/// is found meanwhile.
+/// Unmounts the machex mount at `path`, which is absolute and without links. Calls `say` with what
+/// it finds meanwhile.
 pub fn unmount(
     path: &Path,
     how: UnmountHow,
@@ -123,7 +123,7 @@ pub fn unmount(
         }
         Some(entry) => entry,
     };
-    // Before it is gone.
+    // Find it before the mount is gone.
     let process = Process::of_mount(&entry.device);
     match how {
         UnmountHow::Lazy => {
@@ -137,7 +137,7 @@ pub fn unmount(
             }
         }
         UnmountHow::Wait(limit) => {
-            // On a kernel that does not tell whose it is.
+            // Some kernels do not tell which process it is.
             let process = process.or_else(|| process_by_status(path));
             take_away_within(limit, &entry)?;
             if let Some(process) = process {
@@ -148,12 +148,12 @@ pub fn unmount(
     Ok(())
 }
 
-/// Forces a mount that does not answer out of its place: whoever waits for it gets an error.
+/// Removes a mount that does not answer. Processes that wait for it get an error.
 pub(super) fn evict(path: &Path, say: &mut dyn FnMut(Remark)) -> Result<(), UnmountError> {
     if let Ok(Some(entry)) = mounted_at(path)
         && let Some(number) = entry.device.strip_prefix("0:")
     {
-        // Not everywhere is there such a file, nor may everybody write it; then only detaching is left.
+        // The file may be missing, or this user may not write it. Then only detaching is left.
         let file = format!("/sys/fs/fuse/connections/{number}/abort");
         if let Err(error) = std::fs::write(&file, "1") {
             tracing::debug!("{file}: {error}");
@@ -167,7 +167,8 @@ fn take_away_within(limit: Duration, entry: &MountEntry) -> Result<(), UnmountEr
     let mut is_first = true;
     loop {
         match take_away(&entry.mountpoint, false) {
-            // Of a mount whose process has gone nothing can be read any more, whoever has it open.
+            // If its process is gone, nothing in the mount can be read any more, whichever process
+            // has it open.
             Err(Refusal::Busy)
                 if std::mem::take(&mut is_first)
                     && matches!(ask_status(&entry.mountpoint), Answer::Gone) =>
@@ -189,8 +190,8 @@ fn busy(entry: &MountEntry) -> UnmountError {
     }
 }
 
-/// Waits until the process of a mount that is gone has written down what it knows and let go of its cache,
-/// and says what keeps it from that.
+/// Waits until the process of a mount that is gone has saved its state and released its cache.
+/// Reports what delays it.
 fn see_to_end(process: Process, entry: &MountEntry, say: &mut dyn FnMut(Remark)) {
     if process.hindrance() == Some(Hindrance::Stopped) {
         return say(Remark::Stopped(process));
@@ -239,15 +240,15 @@ fn process_by_status(path: &Path) -> Option<Process> {
         return None;
     };
     let status: Status = serde_json::from_slice(&text).ok()?;
-    // In another container the number may be somebody else's.
+    // In another container, the number may belong to another process.
     Process::find(status.pid)
         .ok()?
         .filter(|process| process.name().contains("mach"))
 }
 
-/// Unmounts just this mount, if it is still the one at its path: somebody else may have unmounted
-/// it and mounted another there. One that is busy is detached: it ends when the last file is closed.
-/// Returns who held files.
+/// Unmounts just this mount, if it is still the one at its path: another may have been mounted
+/// there meanwhile. If it is busy, detaches it, so that it ends when the last file is closed.
+/// Returns what held it.
 pub(super) fn unmount_own(own: &MountEntry) -> Result<Vec<Holder>, UnmountError> {
     let path = &own.mountpoint;
     let is_there = mounted_at(path).is_ok_and(|entry| entry.as_ref() == Some(own));
@@ -272,7 +273,7 @@ pub(super) fn detach(entry: &MountEntry) -> Result<(), UnmountError> {
     })
 }
 
-/// By the system call where that is allowed, which is to root, and else by fusermount3.
+/// Unmounts with the system call if that is allowed, as it is for root, else with fusermount3.
 fn take_away(path: &Path, lazily: bool) -> Result<(), Refusal> {
     use rustix::io::Errno;
     let flags = if lazily {

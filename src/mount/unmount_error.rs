@@ -1,4 +1,4 @@
-//! Why a mount is still there.
+//! Why a mount could not be unmounted.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::holders::Holder;
 use crate::shown::Show as _;
 
-/// Holders that are named in an error.
+/// Number of holders that an error names.
 const NAMED: usize = 10;
 
-/// Why a mount is still there.
+/// Why a mount could not be unmounted.
 #[derive(Debug, thiserror::Error)]
 pub enum UnmountError {
     #[error("{path} is not a mount", path = .0.shown())]
@@ -44,7 +44,7 @@ fn named(holders: &[Holder]) -> String {
     text.replacen('\n', ":\n", 1)
 }
 
-/// Why a mount was not taken away just now.
+/// Why one attempt to unmount failed.
 pub(super) enum Refusal {
     Busy,
     Other(UnmountError),

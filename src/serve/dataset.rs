@@ -1,4 +1,4 @@
-//! One dataset as it is served.
+//! One dataset of a mount, and what the mount knows of its files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -21,51 +21,52 @@ use crate::status::Counter;
 use crate::store::{Body, ContentKey, InsertOffsets};
 use crate::waits::Waits;
 
-/// Threads that look where files are: they wait for disks and networks, not for processors.
+/// Maximum number of threads in a pool. They wait for disks and networks, not for processors.
 const LOCATING: usize = 16;
 
-/// Threads that read sources, for each thread that renders.
+/// Threads that read sources, per worker.
 const FETCHING: usize = 2;
 
-/// Bytes that an entry of an index has at least, for an estimate.
+/// Minimum size of an index entry in bytes, for estimates.
 const INDEX_ENTRY: u64 = 160;
 
-/// A dataset: its catalog, and what is known of its files.
+/// A dataset: its catalog, its threads, and what is known of its files.
 pub struct ServedDataset {
     pub tree: RawTree,
     pub catalog: Catalog,
     params: RenderParams,
-    /// Modification time of the root, for what has no source of its own.
+    /// Modification time of the root, used for files and folders without a source.
     modified: (i64, u32),
     images: KnownImages,
     index: Mutex<Option<Known>>,
     index_key: OnceLock<ContentKey>,
     index_prefix: Prefix,
-    /// Where the mount point is put into the index, once that has been opened.
+    /// Where to insert the mount point into the index, once that has been opened.
     index_places: Mutex<Option<IndexOffsets>>,
-    /// What waits for the disk or server of the root.
+    /// Threads that locate files. They may wait for the disk or server of the root.
     pub(super) locating: IoPool<Item>,
+    /// Threads that read sources. They may wait too.
     pub(super) fetching: IoPool<FetchTask>,
-    /// Open files of the materialized tree, which may hold links to anywhere.
+    /// Reads and closes files of the materialized tree, which may contain links to anywhere.
     pub(super) reading: IoPool<Work>,
-    /// Those who wait for the root.
+    /// The threads that wait for the root now.
     pub(super) root_waits: Arc<Waits>,
-    /// Images whose size is known, and the sum of these sizes.
+    /// Number of images whose size is known, and the sum of these sizes.
     known: AtomicU64,
     known_bytes: AtomicU64,
-    /// Those of them that are made of a damaged source.
+    /// Number of these that were made from a damaged source.
     damaged: AtomicU64,
     pub(super) rendered: Counter,
 }
 
-/// Where the mount point is put into the index whose kept bytes have this sum.
+/// Where to insert the mount point into the index whose stored bytes have this checksum.
 struct IndexOffsets {
     sum: u64,
     places: Arc<InsertOffsets>,
 }
 
 impl ServedDataset {
-    /// A dataset whose threads are not started yet; `workers`: how many threads render.
+    /// A dataset without threads yet; `workers` is the number of threads that render.
     pub(super) fn new(
         tree: RawTree,
         catalog: Catalog,
@@ -99,12 +100,12 @@ impl ServedDataset {
         }
     }
 
-    /// Name of its folder.
+    /// Name of its folder in the mount.
     pub fn name(&self) -> &'static str {
         self.tree.dataset.folder()
     }
 
-    /// When the dataset was last changed: seconds since 1970, and nanoseconds.
+    /// Modification time of the root: seconds since 1970, and nanoseconds.
     pub fn modified(&self) -> (i64, u32) {
         self.modified
     }
@@ -116,7 +117,7 @@ impl ServedDataset {
         }
     }
 
-    /// Remembers what was found out of a file, and returns it with its revision.
+    /// Remembers what is known of a file, and returns it with its revision.
     pub(super) fn learn(&self, what: What, known: Known) -> Known {
         let mut learnt = known;
         self.update(what, |slot| {
@@ -138,8 +139,8 @@ impl ServedDataset {
         learnt
     }
 
-    /// Says whether the next opening of a file is the first since it was made for its size. Returns
-    /// what was said before.
+    /// Sets whether a file was made for its size and has not been opened since. Returns the
+    /// previous value.
     pub(super) fn set_fresh(&self, what: What, is_fresh: bool) -> bool {
         let mut before = false;
         self.update(what, |slot| {
@@ -157,17 +158,17 @@ impl ServedDataset {
         }
     }
 
-    /// How many images have a size that is known in this mount.
+    /// Number of images whose size this mount knows.
     pub(super) fn known_count(&self) -> u64 {
         self.known.load(Ordering::Relaxed)
     }
 
-    /// How many of these are made of a damaged source.
+    /// Number of these that were made from a damaged source.
     pub(super) fn damaged_count(&self) -> u64 {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// About how many bytes a file has whose size is not known: the mean of those that are.
+    /// Estimates the size of a file in bytes: for an image, the mean of the known sizes.
     pub fn estimate(&self, what: What) -> u64 {
         match what {
             What::Index => u64::from(self.catalog.present()) * INDEX_ENTRY + 2,
@@ -179,7 +180,7 @@ impl ServedDataset {
         }
     }
 
-    /// Key of the index, which is found out once in a mount; that may wait for the root.
+    /// Content key of the index. It is computed once per mount, which may wait for the root.
     pub(super) fn index_key(&self) -> Result<ContentKey, Fault> {
         if let Some(key) = self.index_key.get() {
             return Ok(*key);
@@ -190,7 +191,7 @@ impl ServedDataset {
         Ok(*self.index_key.get_or_init(key))
     }
 
-    /// Bytes that the mount point adds to a file as it is kept.
+    /// Number of bytes that the mount point adds to the stored file.
     pub(super) fn added(&self, what: What) -> u64 {
         match what {
             What::Index => self.index_prefix.added(),
@@ -198,7 +199,7 @@ impl ServedDataset {
         }
     }
 
-    /// The index as it is read, out of the one that is kept. Reads all of that.
+    /// Makes the index that readers see from the stored one. Reads all of the stored one.
     pub(super) fn spliced_index(&self, kept: Body, sum: u64) -> Result<Body, Fault> {
         let places = Arc::new(self.index_prefix.places(&kept)?);
         let spliced = self.index_prefix.put_into(kept, &places);
@@ -206,7 +207,7 @@ impl ServedDataset {
         Ok(spliced)
     }
 
-    /// The same without reading it; `None` where it was not opened before in this mount.
+    /// The same without reading it; `None` if this mount has not opened it before.
     pub(super) fn spliced_again(&self, kept: Body, sum: u64) -> Option<Body> {
         let places = {
             let known = self.index_places.lock();
@@ -216,7 +217,7 @@ impl ServedDataset {
         Some(self.index_prefix.put_into(kept, &places))
     }
 
-    /// Items that wait for the root, and threads that are at work there.
+    /// Number of items that wait for the root, and of its busy threads.
     pub(super) fn load(&self) -> (usize, usize) {
         let loads = [
             self.locating.load(),
@@ -231,7 +232,7 @@ impl ServedDataset {
         self.catalog.get(number)
     }
 
-    /// Name of a file in the dataset's folder.
+    /// Path of a file below the dataset's folder.
     pub(super) fn file_name(what: What) -> String {
         match what {
             What::Index => names::INDEX_NAME.to_owned(),
@@ -240,7 +241,7 @@ impl ServedDataset {
     }
 }
 
-/// When a folder was last changed: seconds since 1970, and nanoseconds.
+/// Modification time of a folder: seconds since 1970, and nanoseconds; zero if unknown.
 fn modified(path: &Path) -> (i64, u32) {
     fs::metadata(path).map_or((0, 0), |metadata| {
         let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What happened in a mount, counted and noted as it happens, and the log lines about it.
+//! What happens in a mount: counters, notes for the status, and log lines.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use crate::pipeline::Failing;
 use crate::shown::Show as _;
 use crate::status::{Counters, FailureNote, Rate, Timings};
 
-/// Causes that are kept to be shown.
+/// Number of failures, and of damages, that the status shows.
 const SHOWN: usize = 10;
 
 /// What happened since the mount began.
@@ -46,29 +46,29 @@ impl Events {
         self.started.elapsed()
     }
 
-    /// Takes note of an image that was rendered in `took`.
+    /// Records an image that was rendered in `took`.
     pub(super) fn rendered(&self, took: Duration) {
         self.render_latency.record(took);
         self.rate.lock().add(self.uptime().as_secs());
     }
 
-    /// Rendered images a second, lately.
+    /// Recent number of rendered images per second.
     pub(super) fn rate(&self) -> f64 {
         self.rate.lock().get(self.uptime().as_secs_f64())
     }
 
-    /// The last causes for which files could not be had.
+    /// The last failures.
     pub(super) fn failures(&self) -> Vec<FailureNote> {
         self.failures.lock().iter().cloned().collect()
     }
 
-    /// The last images that were found to be made of a damaged source.
+    /// The last images found to be made from a damaged source.
     pub(super) fn damages(&self) -> Vec<FailureNote> {
         self.damages.lock().iter().cloned().collect()
     }
 }
 
-/// Keeps a note to be shown; the oldest goes.
+/// Adds a note for the status, and removes the oldest if there are too many.
 fn keep(notes: &Mutex<VecDeque<FailureNote>>, mut note: FailureNote) {
     note.time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -81,8 +81,8 @@ fn keep(notes: &Mutex<VecDeque<FailureNote>>, mut note: FailureNote) {
 }
 
 impl Server {
-    /// Remembers what was found out of a file. That its source is damaged, in these words, is logged when
-    /// that is found out first.
+    /// Remembers what is known of a file. Logs `damage`, which says what is damaged in its source,
+    /// the first time it is found.
     pub(super) fn learn(
         &self,
         dataset: &ServedDataset,
@@ -110,7 +110,7 @@ impl Server {
         )
     }
 
-    /// Logs a fault and keeps it for the status, unless it is known.
+    /// Logs a fault and keeps it for the status, if it is new.
     pub(super) fn report_fault(&self, item: Item, fault: &Fault) {
         if !self.events.failing.insert(item, fault) {
             return;
@@ -131,7 +131,7 @@ fn entry_of<'a>(dataset: &'a ServedDataset, item: Item) -> Option<Entry<'a>> {
     }
 }
 
-/// What is shown of a file; its cause comes from anywhere.
+/// The note to show for a file. Its cause can be any text, so it is escaped.
 fn note(dataset: &ServedDataset, item: Item, cause: &str) -> FailureNote {
     let source = entry_of(dataset, item).and_then(|entry| entry.source().ok());
     FailureNote {

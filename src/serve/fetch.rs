@@ -1,5 +1,5 @@
-//! The second step: the source of a file that is nowhere is read, on a thread of its dataset's root. The
-//! sources of an index are the reports; it is written on the same thread.
+//! The second step: reads the source of a file that no tier has, on a thread of its dataset. The
+//! sources of an index are the reports; the same thread writes the index.
 
 use super::tasks::{FetchTask, RenderJob, Rescue};
 use super::{Fault, Item, Server, What};
@@ -7,17 +7,17 @@ use crate::pipeline::Priority;
 use crate::source::{FetchError, fetch};
 
 impl Server {
-    /// Has a file made, on other threads.
+    /// Queues a file to be made by other threads.
     pub(super) fn fetch_later(&self, item: Item) {
         if let Some(dataset) = self.dataset(item) {
             let task = FetchTask::Make(item);
             dataset.fetching.push(task, self.priority(item));
-            // A reader may have come meanwhile, and found nothing to promote.
+            // A reader may have joined meanwhile, when there was nothing to promote yet.
             self.promote(dataset, item);
         }
     }
 
-    /// What a thread does that reads sources.
+    /// Does one task, on a thread that reads sources.
     pub(super) fn fetch(&self, task: FetchTask) {
         match task {
             FetchTask::Make(item) if item.what == What::Index => {
@@ -50,7 +50,7 @@ impl Server {
             .push(RenderJob { rescue, ..job }, Priority::Demand);
     }
 
-    /// Reads the source of an image. Waits while too many bytes of its root are in memory.
+    /// Reads the source of an image. Waits while too many bytes of sources are in memory.
     pub(super) fn fetch_source(&self, item: Item) -> Result<RenderJob, Fault> {
         let no_such_image = || Fault::new("no such image");
         let dataset = self.dataset(item).ok_or_else(no_such_image)?;

@@ -1,8 +1,8 @@
-//! The `index.json` of a mount: built on first need, kept in the cache. Stands for the steps of fetching
-//! and rendering: the reports are read while the index is written.
+//! The `index.json` of a mount: built when a reader first needs it, and kept in the cache. It takes
+//! the place of the steps fetch and render: the reports are read while the index is written.
 //!
-//! It is kept without the mount point, which every path in it begins with, and put in when it is read:
-//! so all mount points share one file.
+//! The stored file lacks the mount point, with which every path in an index begins. It is inserted
+//! when the index is read, so all mount points share one file.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,17 +19,17 @@ use crate::store::ContentKey;
 use crate::store::{Body, InsertOffsets, Spliced};
 use crate::waits::Waiting;
 
-/// Raised by every change of what is in an index, or of its key.
+/// Raise this when the content of an index, or the way its key is computed, changes.
 const VERSION: &[u8] = b"index 4";
 
-/// Threads that look at reports, which may be far away.
+/// Threads that stat and read reports, which may be on a distant server.
 const REPORT_THREADS: usize = 16;
 
-/// What stands directly before a path. Strings of JSON hold no line ends, so nothing else is
-/// like it.
+/// The text directly before a path. It occurs nowhere else, since JSON strings contain no line
+/// ends.
 const MARKER: &[u8] = b"\n        \"path\": \"";
 
-/// Threads that look at reports and read them: of a dataset's own, since they may wait for its root
+/// Threads that stat and read reports. Each dataset has its own, since they may wait for its root
 /// without end.
 pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
     let count = if dataset.tree.dataset.has_reports() {
@@ -44,9 +44,10 @@ pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
         .map_err(|error| Fault::new(format!("starting threads: {error}")))
 }
 
-/// Key of a dataset's index: it follows from the catalog, and from what the storage says of every
-/// report. Where these are does not matter (only SIIM-ACR has it in its keys, and so in its catalog).
-/// For a dataset with reports, that is a metadata call for each study; `answered` is called after each.
+/// Content key of a dataset's index. It depends on the catalog and on what the storage says of
+/// every report, but not on where the reports are (only SIIM-ACR has that in its keys, and so in
+/// its catalog). For a dataset with reports, this makes one metadata call per study; `answered` is
+/// called after each.
 pub(super) fn key(
     dataset: &ServedDataset,
     readers: &ThreadPool,
@@ -59,7 +60,7 @@ pub(super) fn key(
 }
 
 impl Server {
-    /// Makes the index of a dataset, on a thread of its root.
+    /// Makes the index of a dataset, on a thread that reads its sources.
     pub(super) fn make_index(&self, item: Item) {
         let outcome = self
             .dataset(item)
@@ -79,7 +80,7 @@ impl Server {
     }
 }
 
-/// Writes to a tier what comes from a root: whoever waits for one does not wait for the other.
+/// Writes to a tier; that time does not count as waiting for the root.
 struct Aside<'a> {
     out: &'a mut dyn Write,
     waiting: &'a Waiting,
@@ -95,9 +96,9 @@ impl Write for Aside<'_> {
     }
 }
 
-/// Writes the index without the mount point. Entries that can only fail, and those that are
-/// not there (`ONLY_PRESENT`), are left out, as `materialize` leaves them out. `answered` is called
-/// after each report. Returns whether all reports that there are could be read.
+/// Writes the index without the mount point. Like `materialize`, it leaves out entries that can
+/// only fail and, with `ONLY_PRESENT`, images whose sources are absent. `answered` is called after
+/// each report. Returns whether all existing reports could be read.
 fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
@@ -126,20 +127,20 @@ fn write(
     Ok(notes.unreadable == 0)
 }
 
-/// What is put in before every path of an index: the mount point, as JSON has it.
+/// The text to insert before every path of an index: the mount point, escaped for JSON.
 #[derive(Debug)]
 pub(super) struct Prefix {
     text: Arc<[u8]>,
-    /// How many paths there are.
+    /// Number of paths in the index.
     paths: u64,
 }
 
 impl Prefix {
     pub(super) fn new(mountpoint: &Path, paths: u64) -> Self {
         let mountpoint = mountpoint.to_string_lossy();
-        // The root's own slash is that of the path.
+        // Paths begin with a slash, so the mount point `/` adds nothing.
         let json = serde_json::Value::from(mountpoint.trim_end_matches('/')).to_string();
-        // Without the quotes around it.
+        // Without the surrounding quotes.
         let text = json.get(1..json.len() - 1).unwrap_or_default();
         Self {
             text: text.as_bytes().into(),
@@ -147,12 +148,12 @@ impl Prefix {
         }
     }
 
-    /// How many bytes it adds to an index.
+    /// Number of bytes that it adds to an index.
     pub(super) fn added(&self) -> u64 {
         self.paths * self.text.len() as u64
     }
 
-    /// The places of a kept index. Reads all of it.
+    /// Finds the places in a stored index. Reads all of it.
     pub(super) fn places(&self, kept: &Body) -> Result<InsertOffsets, Fault> {
         let places = InsertOffsets::behind(MARKER, kept)
             .map_err(|error| Fault::new(format!("the index cannot be read back: {error}")))?;
@@ -163,7 +164,7 @@ impl Prefix {
         }
     }
 
-    /// The index as it is read.
+    /// The index as readers see it.
     pub(super) fn put_into(&self, kept: Body, places: &Arc<InsertOffsets>) -> Body {
         let spliced = Spliced::new(kept, Arc::clone(places), Arc::clone(&self.text));
         Body::Spliced(Arc::new(spliced))

@@ -1,5 +1,5 @@
-//! The fourth step: what has been made goes to the first tier that takes it, and what is known of it is
-//! remembered.
+//! The fourth step: stores a finished file in the first tier that takes it, and remembers what is
+//! known of it.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::store::ContentKey;
 use crate::store::tier::{About, Kept};
 
 impl Server {
-    /// Keeps an image.
+    /// Stores an image. Returns a fault if it is damaged and such images are not wanted.
     pub(super) fn keep(&self, image: RenderedImage) -> Outcome {
         let RenderedImage {
             item,
@@ -28,7 +28,7 @@ impl Server {
             expected: jpeg.len() as u64,
             damage: damage.as_deref(),
         };
-        // Taken as unchanging, but if it did change there is only the new one to be had.
+        // machex assumes that sources do not change. If one did, only its new image can be made.
         let kept = self
             .tiers
             .keep(source.key, about, &mut |out: &mut dyn Write| {
@@ -45,7 +45,7 @@ impl Server {
         Ok((known, Some(kept.body)))
     }
 
-    /// Keeps an index that `write` writes; it says whether all reports could be read.
+    /// Stores the index that `write` writes. `write` returns whether all reports could be read.
     pub(super) fn keep_index(
         &self,
         item: Item,
@@ -69,7 +69,7 @@ impl Server {
             .map_err(|error| Fault::new(error.to_string()))?;
         let _waiting = self.tiers.cache.waits().begin();
         if !is_whole {
-            // Served as it is, and looked for again by the next mount.
+            // Serve it as it is; the next mount makes it again.
             self.tiers.cache.forget(key);
         }
         let mut known = known(key, dataset.modified(), &kept);
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-/// What is known of a file that has just been kept.
+/// What is known of a file that was just stored.
 fn known(key: ContentKey, modified: (i64, u32), kept: &Kept) -> Known {
     Known {
         key,

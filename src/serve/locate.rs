@@ -1,5 +1,5 @@
-//! The first step: where a file is, if it has been made before. Looks at the source unless that has been
-//! done in this mount, and asks the tiers.
+//! The first step: finds a file that was made before. Stats the source, unless this mount has done
+//! that already, and asks the tiers.
 
 use super::{Fault, Item, Known, ServedDataset, Server, What};
 use crate::pipeline::Outcome;
@@ -7,17 +7,17 @@ use crate::source::Source;
 use crate::store::tier::{Patience, Remembered, TierKind, Want};
 use crate::store::{Body, ContentKey, Fingerprint, Found};
 
-/// Where a file is.
+/// The result of looking for a file.
 pub(super) enum Located {
-    /// It is there, or cannot be had.
+    /// It was found, or cannot be made.
     Settled(Outcome),
     /// It has to be made.
     Nowhere,
-    /// It cannot be told without waiting for a disk or a network.
+    /// Unknown without waiting for a disk or a network.
     WouldWait,
 }
 
-/// What a file follows from.
+/// The content key of a file, and the modification time of its source.
 #[derive(Clone, Copy)]
 struct Origin {
     key: ContentKey,
@@ -25,7 +25,7 @@ struct Origin {
 }
 
 impl Server {
-    /// Finds out where a file is, on a thread of its dataset's root.
+    /// Locates a file on a thread of its dataset, and starts the next step.
     pub(super) fn locate(&self, item: Item) {
         self.guarded(item, || {
             let want = self.making.flights.want(item);
@@ -34,7 +34,7 @@ impl Server {
         });
     }
 
-    /// The same on the thread that takes requests. False where something would have to be waited for.
+    /// The same on the thread that takes requests. False if that would have to wait.
     pub(super) fn locate_at_once(&self, item: Item) -> bool {
         let mut is_settled = true;
         self.guarded(item, || {
@@ -70,7 +70,8 @@ impl Server {
                 }
             }
         }
-        // To compare an index means to read hundreds of megabytes, and to write one every report.
+        // Verifying an index means reading hundreds of megabytes, and making one means reading
+        // every report.
         if patience == Patience::None && item.what == What::Index {
             return Located::WouldWait;
         }
@@ -86,7 +87,7 @@ impl Server {
         let (tier, remembered, body, compared) = match found {
             Found::WouldWait => return Located::WouldWait,
             Found::Nowhere => return Located::Nowhere,
-            // Another look is needed before it is opened.
+            // No tier has the bytes. If they are wanted, the file has to be made.
             Found::Remembered(remembered) => (TierKind::Cache, remembered, None, None),
             Found::Copy(tier, copy) => (tier, copy.remembered, copy.body, copy.compared),
         };
@@ -108,7 +109,7 @@ impl Server {
         Located::Settled(Ok((known, body)))
     }
 
-    /// What the file follows from; `None` if that would have to be waited for.
+    /// Finds the content key of a file; `None` if that would have to wait.
     fn origin(
         &self,
         dataset: &ServedDataset,
@@ -140,7 +141,7 @@ impl Server {
         Ok(source.map(|Source { key, modified, .. }| Origin { key, modified }))
     }
 
-    /// What is kept of a file, as it is read.
+    /// A stored file as readers see it: an index gets the mount point inserted.
     fn whole_body(
         &self,
         dataset: &ServedDataset,
@@ -157,7 +158,7 @@ impl Server {
         }
     }
 
-    /// Opens what was opened before, if nothing about it has changed since.
+    /// Opens a file that was found before, if it is unchanged.
     pub(super) fn reopen(&self, item: Item, known: &Known, patience: Patience) -> Option<Body> {
         let dataset = self.dataset(item)?;
         let kept = known.size.checked_sub(dataset.added(item.what))?;

@@ -1,18 +1,18 @@
-//! Files on demand: each image and each index is made once, when it is first needed.
+//! Images and indexes on demand: machex makes each file once, when something first needs it.
 //!
 //! ```text
 //! request ─► locate ─────► fetch ──────► render ─► keep ─► reply
-//!            stat the      read the      pixels    tiers   all who wait
+//!            stat the      read the      pixels    tiers   all waiters
 //!            source; ask   source, or               ▲
 //!            the tiers     the reports ─► index ────┘
 //! ```
 //!
-//! One file a step; each step hands over to the next, and a file that is found when it is located goes to
-//! the last at once. Requests never wait in here: who asks hands over a closure that is called with the
-//! outcome, on another thread if need be. What may wait for a disk or a network is done by threads of the
-//! root that it belongs to, so that a server that is down keeps nobody else waiting; workers render and
-//! keep, and never read a source. Sources are looked at once in a mount and taken as unchanging. Threads
-//! that warm ([`warm`]) do all steps one after the other.
+//! Each step has its own file and hands over to the next; a file that `locate` finds goes straight
+//! to `reply`. Requests never wait here: the caller passes a closure, which is called with the
+//! outcome, perhaps on another thread. Each root has its own threads for work that may wait for its
+//! disk or network, so a server that is down delays only the readers of its own files. Workers
+//! render and keep; they never read a source. machex stats each source once per mount and assumes
+//! that it does not change. Threads that warm ([`warm`]) do all steps in turn.
 
 mod dataset;
 mod events;
@@ -50,7 +50,7 @@ use stop::Threads;
 use tasks::RenderJob;
 use warm::Warm;
 
-/// What is done by threads that may wait, besides finding and making files.
+/// Work for threads that may wait, other than locating and making files.
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Everything that a mount serves, and the threads that make it.
@@ -68,9 +68,9 @@ pub struct Server {
 /// What the user chose.
 struct Settings {
     params: RenderParams,
-    /// Images of damaged sources are not served.
+    /// Do not serve images of damaged sources.
     skip_damaged: bool,
-    /// The root that stands in every `path` of an index.
+    /// The start of every `path` in an index.
     mountpoint: PathBuf,
     workers: usize,
     config_file: PathBuf,
@@ -81,14 +81,14 @@ struct Settings {
 /// The files that are being made.
 struct Making {
     flights: Flights,
-    /// Whether files are located on the thread that asks.
+    /// Decides whether the thread that takes requests may locate files.
     pace: Pace,
     /// Sources in memory that wait for a worker.
     renders: Queue<RenderJob>,
-    /// How many bytes these may have.
+    /// Limits the total size of these.
     budget: Arc<ByteBudget>,
     buffers: Buffers,
-    /// What may wait for the disk of the cache.
+    /// Threads for work that may wait for the disk of the cache.
     cache_io: IoPool<Work>,
 }
 
@@ -102,7 +102,7 @@ impl Server {
         self.datasets.get(usize::from(item.dataset))
     }
 
-    /// Where finished files are.
+    /// The places of finished files.
     pub fn tiers(&self) -> &Tiers {
         &self.tiers
     }

@@ -1,36 +1,36 @@
-//! Readers that go through a shard in order (tar, cp -r, rsync, an unshuffled loader) are
-//! recognised, so that the images that they will come to are made by workers that are idle.
+//! Recognises readers that go through a shard in order (tar, cp -r, rsync, an unshuffled loader),
+//! so that idle workers make the next images before they are requested.
 
 use std::ops::Range;
 
-/// Sequential readers that are followed at a time.
+/// Maximum number of readers to follow.
 const STREAMS: usize = 64;
 
-/// Images in a row by which a reader counts as sequential.
+/// A reader counts as sequential after more than this many images in order.
 const CONVINCED: u32 = 2;
 
-/// One sequential reader.
+/// A reader that may be sequential.
 #[derive(Debug, Clone, Copy)]
 struct Stream {
     dataset: u8,
-    /// The number that it should ask for next.
+    /// The number that it should request next.
     next: u32,
-    /// How many it asked for in a row.
+    /// How many images it requested in order.
     length: u32,
-    /// Images before this number have been planned.
+    /// Images below this number are planned.
     planned: u32,
 }
 
-/// The readers of all datasets, most recent last.
+/// The readers of all datasets, the most recent last.
 #[derive(Debug)]
 pub(super) struct Readahead {
     streams: Vec<Stream>,
-    /// How many images to be ahead.
+    /// How many images to plan ahead.
     window: u32,
 }
 
 impl Readahead {
-    /// `workers`: how many images can be made at a time.
+    /// `workers`: how many images can be made at once.
     pub(super) fn new(workers: usize) -> Self {
         let window = u32::try_from(workers.saturating_mul(2)).unwrap_or(u32::MAX);
         Self {
@@ -39,13 +39,13 @@ impl Readahead {
         }
     }
 
-    /// Takes note that image `number` is asked for. Returns the images that will be asked for next
-    /// and are not planned yet; empty unless a reader goes in order. `room` is how many images the
-    /// cache can hold: what is made ahead must still be there when it is read.
+    /// Records a request for image `number`. Returns the images that will be requested next and are
+    /// not planned yet: none unless a reader goes in order. `room` is how many images the cache can
+    /// hold, since images that are made ahead must still be there when they are read.
     pub(super) fn note(&mut self, dataset: u8, number: u32, room: u64) -> Range<u32> {
         let window = self.window.min(u32::try_from(room / 4).unwrap_or(u32::MAX));
-        // The same image is asked for by stat, open and other readers; several workers of a loader
-        // take turns and overtake each other a little. Of several readers it is the nearest.
+        // An image can be requested several times (stat, open, other readers), and the workers of a
+        // loader overtake each other a little. If several readers match, take the nearest.
         let is_near = |stream: &Stream| {
             let near = stream.next.saturating_sub(window)..stream.next.saturating_add(3);
             stream.dataset == dataset && near.contains(&number)

@@ -1,4 +1,4 @@
-//! The third step: workers turn the bytes of a source into those of a JPEG. They never read a source.
+//! The third step: workers turn the bytes of a source into a JPEG. They never read a source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::render::RenderError;
 use crate::source::{Fetched, SourceRenderer};
 
 impl Server {
-    /// What a worker does.
+    /// The loop of a worker.
     pub(super) fn render_thread(&self) {
         let mut renderer = SourceRenderer::new(self.settings.params);
         while let Some((mut job, priority)) = self.making.renders.next(None) {
@@ -28,10 +28,10 @@ impl Server {
         }
     }
 
-    /// Renders an image for the reader of an open file. It is kept in memory alone, since a disk has just
-    /// failed.
+    /// Renders an image for the reader of an open file. Keeps it only in memory, since a disk has
+    /// just failed.
     fn render_for(&self, rescue: Rescue, job: RenderJob, renderer: &mut SourceRenderer) {
-        // The reader gets an error when the closure is dropped.
+        // After a panic, the reader gets an error because the closure is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let image = self.render(job, renderer);
             (rescue.reply)(image.map(|image| {
@@ -50,7 +50,7 @@ impl Server {
         renderer: &mut SourceRenderer,
     ) -> Result<RenderedImage, Fault> {
         let (started, item) = (Instant::now(), job.item);
-        // No more than one for each worker is past this.
+        // At most one source per worker is past this point, so it no longer counts.
         drop(job.share);
         let Fetched { bytes, source } = job.fetched;
         let rendered = renderer.render(&bytes);
@@ -62,7 +62,7 @@ impl Server {
                 rendered,
                 started,
             }),
-            // A lack of memory passes, whatever the bytes.
+            // A lack of memory is temporary, whatever the bytes.
             Err(error @ RenderError::NoMemory { .. }) => Err(Fault::new(error.to_string())),
             Err(error) => Err(Fault::of_bytes(source.key, error.to_string())),
         }

@@ -1,4 +1,4 @@
-//! The last step: all who wait for a file are told what became of it.
+//! The last step: gives the outcome to all waiters of a file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use crate::pipeline::{Outcome, Priority};
 use crate::store::tier::Want;
 
 impl Server {
-    /// Tells of a file that was there.
+    /// Replies after `locate`: the file was found, or cannot be made.
     pub(super) fn reply_found(&self, item: Item, outcome: Outcome) {
         if let Ok((known, Some(_))) = outcome {
             self.count_open(item, known);
@@ -15,11 +15,11 @@ impl Server {
         self.reply(item, outcome);
     }
 
-    /// Tells of a file that had to be made; `is_demanded`: since somebody asked for it.
+    /// Replies after a file was made, or failed. `is_demanded`: a reader waited for it.
     pub(super) fn reply_made(&self, item: Item, is_demanded: bool, outcome: Outcome) {
         if is_demanded {
             self.events.counters.misses.add_one();
-            // The first opening of a file that was made for a stat is no hit.
+            // The first open of a file that was made for a stat is not a hit.
             let is_for_size = outcome.is_ok() && self.making.flights.want(item) == Want::Size;
             if let (true, Some(dataset)) = (is_for_size, self.dataset(item)) {
                 dataset.set_fresh(item.what, true);
@@ -28,7 +28,7 @@ impl Server {
         self.reply(item, outcome);
     }
 
-    /// Tells those who wait, and goes on if some of them need more.
+    /// Gives the outcome to all waiters. If some still need the bytes, locates the file again.
     pub(super) fn reply(&self, item: Item, outcome: Outcome) {
         match &outcome {
             Ok(_) => self.events.failing.remove(item),
@@ -41,7 +41,7 @@ impl Server {
         }
     }
 
-    /// A panic must not leave those waiting who wait for this file.
+    /// Does `work`. If it panics, the waiters of this file get an error.
     pub(super) fn guarded(&self, item: Item, work: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             let cause = "machex crashed on this file; please report it";
@@ -49,8 +49,8 @@ impl Server {
         }
     }
 
-    /// Counts an open of what was there. One that follows the stat for which the file was made has
-    /// been counted as a miss.
+    /// Counts an open of an existing file as a hit. The first open after the stat for which the
+    /// file was made does not count: that stat was counted as a miss.
     pub(super) fn count_open(&self, item: Item, known: Known) {
         let was_fresh = known.is_fresh
             && self

@@ -1,5 +1,4 @@
-//! What is asked for, and by whom it is answered: at once where the file is at hand, else once it has gone
-//! through the steps.
+//! Requests for files: answered at once if the file is at hand, else after the steps.
 
 use std::sync::Arc;
 
@@ -10,12 +9,12 @@ use crate::store::tier::{Patience, Want};
 use crate::store::{Body, ContentKey};
 
 impl Server {
-    /// What is known of a file in this mount, without looking anywhere.
+    /// What this mount knows of a file, without accessing anything.
     pub fn known(&self, item: Item) -> Option<Known> {
         self.dataset(item)?.known(item.what)
     }
 
-    /// Finds out the exact size of a file, which may mean to make it, and calls `reply`.
+    /// Calls `reply` with the exact size of a file, which may have to be made first.
     pub fn size(
         self: &Arc<Self>,
         item: Item,
@@ -27,8 +26,8 @@ impl Server {
         }
     }
 
-    /// The bytes of a file that has been opened in this mount before and is still at hand. Does not
-    /// wait for more than the opening of a local file.
+    /// The bytes of a file that this mount knows and that is still at hand. Waits for no more than
+    /// opening a local file.
     pub fn open_at_hand(&self, item: Item) -> Option<(Known, Body)> {
         let known = self.known(item)?;
         let body = self.reopen(item, &known, Patience::None)?;
@@ -36,7 +35,7 @@ impl Server {
         Some((known, body))
     }
 
-    /// Gets the bytes of a file, which may mean to make it, and calls `reply`.
+    /// Calls `reply` with the bytes of a file, which may have to be made first.
     pub fn open(
         self: &Arc<Self>,
         item: Item,
@@ -63,8 +62,9 @@ impl Server {
         }
     }
 
-    /// Renders an image for the reader of an open file of it that cannot be read any more, which was
-    /// made of what `key` stands for. Nothing is kept: the disk has just shown what it is worth.
+    /// Renders an image again for the reader of an open file that can no longer be read. `key` is
+    /// the content key of that file. The result is kept only in memory, since a disk has just
+    /// failed.
     pub fn rescue(
         &self,
         item: Item,
@@ -81,8 +81,8 @@ impl Server {
         }
     }
 
-    /// Does something with an open file that may wait for a disk, on another thread; `of_tree`: with a
-    /// file of the materialized tree.
+    /// Does `work`, which may wait for a disk, on another thread. `of_tree`: it uses a file of the
+    /// materialized tree, not of the cache.
     pub fn aside(&self, item: Item, of_tree: bool, work: impl FnOnce() + Send + 'static) {
         let tree = || {
             let waits = self.tiers.tree.waits(usize::from(item.dataset))?;
@@ -100,7 +100,7 @@ impl Server {
         pool.push(Box::new(work), Priority::Demand);
     }
 
-    /// Has what a reader waits for be done before what may be asked for next.
+    /// If a reader waits for a file, moves it ahead of files that are made by readahead.
     pub(super) fn promote(&self, dataset: &ServedDataset, item: Item) {
         if !self.making.flights.is_awaited(item) {
             return;
@@ -111,7 +111,7 @@ impl Server {
         self.making.renders.promote(|job| job.item == item);
     }
 
-    /// What is asked for now goes before what may be asked for next.
+    /// The priority of a file: whether a reader waits for it.
     pub(super) fn priority(&self, item: Item) -> Priority {
         if self.making.flights.is_awaited(item) {
             Priority::Demand
@@ -120,18 +120,17 @@ impl Server {
         }
     }
 
-    /// Whether nothing is being rendered.
+    /// Whether no image is being rendered or waits to be.
     pub fn is_resting(&self) -> bool {
         self.making.renders.load() == (0, 0)
     }
 
-    /// Takes note that a reader asks for the size of an image, and has the next ones made if it goes in
-    /// order.
+    /// Records that a reader stats an image. If it goes in order, starts to make the next ones.
     pub fn note_stat(&self, item: Item) {
         self.note(item, Want::Size);
     }
 
-    /// Takes note that a reader opens an image, and has the next ones made if it goes in order.
+    /// Records that a reader opens an image. If it goes in order, starts to make the next ones.
     pub fn note_read(&self, item: Item) {
         self.note(item, Want::Body);
     }
@@ -157,14 +156,14 @@ impl Server {
         }
     }
 
-    /// Whether nothing needs to be done for an image before it is read, as far as is known.
+    /// Whether an image needs no work before it is read, as far as is known.
     pub(super) fn is_there(&self, item: Item) -> bool {
         let Some(dataset) = self.dataset(item) else {
             return true;
         };
         match dataset.known(item.what) {
             Some(known) => self.tiers.contains(known.tier, item.file(known.key)),
-            // Of no image, and of one that is left out, there is nothing to be made.
+            // There is nothing to make for a number without an image.
             None => matches!(item.what, What::Image(number) if !dataset.catalog.has(number)),
         }
     }

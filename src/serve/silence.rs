@@ -1,4 +1,4 @@
-//! The line in the log that says which disk or server does not answer.
+//! Logs which disks and servers do not answer.
 
 use std::sync::Weak;
 use std::thread;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::Server;
 use crate::shown::Show as _;
 
-/// How often it is looked whether somebody is silent.
+/// Time between checks.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// Starts the thread that says in the log who does not answer. Without it, only `status` tells.
+/// Starts the thread that does this. Without it, only `machex status` shows which do not answer.
 pub(super) fn watch(server: Weak<Server>) {
     let watching = thread::Builder::new()
         .name("silence".to_owned())

@@ -1,4 +1,4 @@
-//! From a config to a server at work.
+//! Starts a server from a config.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,26 +23,26 @@ use crate::slow::announce_if_slow;
 use crate::store::cache::{Cache, CacheError, Limits};
 use crate::store::{FinishedTree, MaterializedTree, StateFolder, Tiers, renewal};
 
-/// Threads that read open files of the cache which are not in memory.
+/// Maximum number of threads that read files of the cache from its disk.
 const READING: usize = 16;
 
-/// Bytes of sources that wait in memory, for each thread that renders.
+/// Limit on the bytes of sources that wait in memory, per worker.
 const FETCHED_BYTES: u64 = 16 << 20;
 
-/// Bytes of memory for sources that are kept for each thread that renders.
+/// Limit on reusable memory for sources in bytes, per worker.
 const BUFFERS: usize = 16 << 20;
 
-/// What a user chooses besides the config.
+/// Options besides the config.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServeOptions {
-    /// Make what is not there yet whenever workers are idle.
+    /// Make missing images whenever workers are idle.
     pub warm: bool,
 }
 
-/// Why nothing can be served.
+/// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// All lists that cannot be read.
+    /// One error for each dataset whose lists cannot be read.
     #[error("{}", as_lines(.0))]
     Catalogs(Vec<CatalogError>),
     #[error(transparent)]
@@ -62,8 +62,8 @@ fn as_lines(errors: &[CatalogError]) -> String {
 }
 
 impl Server {
-    /// Reads the lists, opens the cache and starts the threads. To be called before anything is
-    /// mounted, since the mount may cover the materialized tree.
+    /// Reads the lists, opens the cache and starts the threads. Call this before mounting, since
+    /// the mount may cover the materialized tree.
     pub fn start(
         config: &Config,
         mountpoint: &Path,
@@ -73,7 +73,8 @@ impl Server {
             bytes: config.cache_size,
             min_free_percent: config.cache_min_free,
         };
-        // The lock comes first: no list need be read for a mount that cannot be.
+        // This takes the lock of the cache. It comes first, so that a mount that cannot start reads
+        // no lists.
         let doing = format!("opening the cache in {}", config.cache_path.shown());
         let cache = announce_if_slow(doing, || Cache::open(&config.cache_path, limits))?;
         let doing = format!("opening {}", config.machex_path.shown());
@@ -138,8 +139,8 @@ impl Server {
                 .name(name)
                 .spawn(move || run(&server))
         };
-        // One of each kind must be there. Where the system gives no more (RLIMIT_NPROC, a control
-        // group), those that could be started serve, if slower.
+        // At least one thread of each kind must start. If the system allows no more (RLIMIT_NPROC,
+        // a control group), those that did start serve, but more slowly.
         let start_some = |kind: &str, run: fn(&Server), threads: &Mutex<Vec<JoinHandle<()>>>| {
             for number in 0..self.settings.workers {
                 match start(format!("{kind}-{number}"), run) {
@@ -163,7 +164,7 @@ impl Server {
     }
 }
 
-/// Reads all catalogs at once, and what is remembered of the materialized tree.
+/// Reads all catalogs in parallel, and the records of the materialized tree.
 fn load(
     config: &Config,
     mut tree: MaterializedTree,
@@ -204,7 +205,7 @@ fn load(
     }
 }
 
-/// What a person should know of a dataset before it is served.
+/// Logs what a user should know of a dataset before it is served.
 fn log_warnings(dataset: &ServedDataset, finished: &FinishedTree) {
     let name = dataset.name();
     for warning in dataset.catalog.warnings() {

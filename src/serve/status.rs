@@ -1,11 +1,11 @@
-//! The state of the mount, gathered when it is asked for.
+//! Gathers the state of the mount.
 
 use super::{ServedDataset, Server};
 use crate::shown::Show as _;
 use crate::status::{CacheStatus, DatasetStatus, Status};
 
 impl Server {
-    /// The state of the mount; `mode` and `open_files` are the file system's part.
+    /// The state of the mount. `mode` and `open_files` come from the file system.
     pub fn status(&self, mode: &str, open_files: usize) -> Status {
         let (settings, events) = (&self.settings, &self.events);
         let usage = self.tiers.cache.usage();

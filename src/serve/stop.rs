@@ -1,4 +1,4 @@
-//! The threads of a server, and their end.
+//! The threads of a server, and how they stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 use super::Server;
 use crate::shown::Show as _;
 
-/// How long threads that wait for a disk or a server are waited for when the mount ends.
+/// How long threads that wait for a disk or a server may delay the end of a mount.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// The threads that make files.
+/// The threads that render, and the flag that stops them.
 #[derive(Default)]
 pub(super) struct Threads {
     stop: AtomicBool,
     pub workers: Mutex<Vec<JoinHandle<()>>>,
-    /// Those that make what nobody has asked for.
+    /// The threads of `--warm`.
     pub warming: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -26,7 +26,7 @@ impl Server {
         self.threads.stop.load(Ordering::Relaxed)
     }
 
-    /// Ends the threads; what is being rendered is finished first.
+    /// Stops the threads. Workers finish the images that they are rendering.
     pub fn stop(&self) {
         self.threads.stop.store(true, Ordering::Relaxed);
         for dataset in &self.datasets {
@@ -38,7 +38,7 @@ impl Server {
         self.making.renders.close();
         let threads = std::mem::take(&mut *self.threads.workers.lock());
         for thread in threads {
-            // A thread that panicked has said so.
+            // A panic has already been reported.
             let _ = thread.join();
         }
         self.wait_for_warming();
@@ -47,7 +47,7 @@ impl Server {
         self.tiers.cache.close();
     }
 
-    /// Threads that warm read sources, too, for which nobody waits.
+    /// Gives warming threads a moment: they read sources too, and no reader waits for them.
     fn wait_for_warming(&self) {
         let deadline = Instant::now() + ENDING;
         let threads = std::mem::take(&mut *self.threads.warming.lock());
@@ -56,7 +56,7 @@ impl Server {
         }
     }
 
-    /// Gives threads that wait for a disk or a server a moment: there is nothing for them to lose.
+    /// Gives threads that wait for a disk or a server a moment. Nothing is lost if they do not end.
     fn wait_for_io(&self) {
         let deadline = Instant::now() + ENDING;
         for dataset in &self.datasets {

@@ -1,4 +1,4 @@
-//! What the steps hand over to each other.
+//! What the steps pass to each other.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,17 +9,17 @@ use crate::render::Rendered;
 use crate::source::{Fetched, Source};
 use crate::store::ContentKey;
 
-/// What is done on a thread that reads sources.
+/// A task for a thread that reads sources.
 pub(super) enum FetchTask {
-    /// An image or an index that is nowhere.
+    /// Make an image or an index that no tier has.
     Make(Item),
-    /// The bytes of an open file that cannot be read any more.
+    /// Make an image again whose open file can no longer be read.
     Rescue(Item, Rescue),
 }
 
-/// The reader of an open file that cannot be read any more.
+/// The reader of an open file that can no longer be read.
 pub(super) struct Rescue {
-    /// What the file's bytes followed from.
+    /// Content key of the open file.
     pub key: ContentKey,
     pub reply: OnBytes,
 }
@@ -30,13 +30,13 @@ type OnBytes = Box<dyn FnOnce(Result<Arc<[u8]>, Fault>) + Send>;
 pub(super) struct RenderJob {
     pub item: Item,
     pub fetched: Fetched,
-    /// Its bytes count until a worker has it.
+    /// Counts its bytes as waiting, until a worker takes it.
     pub share: Share,
-    /// Who gets the image, if it is not to be kept.
+    /// The reader of the open file that the image is for, if any.
     pub rescue: Option<Rescue>,
 }
 
-/// An image that has been rendered.
+/// A rendered image.
 pub(super) struct RenderedImage {
     pub item: Item,
     pub source: Source,
@@ -45,7 +45,7 @@ pub(super) struct RenderedImage {
 }
 
 impl RenderJob {
-    /// What the image follows from.
+    /// Content key of the image.
     pub(super) fn key(&self) -> ContentKey {
         self.fetched.source.key
     }

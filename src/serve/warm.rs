@@ -1,4 +1,4 @@
-//! `--warm`: what is not there yet is made while workers are idle.
+//! `--warm`: makes missing images while workers are idle.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -12,27 +12,27 @@ use crate::source::SourceRenderer;
 use crate::status::WarmStatus;
 use crate::store::tier::{Patience, Tier as _, TierKind, Want};
 
-/// Weight of these threads against readers and trainers. Not the lowest: a reader may come to wait
-/// for just the image that is at hand.
+/// Niceness of these threads, which give way to readers and trainers. Not the maximum, since a
+/// reader may start to wait for the image that one of them is making.
 const NICE: i32 = 10;
 
-/// How long to give way at a time.
+/// How long to sleep before checking again whether a worker is idle.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How often an image is made for a disk that took none the last time.
+/// Time between attempts while the disk of the cache refuses files.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// How far warming is.
+/// The progress of warming.
 pub(super) struct Warm {
-    /// Images of each dataset.
+    /// Number of images in each dataset.
     lengths: Vec<u32>,
     total: u64,
-    /// Position of the next image, over all datasets.
+    /// Position of the next image, counted over all datasets.
     next: AtomicU64,
     done: AtomicU64,
     busy: AtomicUsize,
     cache_is_full: AtomicBool,
-    /// When an image was last made for a disk that takes none.
+    /// Time of the last attempt while the disk refuses files.
     tried: Mutex<Option<Instant>>,
 }
 
@@ -50,7 +50,7 @@ impl Warm {
         }
     }
 
-    /// Whether it is time to see if a disk takes images again that took none.
+    /// Whether it is time to try a disk that refused files.
     fn may_try_again(&self) -> bool {
         let mut tried = self.tried.lock();
         let is_due = tried.is_none_or(|then| then.elapsed() > RETRY);
@@ -85,11 +85,11 @@ impl Warm {
 }
 
 impl Server {
-    /// What a thread does that makes images for which nobody waits.
+    /// The loop of a warming thread.
     pub(super) fn warm_thread(&self) {
         let Some(warm) = &self.warm else { return };
-        // On Linux this concerns the calling thread only. Where it fails, the thread is just not as
-        // polite.
+        // On Linux this affects only the calling thread. If it fails, the thread competes with the
+        // others.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
         let mut renderer = SourceRenderer::new(self.settings.params);
         loop {
@@ -108,14 +108,14 @@ impl Server {
         }
     }
 
-    /// Waits until no reader waits and a worker is idle, and counts this thread as busy. False when
-    /// there is nothing more to do.
+    /// Waits until no image waits to be rendered and a worker is idle, then counts this thread as
+    /// busy. False if there is nothing more to do.
     fn wait_for_idle(&self, warm: &Warm) -> bool {
         loop {
             if self.is_stopping() || self.is_cache_full(warm) {
                 return false;
             }
-            // Not before it is known what is there already.
+            // Until the cache has counted its files, it is not known which images exist.
             let is_counted = self.tiers.cache.usage().is_complete;
             let (waiting, busy) = self.making.renders.load();
             let is_taken = || self.tiers.cache.takes_files() || warm.may_try_again();
@@ -130,8 +130,8 @@ impl Server {
         }
     }
 
-    /// Whether more would only evict what was made before. Asks the tier to which the images go; a disk
-    /// that takes none at the moment is waited for, and not memory filled instead.
+    /// Whether more images would only evict earlier ones. A cache in memory counts as full. While
+    /// the disk refuses files, warming waits for it and does not fill memory instead.
     fn is_cache_full(&self, warm: &Warm) -> bool {
         let cache = &self.tiers.cache;
         let tier = self.tiers.in_use();
@@ -148,7 +148,7 @@ impl Server {
             .files_bytes
             .checked_div(usage.files as u64)
             .unwrap_or(0);
-        // Each worker may be at one, and one may be larger than the others.
+        // Each worker may be making one, and some images are larger than others.
         let room = mean.max(self.settings.params.estimated_bytes())
             * 2
             * (self.settings.workers as u64 + 1);
@@ -166,7 +166,7 @@ impl Server {
         let outcome = match self.find(item, Want::Size, Patience::Some) {
             Located::Settled(Err(fault)) => Err(fault),
             Located::Settled(outcome) if self.is_there(item) => outcome,
-            // The size may be known of bytes that are not there any more.
+            // The size may be known although no tier has the bytes any more.
             _ => self
                 .fetch_source(item)
                 .and_then(|job| self.render(job, renderer))

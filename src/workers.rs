@@ -3,6 +3,7 @@
 use std::io;
 use std::thread;
 
+use memmap2::MmapMut;
 use parking_lot::{Condvar, Mutex};
 
 /// The result of running threads.
@@ -35,7 +36,8 @@ pub fn run(name: &str, wanted: usize, work: impl Fn(usize) + Sync) -> Worked {
                 }
             };
             let thread = thread::Builder::new().name(format!("{name}-{number}"));
-            match thread.spawn_scoped(scope, begin) {
+            let started = look_for_room().and_then(|()| thread.spawn_scoped(scope, begin));
+            match started {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     refused = Some(error);
@@ -63,6 +65,15 @@ pub fn run(name: &str, wanted: usize, work: impl Fn(usize) + Sync) -> Worked {
             refused,
         }
     })
+}
+
+/// Address space that stays free while threads start.
+const RESERVE: usize = 64 << 20;
+
+/// Looks whether there is address space for more than the next stack: where a thread takes the last of
+/// it, the first allocation that fails ends the process.
+fn look_for_room() -> io::Result<()> {
+    MmapMut::map_anon(RESERVE).map(drop)
 }
 
 /// Holds threads until it is known which of them work.

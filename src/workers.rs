@@ -67,12 +67,15 @@ pub fn run(name: &str, wanted: usize, work: impl Fn(usize) + Sync) -> Worked {
     })
 }
 
-/// Address space that stays free while threads start.
+/// Address space that must stay free when a thread starts.
 const RESERVE: usize = 64 << 20;
 
-/// Looks whether there is address space for more than the next stack: where a thread takes the last of
-/// it, the first allocation that fails ends the process.
-fn look_for_room() -> io::Result<()> {
+/// Checks that there is address space for more than the stack of another thread. If threads take the
+/// last of it, the next allocation that fails ends the process.
+///
+/// # Errors
+/// If there is not.
+pub fn look_for_room() -> io::Result<()> {
     MmapMut::map_anon(RESERVE).map(drop)
 }
 

@@ -11,6 +11,7 @@ use rayon::ThreadPoolBuilder;
 use crate::config::Config;
 use crate::datasets::KnownDatasets;
 use crate::shown::Show as _;
+use crate::workers::look_for_room;
 
 /// Reads the config file.
 pub fn load_config(
@@ -53,7 +54,9 @@ fn startable(most: usize) -> usize {
         while count < most {
             // Waits for the lock, or while holding it, until the sender is dropped.
             let wait = || gate.lock().recv().is_ok();
-            if thread::Builder::new().spawn_scoped(scope, wait).is_err() {
+            let started =
+                look_for_room().and_then(|()| thread::Builder::new().spawn_scoped(scope, wait));
+            if started.is_err() {
                 break;
             }
             count += 1;

@@ -159,7 +159,7 @@ pub struct RawTree {
     pub frontal_only: bool,
     /// Leaves out images without a source. See [`crate::datasets::load`].
     pub only_present: bool,
-    /// Values of the dataset's own [`Dataset::options`], without absent keys.
+    /// Values of the dataset's own [`DatasetInfo::options`], without absent keys.
     pub options: BTreeMap<&'static str, OptionValue>,
 }
 

@@ -31,7 +31,7 @@ const LARGEST: usize = 16 << 20;
 pub enum Answer {
     /// Its `.machex/status.json`.
     Status(Vec<u8>),
-    /// No answer within [`PATIENCE`].
+    /// No answer within `PATIENCE`.
     Silent,
     /// Its process is gone.
     Gone,

@@ -4,7 +4,7 @@
 //! * LOOKUP never makes a file, since it holds the lock of the directory. If a size is not known
 //!   yet, LOOKUP returns an estimate that the kernel must not keep; GETATTR and OPEN make the file
 //!   first and return the exact size. The kernel may keep a known size for good.
-//! * Programs that only list folders get estimates from GETATTR too ([`callers`]).
+//! * Programs that only list folders get estimates from GETATTR too (`callers`).
 //! * The mount is read-only: every change is EROFS.
 
 mod attributes;

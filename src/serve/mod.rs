@@ -12,7 +12,7 @@
 //! outcome, perhaps on another thread. Each root has its own threads for work that may wait for its
 //! disk or network, so a server that is down delays only the readers of its own files. Workers
 //! render and keep; they never read a source. machex stats each source once per mount and assumes
-//! that it does not change. Threads that warm ([`warm`]) do all steps in turn.
+//! that it does not change. Threads that warm (`warm`) do all steps in turn.
 
 mod dataset;
 mod events;

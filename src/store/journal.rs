@@ -139,7 +139,7 @@ impl Journal {
     /// `folder`.
     ///
     /// # Errors
-    /// Includes [`super::NotOurs`], if the journal is a link or another user's file.
+    /// Includes [`crate::files::NotOurs`], if the journal is a link or another user's file.
     pub fn open(folder: &PrivateFolder, share: &str, durability: Durability) -> io::Result<Self> {
         let name = format!("{PREFIX}{share}{SUFFIX}");
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;

@@ -35,7 +35,7 @@ impl StateFolder {
     /// Opens the folder for writing, if it exists.
     ///
     /// # Errors
-    /// [`super::NotOurs`] inside an [`io::Error`] if it is a link, belongs to another user or
+    /// [`crate::files::NotOurs`] inside an [`io::Error`] if it is a link, belongs to another user or
     /// everybody can write to it: the records decide which images count as finished.
     pub fn open(&self) -> io::Result<Option<PrivateFolder>> {
         match PrivateFolder::open(&self.root, Trust::Group) {

@@ -456,7 +456,7 @@ mod tests {
         let files = full_of_files();
         let since = Instant::now();
         let size = LEAST;
-        files.lock(key(200)).insert(3 * LEAST);
+        files.lock(key(200)).insert(3 * LEAST, None);
         assert!(evictor.free_for(size, since, &files, &|_| Ok(())));
         let left = files.len();
         assert!(

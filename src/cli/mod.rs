@@ -10,6 +10,7 @@ mod log;
 mod materialize;
 mod mount;
 mod output;
+mod pasted;
 mod preview;
 mod report;
 mod sample;

@@ -6,6 +6,7 @@
 pub mod faulty;
 pub mod mounted;
 pub mod small_disk;
+pub mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit statuses and printed output. One file per subcommand.
 
 mod check;
+mod colour;
 mod datasets;
 mod exit;
 mod helper;

@@ -1,214 +1,91 @@
-//! What the commands print on a terminal and into a pipe: lines that fit, and colour where it shows.
+//! What `materialize` and `sample` show on a terminal of 80 columns: bars while they work, of which
+//! nothing is left at the end.
 
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use anstream::adapter::strip_str;
-use common::mounted::{Mounted, skips_fuse};
-use common::terminal::OnTerminal;
-use common::{Bench, Ran};
+use common::Bench;
+use common::terminal::on_terminal;
+use serde_json::Value;
 
-/// The number of columns of a text, and the line with the most.
-fn widest(text: &str) -> (usize, String) {
-    let plain = strip_str(text).to_string();
-    let lines = plain
-        .lines()
-        .map(|line| (line.chars().count(), line.to_owned()));
-    lines.max().unwrap_or_default()
-}
+/// A part of every bar.
+const BAR: char = '─';
 
-/// A sample of which something is wrong in several ways.
-fn faulty() -> Bench {
-    let bench = Bench::sample(4);
-    fs::remove_dir_all(bench.path("raw/rsna/stage_2_train_images_jpg")).unwrap();
-    fs::remove_file(bench.path("raw/mimic/mimic-cxr-2.0.0-chexpert.csv")).unwrap();
-    for entry in fs::read_dir(bench.path("raw/objcxr/train")).unwrap() {
-        fs::write(entry.unwrap().path(), "no image").unwrap();
-    }
-    bench
-}
-
-fn on_terminal(command: &mut Command, columns: u16) -> String {
-    OnTerminal::start(command, columns, 24).wait().0
-}
-
-fn piped(mut command: Command) -> String {
-    Ran::of(command.env_remove("COLUMNS")).stdout()
+fn is_bar(line: &str) -> bool {
+    line.contains([BAR, '━', '╸'])
 }
 
 #[test]
-fn lines_fit_the_terminal_and_pipes() {
-    let (good, bad) = (Bench::sample(4), faulty());
-    for (bench, arguments) in [
-        (&good, &["check"][..]),
-        (&good, &["check", "--decode", "--sums"]),
-        (&bad, &["check"]),
-        (&bad, &["check", "--decode", "--sums"]),
-        (&good, &["datasets"]),
-    ] {
-        for width in [80, 60] {
-            let shown = on_terminal(&mut bench.command(arguments), width);
-            let (columns, line) = widest(&shown);
-            assert!(
-                columns <= width.into(),
-                "{arguments:?} {columns}: {line}\n{shown}"
-            );
-            assert!(columns > 30, "{shown}");
-        }
-        let shown = piped(bench.command(arguments));
-        let (columns, line) = widest(&shown);
-        assert!(columns <= 80, "{arguments:?} {columns}: {line}\n{shown}");
+fn one_line_for_the_whole_is_above_the_bars_and_none_stays() {
+    let bench = Bench::sample(3);
+    let shown = on_terminal(&bench, &["materialize"]);
+    assert_eq!(shown.status, 0, "{}", shown.text());
+    let screens = shown.screens();
+    let bars = screens.iter().filter_map(|screen| {
+        let bars: Vec<&String> = screen.iter().filter(|line| is_bar(line)).collect();
+        (!bars.is_empty()).then_some(bars)
+    });
+    let mut most = 0;
+    for bars in bars {
+        let is_whole = |line: &&&String| line.trim_start().starts_with("all ");
+        assert!(bars.iter().filter(is_whole).count() <= 1, "{bars:?}");
+        most = most.max(bars.len());
     }
+    assert_eq!(most, 11, "all, and ten datasets");
+    let last = shown.last_screen();
+    assert!(!last.iter().any(|line| is_bar(line)), "{last:#?}");
+    assert!(last[0].starts_with("dataset "), "{last:#?}");
+    let rows = last.iter().filter(|line| line.starts_with("all "));
+    assert_eq!(rows.count(), 1, "{last:#?}");
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
-    let (good, bad) = (Bench::sample(2), faulty());
-    let (green, red) = ("\x1b[32m", "\x1b[1m\x1b[31m");
-    let shown = on_terminal(&mut good.command(&["check"]), 80);
-    assert!(shown.contains(green) && !shown.contains(red), "{shown}");
-    let shown = on_terminal(&mut bad.command(&["check"]), 80);
-    assert!(shown.contains(green) && shown.contains(red), "{shown}");
-    assert!(!piped(bad.command(&["check"])).contains('\x1b'));
-    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-        let mut command = bad.command(&["check"]);
-        // The terminal of this test says that it has colour.
-        command = {
-            let mut shell = Command::new("env");
-            shell.arg(format!("{name}={value}"));
-            shell.arg(command.get_program()).args(command.get_args());
-            shell.current_dir(bad.path(""));
-            shell
-        };
-        let shown = on_terminal(&mut command, 80);
-        assert!(!shown.contains('\x1b'), "{name}: {shown}");
-        assert!(shown.contains("rsna"), "{shown}");
+fn lines_of_the_log_stay_whole_above_the_bars() {
+    let bench = Bench::sample(2);
+    bench.run(&["materialize"]).expect_status(0);
+    for dataset in ["chexpert", "brax", "objcxr"] {
+        // As a version wrote it whose records had no version.
+        let records = bench.path(&format!("machex.state/{dataset}/finished.jsonl"));
+        let text = fs::read_to_string(&records).unwrap();
+        let older = text.lines().map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("version").unwrap();
+            line["key"] = format!("{:032x}", 7).into();
+            line.to_string() + "\n"
+        });
+        fs::write(&records, older.collect::<String>()).unwrap();
     }
-    let mut forced = bad.command(&["check"]);
-    assert!(
-        Ran::of(forced.env("CLICOLOR_FORCE", "1"))
-            .stdout()
-            .contains(red)
-    );
+    let shown = on_terminal(&bench, &["materialize"]);
+    let last = shown.last_screen();
+    for dataset in ["chexpert", "brax", "objcxr"] {
+        let words = format!("{dataset}: 2 finished images were made by an earlier version");
+        let told: Vec<_> = last.iter().filter(|line| line.contains(&words)).collect();
+        assert_eq!(told.len(), 1, "{last:#?}");
+    }
+    assert!(!last.iter().any(|line| is_bar(line)), "{last:#?}");
 }
 
 #[test]
-fn a_status_fits_too() {
-    if skips_fuse("the status of a mount") {
-        return;
-    }
-    let bench = faulty();
-    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
-    let config: String = config
-        .lines()
-        .filter(|line| !line.starts_with("MIMIC_ROOT"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(bench.path("config.yml"), config).unwrap();
-    let mounted = Mounted::new(&bench, &[]);
-    mounted.read("chexpert/00/000000.jpg");
-    assert!(fs::read(mounted.path("objcxr/00/000000.jpg")).is_err());
-    let shown = on_terminal(&mut bench.command(&["status", "mnt"]), 80);
-    assert!(shown.contains("\x1b[1m"), "{shown}");
-    for shown in [&shown, &piped(bench.command(&["status", "mnt"]))] {
-        let (columns, line) = widest(shown);
-        assert!(columns <= 80, "{columns}: {line}");
-        assert!(
-            shown.contains("objcxr/000000.jpg") || shown.contains("000000.jpg"),
-            "{shown}"
-        );
-    }
-}
-
-/// Waits for a number of updates.
-fn after_updates(count: u64) {
-    std::thread::sleep(Duration::from_millis(1000 * count + 500));
+fn a_dataset_of_which_all_is_skipped_has_no_rate() {
+    let bench = Bench::small(4, "IMAGE_SIZE: 32");
+    bench.run(&["materialize"]).expect_status(0);
+    let shown = on_terminal(&bench, &["materialize"]);
+    assert!(!shown.text().contains("0.0 images/s"), "{}", shown.text());
+    let last = shown.last_screen();
+    let row = last.iter().find(|line| line.starts_with("chex-ray14"));
+    assert!(row.unwrap().ends_with(" -"), "{last:#?}");
+    // Neither in a log.
+    let logged = bench.run(&["materialize"]).expect_status(0).stderr();
+    assert_eq!(logged, "chex-ray14: 4 of 4 images\n");
 }
 
 #[test]
-fn watching_leaves_the_terminal_as_it_was_and_ends_with_the_mount() {
-    if skips_fuse("watching a mount") {
-        return;
-    }
-    let bench = Bench::small(3, "");
-    let mut mounted = Mounted::new(&bench, &[]);
-    let watch = OnTerminal::start(&mut bench.command(&["status", "mnt", "--watch"]), 80, 24);
-    let small = OnTerminal::start(&mut bench.command(&["status", "mnt", "--watch"]), 80, 24);
-    after_updates(1);
-    small.resize(30, 6);
-    after_updates(2);
-    mounted.end_by(rustix::process::Signal::TERM);
-    for (watch, is_small) in [(watch, false), (small, true)] {
-        let (shown, status) = watch.wait();
-        assert_eq!(status.code(), Some(0), "{shown}");
-        assert!(shown.contains("not mounted any more"), "{shown}");
-        assert!(
-            !shown.contains("\x1b[2J") && !shown.contains("\x1b[H"),
-            "{shown}"
-        );
-        let pages: Vec<&str> = shown.split("\x1b[J").collect();
-        assert!(pages.len() > 2, "{shown}");
-        let last = pages[pages.len() - 1];
-        if is_small {
-            let (columns, line) = widest(last.split("machex:").next().unwrap());
-            assert!(columns <= 30, "{line}");
-            assert!(last.contains("more lines"), "{last}");
-        } else {
-            // As many rows up as the page has lines.
-            let up = pages[1].lines().count();
-            assert!(
-                pages[1].ends_with(&format!("\r\x1b[{}A", up - 1)),
-                "{:?}",
-                pages[1]
-            );
-        }
-    }
-}
-
-#[test]
-fn watching_into_a_pipe_prints_plain_lines() {
-    if skips_fuse("watching a mount") {
-        return;
-    }
-    let bench = Bench::small(3, "");
-    let mounted = Mounted::new(&bench, &[]);
-    for arguments in [
-        &["status", "mnt", "--watch"][..],
-        &["status", "mnt", "--watch", "--json"],
-    ] {
-        let mut watch = bench
-            .command(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let is_json = arguments.contains(&"--json");
-        if is_json {
-            let status: serde_json::Value = serde_json::from_str(&first).unwrap();
-            assert_eq!(status["datasets"][0]["images"], 3);
-        } else {
-            assert!(first.contains("of 3 images ready"), "{first}");
-        }
-        mounted.read("chex-ray14/00/000000.jpg");
-        mounted.read("chex-ray14/00/000001.jpg");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let line = lines.next().unwrap().unwrap();
-            assert!(!line.contains('\x1b') && !line.is_empty(), "{line}");
-            if line.contains("2 of 3 images ready") || is_json {
-                break;
-            }
-            assert!(Instant::now() < deadline, "{line}");
-        }
-        let pid = rustix::process::Pid::from_child(&watch);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        assert_eq!(watch.wait().unwrap().code(), Some(0));
-        // For the other round, so that there is something to see again.
-        drop(lines);
-    }
+fn a_sample_shows_its_progress_and_what_it_wrote() {
+    let bench = Bench::new();
+    let shown = on_terminal(&bench, &["sample", "s", "--images", "3"]);
+    assert_eq!(shown.status, 0, "{}", shown.text());
+    let last = shown.last_screen().join("\n");
+    assert!(last.contains(" 30/30 "), "{last}");
+    assert!(last.contains("Wrote 30 images of 10 datasets, "), "{last}");
 }

@@ -13,6 +13,7 @@ mod log;
 mod materialize;
 mod mount;
 mod output;
+mod pasted;
 mod preview;
 mod redraw;
 mod report;

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::log::Target;
+use super::pasted::{program, quoted_path};
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 
@@ -201,12 +202,10 @@ fn tell_mounted(request: &Request, pid: u32, is_helper: bool) -> io::Result<()> 
     if is_helper {
         return Ok(());
     }
-    writeln!(
-        out,
-        "    ls {shown}    # renders nothing; reading an image does"
-    )?;
-    writeln!(out, "    machex status {shown}")?;
-    writeln!(out, "    machex unmount {shown}")
+    let (machex, mountpoint) = (program(), quoted_path(&request.mountpoint));
+    writeln!(out, "    ls {mountpoint}    # reading an image renders it")?;
+    writeln!(out, "    {machex} status {mountpoint}")?;
+    writeln!(out, "    {machex} unmount {mountpoint}")
 }
 
 /// Mounts and serves in this process.

@@ -53,7 +53,7 @@ fn parse(text: &str) -> anyhow::Result<Status> {
     serde_json::from_str(text).context("the mount is of another version of machex; try --json")
 }
 
-/// Shows the status until the mount ends or the user has seen enough; neither is an error.
+/// Shows the status until the mount ends or the user ends it; neither is an error.
 fn watch(arguments: &Arguments, mut text: String) -> CliResult {
     let (stop, stopped) = mpsc::channel();
     signals::on_end(move |_| {

@@ -47,7 +47,7 @@ pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
-pub use lock::{LockError, RunLock};
+pub use lock::{LockError, LockHolder, RunLock};
 pub use materialized::MaterializedTree;
 pub use open_files::OpenFiles;
 pub use spliced::{InsertOffsets, Spliced};

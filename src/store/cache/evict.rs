@@ -282,7 +282,7 @@ mod tests {
     fn full_of_files() -> ResidentFiles {
         let files = ResidentFiles::new();
         files.complete(OlderFiles::new(
-            (0..FILES).map(|number| (key(number), FILE)),
+            (0..FILES).map(|number| (key(number), FILE, None)),
         ));
         files
     }

@@ -80,7 +80,7 @@ impl CacheFolder {
             .map_err(CacheError::io(&path))?;
         let base = folder.handle_path();
         read_marker(&folder, &base)?;
-        let _lock = lock_within(ENDING, &folder, LOCK, "cache")?;
+        let _lock = lock_within(ENDING, &folder, LOCK)?;
         // Again: the previous holder of the lock may have created the cache.
         let found = read_marker(&folder, &base)?;
         folder.set_mode(0o700).map_err(CacheError::io(&path))?;

@@ -270,7 +270,8 @@ fn only_the_named_datasets_are_worked_on() {
             "materialize",
             "--dataset",
             "rsna",
-            "objcxr",
+            "--dataset=objcxr",
+            "config.yml",
             "--workers",
             "1",
         ])

@@ -265,7 +265,7 @@ fn datasets_tiles_and_the_output_can_be_chosen() {
     );
     let two = sheet(
         &bench,
-        &["config.yml", "--dataset", "mimic", "siim", "--tile", "64"],
+        &["--dataset", "mimic,siim", "config.yml", "--tile", "64"],
     );
     assert!(two.height > one.height && one.height < 2 * TILE);
     let ran = preview(&bench, &["--dataset", "nothing"]).expect_status(1);

@@ -7,7 +7,8 @@
 use std::fmt;
 use std::io::{Stderr, Stdout};
 
-use anstream::AutoStream;
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 /// What is as it should be.
@@ -33,6 +34,14 @@ pub fn stdout() -> AutoStream<Stdout> {
 /// The standard error output.
 pub fn stderr() -> AutoStream<Stderr> {
     anstream::stderr()
+}
+
+/// A text as the standard output shows it: without styles where they are dropped.
+pub fn as_shown(text: String) -> String {
+    match stdout().current_choice() {
+        ColorChoice::Never => strip_str(&text).to_string(),
+        _ => text,
+    }
 }
 
 /// A text in a style.

@@ -1,7 +1,9 @@
 //! The command line: arguments, exit statuses and printed output. One file per subcommand.
 
 mod check;
+mod check_page;
 mod colour;
+mod dataset_argument;
 mod datasets;
 mod exit;
 mod helper;
@@ -13,13 +15,16 @@ mod mount;
 mod output;
 mod pasted;
 mod preview;
+mod redraw;
 mod report;
 mod sample;
 mod signals;
 mod status;
+mod status_page;
 mod table;
 mod unmount;
 mod usage;
+mod wrap;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -40,7 +40,7 @@ mod tiers;
 mod tree;
 
 pub use body::{Body, Hold, ReadNow};
-pub use content_key::{CONTENT_VERSION, ContentKey, SourceId};
+pub use content_key::{CONTENT_VERSION, ContentGroup, ContentKey, SourceId};
 pub use extent::Extent;
 pub use fingerprint::Fingerprint;
 pub use image_log::{

@@ -128,6 +128,8 @@ impl Bench {
         command.args(&all[1..]).current_dir(self.folder.path());
         command
             .env_remove("RUST_LOG")
+            // Messages on one line each, for tests that look for words.
+            .env("COLUMNS", "10000")
             .env("XDG_CACHE_HOME", self.path("xdg"));
         command
     }

@@ -1,6 +1,13 @@
-//! What a command shows on a terminal, at every moment.
+//! The program on a terminal, and what that shows at every moment.
 
-use std::process::Command;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command};
+use std::thread::{self, JoinHandle};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::Bench;
 
@@ -18,24 +25,75 @@ pub struct Shown {
 
 /// Runs the program to its end on a terminal of 80 columns that has colour.
 pub fn on_terminal(bench: &Bench, arguments: &[&str]) -> Shown {
-    let program = env!("CARGO_BIN_EXE_machex");
-    let words = [&[program], arguments].concat();
-    let line = format!(
-        "stty cols {COLUMNS} rows {ROWS}; exec '{}'",
-        words.join("' '")
-    );
-    let mut command = Command::new("script");
-    command
-        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
-        .current_dir(bench.path("."))
-        .env_remove("RUST_LOG")
-        .env_remove("NO_COLOR")
-        .env("TERM", "xterm-256color");
-    let output = command.output().unwrap();
-    Shown {
-        output: output.stdout,
-        status: output.status.code().unwrap_or(-1),
+    OnTerminal::start(&mut bench.command(arguments), COLUMNS, ROWS).wait()
+}
+
+/// A program whose standard streams are a terminal of this size.
+pub struct OnTerminal {
+    pub child: Child,
+    terminal: OwnedFd,
+    shown: JoinHandle<Vec<u8>>,
+}
+
+impl OnTerminal {
+    pub fn start(command: &mut Command, columns: u16, rows: u16) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        resize(&terminal, columns, rows);
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let open = || {
+            File::options()
+                .read(true)
+                .write(true)
+                .open(name.to_str().unwrap())
+                .unwrap()
+        };
+        command.stdin(open()).stdout(open()).stderr(open());
+        command
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE");
+        let child = command.spawn().unwrap();
+        // Otherwise this process would hold the terminal open.
+        let closed = Command::new("true");
+        drop(std::mem::replace(command, closed));
+        let mut reader = File::from(terminal.try_clone().unwrap());
+        let shown = thread::spawn(move || {
+            let mut shown = Vec::new();
+            // It ends with an error when nobody has the terminal open any more.
+            let _ = reader.read_to_end(&mut shown);
+            shown
+        });
+        Self {
+            child,
+            terminal,
+            shown,
+        }
     }
+
+    pub fn resize(&self, columns: u16, rows: u16) {
+        resize(&self.terminal, columns, rows);
+    }
+
+    /// Waits for the end of the program.
+    pub fn wait(mut self) -> Shown {
+        let status = self.child.wait().unwrap();
+        Shown {
+            output: self.shown.join().unwrap(),
+            status: status.code().unwrap_or(-1),
+        }
+    }
+}
+
+fn resize(terminal: impl AsFd, columns: u16, rows: u16) {
+    let size = Winsize {
+        ws_col: columns,
+        ws_row: rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
 }
 
 impl Shown {

@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 use super::json::warnings;
+use crate::cli::colour;
 use crate::cli::pasted::CommandLine;
 use crate::cli::table::{Align, Table};
 use crate::cli::{CliResult, Exit};
@@ -161,7 +162,7 @@ impl RunForecast<'_> {
         for row in self.rows.iter().chain(total) {
             table.row(row.cells());
         }
-        let mut out = io::stdout().lock();
+        let mut out = colour::stdout().lock();
         write!(out, "{table}")?;
         for row in &self.rows {
             for warning in &row.warnings {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use super::dataset_argument::DatasetArgument;
 use super::{CliResult, ConfigArgument, Exit, job, signals};
 use crate::config::check_memory;
 use crate::datasets::KnownDatasets;
@@ -19,9 +20,8 @@ use crate::shown::Show as _;
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Only these datasets, by folder name
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    dataset: Vec<String>,
+    #[command(flatten)]
+    dataset: DatasetArgument,
     /// Number of worker threads (overrides NUM_WORKERS)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     workers: Option<u16>,
@@ -45,7 +45,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let config = job::load_config(&arguments.config, known)?;
     let mut job = Job {
-        datasets: job::select_datasets(&config, &arguments.dataset)?,
+        datasets: arguments.dataset.of_config(&config, known)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
         share: share(arguments.part.as_deref())?,
         allow_removal: arguments.allow_removal,

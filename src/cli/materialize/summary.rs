@@ -7,6 +7,7 @@ use anyhow::Context;
 use indicatif::HumanCount;
 
 use super::Results;
+use crate::cli::colour;
 use crate::cli::pasted::{CommandLine, program, quoted_path};
 use crate::cli::table::{Align, Table};
 use crate::materialize::{DatasetSummary, Missing, Summary};
@@ -26,7 +27,7 @@ const SHOWN_WARNINGS: usize = 10;
 const SHOWN_MISSING: usize = 10;
 
 pub fn print(results: &Results<'_>) -> anyhow::Result<()> {
-    let (summary, mut out) = (results.summary, io::stdout().lock());
+    let (summary, mut out) = (results.summary, colour::stdout().lock());
     let total = summary.total();
     write!(out, "{}", table(results))?;
     print_warnings(&mut out, summary)?;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::CliResult;
+use super::colour::{self, BAD};
 use crate::shown::Show as _;
 
 /// How the program ends. For wrong usage, clap exits with status 2. `docs/operations.md` has the
@@ -51,7 +52,7 @@ pub fn report(result: CliResult) -> Exit {
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
             let text = in_safe_lines(&on_one_line(&error));
-            let _ = writeln!(io::stderr(), "machex: {text}");
+            let _ = writeln!(colour::stderr(), "{BAD}machex{BAD:#}: {text}");
             Exit::Failure
         }
     }

@@ -102,6 +102,8 @@ impl Bars {
     pub fn clear(&self) {
         // If the terminal is gone, there is nothing to clear.
         let _ = self.bars.clear();
+        // The bars that end from now on would draw all others again.
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 

@@ -2,12 +2,14 @@
 # Installs the packages that a fresh Debian or Ubuntu with a Rust toolchain lacks to build machex and
 # try it: fusermount3, and a C and C++ compiler, CMake and NASM. These build libjpeg-turbo, OpenJPEG
 # and CharLS from the sources in their crates. With "test", the script also installs the programs
-# that the tests use to read a mount. It does nothing if everything is installed.
+# that the tests use: to read a mount, to complete command lines and to show man pages. It does nothing
+# if everything is installed.
 set -eu
 
 tools="cc:gcc c++:g++ cmake:cmake nasm:nasm make:make fusermount3:fuse3"
 if [ "${1:-}" = test ]; then
     tools="$tools rsync:rsync diff:diffutils tar:tar python3:python3 chromium:chromium"
+    tools="$tools zsh:zsh fish:fish man:man-db groff:groff-base mandoc:mandoc"
 fi
 missing=""
 for tool in $tools; do

@@ -45,7 +45,7 @@ pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
 }
 
 /// The known key that is most similar to `key`.
-pub(super) fn nearest(key: &str, known: KnownDatasets) -> &'static str {
+pub fn nearest(key: &str, known: KnownDatasets) -> &'static str {
     let key = key.to_uppercase();
     all(known)
         .min_by_key(|known| strsim::damerau_levenshtein(known, &key))

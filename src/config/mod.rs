@@ -1,5 +1,6 @@
 //! `config.yml`, checked once: keys, types and roots. All problems are reported at once.
 
+mod example;
 mod keys;
 mod memory;
 mod overlaps;
@@ -20,7 +21,9 @@ use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::storage::Folder;
+pub use example::{ExampleKey, ExampleParagraph, example, example_text};
 use keys::Key;
+pub use keys::nearest as nearest_key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
 pub use size::parse as parse_size;
 use values::Reader;

@@ -142,11 +142,14 @@ fn pages_are_shown_without_warnings() {
         if let Some(ran) = run_if_there("groff", &["-man", "-ww", "-Tutf8", "-z"], &path) {
             assert_eq!(ran.expect_status(0).stderr(), "", "{page}");
         }
-        // Other than GNU's; an empty date is on purpose.
+        // An empty date is on purpose; clap_mangen breaks lines before lists of values.
         if let Some(ran) = run_if_there("mandoc", &["-T", "lint", "-W", "warning"], &path) {
             let lines = ran.stdout();
-            let others = lines.lines().filter(|line| !line.contains("missing date"));
-            assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new(), "{page}");
+            let is_expected = |line: &&str| {
+                line.contains("missing date") || line.contains("skipping paragraph macro: br ")
+            };
+            let others: Vec<&str> = lines.lines().filter(|line| !is_expected(line)).collect();
+            assert!(others.is_empty(), "{others:#?}");
         }
     }
 }

@@ -155,23 +155,24 @@ pub const CONFIG: &[Example] = &[
 
 pub const COMPLETIONS: &[Example] = &[
     example(
-        "bash, with the package bash-completion",
+        "For bash, with the package bash-completion",
         "mkdir -p ~/.local/share/bash-completion/completions\n\
          machex completions bash > ~/.local/share/bash-completion/completions/machex",
     ),
     example(
-        "zsh, if ~/.zfunc is in fpath (before compinit: fpath+=~/.zfunc)",
-        "machex completions zsh > ~/.zfunc/_machex",
+        "For zsh; before compinit, ~/.zshrc has to say fpath+=(~/.zfunc)",
+        "mkdir -p ~/.zfunc\n\
+         machex completions zsh > ~/.zfunc/_machex",
     ),
     example(
-        "fish",
+        "For fish",
         "machex completions fish > ~/.config/fish/completions/machex.fish",
     ),
 ];
 
 pub const MAN: &[Example] = &[example(
     "Install the pages for yourself, and read one",
-    "machex man ~/.local/share/man/man1\n\
+    "machex man ~/.local/share/man\n\
      man machex-mount",
 )];
 

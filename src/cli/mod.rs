@@ -48,7 +48,7 @@ const DEFAULT_CONFIG: &str = "config.yml";
 #[command(after_long_help = examples::help(examples::MACHEX) + "\n\n" + &man::help())]
 struct Arguments {
     /// Log more (-v: info, -vv: debug); RUST_LOG overrides this
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 100)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -90,6 +90,7 @@ enum Command {
     /// Returns once the mount is ready; a process in the background serves it until you unmount it.
     /// Rendered images are kept in CACHE_PATH, up to CACHE_SIZE. Images that you have materialized
     /// are not rendered again. You need not be root.
+    #[command(override_usage = "machex mount [OPTIONS] [CONFIG] [MOUNTPOINT]")]
     #[command(after_long_help = examples::help(examples::MOUNT))]
     Mount(mount::Arguments),
     /// Show what a mount is doing.

@@ -6,7 +6,12 @@ _NAME() {
     case $answers[1] in
         (files) compset -P '--*='; _files ;;
         (folders) compset -P '--*='; _files -/ ;;
-        (values) shift answers; _describe -V NAME answers ;;
+        (values)
+            shift answers
+            # zsh would quote the ~ of a home folder.
+            compset -P '\~/' && answers=("${(@)answers#\~/}")
+            _describe -V NAME answers
+            ;;
     esac
 }
 

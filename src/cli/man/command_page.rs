@@ -7,22 +7,24 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::facts::{FILES, STATUSES, VARIABLES};
-use super::page::{self, MANUAL, SOURCE};
+use super::page;
 use crate::cli::examples;
 use crate::datasets::KnownDatasets;
 
 /// The page of `command`, which is `machex` or one of its subcommands. `all` has the names of the
 /// subcommands that have a page.
 pub fn render(command: &Command, all: &[&str], known: KnownDatasets) -> io::Result<String> {
-    let man = Man::new(command.clone()).source(SOURCE).manual(MANUAL);
-    let mut parts = Vec::new();
+    // clap's usage is shorter than the synopsis that mangen makes of the options.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let man = Man::new(command.clone().override_usage(usage));
+    let mut parts = vec![page::title(&page_name(command), "1").render()];
     let mut add = |part: &dyn Fn(&mut dyn io::Write) -> io::Result<()>| {
         let mut bytes = Vec::new();
         part(&mut bytes)?;
         parts.push(String::from_utf8(bytes).map_err(io::Error::other)?);
         io::Result::Ok(())
     };
-    add(&|out| man.render_title(out))?;
     add(&|out| man.render_name_section(out))?;
     add(&|out| man.render_synopsis_section(out))?;
     add(&|out| man.render_description_section(out))?;
@@ -32,6 +34,12 @@ pub fn render(command: &Command, all: &[&str], known: KnownDatasets) -> io::Resu
     add(&|out| man.render_options_section(out))?;
     parts.push(own_sections(command, all, known).render());
     Ok(page::join(&parts))
+}
+
+/// The name of the page, such as `machex-mount`.
+fn page_name(command: &Command) -> String {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    name.to_owned()
 }
 
 /// The sections that clap knows nothing of.

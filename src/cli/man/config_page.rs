@@ -2,7 +2,7 @@
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::page::{self, MANUAL, SOURCE};
+use super::page;
 use crate::config::{ExampleParagraph, example};
 use crate::datasets::KnownDatasets;
 
@@ -21,8 +21,7 @@ MIMIC_ROOT: /data/raw/mimic-cxr-jpg-2.0.0
 MIMIC_REPORTS_ROOT: /data/raw/mimic-cxr-reports";
 
 pub fn render(known: KnownDatasets) -> String {
-    let mut roff = Roff::new();
-    roff.control("TH", [NAME, "5", "", SOURCE, MANUAL]);
+    let mut roff = page::title(NAME, "5");
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{NAME} - configuration of machex"))]);
     roff.control("SH", ["SYNOPSIS"]);

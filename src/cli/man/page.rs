@@ -6,10 +6,21 @@ use super::facts::Fact;
 use crate::cli::examples::Example;
 
 /// The source that the foot of a page names.
-pub const SOURCE: &str = concat!("machex ", env!("CARGO_PKG_VERSION"));
+const SOURCE: &str = concat!("machex ", env!("CARGO_PKG_VERSION"));
 
 /// The manual that the head of a page names.
-pub const MANUAL: &str = "machex";
+const MANUAL: &str = "machex";
+
+/// The beginning of a page. It has no date, so that the same version always writes the same pages.
+pub fn title(name: &str, section: &str) -> Roff {
+    // roff writes an argument as it is unless it contains blanks, and an empty one is nothing.
+    const EMPTY: &str = "\"\"";
+    let mut roff = Roff::new();
+    roff.control("TH", [name, section, EMPTY, SOURCE, MANUAL]);
+    // Hyphens within names of options and pages could not be told from those of a line break.
+    roff.control("nh", []).control("ad", ["l"]);
+    roff
+}
 
 /// Adds a section with a table of terms, unless it would be empty.
 pub fn add_facts(roff: &mut Roff, heading: &str, facts: &[Fact], command: &str) {
@@ -26,8 +37,11 @@ pub fn add_facts(roff: &mut Roff, heading: &str, facts: &[Fact], command: &str) 
 /// Adds the section EXAMPLES.
 pub fn add_examples(roff: &mut Roff, examples: &[Example]) {
     roff.control("SH", ["EXAMPLES"]);
-    for Example { what, lines } in examples {
-        roff.control("PP", []).text([roman(format!("{what}:"))]);
+    for (number, Example { what, lines }) in examples.iter().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(format!("{what}:"))]);
         add_lines(roff, lines);
     }
 }

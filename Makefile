@@ -3,7 +3,9 @@
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
-.PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training pictures setup test-setup
+.PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training \
+	pictures wheel wheel-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
+	third-party setup test-setup
 
 # Builds machex, writes a synthetic sample of all datasets, mounts it, and reads from it.
 demo: setup
@@ -44,7 +46,7 @@ check-rust: test-setup
 	cargo clippy --locked --lib --tests --features model-check -- -D warnings
 
 check-python: test-setup
-	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
+	@python="$$(sh scripts/python-environment.sh target/python-clients)" && set -x && \
 		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
 
 # Checks licences, sources and versions of the dependencies by deny.toml. Needs no network.
@@ -62,17 +64,52 @@ bench: setup
 # Measures the figures for a mount in docs/performance.md.
 bench-mount: test-setup
 	cargo build --release --locked
-	$$(sh scripts/python-clients.sh target/python-clients) benches/mount.py $(MACHEX)
+	$$(sh scripts/python-environment.sh target/python-clients) benches/mount.py $(MACHEX)
 
 # Measures the figures for training in docs/performance.md.
 bench-training: test-setup
-	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
-	$$(sh scripts/python-clients.sh target/python-clients) benches/training.py
+	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-environment.sh target/python-clients) benches/training.py
 
 # Makes the pictures of docs/.
 pictures: test-setup
-	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
-	$$(sh scripts/python-clients.sh target/python-clients) scripts/pictures.py docs
+	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-environment.sh target/python-clients) scripts/pictures.py docs
+
+# Builds the wheel for x86-64 Linux with glibc 2.17 or later.
+wheel: setup
+	sh packaging/wheel.sh x86_64
+
+# Builds the wheel for 64-bit ARM, on any machine that has Rust's standard library for it.
+wheel-aarch64: setup
+	sh packaging/wheel.sh aarch64
+
+# Builds static programs, which run on every Linux of their architecture.
+binary: setup
+	sh packaging/binary.sh x86_64
+
+binary-aarch64: setup
+	sh packaging/binary.sh aarch64
+
+# Builds the .deb and the .rpm from the wheel of an architecture.
+packages: setup
+	sh packaging/packages.sh x86_64
+
+packages-aarch64: setup
+	sh packaging/packages.sh aarch64
+
+# Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
+# Needs root, debootstrap and FUSE.
+packages-test: packages
+	sh packaging/test-roots.sh
+
+# Builds the source archives of cargo and maturin, and tests them from the archives alone.
+sdist: test-setup
+	sh packaging/source-archives.sh
+
+# Lists the licences of everything that is linked into the program in THIRD-PARTY.txt.
+third-party:
+	python3 packaging/third-party.py
 
 setup:
 	@sh scripts/setup.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Collects what packages and archives hold in target/package: `packaging/stage.sh PROGRAM [RUNNABLE]`.
+# Collects what packages and archives hold in target/staged: `packaging/stage.sh PROGRAM [RUNNABLE]`.
 # RUNNABLE is a machex of the same version that this machine can run, if PROGRAM is for another one;
 # it writes the man pages and the completions.
 set -eu
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 program="$1"
 runnable="${2:-$program}"
-stage=target/package
+stage=target/staged
 rm -rf "$stage"
 mkdir -p "$stage/completions" "$stage/doc"
 install -m 755 "$program" "$stage/machex"

@@ -4,6 +4,8 @@ SAMPLE ?= target/demo
 MACHEX := target/release/machex
 
 .PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training pictures setup test-setup
+.PHONY: check-project lint-workflows lint-scripts lint-citation doc msrv minimal-versions advisories
+.PHONY: release-check release-notes checksums draft-release try-wheel
 
 # Builds machex, writes a synthetic sample of all datasets, mounts it, and reads from it.
 demo: setup
@@ -36,7 +38,7 @@ model-check: test-setup
 	cargo test --locked --lib --features model-check model
 
 # Checks that every change must pass before it lands, in addition to the tests.
-check: check-rust check-python deny
+check: check-rust check-python check-project deny
 
 check-rust: test-setup
 	cargo fmt --all -- --check
@@ -79,3 +81,56 @@ setup:
 
 test-setup:
 	@sh scripts/setup.sh test
+
+# Targets that need nothing but the repository, and those of a release. See docs/releasing.md.
+
+# The version of a release, such as 0.1.0.
+VERSION ?=
+
+# Checks the workflows, the scripts, the citation, and that all files name the same version.
+check-project: lint-workflows lint-scripts lint-citation release-check
+
+lint-workflows:
+	sh scripts/lint-workflows.sh
+
+lint-scripts:
+	sh scripts/lint-scripts.sh
+
+lint-citation:
+	"$$(sh scripts/lint-tools.sh)/cffconvert" --validate
+
+# The documentation of the code; a broken link is an error.
+doc: setup
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+
+# Compiles with the oldest Rust, and with the oldest crates, that Cargo.toml allows.
+msrv: setup
+	sh scripts/msrv.sh
+
+minimal-versions: setup
+	sh scripts/minimal-versions.sh
+
+# Looks for known faults of the dependencies. Needs the network: the list of faults is on GitHub.
+advisories:
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
+	cargo deny --locked check advisories
+
+# Checks that all files name one version; with VERSION, that this one is ready to be released.
+release-check:
+	@sh scripts/release-check.sh $(VERSION)
+
+# Prints the section of VERSION in the changelog.
+release-notes:
+	@sh scripts/release-notes.sh $(VERSION)
+
+# Collects the files of a release in target/dist, with SHA256SUMS.
+checksums:
+	sh scripts/checksums.sh
+
+# Makes a draft of a release on GitHub from target/dist.
+draft-release:
+	sh scripts/draft-release.sh $(VERSION)
+
+# Uses WHEEL on this machine: a sample, a check, a tree.
+try-wheel:
+	sh scripts/try-wheel.sh $(WHEEL)

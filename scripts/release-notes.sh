@@ -1,0 +1,18 @@
+#!/bin/sh
+# Prints the section of a version in CHANGELOG.md, without its heading: the text of a release page.
+#
+#     scripts/release-notes.sh VERSION
+set -eu
+cd "$(dirname "$0")/.."
+
+version="${1:?usage: scripts/release-notes.sh VERSION, such as 0.1.0}"
+notes="$(awk -v version="$version" '
+    /^## / { inside = ($2 == version); next }
+    inside
+' CHANGELOG.md)"
+if [ -z "$notes" ]; then
+    echo "CHANGELOG.md has no section \"## $version\", or nothing in it" >&2
+    exit 1
+fi
+# The shell has removed the empty lines at the end; those at the beginning go here.
+echo "$notes" | sed '/./,$!d'

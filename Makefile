@@ -2,10 +2,14 @@
 
 SAMPLE ?= target/demo
 MACHEX := target/release/machex
+# Where packaging/cargo-tool.sh installs.
+CARGO_TOOLS := $(CURDIR)/target/packaging/bin
 
-.PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training pictures setup test-setup
-.PHONY: check-project lint-workflows lint-scripts lint-citation doc msrv minimal-versions advisories
-.PHONY: release-check release-notes checksums draft-release try-wheel
+.PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training \
+	pictures wheel wheel-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
+	third-party check-project lint-workflows lint-scripts lint-citation doc msrv \
+	minimal-versions advisories release-check release-notes checksums draft-release try-wheel \
+	setup test-setup
 
 # Builds machex, writes a synthetic sample of all datasets, mounts it, and reads from it.
 demo: setup
@@ -46,12 +50,12 @@ check-rust: test-setup
 	cargo clippy --locked --lib --tests --features model-check -- -D warnings
 
 check-python: test-setup
-	@python="$$(sh scripts/python-clients.sh target/python-clients)" && set -x && \
+	@python="$$(sh scripts/python-environment.sh target/python-clients)" && set -x && \
 		"$$python" -m ruff format --check . && "$$python" -m ruff check . && "$$python" -m mypy
 
 # Checks licences, sources and versions of the dependencies by deny.toml. Needs no network.
 deny:
-	@if cargo deny --version >/dev/null 2>&1; then \
+	@PATH="$(CARGO_TOOLS):$$PATH"; if cargo deny --version >/dev/null 2>&1; then \
 		cargo deny --locked --offline check bans licenses sources; \
 	else \
 		echo "NOT CHECKED, for want of cargo-deny: licences and sources of the dependencies"; \
@@ -64,17 +68,52 @@ bench: setup
 # Measures the figures for a mount in docs/performance.md.
 bench-mount: test-setup
 	cargo build --release --locked
-	$$(sh scripts/python-clients.sh target/python-clients) benches/mount.py $(MACHEX)
+	$$(sh scripts/python-environment.sh target/python-clients) benches/mount.py $(MACHEX)
 
 # Measures the figures for training in docs/performance.md.
 bench-training: test-setup
-	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
-	$$(sh scripts/python-clients.sh target/python-clients) benches/training.py
+	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-environment.sh target/python-clients) benches/training.py
 
 # Makes the pictures of docs/.
 pictures: test-setup
-	$$(sh scripts/python-clients.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
-	$$(sh scripts/python-clients.sh target/python-clients) scripts/pictures.py docs
+	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
+	$$(sh scripts/python-environment.sh target/python-clients) scripts/pictures.py docs
+
+# Builds the wheel for x86-64 Linux with glibc 2.17 or later.
+wheel: setup
+	sh packaging/wheel.sh x86_64
+
+# Builds the wheel for 64-bit ARM, on any machine that has Rust's standard library for it.
+wheel-aarch64: setup
+	sh packaging/wheel.sh aarch64
+
+# Builds static programs, which run on every Linux of their architecture.
+binary: setup
+	sh packaging/binary.sh x86_64
+
+binary-aarch64: setup
+	sh packaging/binary.sh aarch64
+
+# Builds the .deb and the .rpm from the wheel of an architecture.
+packages: setup
+	sh packaging/packages.sh x86_64
+
+packages-aarch64: setup
+	sh packaging/packages.sh aarch64
+
+# Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
+# Needs root, debootstrap and FUSE.
+packages-test: packages
+	sh packaging/test-roots.sh
+
+# Builds the source archives of cargo and maturin, and tests them from the archives alone.
+sdist: test-setup
+	sh packaging/source-archives.sh
+
+# Lists the licences of everything that is linked into the program in THIRD-PARTY.txt.
+third-party:
+	python3 packaging/third-party.py
 
 setup:
 	@sh scripts/setup.sh
@@ -97,7 +136,7 @@ lint-scripts:
 	sh scripts/lint-scripts.sh
 
 lint-citation:
-	"$$(sh scripts/lint-tools.sh)/cffconvert" --validate
+	"$$(dirname "$$(sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt)")/cffconvert" --validate
 
 # The documentation of the code; a broken link is an error.
 doc: setup
@@ -112,25 +151,25 @@ minimal-versions: setup
 
 # Looks for known faults of the dependencies. Needs the network: the list of faults is on GitHub.
 advisories:
-	cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
-	cargo deny --locked check advisories
+	sh packaging/cargo-tool.sh cargo-deny 0.20.2
+	PATH="$(CARGO_TOOLS):$$PATH" cargo deny --locked check advisories
 
 # Checks that all files name one version; with VERSION, that this one is ready to be released.
 release-check:
-	@sh scripts/release-check.sh $(VERSION)
+	@sh packaging/release-check.sh $(VERSION)
 
 # Prints the section of VERSION in the changelog.
 release-notes:
-	@sh scripts/release-notes.sh $(VERSION)
+	@sh packaging/release-notes.sh $(VERSION)
 
 # Collects the files of a release in target/dist, with SHA256SUMS.
 checksums:
-	sh scripts/checksums.sh
+	sh packaging/checksums.sh
 
 # Makes a draft of a release on GitHub from target/dist.
 draft-release:
-	sh scripts/draft-release.sh $(VERSION)
+	sh packaging/draft-release.sh $(VERSION)
 
 # Uses WHEEL on this machine: a sample, a check, a tree.
 try-wheel:
-	sh scripts/try-wheel.sh $(WHEEL)
+	sh packaging/try-wheel.sh $(WHEEL)

@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PATH="$(sh scripts/lint-tools.sh):$PATH"
+python="$(sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt)"
+PATH="$(dirname "$python"):$PATH"
 find . \( -path ./target -o -path ./.git \) -prune -o \
     \( -name '*.sh' -o -path ./.ci/run \) -exec shellcheck {} +

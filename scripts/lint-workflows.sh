@@ -4,7 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PATH="$(sh scripts/lint-tools.sh):$PATH"
-# actionlint without arguments looks for a Git repository, which an unpacked archive is not.
+python="$(sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt)"
+# actionlint calls shellcheck.
+PATH="$(dirname "$python"):$PATH"
+# Without arguments, actionlint looks for a Git repository, which an unpacked archive is not.
 actionlint .github/workflows/*.yml
 zizmor --offline --quiet --no-progress .github

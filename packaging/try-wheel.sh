@@ -2,10 +2,10 @@
 # Installs a wheel into a new virtual environment on this machine, and lets its program draw a sample
 # and make a tree of it. Needs neither FUSE nor a compiler.
 #
-#     scripts/try-wheel.sh WHEEL
+#     packaging/try-wheel.sh WHEEL
 set -eu
 
-wheel="${1:?usage: scripts/try-wheel.sh WHEEL}"
+wheel="${1:?usage: packaging/try-wheel.sh WHEEL}"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 

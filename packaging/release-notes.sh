@@ -1,11 +1,11 @@
 #!/bin/sh
 # Prints the section of a version in CHANGELOG.md, without its heading: the text of a release page.
 #
-#     scripts/release-notes.sh VERSION
+#     packaging/release-notes.sh VERSION
 set -eu
 cd "$(dirname "$0")/.."
 
-version="${1:?usage: scripts/release-notes.sh VERSION, such as 0.1.0}"
+version="${1:?usage: packaging/release-notes.sh VERSION, such as 0.1.0}"
 notes="$(awk -v version="$version" '
     /^## / { inside = ($2 == version); next }
     inside

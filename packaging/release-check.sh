@@ -2,7 +2,7 @@
 # Checks that all files that name the version of machex agree. With a VERSION, also that this is the
 # version to be released, and that it has a date.
 #
-#     scripts/release-check.sh [VERSION]
+#     packaging/release-check.sh [VERSION]
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ date="$(sed -n "s/^## $version - //p" CHANGELOG.md)"
 
 [ "$locked" = "$version" ] || fail "Cargo.lock says $locked and Cargo.toml $version: run cargo check"
 [ "$cited" = "$version" ] || fail "CITATION.cff says $cited and Cargo.toml $version"
-sh scripts/release-notes.sh "$version" >/dev/null || failed=1
+sh packaging/release-notes.sh "$version" >/dev/null || failed=1
 
 if [ -n "${1:-}" ]; then
     [ "$1" = "$version" ] || fail "the version to be released is $1, and Cargo.toml says $version"

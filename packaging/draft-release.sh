@@ -2,13 +2,13 @@
 # Makes a draft of a release on GitHub from target/dist: the files, and the section of the changelog.
 # Nobody but the maintainers sees a draft. Needs `gh`, with GH_TOKEN or a login.
 #
-#     scripts/draft-release.sh VERSION
+#     packaging/draft-release.sh VERSION
 set -eu
 cd "$(dirname "$0")/.."
 
-version="${1:?usage: scripts/draft-release.sh VERSION, such as 0.1.0}"
-sh scripts/release-check.sh "$version"
+version="${1:?usage: packaging/draft-release.sh VERSION, such as 0.1.0}"
+sh packaging/release-check.sh "$version"
 (cd target/dist && sha256sum --quiet -c SHA256SUMS)
-sh scripts/release-notes.sh "$version" |
+sh packaging/release-notes.sh "$version" |
     gh release create "v$version" --draft --verify-tag --title "machex $version" --notes-file - \
         target/dist/*

@@ -9,6 +9,9 @@ cd "$(dirname "$0")/.."
 version="${1:?usage: packaging/draft-release.sh VERSION, such as 0.1.0}"
 sh packaging/release-check.sh "$version"
 (cd target/dist && sha256sum --quiet -c SHA256SUMS)
+# Links of the changelog are relative to the repository, which a release page is not.
+files="$(gh repo view --json url --jq .url)/blob/v$version"
 sh packaging/release-notes.sh "$version" |
+    sed "s|](\([^):#]*\.md\)|]($files/\1|g" |
     gh release create "v$version" --draft --verify-tag --title "machex $version" --notes-file - \
         target/dist/*

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 version="${1:?usage: packaging/release-notes.sh VERSION, such as 0.1.0}"
 notes="$(awk -v version="$version" '
-    /^## / { inside = ($2 == version); next }
+    /^## / { inside = ($2 "" == version ""); next }
     inside
 ' CHANGELOG.md)"
 if [ -z "$notes" ]; then

@@ -7,7 +7,7 @@ CARGO_TOOLS := $(CURDIR)/target/packaging/bin
 
 .PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training \
 	pictures wheel wheel-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
-	third-party check-project lint-workflows lint-scripts lint-citation doc msrv \
+	third-party check-project lint-workflows lint-scripts doc msrv \
 	minimal-versions advisories release-check release-notes checksums draft-release try-wheel \
 	setup test-setup
 
@@ -126,17 +126,14 @@ test-setup:
 # The version of a release, such as 0.1.0.
 VERSION ?=
 
-# Checks the workflows, the scripts, the citation, and that all files name the same version.
-check-project: lint-workflows lint-scripts lint-citation release-check
+# Checks what GitHub reads, the scripts, and that all files name the same version.
+check-project: lint-workflows lint-scripts release-check
 
 lint-workflows:
 	sh scripts/lint-workflows.sh
 
 lint-scripts:
 	sh scripts/lint-scripts.sh
-
-lint-citation:
-	"$$(dirname "$$(sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt)")/cffconvert" --validate
 
 # The documentation of the code; a broken link is an error.
 doc: setup

@@ -7,9 +7,9 @@ CARGO_TOOLS := $(CURDIR)/target/packaging/bin
 
 .PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training \
 	pictures wheel wheel-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
-	third-party check-project lint-workflows lint-scripts doc msrv \
+	third-party check-project lint-workflows lint-scripts lint-tools doc msrv \
 	minimal-versions advisories release-check release-notes checksums draft-release try-wheel \
-	setup test-setup
+	setup test-setup packages-setup
 
 # Builds machex, writes a synthetic sample of all datasets, mounts it, and reads from it.
 demo: setup
@@ -121,6 +121,9 @@ setup:
 test-setup:
 	@sh scripts/setup.sh test
 
+packages-setup:
+	@sh scripts/setup.sh packages
+
 # Targets that need nothing but the repository, and those of a release. See docs/releasing.md.
 
 # The version of a release, such as 0.1.0.
@@ -129,11 +132,15 @@ VERSION ?=
 # Checks what GitHub reads, the scripts, and that all files name the same version.
 check-project: lint-workflows lint-scripts release-check
 
-lint-workflows:
+lint-workflows: lint-tools
 	sh scripts/lint-workflows.sh
 
-lint-scripts:
+lint-scripts: lint-tools
 	sh scripts/lint-scripts.sh
+
+# Of its own, since `make -j` runs the two above at the same time.
+lint-tools: test-setup
+	@sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt >/dev/null
 
 # The documentation of the code; a broken link is an error.
 doc: setup

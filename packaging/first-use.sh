@@ -7,7 +7,7 @@ set -eux
 folder="$1"
 python="${2:-}"
 for tool in cc gcc c++ clang cargo rustc; do
-    ! command -v "$tool"
+    if command -v "$tool"; then exit 1; fi
 done
 machex --version
 machex sample "$folder" --images 40

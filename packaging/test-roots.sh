@@ -94,6 +94,7 @@ by_deb() {
     inside sh /examples/first-use.sh /tmp/demo
     # The link for mount(8).
     inside mount -t fuse.machex /tmp/demo/config.yml /tmp/demo/mnt
+    # shellcheck disable=SC2016 # the inner shell expands it
     inside sh -c 'test "$(ls /tmp/demo/mnt | wc -l)" -ge 9'
     inside umount /tmp/demo/mnt
     echo '# edited' >>"$root/etc/machex.yml"

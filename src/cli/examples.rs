@@ -171,9 +171,9 @@ pub const COMPLETIONS: &[Example] = &[
 ];
 
 pub const MAN: &[Example] = &[example(
-    "Install the pages for yourself, and read one",
-    "machex man ~/.local/share/man\n\
-     man machex-mount",
+    "Write the pages to a new folder, and read one",
+    "machex man pages\n\
+     man -l pages/machex-mount.1",
 )];
 
 /// The end of `--help`.

@@ -8,7 +8,7 @@ mod page;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::CommandFactory as _;
@@ -20,38 +20,32 @@ use crate::words::counted;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder for the pages, such as ~/.local/share/man; they go to its folders man1 and man5
+    /// Folder to write to
     dir: PathBuf,
 }
 
 /// A man page.
 struct Page {
-    /// Below the folder of all pages.
-    path: String,
+    /// Name of the file, such as `machex-mount.1`.
+    file: String,
     text: String,
 }
 
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let dir = arguments.dir.as_path();
     let pages = pages(known).context("making the pages")?;
+    fs::create_dir_all(dir).with_context(|| dir.shown().to_string())?;
     for page in &pages {
-        let path = dir.join(&page.path);
-        write(&path, &page.text).with_context(|| path.shown().to_string())?;
+        let path = dir.join(&page.file);
+        fs::write(&path, &page.text).with_context(|| path.shown().to_string())?;
     }
     let count = counted(pages.len() as u64, "page", "pages");
     let dir = dir.shown();
     writeln!(
         io::stdout(),
-        "Wrote {count} below {dir}. Now try:\n    man -M {dir} machex"
+        "Wrote {count} to {dir}. Now try:\n    man -l {dir}/machex.1"
     )?;
     Ok(Exit::Success)
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, text)
 }
 
 fn pages(known: KnownDatasets) -> io::Result<Vec<Page>> {
@@ -66,17 +60,17 @@ fn pages(known: KnownDatasets) -> io::Result<Vec<Page>> {
     let names: Vec<&str> = commands.iter().map(|command| command.get_name()).collect();
     let mut pages = vec![
         Page {
-            path: "man1/machex.1".to_owned(),
+            file: "machex.1".to_owned(),
             text: command_page::render(&machex, &names, known)?,
         },
         Page {
-            path: format!("man5/{}.5", config_page::NAME),
+            file: format!("{}.5", config_page::NAME),
             text: config_page::render(known),
         },
     ];
     for command in commands {
         pages.push(Page {
-            path: format!("man1/machex-{}.1", command.get_name()),
+            file: format!("machex-{}.1", command.get_name()),
             text: command_page::render(command, &names, known)?,
         });
     }

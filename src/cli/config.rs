@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::anyhow;
 
 use super::{CliResult, Exit};
-use crate::config::{ExampleKey, ExampleParagraph, example, example_text, nearest_key};
+use crate::config::{ExampleKey, ExampleParagraph, example, example_text, near_key};
 use crate::datasets::KnownDatasets;
 use crate::shown::Show as _;
 
@@ -46,6 +46,9 @@ fn of_keys(
 }
 
 fn unknown(wanted: &str, known: KnownDatasets) -> anyhow::Error {
-    let (wanted, nearest) = (wanted.shown(), nearest_key(wanted, known));
-    anyhow!("there is no config key {wanted}; did you mean {nearest}? (machex config prints all)")
+    let shown = wanted.shown();
+    match near_key(wanted, known) {
+        Some(near) => anyhow!("there is no config key {shown}; did you mean {near}?"),
+        None => anyhow!("there is no config key {shown}; \"machex config\" prints all"),
+    }
 }

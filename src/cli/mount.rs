@@ -113,7 +113,12 @@ impl Arguments {
                 Some(found.with_context(|| format!("--while {number}: there is no such process"))?)
             }
         };
-        config.cache_size = options.cache_size.unwrap_or(config.cache_size);
+        if let Some(bytes) = options.cache_size {
+            config.set_cache_size(bytes).context("--cache-size")?;
+        }
+        if let Some(file) = &options.log_file {
+            config.check_outside_raw(file).context("--log-file")?;
+        }
         config.workers = options.threads.unwrap_or(config.workers);
         Ok(Request {
             mountpoint: mountpoint.unwrap_or_else(|| config.machex_path.clone()),
@@ -157,6 +162,9 @@ fn passthrough_mode() -> impl TypedValueParser<Value = Passthrough> {
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let request = arguments.request(known)?;
     check_memory(request.config.render_params(), request.config.workers)?;
+    if let Some(doubt) = request.config.doubt_cache_size() {
+        tracing::warn!("{doubt}");
+    }
     if arguments.fake {
         return Ok(Exit::Success);
     }

@@ -97,7 +97,7 @@ def test_options_reach_the_program(mountable: Path, tmp_path: Path) -> None:
 
 
 def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> None:
-    with pytest.raises(ProgramError, match=r"config file .*nowhere\.yml: No such file"):
+    with pytest.raises(ProgramError, match=r"config file .*nowhere\.yml: there is no such file"):
         machex.mount(tmp_path / "nowhere.yml")
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("MACHEX_PATH: x\nFRONTAL_ONLY: true\nMIMIC_ROT: x\n")
@@ -110,7 +110,7 @@ def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> 
 
 def test_a_path_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ProgramError, match="config file --warm: No such file"):
+    with pytest.raises(ProgramError, match="config file --warm: there is no such file"):
         machex.mount("--warm")
 
 

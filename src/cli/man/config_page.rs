@@ -37,7 +37,8 @@ pub fn render(known: KnownDatasets) -> String {
     )]);
     roff.control("PP", []);
     roff.text([roman(
-        "Relative paths start from the folder of the config file, and ~ is your home folder. Sizes \
+        "Relative paths start from the folder of the config file. In paths, a leading ~ is your home \
+         folder, $NAME or ${NAME} is a variable of the environment, and $$ is a dollar sign. Sizes \
          have a unit: KiB, MiB, GiB and TiB, or KB, MB, GB and TB. null, or no line at all, means the \
          default.",
     )]);

@@ -24,8 +24,8 @@ try:
     from machex.images import MODES, read_image
 except ImportError as missing:
     raise ImportError(
-        f"the datasets need PyTorch and Pillow ({missing}): pip install 'machex[torch]'; "
-        "machex.load_index does without"
+        f"the datasets need PyTorch and Pillow ({missing}): pip install torch torchvision pillow; "
+        "machex.load_index works without them"
     ) from missing
 
 #: The names of all fields that an item can have.
@@ -98,6 +98,10 @@ class ChestXrayDataset(Dataset[Item]):
     def index_dict(self) -> Mapping[str, dict[str, Any]]:
         """The entries of ``index.json`` by id, like the attribute of this name in MaCheX."""
         return self.index.entries
+
+    def __repr__(self) -> str:
+        fields = ", ".join(self.fields)
+        return f"<machex.ChestXrayDataset {self.dataset}: {len(self):,} images, fields {fields}>"
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -198,6 +202,10 @@ class MaCheXDataset(Dataset[Item]):
         ]
         self.ds = ConcatDataset(self.datasets)
 
+    def __repr__(self) -> str:
+        names = ", ".join(f"{one.dataset} {len(one):,}" for one in self.datasets)
+        return f"<machex.MaCheXDataset {self.root}: {len(self):,} images ({names})>"
+
     def __len__(self) -> int:
         return len(self.ds)
 
@@ -240,8 +248,13 @@ def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
 
 def _to_tensor() -> Callable[[Any], Any]:
     # The import takes a second: you do not pay for it if you pass your own transforms.
-    from torchvision.transforms import ToTensor
-
+    try:
+        from torchvision.transforms import ToTensor
+    except ImportError as missing:
+        raise ImportError(
+            f"the default transforms need torchvision ({missing}): pip install torchvision, or "
+            "pass transforms=..."
+        ) from missing
     return ToTensor()  # type: ignore[no-any-return]
 
 

@@ -77,7 +77,8 @@ def _find_list(index: Columns, listed: PatientList) -> Path:
     try:
         attribute = os.getxattr(index.paths[0], "user.machex.source")
         source = Path(os.fsdecode(attribute))
-    except (OSError, IndexError):
+    except (OSError, IndexError, AttributeError):
+        # Not a mount, an empty dataset, or an operating system without such attributes.
         source = Path()
     for folder in list(source.parents)[:_LEVELS]:
         for name in (listed.name, f"{listed.name}.gz"):

@@ -11,6 +11,19 @@ from numpy.typing import NDArray
 
 from machex.shared import ArrayWriter, SharedArrays
 
+#: How many texts of a column to show, and how many characters of each.
+_SHOWN, _CHARACTERS = 3, 60
+
+
+def shown_texts(column: Sequence[str | None]) -> str:
+    """The ``repr`` of a column: its first texts, shortened, and their number."""
+    texts = [
+        text if text is None or len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
+        for text in column[:_SHOWN]
+    ]
+    more = ", …" if len(column) > _SHOWN else ""
+    return f"<{len(column):,} texts: [{', '.join(map(repr, texts))}{more}]>"
+
 
 class TextWriter:
     """Collects the texts of a column; ``None`` stands for a missing text."""
@@ -57,6 +70,9 @@ class Texts(Sequence[Optional[str]]):
         if not self.is_there[row]:
             return None
         return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode()
+
+    def __repr__(self) -> str:
+        return shown_texts(self)
 
     def __iter__(self) -> Iterator[str | None]:
         return (self[row] for row in range(len(self)))

@@ -71,15 +71,25 @@ def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
     names = list_datasets(root)
     for dataset in wanted:
         if dataset not in names:
-            close = get_close_matches(dataset, names, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
+            raise TreeError(f"{root} has no dataset {dataset!r}, but {_names(dataset, names)}")
+
+
+def _names(wanted: str, names: Sequence[str]) -> str:
+    """Lists the datasets of a tree for somebody who wanted one that it does not have."""
+    of_lower = {name.lower(): name for name in names}
+    close = get_close_matches(wanted.lower(), of_lower, 1)
+    hint = f"; did you mean {of_lower[close[0]]}?" if close else ""
+    return f"{', '.join(names)}{hint}"
 
 
 def why_no_index(folder: Path) -> str:
     """Explains why a folder has no index, for an error message."""
     if not folder.exists():
-        return f"{folder} does not exist"
+        try:
+            names = list_datasets(folder.parent)
+        except TreeError:
+            return f"{folder} does not exist"
+        return f"{folder} does not exist; the tree has {_names(folder.name, names)}"
     if not folder.is_dir():
         return f"{folder} is not a folder"
     names = sorted(item.name for item in folder.iterdir() if _has_index(str(item)))

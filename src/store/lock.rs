@@ -1,15 +1,16 @@
 //! One run at a time for each share of a tree, and one process for a cache.
 
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use crate::files::{PrivateFolder, no_follow};
-
+use crate::files::{PrivateFolder, mounted_at, no_follow};
 use crate::shown::Show as _;
 
 /// Why a run cannot start.
@@ -20,6 +21,19 @@ pub enum LockError {
         what: &'static str,
         holder: String,
         path: PathBuf,
+    },
+    #[error(
+        "the cache {cache} is in use by the mount at {mountpoint} ({holder}): read from that mount, \
+         or end it with: machex unmount {mountpoint}; two mounts need two caches, and --cache-path \
+         DIR gives this one its own",
+        cache = cache.shown(),
+        mountpoint = mountpoint.shown(),
+        holder = holder.shown()
+    )]
+    CacheOfMount {
+        cache: PathBuf,
+        mountpoint: PathBuf,
+        holder: String,
     },
     #[error(
         "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and \
@@ -39,8 +53,21 @@ pub enum LockError {
 /// How often to try the lock again: the longest delay before a mount that follows another.
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// How long to wait for a cache whose mount is up: a mount that has been asked to end stays in the
+/// mount table for a moment.
+const MOUNTED_TIME: Duration = Duration::from_secs(1);
+
 /// What a [`RunLock`] locks, for messages.
 const TREE: &str = "tree";
+
+/// The lock of a cache, for messages.
+const CACHE: &str = "cache";
+
+/// The second line of the lock file of a cache begins like this.
+const MOUNT_POINT: &[u8] = b"mount point ";
+
+/// The most bytes in a lock file: two lines, one of them with a path.
+const FILE_BYTES: u64 = 8192;
 
 /// Locked while a run takes its other locks, so that shares of different numbers that start at the
 /// same time see each other. A share that does not get it within [`GATE_TIME`] gives up.
@@ -97,7 +124,7 @@ fn refuse_other_shares(state: &PrivateFolder, share: &str) -> Result<(), LockErr
             return Err(LockError::OtherShares {
                 share: format!("{part}/{of}"),
                 of,
-                holder: holder_in(&mut file),
+                holder: Holder::read(&mut file).process,
                 path: state.path().join(&name),
             });
         }
@@ -142,11 +169,7 @@ fn lock(
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(LockError::Held {
-                what,
-                holder: holder_in(&mut file),
-                path: path(),
-            });
+            return Err(Holder::read(&mut file).refusal(what, folder, path()));
         }
         // Some network file systems have no locks; machex works without this safeguard.
         Err(TryLockError::Error(error)) if is_without_locks(&error) => {
@@ -175,12 +198,50 @@ fn lock(
 }
 
 /// What a lock file says about its holder.
-fn holder_in(file: &mut File) -> String {
-    let mut holder = String::new();
-    let _ = file.take(200).read_to_string(&mut holder);
-    match holder.trim() {
-        "" => "its process is not known".to_owned(),
-        holder => format!("{holder}{}", state_of(holder)),
+struct Holder {
+    /// Its process and, if it cannot end, the reason.
+    process: String,
+    mountpoint: Option<PathBuf>,
+}
+
+impl Holder {
+    fn read(file: &mut File) -> Self {
+        let mut text = Vec::new();
+        let _ = file.take(FILE_BYTES).read_to_end(&mut text);
+        let mut lines = text.splitn(2, |byte| *byte == b'\n');
+        let process = String::from_utf8_lossy(lines.next().unwrap_or_default());
+        let process = match process.trim() {
+            "" => "its process is not known".to_owned(),
+            process => format!("{process}{}", state_of(process)),
+        };
+        let mountpoint = lines.next().and_then(|line| {
+            let path = line.strip_prefix(MOUNT_POINT)?.strip_suffix(b"\n")?;
+            Some(PathBuf::from(OsStr::from_bytes(path)))
+        });
+        Self {
+            process,
+            mountpoint,
+        }
+    }
+
+    /// The error for a process that would take the lock, too.
+    fn refusal(self, what: &'static str, folder: &PrivateFolder, path: PathBuf) -> LockError {
+        // A mount that is not up yet, or no longer, cannot be read from.
+        let is_up = |path: &PathBuf| {
+            mounted_at(path).is_ok_and(|found| found.is_some_and(|entry| entry.is_machex()))
+        };
+        match self.mountpoint.filter(is_up) {
+            Some(mountpoint) => LockError::CacheOfMount {
+                cache: folder.path().to_owned(),
+                mountpoint,
+                holder: self.process,
+            },
+            None => LockError::Held {
+                what,
+                holder: self.process,
+                path,
+            },
+        }
     }
 }
 
@@ -192,24 +253,38 @@ fn take_within(
     name: &str,
     what: &'static str,
 ) -> Result<Lock, LockError> {
-    let deadline = Instant::now() + limit;
+    let start = Instant::now();
     loop {
-        match lock(folder, name, what, true) {
-            Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
-            result => return result,
+        let result = lock(folder, name, what, true);
+        let limit = match result {
+            Err(LockError::Held { .. }) => limit,
+            Err(LockError::CacheOfMount { .. }) => limit.min(MOUNTED_TIME),
+            _ => return result,
+        };
+        if start.elapsed() >= limit {
+            return result;
         }
+        thread::sleep(INTERVAL);
     }
 }
 
-/// Locks a cache: locks the file `name` in `folder` until the returned file is dropped, and waits
-/// up to `limit` for its holder to end.
-pub(super) fn lock_within(
+/// Locks a cache for the mount at `mountpoint`: locks the file `name` in `folder` until the returned
+/// file is dropped, and waits up to `limit` for its holder to end.
+pub(super) fn lock_cache(
     limit: Duration,
     folder: &PrivateFolder,
     name: &str,
-    what: &'static str,
+    mountpoint: &Path,
 ) -> Result<File, LockError> {
-    take_within(limit, folder, name, what).map(|lock| lock.file)
+    let Lock { mut file, is_held } = take_within(limit, folder, name, CACHE)?;
+    if is_held {
+        let line = [MOUNT_POINT, mountpoint.as_os_str().as_bytes(), b"\n"].concat();
+        file.write_all(&line).map_err(|source| LockError::Io {
+            path: folder.path().join(name),
+            source,
+        })?;
+    }
+    Ok(file)
 }
 
 /// Says why the holder does not end, if it is a process of this machine: it is stopped, or waits
@@ -277,15 +352,30 @@ mod tests {
     #[test]
     fn a_holder_that_ends_in_time_is_waited_for() {
         let (_folder, state) = state();
-        let held = lock(&state, "lock", "cache", true).unwrap();
-        let short = lock_within(INTERVAL, &state, "lock", "cache").unwrap_err();
+        let point = Path::new("/nowhere");
+        let held = lock_cache(INTERVAL, &state, "lock", point).unwrap();
+        let short = lock_cache(INTERVAL, &state, "lock", point).unwrap_err();
         assert!(matches!(short, LockError::Held { .. }), "{short}");
         thread::scope(|scope| {
             let waiting =
-                scope.spawn(|| lock_within(Duration::from_secs(60), &state, "lock", "cache"));
+                scope.spawn(|| lock_cache(Duration::from_secs(60), &state, "lock", point));
             drop(held);
             waiting.join().unwrap().unwrap();
         });
+    }
+
+    #[test]
+    fn the_mount_that_has_a_cache_is_named_while_it_is_up() {
+        let (_folder, state) = state();
+        let point = Path::new("/mnt/two\nlines");
+        let _held = lock_cache(INTERVAL, &state, "lock", point).unwrap();
+        let mut file = state.open_file("lock", OFlags::RDWR).unwrap();
+        let holder = Holder::read(&mut file);
+        assert_eq!(holder.mountpoint.as_deref(), Some(point));
+        let me = format!("process {} on ", std::process::id());
+        assert!(holder.process.starts_with(&me), "{}", holder.process);
+        let refusal = holder.refusal(CACHE, &state, PathBuf::new());
+        assert!(matches!(refusal, LockError::Held { .. }), "{refusal}");
     }
 
     #[test]

@@ -107,6 +107,7 @@ class ChestXrayDataset(Dataset[Item]):
         return len(self.keys)
 
     def __getitem__(self, idx: int) -> Item:
+        _check_position(self, idx)
         row = self.index.find(self.keys[idx])
         item: Item = {}
         for field in self.fields:
@@ -204,12 +205,13 @@ class MaCheXDataset(Dataset[Item]):
 
     def __repr__(self) -> str:
         names = ", ".join(f"{one.dataset} {len(one):,}" for one in self.datasets)
-        return f"<machex.MaCheXDataset {self.root}: {len(self):,} images ({names})>"
+        return f"<machex.MaCheXDataset {os.fspath(self.root)}: {len(self):,} images ({names})>"
 
     def __len__(self) -> int:
         return len(self.ds)
 
     def __getitem__(self, idx: int) -> Item:
+        _check_position(self, idx)
         item: Item = self.ds[idx]
         return item
 
@@ -236,13 +238,18 @@ class MaCheXDataset(Dataset[Item]):
         return [_subset(self, np.concatenate(share)) for share in shares]
 
 
+def _check_position(dataset: ChestXrayDataset | MaCheXDataset, idx: int) -> None:
+    if not -len(dataset) <= idx < len(dataset):
+        raise IndexError(f"there are {len(dataset):,} images, and no image {idx}")
+
+
 def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
     if isinstance(fields, str):
         raise TypeError(f"fields must be a list of names: [{fields!r}]")
     fields = tuple(fields)
     for field in fields:
         if field not in FIELDS:
-            raise ValueError(f"there is no field {field!r}, but {', '.join(FIELDS)}")
+            raise ValueError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
     return fields
 
 

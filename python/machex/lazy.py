@@ -68,4 +68,5 @@ def _hint(name: str) -> str:
 
     of_lower = {known.lower(): known for known in _MODULES}
     close = get_close_matches(name.lower(), of_lower, 1)
+    close = close or [known for known in of_lower if known.startswith(f"{name.lower()}_")]
     return f"; did you mean {of_lower[close[0]]}?" if close else ""

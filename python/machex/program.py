@@ -77,5 +77,11 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
         start_new_session=True,
     )
     if done.returncode != 0:
-        raise ProgramError(done.stderr.strip() or f"machex ended with status {done.returncode}")
+        raise ProgramError(_message(done.stderr) or f"machex ended with status {done.returncode}")
     return done.stdout
+
+
+def _message(text: str) -> str:
+    """Takes from an error what is only of use in a shell."""
+    text = text.strip().removesuffix("For more information, try '--help'.").rstrip()
+    return text.removeprefix("machex: ").removeprefix("error: ")

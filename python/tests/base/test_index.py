@@ -246,7 +246,12 @@ def test_a_name_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
 def test_a_root_that_is_none_is_explained(materialized: Path, tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="does not exist"):
         machex.list_datasets(tmp_path / "nowhere")
-    with pytest.raises(TreeError, match=r"no MaCheX tree.*machex mount"):
+    with pytest.raises(TreeError, match=r"has no folders: is it mounted\?.*machex mount"):
+        machex.list_datasets(tmp_path)
+    with pytest.raises(TreeError, match=r"is empty: is it mounted\?.*machex mount"):
+        load_index(tmp_path)
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(TreeError, match=r"no MaCheX tree: none of its 1 folders.*machex mount"):
         machex.list_datasets(tmp_path)
     with pytest.raises(TreeError, match="one dataset; the tree is"):
         machex.list_datasets(materialized / "mimic")
@@ -263,6 +268,8 @@ def test_a_root_that_is_none_is_explained(materialized: Path, tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(TreeError, match="not a folder"):
         load_index(tmp_path / "file")
+    with pytest.raises(TreeError, match=r"is a file.*machex\.mount\("):
+        machex.list_datasets(tmp_path / "file")
 
 
 def test_a_dataset_without_an_index_is_named_and_not_left_out(

@@ -181,6 +181,8 @@ def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> 
     wrong.write_text("MACHEX_PATH: x\nFRONTAL_ONLY: true\nMIMIC_ROT: x\n")
     with pytest.raises(ProgramError, match="MIMIC_ROOT"):
         machex.mount(wrong)
+    with pytest.raises(ProgramError, match=r"^invalid value 'x' for '--threads.*\w$"):
+        machex.mount(mountable, threads="x")  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="make it first"):
         machex.mount(mountable, tmp_path / "not there")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("machex-")]

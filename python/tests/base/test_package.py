@@ -72,6 +72,8 @@ def test_a_wrong_name_is_told_the_right_one() -> None:
         machex.nothing  # noqa: B018
     with pytest.raises(AttributeError, match=r"did you mean MaCheXDataset\?"):
         machex.MachexDataset  # noqa: B018
+    with pytest.raises(AttributeError, match=r"did you mean load_index\?"):
+        machex.load  # noqa: B018
     assert not hasattr(machex, "__all__")
 
 

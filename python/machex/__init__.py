@@ -16,11 +16,11 @@ Trees, mounted or materialized:
     list_datasets(root)         the names of the datasets of a tree
     LABELS                      the 13 findings of a class_label, in order
 
-Mounts and patients. These need the program machex, which runs on Linux only:
+Mounts and patients, which need the program machex and therefore Linux:
 
-    mount(config)               mounts a tree for a "with" block, or until you
-                                close the Mount
-    split_by_patient(indexes)   splits whose shares have no patient in common
+    mount(config)               mounts a tree for a "with" block, or until
+                                you close the Mount
+    split_by_patient(indexes)   splits that have no patient in common
     patient_id(dataset, key)    the patient that a key names
     find_program()              the path of the program
 

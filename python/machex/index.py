@@ -7,7 +7,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from machex.reading import read_columns
 from machex.shared import GoneError, Handle, SharedArrays
 from machex.showing import index_as_html
 from machex.tables import to_arrow, to_pandas
-from machex.texts import Texts, shown_texts
+from machex.texts import ComputedTexts, Texts
 from machex.trees import INDEX_NAME, PathLike, check_datasets, why_no_index, words
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ class Index:
         self._by_number = _sorter(self._numbers)
         self.class_labels = arrays["label"].reshape(-1, len(LABELS))
         self.has_label = arrays["has_label"]
-        self.ids = _Column(len(self), self._id)
+        self.ids = ComputedTexts(len(self), self._id)
         # Every entry has a key: `read_columns` has checked that.
         self.keys = cast("Sequence[str]", Texts(arrays, "key"))
         self.reports = Texts(arrays, "report")
         self._other_paths = Texts(arrays, "path") if "path.text" in arrays else None
         self._below = self._find_images()
-        self.paths = _Column(len(self), self._path)
+        self.paths = ComputedTexts(len(self), self._path)
         self.entries = _Entries(self)
 
     def __len__(self) -> int:
@@ -209,39 +209,6 @@ class Index:
 def _ends_with(path: str, tail: str) -> bool:
     """Whether a path ends in ``tail`` once normalized; it may have the separators of Windows."""
     return posixpath.normpath(path.replace("\\", "/")).endswith(f"/{tail}")
-
-
-class _Column(Sequence[str]):
-    """Texts that are computed when they are accessed."""
-
-    def __init__(self, length: int, text_of: Callable[[int], str]) -> None:
-        self._rows = range(length)
-        self._text_of = text_of
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-
-    def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            return [self._text_of(row) for row in self._rows[at]]
-        return self._text_of(self._rows[at])
-
-    def __repr__(self) -> str:
-        return shown_texts(self)
-
-    def __iter__(self) -> Iterator[str]:
-        return map(self._text_of, self._rows)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class _Entries(Mapping[str, "dict[str, Any]"]):

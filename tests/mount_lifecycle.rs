@@ -305,7 +305,10 @@ fn one_cache_serves_one_mount() {
         .run(&["mount", "config.yml", "other"])
         .expect_status(1);
     let holder = format!("process {}", mounted.pid());
-    assert!(ran.stderr().contains(&holder), "{}", ran.stderr());
+    let end = format!("machex unmount {}", place.0.path("mnt").display());
+    for words in [&holder, &end, "--cache-path"] {
+        assert!(ran.stderr().contains(words), "{}", ran.stderr());
+    }
     place
         .0
         .run(&["mount", "config.yml", "other", "--cache-path", "cache2"])

@@ -366,7 +366,7 @@ fn a_place_that_cannot_be_mounted_on_is_explained() {
         );
     }
     for (cache, words) in [
-        ("out/cache", "taken for a dataset"),
+        ("out/cache", "counts as a dataset"),
         ("raw/../out.state/cache", "where machex remembers"),
     ] {
         for option in [

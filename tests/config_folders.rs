@@ -167,6 +167,8 @@ fn files_in_the_place_of_folders_are_told_before_any_work() {
             "{text}"
         );
     }
+    let good = "MACHEX_PATH: out\nCACHE_PATH: cache\nOPENI_ROOT: raw";
+    check(&bench, good);
     let text = bench
         .run(&["mount", "--cache-path", "file", "config.yml", "raw"])
         .stderr();
@@ -174,6 +176,11 @@ fn files_in_the_place_of_folders_are_told_before_any_work() {
         text.contains("--cache-path: ") && text.contains("is a file"),
         "{text}"
     );
+    fs::write(bench.path("out.state"), "").unwrap();
+    let text = check(&bench, good);
+    let problem = "line 2: MACHEX_PATH: out.state, where machex keeps its records of the tree, is a \
+                   file; move it away";
+    assert!(text.contains(problem), "{text}");
 }
 
 #[test]

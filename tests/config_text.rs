@@ -78,6 +78,10 @@ fn what_is_no_config_is_said_to_be_none_and_the_example_named() {
 #[test]
 fn a_missing_config_names_the_example_or_those_that_are_there() {
     let empty = Bench::new();
+    let text = empty.run(&["mount", "mnt"]).expect_status(1).stderr();
+    let expected = "machex: mnt is neither a config file nor a folder to mount on; if it is to be the \
+                    mount point, make it first: mkdir -p mnt\n";
+    assert_eq!(text, expected);
     for command in ["check", "materialize", "mount"] {
         let text = empty.run(&[command]).expect_status(1).stderr();
         let expected = "machex: config file config.yml: there is no such file; \"machex config > \
@@ -140,8 +144,8 @@ fn a_broken_config_is_told_with_its_line() {
             "line 2, column 15: a value that begins with * must be in quotes\n",
         ),
         (
-            "MACHEX_PATH:out\nFRONTAL_ONLY: true\n",
-            "line 1, column 1: no colon with a blank after it; write KEY: value\n",
+            "MACHEX_PATH: out\nFRONTAL_ONLY:true\nX: y\n",
+            "line 2, column 1: no colon with a blank after it; write KEY: value\n",
         ),
     ] {
         let text = complaint(text);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::log::Target;
@@ -87,6 +87,17 @@ struct Request {
 impl Arguments {
     fn request(&self, known: KnownDatasets) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
+        if let (None, [only]) = (&self.config, self.paths.as_slice())
+            && !input::is_folder(only)
+            && !only.exists()
+            && only.extension().is_none()
+        {
+            let only = only.shown();
+            bail!(
+                "{only} is neither a config file nor a folder to mount on; if it is to be the mount \
+                 point, make it first: mkdir -p {only}"
+            );
+        }
         let mut config =
             Config::load(&file, known).with_context(|| format!("config file {}", file.shown()))?;
         let mut options = MountOptions {

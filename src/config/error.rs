@@ -33,7 +33,10 @@ pub enum ConfigError {
     NotUtf8(usize),
     #[error("it has no settings; {EXAMPLE}")]
     Empty,
-    #[error("line {0}: the file must consist of lines \"KEY: value\"; {EXAMPLE}")]
+    #[error(
+        "line {0}: the file must consist of lines \"KEY: value\", with a blank after the colon; \
+         {EXAMPLE}"
+    )]
     NoMapping(usize),
     #[error("{0}")]
     Syntax(SyntaxError),

@@ -96,6 +96,13 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
         // One is enough: the folder has to be changed anyway.
         tree_problem = tree_problem.or(found);
     }
+    tree_problem = tree_problem.or_else(|| {
+        not_a_folder(&state_path, &state)?;
+        Some(format!(
+            "{}, where machex keeps its records of the tree, is a file; move it away",
+            state_path.shown()
+        ))
+    });
     if let Some(problem) = tree_problem {
         add(Key::MACHEX_PATH, problem);
     }

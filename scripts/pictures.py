@@ -39,7 +39,7 @@ def main() -> None:
         run("sample", sample, "--images", "40")
         config = sample / "config.yml"
         sheet = ["preview", config, "--tile", "128", "-o", out / "preview.png"]
-        run(*sheet, "--dataset", *DATASETS)
+        run(*sheet, "--dataset", ",".join(DATASETS))
         run("report", config, "-o", report)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

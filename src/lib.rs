@@ -20,13 +20,13 @@
 //! * `words`: counts, and sentences that several commands print.
 //! * `sync`: locks for model checking.
 //! * `waits`: measures how long threads wait for a disk or a server.
+//! * [`progress`]: the progress of a command, on a terminal or in a log.
 //! * `slow`: tells the user what slow work is waiting for.
 //! * `spread`: numbers spread evenly over a range.
 //! * `workers`: threads that share numbered work.
 //! * [`files`]: files and folders of the file system.
 //! * [`storage`]: the source of raw bytes: the only way to lists and sources.
 //! * [`names`]: names in the tree: dataset folders, shards, images.
-//! * [`progress`]: the progress of a command, on a terminal or in a log.
 //! * [`render`]: a pure function from the bytes of a source image to the bytes of a JPEG.
 //! * [`store`]: where finished images are stored, and the records about them.
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.

@@ -4,11 +4,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use crate::datasets::KnownDatasets;
-use crate::synthetic::{Drawing, SampleError, SampleTree, write_file};
+use crate::datasets::{Dataset, KnownDatasets};
+use crate::synthetic::{Drawing, SampleError, SampleTree, Tally, write_file};
 
 /// First line of a sample's config, which identifies a sample folder.
 const MARKER: &str = "# A sample, written by `machex sample`.";
@@ -31,28 +32,62 @@ pub enum Count {
     Real,
 }
 
+impl Options {
+    /// How many images of a dataset to write.
+    fn count_of(self, dataset: &dyn Dataset) -> u32 {
+        match self.count {
+            Count::Each(count) => count,
+            Count::Real => dataset.info().real_count,
+        }
+    }
+
+    /// How many images of all datasets to write.
+    pub fn total(self, known: KnownDatasets) -> u64 {
+        let counts = known.iter().map(|dataset| self.count_of(*dataset));
+        counts.map(u64::from).sum()
+    }
+}
+
+/// A sample on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Path of its `config.yml`.
+    pub config: PathBuf,
+    /// Folder of the raw trees.
+    pub raw: PathBuf,
+    /// Sizes of its files; each once, however many hard links it has.
+    pub bytes: u64,
+}
+
 /// Writes raw trees of `known` datasets and a `config.yml` below `folder`, replacing an earlier
-/// sample; returns the config's path.
+/// sample. Uses all threads of rayon's pool, and calls `each_image` after each image.
 pub fn write(
     folder: &Path,
     options: Options,
     known: KnownDatasets,
-) -> Result<PathBuf, SampleError> {
+    each_image: &(dyn Fn() + Sync),
+) -> Result<Sample, SampleError> {
     let config = folder.join("config.yml");
     make_room(folder, &config)?;
     let raw = folder.join(RAW);
     // The marker comes first, so that an interrupted sample can be written again.
     fs::create_dir_all(&raw).map_err(SampleError::io(&raw))?;
     write_file(&config, config_text(known).as_bytes())?;
+    let tally = Tally {
+        bytes: AtomicU64::new(0),
+        each_image,
+    };
     known.par_iter().try_for_each(|dataset| {
-        let count = match options.count {
-            Count::Each(count) => count,
-            Count::Real => dataset.info().real_count,
-        };
-        let mut tree = SampleTree::new(raw.join(dataset.folder()), count, options.drawing)?;
-        dataset.write_sample(&mut tree)
+        let (root, count) = (raw.join(dataset.folder()), options.count_of(*dataset));
+        let mut tree = SampleTree::new(root, count, options.drawing, &tally)?;
+        dataset.write_sample(&mut tree)?;
+        tree.finish()
     })?;
-    Ok(config)
+    Ok(Sample {
+        config,
+        raw,
+        bytes: tally.bytes.load(Ordering::Relaxed),
+    })
 }
 
 /// Makes room, and makes sure that nothing but an earlier sample is lost.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::progress::above_bars;
 use crate::shown::Show as _;
 
 /// Time until the first message; the time doubles after each message.
@@ -50,7 +51,7 @@ impl Drop for Reset {
 
 fn say(line: &str) {
     // Best effort: this only informs the user.
-    let _ = writeln!(io::stderr(), "{}", line.shown());
+    let _ = above_bars(|| writeln!(io::stderr(), "{}", line.shown()));
 }
 
 /// The thread that watches slow work. Its output may be a pipe without a reader, so no thread waits

@@ -1,6 +1,8 @@
 //! Numbers in messages, as used outside the command line too.
 
-use indicatif::HumanCount;
+use std::time::Duration;
+
+use indicatif::{FormattedDuration, HumanCount};
 
 /// The first `count` characters.
 pub fn start_of(text: &str, count: usize) -> &str {
@@ -12,6 +14,15 @@ pub fn start_of(text: &str, count: usize) -> &str {
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     let what = if number == 1 { one } else { many };
     format!("{} {what}", HumanCount(number))
+}
+
+/// How long something took: `3.2 s`, `01:02:03`.
+pub fn taken(time: Duration) -> String {
+    if time < Duration::from_secs(100) {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        FormattedDuration(time).to_string()
+    }
 }
 
 /// The warning about DICOM files with bits above their HighBit.

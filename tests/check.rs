@@ -69,14 +69,14 @@ fn missing_files_are_counted_and_the_first_are_named() {
     for entry in fs::read_dir(&images).unwrap().take(3) {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    let json = json(&bench, 1);
+    let json = json(&bench, 3);
     let report = report(&json, "chex-ray14");
     assert_eq!(
         (&report["missing"], &report["images"]),
         (&3.into(), &4.into())
     );
     assert_eq!(report["missing_examples"].as_array().unwrap().len(), 3);
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     assert!(ran.stdout().contains("chex-ray14"), "{}", ran.stdout());
 }
 
@@ -90,7 +90,7 @@ fn a_list_that_cannot_be_read_is_an_error_of_that_dataset_alone() {
     )
     .unwrap();
     fs::write(bench.path("raw/chexpert/train.csv"), "Path\n1,2\n").unwrap();
-    let json = json(&bench, 1);
+    let json = json(&bench, 3);
     let error = |dataset| report(&json, dataset)["error"].as_str().unwrap().to_owned();
     assert!(
         error("mimic").contains("mimic-cxr-2.0.0-chexpert.csv"),
@@ -119,7 +119,7 @@ fn an_empty_folder_and_reports_that_are_nowhere_are_pointed_out() {
         config + "MIMIC_REPORTS_ROOT: nothing\n",
     )
     .unwrap();
-    let json = json(&bench, 1);
+    let json = json(&bench, 3);
     let warning = |dataset| {
         report(&json, dataset)["warnings"][0]
             .as_str()
@@ -150,7 +150,7 @@ fn a_reader_that_goes_away_does_not_hide_a_failure() {
             .spawn()
             .unwrap();
         drop((child.stdout.take(), child.stderr.take()));
-        assert_eq!(child.wait().unwrap().code(), Some(1), "{command}");
+        assert_eq!(child.wait().unwrap().code(), Some(3), "{command}");
     }
 }
 
@@ -160,6 +160,6 @@ fn an_image_that_cannot_be_decoded_fails_the_check() {
     for entry in fs::read_dir(bench.path("raw/objcxr/train")).unwrap() {
         fs::write(entry.unwrap().path(), "no image").unwrap();
     }
-    let json = json(&bench, 1);
+    let json = json(&bench, 3);
     assert!(report(&json, "objcxr")["proof"]["error"].is_string());
 }

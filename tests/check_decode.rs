@@ -83,7 +83,7 @@ fn what_materialize_would_fail_with_is_found_and_nothing_is_written() {
     }
 
     // The same images as those that fail.
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     let failures = fs::read_to_string(bench.path("out.state/failures.jsonl")).unwrap();
     let mut failed: Vec<u64> = failures
         .lines()

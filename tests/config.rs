@@ -93,8 +93,8 @@ fn paths_are_taken_from_the_configs_own_folder() {
         "MACHEX_PATH: ../out\nFRONTAL_ONLY: yes\nCACHE_PATH: cache\nCHEXRAY14_ROOT: raw\n",
     )
     .unwrap();
-    // Without an image: status 1, and an index all the same.
-    bench.run(&["materialize", "a/c.yml"]).expect_status(1);
+    // Without an image: status 3, and an index all the same.
+    bench.run(&["materialize", "a/c.yml"]).expect_status(3);
     assert_eq!(
         fs::read_to_string(bench.out().join("chex-ray14/index.json")).unwrap(),
         "{}"

@@ -64,7 +64,7 @@ fn a_blank_list_line_is_skipped_and_a_trailing_blank_belongs_to_the_name() {
     // All that the new list names is missing, which looks like a disk that is not mounted.
     bench
         .run(&["materialize", "--allow-removal"])
-        .expect_status(1);
+        .expect_status(3);
     assert!(
         failures(&bench)
             .iter()
@@ -81,7 +81,7 @@ fn a_label_that_is_no_number_fails_its_image_alone() {
         root.join("train.csv"),
     )
     .unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     let failures = failures(&bench);
     assert!(
         failures
@@ -96,7 +96,7 @@ fn an_empty_image_name_fails_alone() {
     let (bench, root) = copied("PADCHEST", "PADCHEST_ROOT");
     let list = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
     fs::copy(fail("padchest/empty_image_id.csv"), root.join(list)).unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     let failures = failures(&bench);
     assert!(
         failures.iter().any(|(_, cause)| cause.contains("empty")),
@@ -124,7 +124,7 @@ fn a_blank_subject_fails_its_image_alone() {
         })
         .collect();
     fs::write(&list, format!("{}\n{}\n", text.trim_end(), blank.join(","))).unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     assert_eq!(index(&bench, "mimic").len(), good);
     let failures = failures(&bench);
     assert!(
@@ -164,7 +164,7 @@ fn expect_failures(tree: &str, key: &str, dataset: &str, folder: &str, files: &[
     for (file, name) in files {
         fs::copy(fail(file), root.join(folder).join(name)).unwrap();
     }
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     assert_eq!(
         failures(&bench).len(),
         files.len(),
@@ -246,7 +246,7 @@ fn a_header_that_claims_too_much_is_refused_before_anything_is_allocated() {
     )
     .unwrap();
     bench.write_config("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw");
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     let causes: Vec<String> = failures(&bench)
         .into_iter()
         .map(|(_, cause)| cause)
@@ -267,11 +267,12 @@ fn a_source_that_was_repaired_is_missing_and_no_longer_failed() {
     fs::write(&bad, "").unwrap();
     bench
         .run(&["materialize", "--part", "1/1"])
-        .expect_status(1);
-    let finish = || bench.run(&["materialize", "--finish"]).expect_status(1);
-    assert_eq!(finish().summary_of("objcxr")[3], 1);
+        .expect_status(3);
+    let finish = || bench.run(&["materialize", "--finish"]);
+    let ran = finish().expect_status(3);
+    assert_eq!(ran.summary_of("objcxr")[3], 1);
     fs::copy(root.join("train/79191.jpg"), &bad).unwrap();
-    let ran = finish();
+    let ran = finish().expect_status(1);
     assert_eq!(ran.summary_of("objcxr")[3], 0);
     assert!(
         ran.stdout().contains("missing from the index: 000000"),

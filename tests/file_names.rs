@@ -40,7 +40,7 @@ fn a_name_that_is_not_utf8_fails_by_itself_and_keeps_its_number() {
         bench.write_config(&format!(
             "FRONTAL_ONLY: false\nIMAGE_SIZE: 32\n{key}: {root}"
         ));
-        let ran = bench.run(&["materialize"]).expect_status(1);
+        let ran = bench.run(&["materialize"]).expect_status(3);
         assert_eq!(ran.summary_of(dataset), [7, 5, 0, 2]);
         let stdout = ran.stdout();
         for words in [
@@ -81,7 +81,7 @@ fn folders_within_folders_need_not_be_utf8() {
     };
     fs::rename(&folders()[1], images.join(OsStr::from_bytes(b"2\xff"))).unwrap();
     bench.write_config("FRONTAL_ONLY: false\nIMAGE_SIZE: 32\nSIIM_ROOT: raw/siim");
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     assert_eq!(ran.summary_of("siim"), [3, 2, 0, 1]);
     assert!(ran.stdout().contains("2\\xff/"), "{}", ran.stdout());
 }
@@ -90,8 +90,8 @@ fn folders_within_folders_need_not_be_utf8() {
 #[test]
 fn a_name_that_no_file_can_have_fails_by_itself() {
     for (extra, summary, status) in [
-        ("", [5, 2, 0, 3], 1),
-        ("ONLY_PRESENT: true", [4, 2, 0, 2], 1),
+        ("", [5, 2, 0, 3], 3),
+        ("ONLY_PRESENT: true", [4, 2, 0, 2], 3),
     ] {
         let bench = Bench::small(2, &format!("IMAGE_SIZE: 32\n{extra}"));
         let list = bench.path("raw/train_val_list.txt");

@@ -391,7 +391,7 @@ fn half_a_download_is_told_what_to_do() {
     let words =
         "2 of 6 files that were looked for are missing: finish the download, or set ONLY_PRESENT";
     assert!(ran.stdout().contains(words), "{}", ran.stdout());
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     let words = "2 of them have no source: finish the download, or set ONLY_PRESENT: true";
     assert!(ran.stdout().contains(words), "{}", ran.stdout());
     remove(4);

@@ -57,7 +57,7 @@ fn an_image_without_memory_fails_alone_and_is_made_when_there_is_some() {
     let arguments = ["materialize", "--workers", "1"];
     let ran = bench
         .run_limited(&["--as=170000000"], &arguments)
-        .expect_status(1);
+        .expect_status(3);
     assert_eq!(ran.summary_of("chex-ray14"), [2, 1, 0, 1]);
     let causes = bench.failure_causes();
     assert!(causes[0].starts_with("no memory for "), "{causes:?}");

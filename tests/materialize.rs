@@ -100,7 +100,7 @@ fn failures_are_recorded_and_the_rest_goes_on() {
     )
     .unwrap();
 
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     assert_eq!(ran.summary_of(DATASET), [6, 2, 0, 4]);
     assert!(ran.stdout().contains("failures.jsonl"), "{}", ran.stdout());
     assert_eq!(
@@ -121,7 +121,7 @@ fn failures_are_recorded_and_the_rest_goes_on() {
     // Mended sources are taken up, and forgotten as failures.
     write_png(&bench.small_source(1), 300, 300, 1);
     write_png(&bench.small_source(2), 300, 300, 2);
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     assert_eq!(ran.summary_of(DATASET), [6, 2, 2, 2]);
     assert_eq!(failures(&bench).len(), 2);
     assert_eq!(index(&bench).len(), 4);
@@ -132,7 +132,7 @@ fn a_source_that_goes_bad_takes_its_old_image_along() {
     let bench = Bench::small(3, "");
     bench.run(&["materialize"]).expect_status(0);
     fs::write(bench.small_source(1), "").unwrap();
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     assert_eq!(ran.summary_of(DATASET), [3, 0, 2, 1]);
     assert!(!image(&bench, 1).exists());
     assert_eq!(index(&bench).len(), 2);
@@ -191,11 +191,11 @@ fn failures_of_all_shares_end_in_one_file() {
     }
     bench
         .run(&["materialize", "--part", "1/2"])
-        .expect_status(1);
+        .expect_status(3);
     bench
         .run(&["materialize", "--part", "2/2"])
-        .expect_status(1);
-    let finished = bench.run(&["materialize", "--finish"]).expect_status(1);
+        .expect_status(3);
+    let finished = bench.run(&["materialize", "--finish"]).expect_status(3);
     assert_eq!(finished.summary_of(DATASET), [6, 0, 4, 2]);
     let images: Vec<_> = failures(&bench)
         .iter()
@@ -270,7 +270,8 @@ fn only_the_named_datasets_are_worked_on() {
             "materialize",
             "--dataset",
             "rsna",
-            "objcxr",
+            "--dataset=objcxr",
+            "config.yml",
             "--workers",
             "1",
         ])
@@ -358,7 +359,7 @@ fn what_breaks_the_reference_crashes_nothing() {
         .collect();
     bench.write_config(&format!("FRONTAL_ONLY: false\n{}", roots.join("\n")));
 
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     let mut failed: Vec<_> = failures(&bench)
         .iter()
         .map(|failure| {

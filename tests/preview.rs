@@ -238,7 +238,7 @@ fn where_it_cannot_be_written_is_said_before_the_work() {
     let bench = shades(2);
     // Work on this source would be told of.
     fs::remove_file(bench.small_source(0)).unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     fs::create_dir(bench.path("folder")).unwrap();
     for (output, words) in [
         ("missing/sheet.png", "there is no folder"),
@@ -265,7 +265,7 @@ fn datasets_tiles_and_the_output_can_be_chosen() {
     );
     let two = sheet(
         &bench,
-        &["config.yml", "--dataset", "mimic", "siim", "--tile", "64"],
+        &["--dataset", "mimic,siim", "config.yml", "--tile", "64"],
     );
     assert!(two.height > one.height && one.height < 2 * TILE);
     let ran = preview(&bench, &["--dataset", "nothing"]).expect_status(1);

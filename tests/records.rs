@@ -153,7 +153,7 @@ fn a_file_that_machex_did_not_make_is_not_removed() {
     let image = bench.out().join(DATASET).join("00/000002.jpg");
     fs::write(&image, "the user's own").unwrap();
     fs::write(bench.small_source(2), "bad").unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     assert_eq!(fs::read(&image).unwrap(), b"the user's own");
     let list = bench.path("raw/train_val_list.txt");
     fs::write(list, "0000.png\n0001.png\n").unwrap();
@@ -305,7 +305,7 @@ fn another_user_reads_a_tree_but_not_which_images_of_it_failed() {
     }
     let bench = bench(3);
     fs::write(bench.small_source(1), "bad").unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     fs::set_permissions(bench.path("."), fs::Permissions::from_mode(0o755)).unwrap();
     let report = |program: &[&str]| {
         let output = std::process::Command::new(program[0])

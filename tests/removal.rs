@@ -124,7 +124,7 @@ fn a_mount_says_in_its_log_what_has_gone_and_serves_the_rest() {
 #[test]
 fn a_first_run_over_an_empty_folder_says_so() {
     let bench = folder(0, "");
-    let ran = bench.run(&["materialize"]).expect_status(1);
+    let ran = bench.run(&["materialize"]).expect_status(3);
     assert!(
         ran.stdout().contains("there are no images"),
         "{}",
@@ -172,7 +172,7 @@ fn other_datasets_of_the_config_are_not_begun_either() {
     let bench = folder(2, "SIIM_ROOT: siim\n");
     fs::create_dir_all(bench.path("siim/dicom-images-train")).unwrap();
     // It has no images.
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     fs::remove_file(bench.path("raw/1.png")).unwrap();
     fs::write(bench.path("siim/dicom-images-train/bad.dcm"), "bad").unwrap();
     let failures = || fs::read(bench.path("out.state/failures.jsonl")).unwrap();

@@ -82,7 +82,7 @@ fn a_report_that_is_no_file_costs_its_text_and_a_warning() {
         assert!(checked.contains("cannot be read: it is a "), "{checked}");
         assert!(checked.contains(said), "{checked}");
     }
-    let ran = run(&bench, &["materialize"]).expect_status(1);
+    let ran = run(&bench, &["materialize"]).expect_status(3);
     for said in [
         "it is a pipe, not a file",
         "it is a socket, not a file",

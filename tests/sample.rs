@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use common::{Bench, files_below};
+use common::{Bench, Ran, files_below};
 use machex::datasets::ALL;
 
 #[test]
@@ -41,6 +41,78 @@ fn the_seed_decides_the_images() {
     assert!(first != write("c", "2"));
     // An earlier sample is replaced.
     assert!(write("c", "1") == first);
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let bench = Bench::new();
+    let write = |folder: &str, more: &[&str]| {
+        let arguments = [&["sample", folder, "--images", "4"], more].concat();
+        bench.run(&arguments).expect_status(0);
+        let root = bench.path(folder);
+        let files = files_below(&root).into_iter();
+        files
+            .map(|file| (fs::read(root.join(&file)).unwrap(), file))
+            .collect::<Vec<_>>()
+    };
+    for more in [&[][..], &["--hard-link"]] {
+        let with = |folder: &str, workers| write(folder, &[&["--workers", workers], more].concat());
+        let alone = with("a", "1");
+        assert!(alone.len() > 4 * ALL.len());
+        for workers in ["2", "7"] {
+            assert!(with("b", workers) == alone, "{workers} {more:?}");
+        }
+        assert!(write("c", more) == alone, "{more:?}");
+    }
+}
+
+#[test]
+fn what_to_try_next_can_be_pasted() {
+    let bench = Bench::new();
+    let ran = bench
+        .run(&["sample", "my 'own' sample", "--images", "2"])
+        .expect_status(0);
+    let text = ran.stdout();
+    assert!(
+        text.starts_with("Wrote 20 images of 10 datasets, "),
+        "{text}"
+    );
+    let (_, lines) = text.split_once("Now try:\n").unwrap();
+    for line in lines.lines().map(str::trim) {
+        if std::env::var_os("MACHEX_SKIP_FUSE").is_some() && line.contains("mount ") {
+            println!("NOT TESTED: {line}");
+            continue;
+        }
+        let mut shell = bench.command_below(&["sh", "-c", line], &[]);
+        Ran::of(&mut shell).expect_status(0);
+    }
+    assert!(bench.path("my 'own' sample/report.html").exists());
+    assert!(
+        bench
+            .path("my 'own' sample/machex/openi/index.json")
+            .exists()
+    );
+}
+
+#[test]
+fn where_no_sample_can_be_written_another_place_is_named() {
+    let bench = Bench::new();
+    fs::write(bench.path("file"), "mine").unwrap();
+    for (folder, words) in [
+        (".", "machex sample ./sample"),
+        (
+            "file",
+            "file is not a folder; give a new one: machex sample file-sample",
+        ),
+        ("/proc/sample", "give a folder that you can write to"),
+    ] {
+        let said = bench.run(&["sample", folder]).expect_status(1).stderr();
+        assert!(said.contains(words), "{said}");
+    }
+    let none = bench
+        .run(&["sample", "s", "--images", "0"])
+        .expect_status(2);
+    assert!(none.stderr().contains("from 1"), "{}", none.stderr());
 }
 
 #[test]

@@ -147,11 +147,8 @@ fn sample() -> (TempDir, Config) {
             hard_link: false,
         },
     };
-    let config = Config::load(
-        &sample::write(folder.path(), options, datasets::ALL).unwrap(),
-        datasets::ALL,
-    )
-    .unwrap();
+    let sample = sample::write(folder.path(), options, datasets::ALL, &|| {}).unwrap();
+    let config = Config::load(&sample.config, datasets::ALL).unwrap();
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let mut waiting = vec![folder.path().join("raw")];
     while let Some(path) = waiting.pop() {

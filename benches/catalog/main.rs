@@ -30,7 +30,8 @@ fn main() {
                     hard_link: true,
                 },
             };
-            sample::write(folder.path(), options, datasets::ALL).expect("a sample")
+            let sample = sample::write(folder.path(), options, datasets::ALL, &|| {});
+            sample.expect("a sample").config
         },
         PathBuf::from,
     );

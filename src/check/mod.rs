@@ -124,7 +124,7 @@ impl TreeReport {
     /// Whether nothing in this tree would fail, as far as was checked.
     pub fn is_good(&self) -> bool {
         self.error.is_none()
-            && self.empty.is_none()
+            && !self.is_empty()
             && self.removal.is_none()
             && self.missing == 0
             && self.faults == 0
@@ -138,6 +138,11 @@ impl TreeReport {
                 .as_ref()
                 .is_none_or(|decoded| decoded.failed == 0)
             && self.sums.iter().all(Sums::is_good)
+    }
+
+    /// Whether the lists can be read and there is not one image: nothing to be content with.
+    pub fn is_empty(&self) -> bool {
+        self.error.is_none() && self.images == 0
     }
 }
 

@@ -30,6 +30,11 @@ impl Verdict {
         } else if !reports.iter().all(TreeReport::is_good) {
             sentences.push("Something would fail, see above.".to_owned());
         }
+        let empty = reports.iter().filter(|report| report.is_empty()).count();
+        if empty > 0 {
+            let counted = counted(empty as u64, "dataset has", "datasets have");
+            sentences.push(format!("{counted} no images."));
+        }
         let unreadable = sum(reports, |report| report.unreadable_reports);
         if unreadable > 0 {
             let counted = counted(unreadable, "report", "reports");
@@ -180,11 +185,16 @@ mod tests {
     #[test]
     fn what_was_not_done_is_not_said() {
         let (_, text) = words(report(0, 0), Options::default());
-        assert_eq!(text, "No file was looked for, and no image was decoded.");
+        assert_eq!(
+            text,
+            "Something would fail, see above. 1 dataset has no images. No file was looked for, and \
+             no image was decoded."
+        );
         let verdict = Verdict::of(&[report(3, 3), report(0, 0)], Options::default(), false);
+        assert!(!verdict.is_good);
         assert_eq!(
             verdict.words,
-            "All 3 files are there; one image was decoded in 1 of 2 datasets (--decode decodes all)."
+            "Something would fail, see above. 1 dataset has no images. All 3 files are there; one image was decoded in 1 of 2 datasets (--decode decodes all)."
         );
     }
 

@@ -1,9 +1,10 @@
 //! `machex datasets`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use indicatif::HumanCount;
 
+use super::colour;
 use super::table::{Align, Table};
 use super::{CliResult, Exit};
 use crate::datasets::{KnownDatasets, PatientRule};
@@ -16,7 +17,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
-    let mut out = io::stdout().lock();
+    let mut out = colour::stdout().lock();
     let printed = if arguments.json {
         writeln!(out, "{:#}", document(known))
     } else {

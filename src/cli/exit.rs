@@ -6,13 +6,17 @@ use std::process::ExitCode;
 use super::CliResult;
 use crate::shown::Show as _;
 
-/// How the program ends. For wrong usage, clap exits with status 2.
+/// How the program ends. For wrong usage, clap exits with status 2. `docs/operations.md` has the
+/// table for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Everything succeeded.
     Success,
-    /// Something failed, and the program has printed what.
+    /// The command could not run or could not be completed, and the program has printed why.
     Failure,
+    /// The command is completed, but some of the data are at fault: images that cannot be rendered,
+    /// sources that are missing. Running it again changes nothing before the data are mended.
+    SomeFailed,
     /// Interrupted by the user: 128 + SIGINT, as in shells.
     Interrupted,
 }
@@ -33,6 +37,7 @@ impl From<Exit> for ExitCode {
         ExitCode::from(match exit {
             Exit::Success => 0,
             Exit::Failure => 1,
+            Exit::SomeFailed => 3,
             Exit::Interrupted => 130,
         })
     }

@@ -3,14 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
+use super::dataset_argument::DatasetArgument;
 use super::output::Taken;
 use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
 use crate::datasets::{KnownDatasets, RawTree};
 use crate::files::is_disconnected;
-use crate::shown::Show as _;
 use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
 
@@ -23,9 +21,8 @@ pub struct InputArguments {
     /// Config file
     #[arg(short = 'c', long, value_name = "CONFIG")]
     config: Option<PathBuf>,
-    /// Only these datasets, by folder name
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    dataset: Vec<String>,
+    #[command(flatten)]
+    dataset: DatasetArgument,
     /// Number of images per dataset, evenly spread and including the first
     #[arg(long, value_name = "N", default_value_t = 6)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -50,15 +47,14 @@ impl InputArguments {
         let (kind, datasets) = match root {
             Some(root) => {
                 let tree = Tree::open(root, known)?;
-                let datasets = job::select("the tree", tree.names(), &self.dataset)?;
+                let datasets = self.dataset.of_tree(&tree)?;
                 (Kind::Tree(tree), datasets)
             }
             None => {
                 let named = self.config.as_ref().or(self.place.as_ref());
                 let path = named.map_or(Path::new(DEFAULT_CONFIG), PathBuf::as_path);
-                let config = Config::load(path, known)
-                    .with_context(|| format!("config file {}", path.shown()))?;
-                let datasets = job::select_datasets(&config, &self.dataset)?;
+                let config = job::load_config_file(path, known)?;
+                let datasets = self.dataset.of_config(&config, known)?;
                 (Kind::Config(Box::new(config)), datasets)
             }
         };

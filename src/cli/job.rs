@@ -1,6 +1,6 @@
 //! Shared steps of subcommands: reading the config, starting threads, selecting datasets.
 
-use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
@@ -10,6 +10,7 @@ use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
 use crate::datasets::KnownDatasets;
+use crate::files::machex_mountpoints;
 use crate::shown::Show as _;
 use crate::workers::look_for_room;
 
@@ -18,8 +19,29 @@ pub fn load_config(
     argument: &super::ConfigArgument,
     known: KnownDatasets,
 ) -> anyhow::Result<Config> {
-    let path = argument.path();
-    Config::load(&path, known).with_context(|| format!("config file {}", path.shown()))
+    load_config_file(&argument.path(), known)
+}
+
+/// Reads the config file `path`.
+pub fn load_config_file(path: &Path, known: KnownDatasets) -> anyhow::Result<Config> {
+    let is_name = known
+        .iter()
+        .any(|dataset| path == Path::new(dataset.folder()));
+    if is_name && !path.exists() {
+        let name = path.shown();
+        bail!("there is no config file {name}; for more datasets than one: --dataset rsna,{name}");
+    }
+    Config::load(path, known).with_context(|| format!("config file {}", path.shown()))
+}
+
+/// What could have been meant by something that is not a machex mount.
+pub fn other_mounts() -> String {
+    let mounts = machex_mountpoints();
+    let mounts: Vec<String> = mounts.iter().map(|path| path.shown().to_string()).collect();
+    match mounts.as_slice() {
+        [] => "nothing is mounted: machex mount CONFIG MOUNTPOINT mounts a tree".to_owned(),
+        mounts => format!("machex mounts: {}", mounts.join(", ")),
+    }
 }
 
 /// Starts rayon's pool and returns how many workers to use: `wanted`, unless the system cannot
@@ -64,29 +86,6 @@ fn startable(most: usize) -> usize {
         drop(end);
         count
     })
-}
-
-/// Checks that the config has a dataset with each of these folder names.
-pub fn select_datasets(config: &Config, names: &[String]) -> anyhow::Result<BTreeSet<String>> {
-    let known = config.trees.iter().map(|tree| tree.dataset.folder());
-    select("the config", known, names)
-}
-
-/// Checks that `place` has all of these names.
-pub fn select<'a>(
-    place: &str,
-    known: impl Iterator<Item = &'a str>,
-    names: &[String],
-) -> anyhow::Result<BTreeSet<String>> {
-    let known: Vec<&str> = known.collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!(
-            "--dataset {}: {place} has {} (a config file goes before --dataset, or with -c)",
-            unknown.shown(),
-            known.join(", ").shown()
-        );
-    }
-    Ok(names.iter().cloned().collect())
 }
 
 #[cfg(test)]

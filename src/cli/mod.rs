@@ -1,8 +1,11 @@
 //! The command line: arguments, exit statuses and printed output. One file per subcommand.
 
 mod check;
+mod check_page;
+mod colour;
 mod completions;
 mod config;
+mod dataset_argument;
 mod datasets;
 mod examples;
 mod exit;
@@ -14,14 +17,18 @@ mod man;
 mod materialize;
 mod mount;
 mod output;
+mod pasted;
 mod preview;
+mod redraw;
 mod report;
 mod sample;
 mod signals;
 mod status;
+mod status_page;
 mod table;
 mod unmount;
 mod usage;
+mod wrap;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

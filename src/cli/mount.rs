@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::log::Target;
+use super::pasted::{program, quoted_path};
 use super::signals::{self, Asked};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
 
@@ -195,6 +196,7 @@ fn start(request: &Request) -> CliResult {
         request.options.replace,
     )?;
     let given = helper::translate(std::env::args_os());
+    let is_helper = given.is_some();
     let mut arguments = given.unwrap_or_else(|| std::env::args_os().collect());
     arguments.remove(0);
     // Right after the subcommand: words after `--` are not options.
@@ -205,15 +207,24 @@ fn start(request: &Request) -> CliResult {
         None => Ok(Exit::Failure),
         Some(started) => {
             // The mount is up even if this cannot be printed.
-            let _ = writeln!(
-                io::stdout(),
-                "{} is mounted (process {})",
-                request.mountpoint.shown(),
-                started.pid
-            );
+            let _ = tell_mounted(request, started.pid, is_helper);
             Ok(Exit::Success)
         }
     }
+}
+
+/// Says that the mount is up and, unless mount(8) called, what to do with it.
+fn tell_mounted(request: &Request, pid: u32, is_helper: bool) -> io::Result<()> {
+    let shown = request.mountpoint.shown();
+    let mut out = io::stdout().lock();
+    writeln!(out, "{shown} is mounted (process {pid})")?;
+    if is_helper {
+        return Ok(());
+    }
+    let (machex, mountpoint) = (program(), quoted_path(&request.mountpoint));
+    writeln!(out, "    ls {mountpoint}    # reading an image renders it")?;
+    writeln!(out, "    {machex} status {mountpoint}")?;
+    writeln!(out, "    {machex} unmount {mountpoint}")
 }
 
 /// Mounts and serves in this process.

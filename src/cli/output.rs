@@ -1,14 +1,18 @@
 //! The output file of a subcommand.
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use indicatif::HumanBytes;
 
-use crate::files::real_path;
-use crate::files::{Durability, write_atomically};
+use super::colour;
+use super::wrap::Page;
+use crate::files::{Durability, real_path, write_atomically};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
+use crate::words::counted;
 
 /// Where the output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,10 +97,37 @@ impl Output {
     }
 }
 
+/// Says on the standard output what was written to the file `given`, unless the output itself went
+/// there.
+pub fn tell_written(output: &Output, given: &Path, what: &str) -> io::Result<()> {
+    let Output::File(path) = output else {
+        return Ok(());
+    };
+    let size = HumanBytes(fs::metadata(path)?.len());
+    let line = format!("Wrote {} ({size}): {what}", given.shown());
+    Page::new(colour::stdout()).line(line)
+}
+
+/// What a preview or a report shows, in words.
+pub fn shown_pictures(datasets: usize, shown: usize, failed: usize) -> String {
+    let datasets = counted(datasets as u64, "dataset", "datasets");
+    let shown = counted(shown as u64, "picture", "pictures");
+    match failed {
+        0 => format!("{datasets}, {shown}"),
+        _ => format!("{datasets}, {shown}; {failed} could not be read"),
+    }
+}
+
+/// The extension of a file name in lower case; `None` for a name without one, and for the standard
+/// output.
+pub fn extension(given: &Path) -> Option<String> {
+    let extension = given.extension()?;
+    Some(extension.shown().to_string().to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]

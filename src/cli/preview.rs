@@ -1,13 +1,15 @@
 //! `machex preview`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
 
 use super::input::InputArguments;
-use super::output::Output;
+use super::output::{Output, extension, shown_pictures, tell_written};
 use super::{CliResult, Exit};
 use crate::datasets::KnownDatasets;
-use crate::preview::{Preview, TILE_SIDES};
+use crate::preview::{Format, Preview, TILE_SIDES};
 use crate::shown::Show as _;
 use crate::survey::{Gallery, GalleryImage, printable};
 
@@ -15,7 +17,7 @@ use crate::survey::{Gallery, GalleryImage, printable};
 pub struct Arguments {
     #[command(flatten)]
     place: InputArguments,
-    /// PNG file to write; "-" for standard output
+    /// File to write, a .png or a .jpg; "-" for a PNG on standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Side length of each picture in pixels
@@ -31,17 +33,39 @@ fn side(pixels: &u32) -> i64 {
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let place = arguments.place.open(known)?;
     let output = Output::open(&arguments.output, &place.taken())?;
+    let format = format(&arguments.output)?;
     let survey = place.survey()?;
     let preview = Preview::draw(&survey, arguments.tile)?;
-    output.write(|out| preview.write(out).map_err(io::Error::from))?;
-    Ok(tell_failures(&preview.galleries))
+    output.write(|out| preview.write(out, format))?;
+    let exit = tell_failures(&preview.galleries);
+    let what = counted_pictures(&preview.galleries);
+    let told = tell_written(&output, &arguments.output, &what);
+    exit.after_printing(told.map_err(Into::into))
+}
+
+/// The format that a file name asks for.
+fn format(given: &Path) -> anyhow::Result<Format> {
+    match extension(given).as_deref() {
+        None | Some("png") => Ok(Format::Png),
+        Some("jpg" | "jpeg") => Ok(Format::Jpeg),
+        Some(_) => bail!(
+            "{}: a contact sheet is a PNG or a JPEG; give a name that ends in .png or .jpg",
+            given.shown()
+        ),
+    }
+}
+
+fn counted_pictures(galleries: &[Gallery<'_>]) -> String {
+    let images = || galleries.iter().flat_map(|gallery| &gallery.images);
+    let drawn = images().filter(|image| image.thumbnail.is_ok()).count();
+    shown_pictures(galleries.len(), drawn, images().count() - drawn)
 }
 
 /// Prints what could not be read.
 fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
     let mut exit = Exit::Success;
     let mut tell = |line: String| {
-        exit = Exit::Failure;
+        exit = Exit::SomeFailed;
         let _ = writeln!(io::stderr(), "machex: {line}");
     };
     for gallery in galleries {

@@ -1,16 +1,22 @@
 //! `machex sample`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::CliResult;
-use super::exit::Exit;
+use indicatif::HumanBytes;
+
+use super::pasted::{program, quoted_path};
+use super::{CliResult, Exit, job};
 use crate::datasets::KnownDatasets;
-use crate::sample::{self, Count, Options};
+use crate::progress::{Progress, Unit};
+use crate::sample::{self, Count, Options, Sample};
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::synthetic::Drawing;
+use crate::words::{counted, taken};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -25,6 +31,9 @@ pub struct Arguments {
     /// Draw only a few images and repeat them as hard links, for large trees
     #[arg(long)]
     hard_link: bool,
+    /// Number of threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    workers: Option<u16>,
 }
 
 /// The value of `--images`.
@@ -37,10 +46,10 @@ impl FromStr for Images {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "real" => Ok(Images(Count::Real)),
-            _ => text
-                .parse()
-                .map(|count| Images(Count::Each(count)))
-                .map_err(|_| "give a number, or \"real\""),
+            _ => match text.parse() {
+                Ok(count) if count > 0 => Ok(Images(Count::Each(count))),
+                _ => Err("give a number from 1, or \"real\""),
+            },
         }
     }
 }
@@ -53,13 +62,51 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
             hard_link: arguments.hard_link,
         },
     };
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    job::start_threads(arguments.workers.map_or_else(cores, usize::from))?;
+    let (started, total) = (Instant::now(), options.total(known));
+    let progress = Progress::of("sample", total, Unit::Images);
     let doing = format!("writing the sample in {}", arguments.dir.shown());
-    let config = announce_if_slow(doing, || sample::write(&arguments.dir, options, known))?;
-    let (mut out, config) = (io::stdout().lock(), config.shown());
-    writeln!(out, "Wrote raw trees of all datasets. Now try:")?;
-    writeln!(out, "    machex check {config}")?;
-    writeln!(out, "    machex report {config} -o report.html")?;
-    writeln!(out, "    mkdir mnt && machex mount {config} mnt")?;
-    writeln!(out, "    machex materialize {config}")?;
-    Ok(Exit::Success)
+    let sample = announce_if_slow(doing, || {
+        let each_image = || progress.advance(true);
+        sample::write(&arguments.dir, options, known, &each_image)
+    })?;
+    progress.finish();
+    let printed = print(&arguments.dir, &sample, known, total, started.elapsed());
+    Exit::Success.after_printing(printed.map_err(Into::into))
+}
+
+/// Prints what was written, and commands that can be pasted.
+fn print(
+    folder: &Path,
+    sample: &Sample,
+    known: KnownDatasets,
+    images: u64,
+    time: Duration,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Wrote {} of {}, {} in {}, to:",
+        counted(images, "image", "images"),
+        counted(known.len() as u64, "dataset", "datasets"),
+        HumanBytes(sample.bytes),
+        taken(time)
+    )?;
+    writeln!(out, "    {}", sample.raw.shown())?;
+    let (machex, config) = (program(), quoted_path(&sample.config));
+    let in_folder = |name: &str| quoted_path(&folder.join(name));
+    let (mountpoint, report) = (in_folder("mnt"), in_folder("report.html"));
+    writeln!(out, "Now try:")?;
+    for line in [
+        format!("{machex} check {config}"),
+        format!("{machex} report {config} -o {report}"),
+        format!("mkdir -p {mountpoint}"),
+        format!("{machex} mount {config} {mountpoint}"),
+        format!("{machex} unmount {mountpoint}"),
+        format!("{machex} materialize {config}"),
+    ] {
+        writeln!(out, "    {line}")?;
+    }
+    Ok(())
 }

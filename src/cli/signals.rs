@@ -12,6 +12,8 @@ use signal_hook::consts::{
 };
 use signal_hook::iterator::Signals;
 
+use crate::progress::above_bars;
+
 /// Signals that ask the process to end.
 const ENDING: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
 
@@ -92,7 +94,9 @@ pub fn stop_in_order(doing: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
             std::process::exit(130);
         }
         seen.store(true, Ordering::Relaxed);
-        let _ = writeln!(io::stderr(), "\nmachex: {doing} (again to end at once)");
+        // Ctrl-C itself is shown on the line of the cursor.
+        let tell = || writeln!(io::stderr(), "\nmachex: {doing} (again to end at once)");
+        let _ = above_bars(tell);
     })?;
     Ok(stop)
 }

@@ -1,63 +1,157 @@
 //! `machex status`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use indicatif::{FormattedDuration, HumanBytes, HumanCount};
 
-use super::table::{Align, Table};
-use super::{CliResult, Exit};
+use super::redraw::Redraw;
+use super::status_page::{page, summary};
+use super::wrap::width;
+use super::{CliResult, Exit, colour, job, signals};
 use crate::files::{Answer, ask_status};
 use crate::shown::Show as _;
-use crate::status::{FailureNote, Latency, Status};
-use crate::words::counted;
+use crate::status::Status;
 
-/// How often `--watch` updates.
+/// How often `--watch` asks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Clears the terminal and moves the cursor to its first line.
-const CLEAR: &str = "\x1b[2J\x1b[H";
+/// How long a mount that is being taken away may be there without its process.
+const ENDING: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The mount point
     mountpoint: PathBuf,
-    /// Print the status as JSON
+    /// Print the status as JSON; with --watch, one line every second
     #[arg(long)]
     json: bool,
-    /// Update every second
+    /// Update every second until the mount ends; without a terminal, print a line for each change
     #[arg(long)]
     watch: bool,
 }
 
 pub fn run(arguments: &Arguments) -> CliResult {
+    let text = read(&arguments.mountpoint)?;
+    if arguments.watch {
+        return watch(arguments, text);
+    }
+    let mut out = colour::stdout().lock();
+    if arguments.json {
+        write!(out, "{text}")?;
+    } else {
+        write!(out, "{}", page(&parse(&text)?, width()))?;
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}
+
+fn parse(text: &str) -> anyhow::Result<Status> {
+    serde_json::from_str(text).context("the mount is of another version of machex; try --json")
+}
+
+/// Shows the status until the mount ends or the user ends it; neither is an error.
+fn watch(arguments: &Arguments, mut text: String) -> CliResult {
+    let (stop, stopped) = mpsc::channel();
+    signals::on_end(move |_| {
+        // The receiver is gone only when the process ends anyway.
+        let _ = stop.send(());
+    })?;
+    let mut view = View::of(arguments);
     loop {
-        let text = read(&arguments.mountpoint)?;
-        let mut out = io::stdout().lock();
-        if arguments.json {
-            write!(out, "{text}")?;
-        } else {
-            let status: Status = serde_json::from_str(&text)
-                .context("the mount is of another version of machex; try --json")?;
-            if arguments.watch {
-                write!(out, "{CLEAR}")?;
+        view.show(&text)?;
+        match stopped.recv_timeout(INTERVAL) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Success),
+        }
+        text = match read_again(&arguments.mountpoint) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                let shown = arguments.mountpoint.shown();
+                let _ = writeln!(io::stderr(), "machex: {shown} is not mounted any more");
+                return Ok(Exit::Success);
             }
-            print(&mut out, &status)?;
+            // The signal may have ended the question.
+            Err(_) if stopped.try_recv().is_ok() => return Ok(Exit::Success),
+            Err(error) => return Err(error),
+        };
+    }
+}
+
+/// How `--watch` shows a status.
+enum View {
+    /// In place of the last one.
+    Terminal(Redraw),
+    /// In a line of its own, if it has changed.
+    Lines {
+        last: String,
+    },
+    Json,
+}
+
+impl View {
+    fn of(arguments: &Arguments) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        if arguments.json {
+            Self::Json
+        } else if io::stdout().is_terminal() && !is_dumb {
+            Self::Terminal(Redraw::default())
+        } else {
+            let last = String::new();
+            Self::Lines { last }
+        }
+    }
+
+    fn show(&mut self, text: &str) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        match self {
+            Self::Terminal(redraw) => {
+                let page = colour::as_shown(page(&parse(text)?, width()));
+                redraw.draw(&mut out, &page)?;
+            }
+            Self::Lines { last } => {
+                let line = summary(&parse(text)?);
+                if line != *last {
+                    writeln!(out, "{line}")?;
+                    *last = line;
+                }
+            }
+            Self::Json => {
+                let status: serde_json::Value = serde_json::from_str(text)?;
+                writeln!(out, "{status}")?;
+            }
         }
         out.flush()?;
-        if !arguments.watch {
-            return Ok(Exit::Success);
+        Ok(())
+    }
+}
+
+/// The status of a mount that was there; `None` if it was unmounted.
+fn read_again(mountpoint: &Path) -> anyhow::Result<Option<String>> {
+    let answer = match ask_status(mountpoint) {
+        // Just between the end of its process and the end of the mount, perhaps.
+        Answer::Gone => {
+            thread::sleep(ENDING);
+            ask_status(mountpoint)
         }
-        thread::sleep(INTERVAL);
+        answer => answer,
+    };
+    match answer {
+        Answer::NotMachex => Ok(None),
+        answer => text_of(mountpoint, answer).map(Some),
     }
 }
 
 fn read(mountpoint: &Path) -> anyhow::Result<String> {
+    text_of(mountpoint, ask_status(mountpoint))
+}
+
+fn text_of(mountpoint: &Path, answer: Answer) -> anyhow::Result<String> {
     let shown = mountpoint.shown();
-    match ask_status(mountpoint) {
+    match answer {
         Answer::Status(text) => String::from_utf8(text).context("the status is not text"),
         Answer::Gone => bail!(
             "{shown}: its process has gone; mount again with --replace, or: machex unmount {shown}"
@@ -66,140 +160,10 @@ fn read(mountpoint: &Path) -> anyhow::Result<String> {
             "{shown} does not answer: its process is stopped, or waits for a server; mount again with \
              --replace, or: machex unmount --lazy {shown}"
         ),
-        Answer::NotMachex => bail!("{shown} is not a machex mount"),
+        Answer::NotMachex => bail!("{shown} is not a machex mount; {}", job::other_mounts()),
         Answer::Failed(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             bail!("{shown}: only the user who mounted it, and root, can see its status")
         }
         Answer::Failed(error) => Err(error).with_context(|| shown.to_string()),
     }
-}
-
-fn print(out: &mut impl Write, status: &Status) -> io::Result<()> {
-    let mut table = Table::new(&[
-        ("dataset", Align::Left),
-        ("images", Align::Right),
-        ("known", Align::Right),
-        ("rendered now", Align::Right),
-        ("damaged", Align::Right),
-        ("failing", Align::Right),
-    ]);
-    for dataset in &status.datasets {
-        let count = |number: u64| HumanCount(number).to_string();
-        table.row([
-            dataset.name.shown().to_string(),
-            count(u64::from(dataset.images)),
-            count(dataset.known),
-            count(dataset.rendered),
-            count(dataset.damaged),
-            count(dataset.failing as u64),
-        ]);
-    }
-    writeln!(
-        out,
-        "{} (config {}, process {}, up {}, {})\n",
-        status.mountpoint.shown(),
-        status.config.shown(),
-        status.pid,
-        FormattedDuration(duration(status.uptime_seconds)),
-        status.mode.shown()
-    )?;
-    write!(out, "{table}")?;
-    writeln!(
-        out,
-        "\nopens    {} of existing files, {} of files that had to be made; {}",
-        HumanCount(status.counts.hits),
-        HumanCount(status.counts.misses),
-        latency(&status.open_latency)
-    )?;
-    writeln!(
-        out,
-        "renders  {}, lately {:.1}/s with {} workers; {}",
-        HumanCount(status.renders),
-        status.renders_per_second,
-        status.workers,
-        latency(&status.render_latency)
-    )?;
-    writeln!(
-        out,
-        "now      {} waiting, {} being made, {} files open",
-        status.queue, status.at_work, status.open_files
-    )?;
-    let cache = &status.cache;
-    if !cache.on_disk {
-        writeln!(
-            out,
-            "cache    {} cannot be written: a little is kept in memory",
-            cache.path.shown()
-        )?;
-    }
-    writeln!(
-        out,
-        "cache    {}: {} of {} in {} files{}; {} evicted{}",
-        cache.path.shown(),
-        HumanBytes(cache.bytes),
-        HumanBytes(cache.limit),
-        HumanCount(cache.files as u64),
-        if cache.counted {
-            ""
-        } else {
-            " (still counting)"
-        },
-        HumanCount(cache.evictions),
-        match cache.refused {
-            0 => String::new(),
-            refused => format!(", {} not taken by the disk", HumanCount(refused)),
-        }
-    )?;
-    if let Some(warm) = &status.warm {
-        let full = if warm.cache_is_full {
-            ", cache full"
-        } else {
-            ""
-        };
-        let (done, of) = (HumanCount(warm.done), HumanCount(warm.of));
-        writeln!(out, "warming  {done} of {of}{full}")?;
-    }
-    let damaged = status.datasets.iter().map(|dataset| dataset.damaged).sum();
-    if damaged > 0 {
-        let count = counted(damaged, "image is", "images are");
-        writeln!(out, "damaged  {count} made of a damaged source; the last:")?;
-        print_notes(out, &status.damaged)?;
-    }
-    if status.counts.errors > 0 {
-        writeln!(
-            out,
-            "errors   {} given to readers; the last:",
-            HumanCount(status.counts.errors)
-        )?;
-        print_notes(out, &status.failures)?;
-    }
-    Ok(())
-}
-
-fn print_notes(out: &mut impl Write, notes: &[FailureNote]) -> io::Result<()> {
-    for note in notes {
-        let source = match note.source.as_str() {
-            "" => String::new(),
-            source => format!(" {}:", source.shown()),
-        };
-        let (dataset, file, cause) = (note.dataset.shown(), note.file.shown(), note.cause.shown());
-        writeln!(out, "  {dataset}/{file}:{source} {cause}")?;
-    }
-    Ok(())
-}
-
-fn latency(latency: &Latency) -> String {
-    match latency.count {
-        0 => "none yet".to_owned(),
-        _ => format!(
-            "half within {:.1?}, 99 % within {:.1?}",
-            duration(latency.p50_seconds),
-            duration(latency.p99_seconds)
-        ),
-    }
-}
-
-/// Zero for a number that is not a duration, which a mount of another version may report.
-fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::exit::in_safe_lines;
-use super::{CliResult, Exit};
+use super::{CliResult, Exit, job};
 use crate::files::real_path;
-use crate::mount::{Remark, UnmountHow, unmount};
+use crate::mount::{Remark, UnmountError, UnmountHow, unmount};
 use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,21 @@ pub fn run(arguments: &Arguments) -> CliResult {
             in_safe_lines(&remark.to_string())
         );
     };
-    unmount(&real_path(&path), how, &mut say)?;
+    let shown = arguments.mountpoint.shown();
+    match unmount(&real_path(&path), how, &mut say) {
+        Err(UnmountError::NotMounted(_)) => {
+            bail!("{shown} is not a mount; {}", job::other_mounts())
+        }
+        ended => ended?,
+    }
+    // The mount is gone even if this cannot be printed.
+    let _ = if arguments.lazy {
+        writeln!(
+            io::stdout(),
+            "{shown} is detached; the mount ends when its last open file is closed"
+        )
+    } else {
+        writeln!(io::stdout(), "{shown} is unmounted")
+    };
     Ok(Exit::Success)
 }

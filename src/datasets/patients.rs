@@ -91,8 +91,9 @@ mod tests {
             hard_link: true,
         };
         let count = Count::Each(6);
-        let config = sample::write(folder.path(), Options { count, drawing }, ALL).unwrap();
-        let config = Config::load(&config, ALL).unwrap();
+        let options = Options { count, drawing };
+        let sample = sample::write(folder.path(), options, ALL, &|| {}).unwrap();
+        let config = Config::load(&sample.config, ALL).unwrap();
         assert_eq!(config.trees.len(), ALL.len());
         for tree in &config.trees {
             let catalog = load(tree, None).unwrap();

@@ -138,7 +138,7 @@ impl DatasetPlan {
     }
 
     /// Warnings for the user about the lists.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.catalog.warnings().to_vec();
         warnings.extend(why_empty(&self.tree, &self.catalog));
         let absent = self.catalog.absent_count();
@@ -154,7 +154,7 @@ impl DatasetPlan {
 
     /// Whether there is no image of any view: the folder is wrong, or nothing of the dataset is in
     /// it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         let is_left_out_by_view =
             self.catalog.is_empty() && self.catalog.views() != Views::default();
         self.catalog.present() == 0 && !is_left_out_by_view

@@ -16,16 +16,16 @@ use super::workers::Workers;
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::catalog::index::{self, ReportNotes, Reports};
 use crate::files::{Durability, PrivateFolder, write_atomically};
-use crate::progress::Progress;
+use crate::progress::{Overall, Progress};
 use crate::store::{Journal, RunLock, StateFolder};
 
 /// Renders unfinished images and writes the indexes (for shares, [`super::finish`] does that).
 /// `stop` may be set at any time: current images are finished, and the summary says what was done.
-/// `progress` creates the progress display of a dataset with a number of images.
+/// `progress` creates the display for a number of images in a number of datasets.
 pub fn run(
     job: &Job,
     stop: &AtomicBool,
-    progress: impl Fn(&'static str, u32) -> Progress,
+    progress: impl FnOnce(u64, usize) -> Overall,
     summary: &mut Summary,
 ) -> Result<(), MaterializeError> {
     let state = open_state(job)?;
@@ -54,6 +54,9 @@ pub fn run(
         stop,
     };
 
+    let images = |plan: &DatasetPlan| plan.present_in(job.share.range(plan.catalog.len()));
+    let total = plans.iter().map(|plan| u64::from(images(plan))).sum();
+    let progress = progress(total, plans.len());
     for plan in plans {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -61,8 +64,8 @@ pub fn run(
         let range = job.share.range(plan.catalog.len());
         let name = plan.tree.dataset.folder();
         plan.announce_renewal();
-        let images = plan.present_in(range.clone());
-        let progress = progress(name, images);
+        let images = images(&plan);
+        let progress = progress.dataset(name, images);
         let mut dataset = DatasetSummary {
             dataset: name,
             images,

@@ -54,33 +54,27 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The counts of all datasets together, under the name `all`; without their times.
+    pub fn total(&self) -> DatasetSummary {
+        let sum = |of: fn(&DatasetSummary) -> u32| self.datasets.iter().map(of).sum();
+        DatasetSummary {
+            dataset: "all",
+            images: sum(|dataset| dataset.images),
+            is_empty: self.datasets.iter().any(|dataset| dataset.is_empty),
+            new: sum(|dataset| dataset.new),
+            skipped: sum(|dataset| dataset.skipped),
+            failed: sum(|dataset| dataset.failed),
+            damaged: sum(|dataset| dataset.damaged),
+            left_out: sum(|dataset| dataset.left_out),
+            overlays: sum(|dataset| dataset.overlays),
+            unreadable_reports: sum(|dataset| dataset.unreadable_reports),
+            ..DatasetSummary::default()
+        }
+    }
+
     /// Whether every processed image is in the tree and its index, or left out on purpose.
     pub fn is_good(&self) -> bool {
-        let is_empty = self.datasets.iter().any(|dataset| dataset.is_empty);
-        !is_empty && self.failed() == 0 && self.unreadable_reports() == 0
-    }
-
-    /// How many reports could not be read.
-    pub fn unreadable_reports(&self) -> u32 {
-        let reports = self.datasets.iter();
-        reports.map(|dataset| dataset.unreadable_reports).sum()
-    }
-
-    /// How many images could not be rendered.
-    pub fn failed(&self) -> u32 {
-        self.datasets.iter().map(|dataset| dataset.failed).sum()
-    }
-
-    /// How many images were made from a damaged source, and how many were left out because of one.
-    pub fn damaged(&self) -> (u32, u32) {
-        let add = |sum: (u32, u32), dataset: &DatasetSummary| {
-            (sum.0 + dataset.damaged, sum.1 + dataset.left_out)
-        };
-        self.datasets.iter().fold((0, 0), add)
-    }
-
-    /// How many DICOM files have bits set above their HighBit.
-    pub fn overlays(&self) -> u32 {
-        self.datasets.iter().map(|dataset| dataset.overlays).sum()
+        let total = self.total();
+        !total.is_empty && total.failed == 0 && total.unreadable_reports == 0
     }
 }

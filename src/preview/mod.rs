@@ -1,15 +1,15 @@
-//! A contact sheet: a few images of each dataset in one PNG.
+//! A contact sheet: a few images of each dataset in one picture.
 //!
 //! ```text
 //! survey ─► sheet (where everything stands) ─┐
-//!        └► galleries ───────────────────────┴► draw (with text) ─► PNG
+//!        └► galleries ───────────────────────┴► draw (with text) ─► PNG or JPEG
 //! ```
 
 mod draw;
 mod sheet;
 mod text;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use image::RgbImage;
 
@@ -18,7 +18,17 @@ pub use sheet::{SheetError, TILE_SIDES};
 use sheet::Sheet;
 use text::Fonts;
 
-use crate::survey::{Gallery, Survey, galleries};
+use crate::survey::{Gallery, Survey, galleries, to_jpeg};
+
+/// The quality of a sheet that is a JPEG.
+const QUALITY: u8 = 90;
+
+/// The file format of a sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Png,
+    Jpeg,
+}
 
 /// A finished contact sheet.
 pub struct Preview<'a> {
@@ -42,8 +52,18 @@ impl<'a> Preview<'a> {
         })
     }
 
-    /// Writes the sheet as a PNG.
-    pub fn write(&self, out: &mut dyn Write) -> Result<(), png::EncodingError> {
+    /// Writes the sheet.
+    pub fn write(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
+        match format {
+            Format::Png => Ok(self.write_png(out)?),
+            Format::Jpeg => {
+                let jpeg = to_jpeg(&self.picture, QUALITY).map_err(io::Error::other)?;
+                out.write_all(&jpeg)
+            }
+        }
+    }
+
+    fn write_png(&self, out: &mut dyn Write) -> Result<(), png::EncodingError> {
         let (width, height) = self.picture.dimensions();
         let mut encoder = png::Encoder::new(out, width, height);
         encoder.set_color(png::ColorType::Rgb);

@@ -127,6 +127,13 @@ impl Report {
         }
     }
 
+    /// How many pictures the page shows, and how many could not be read.
+    pub fn pictures(&self) -> (usize, usize) {
+        let all = || self.pictures.iter().flat_map(|pictures| &pictures.all);
+        let shown = all().filter(|picture| picture.shown.is_ok()).count();
+        (shown, all().count() - shown)
+    }
+
     /// The page as HTML.
     pub fn to_html(&self) -> Result<String, askama::Error> {
         self.render()

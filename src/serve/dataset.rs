@@ -18,7 +18,7 @@ use crate::pipeline::{IoPool, KnownImages};
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::status::Counter;
-use crate::store::{Body, ContentKey, InsertOffsets};
+use crate::store::{Body, ContentGroup, ContentKey, InsertOffsets};
 use crate::waits::Waits;
 
 /// Maximum number of threads in a pool. They wait for disks and networks, not for processors.
@@ -35,6 +35,8 @@ pub struct ServedDataset {
     pub tree: RawTree,
     pub catalog: Catalog,
     params: RenderParams,
+    /// Its images with these settings.
+    pub(super) group: ContentGroup,
     /// Modification time of the root, used for files and folders without a source.
     modified: (i64, u32),
     images: KnownImages,
@@ -94,6 +96,7 @@ impl ServedDataset {
             known_bytes: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             rendered: Counter::default(),
+            group: ContentGroup::new(name, params),
             params,
             tree,
             catalog,
@@ -159,7 +162,7 @@ impl ServedDataset {
     }
 
     /// Number of images whose size this mount knows.
-    pub(super) fn known_count(&self) -> u64 {
+    fn known_count(&self) -> u64 {
         self.known.load(Ordering::Relaxed)
     }
 

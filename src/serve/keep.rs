@@ -19,6 +19,9 @@ impl Server {
             rendered: Rendered { jpeg, notes },
             started,
         } = image;
+        let dataset = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))?;
         let damage = notes.damage.map(|damage| damage.to_string());
         if let Some(damage) = damage.as_deref().filter(|_| self.settings.skip_damaged) {
             self.tiers.cache.note_damaged(source.key, &jpeg, damage);
@@ -27,6 +30,7 @@ impl Server {
         let about = About {
             expected: jpeg.len() as u64,
             damage: damage.as_deref(),
+            group: Some(dataset.group),
         };
         // machex assumes that sources do not change. If one did, only its new image can be made.
         let kept = self
@@ -35,9 +39,6 @@ impl Server {
                 out.write_all(&jpeg)
             })
             .map_err(|error| Fault::new(error.to_string()))?;
-        let dataset = self
-            .dataset(item)
-            .ok_or_else(|| Fault::new("no such dataset"))?;
         let known = known(source.key, source.modified, &kept);
         let known = self.learn(dataset, item, known, damage.as_deref());
         dataset.rendered.add_one();
@@ -58,6 +59,7 @@ impl Server {
         let about = About {
             expected: dataset.estimate(item.what),
             damage: None,
+            group: None,
         };
         let mut is_whole = true;
         let kept = self

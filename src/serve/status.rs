@@ -48,6 +48,13 @@ impl Server {
         }
     }
 
+    /// How many images of a dataset need no rendering. Those that are both in the cache and in the
+    /// materialized tree count twice, since only looking at their sources would tell.
+    fn ready(&self, at: usize, dataset: &ServedDataset) -> u64 {
+        let count = self.tiers.cache.count_of(dataset.group) + self.tiers.tree.count_of(at);
+        count.min(dataset.catalog.present().into())
+    }
+
     fn dataset_statuses(&self) -> Vec<DatasetStatus> {
         let number = |at: usize| u8::try_from(at).unwrap_or(u8::MAX);
         self.datasets
@@ -56,7 +63,7 @@ impl Server {
             .map(|(at, dataset)| DatasetStatus {
                 name: dataset.name().to_owned(),
                 images: dataset.catalog.present(),
-                known: dataset.known_count(),
+                ready: self.ready(at, dataset),
                 rendered: dataset.rendered.get(),
                 damaged: dataset.damaged_count(),
                 failing: self.events.failing.count(number(at)),

@@ -52,8 +52,9 @@ pub struct DatasetStatus {
     pub name: String,
     /// Images that the lists name.
     pub images: u32,
-    /// Images whose exact size is known in this mount.
-    pub known: u64,
+    /// Images that can be read without being rendered first: in the cache, or in the materialized
+    /// tree.
+    pub ready: u64,
     /// Images rendered in this mount.
     pub rendered: u64,
     /// Images of known size that were made from a damaged source.

@@ -75,10 +75,10 @@ const OF_DATASET: &[Figure<DatasetStatus>] = &[
         f64::from(dataset.images)
     }),
     (
-        "images_known",
+        "images_ready",
         GAUGE,
-        "Images whose size is known in this mount.",
-        |dataset| dataset.known as f64,
+        "Images that need no rendering: in the cache, or in the materialized tree.",
+        |dataset| dataset.ready as f64,
     ),
     (
         "images_rendered_total",

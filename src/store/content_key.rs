@@ -60,6 +60,35 @@ impl ContentKey {
     }
 }
 
+/// The images of one dataset with these settings: a hash of what their content keys share. It is
+/// only good for counting them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentGroup(u32);
+
+impl ContentGroup {
+    /// The images that `params` make of `dataset`, by the folder of that.
+    pub fn new(dataset: &str, params: RenderParams) -> Self {
+        let RenderParams { size, quality } = params;
+        let mut hash = Xxh3::new();
+        hash.update(dataset.as_bytes());
+        hash.update(&size.to_le_bytes());
+        hash.update(&[quality]);
+        hash.update(&CONTENT_VERSION.to_le_bytes());
+        // Half of the bits, since there are only a few.
+        Self(hash.digest() as u32)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The group of [`Self::number`].
+    pub fn of_number(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 impl ContentKey {
     /// The key of a file that depends only on these `parts`, such as a dataset's index.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {

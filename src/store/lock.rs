@@ -15,25 +15,81 @@ use crate::shown::Show as _;
 /// Why a run cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("another machex is at work on this {what} ({holder}; lock file {path})", holder = holder.shown(), path = path.shown())]
+    #[error(
+        "another machex is at work on this {what} ({holder}; lock file {path}): {advice}{other}",
+        holder = holder.name.shown(), path = path.shown(), advice = holder.advice(),
+        other = if *what == CACHE { "; or choose another cache with --cache-path" } else { "" }
+    )]
     Held {
         what: &'static str,
-        holder: String,
+        holder: LockHolder,
         path: PathBuf,
     },
     #[error(
         "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and \
-         all shares that run at the same time must have the same N: use --part K/{of}, or wait",
-        path = path.shown()
+         all shares that run at the same time must have the same N: use --part K/{of}, or {advice}",
+        holder = holder.name.shown(), path = path.shown(), advice = holder.advice()
     )]
     OtherShares {
         share: String,
         of: u32,
-        holder: String,
+        holder: LockHolder,
         path: PathBuf,
     },
     #[error("{path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
+}
+
+/// The process that holds a lock, as its lock file names it.
+#[derive(Debug)]
+pub struct LockHolder {
+    /// `process 4711 on node3`, or why it has no name.
+    name: String,
+}
+
+impl LockHolder {
+    fn in_file(file: &mut File) -> Self {
+        let mut name = String::new();
+        let _ = file.take(200).read_to_string(&mut name);
+        Self {
+            name: match name.trim() {
+                "" => "its process is not known".to_owned(),
+                name => name.to_owned(),
+            },
+        }
+    }
+
+    /// What the user can do about it. If it is a process of this machine, this depends on why it
+    /// does not end: it is stopped, waits for a disk, or works.
+    fn advice(&self) -> String {
+        let mut words = self.name.split_ascii_whitespace();
+        let (Some("process"), Some(number), Some("on"), host) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return "wait until it has ended".to_owned();
+        };
+        let this_host = rustix::system::uname();
+        if host.is_none_or(|host| this_host.nodename().to_string_lossy() != host) {
+            return "wait until it has ended, or end it on its machine".to_owned();
+        }
+        let number = number.shown();
+        // proc_pid_stat(5): the state follows the name, which is in parentheses.
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        match state {
+            Some('T' | 't') => format!(
+                "it is stopped: kill -CONT {number} lets it go on, kill -KILL {number} ends it"
+            ),
+            Some('D') => {
+                format!("it waits for a disk or a server; kill -KILL {number} ends it")
+            }
+            // Not a process that this one can see, such as one of another container.
+            None => "wait until it has ended".to_owned(),
+            Some(_) => format!("wait until it has ended, or end it in order: kill {number}"),
+        }
+    }
 }
 
 /// How often to try the lock again: the longest delay before a mount that follows another.
@@ -41,6 +97,9 @@ const INTERVAL: Duration = Duration::from_millis(5);
 
 /// What a [`RunLock`] locks, for messages.
 const TREE: &str = "tree";
+
+/// What [`lock_within`] locks.
+const CACHE: &str = "cache";
 
 /// Locked while a run takes its other locks, so that shares of different numbers that start at the
 /// same time see each other. A share that does not get it within [`GATE_TIME`] gives up.
@@ -97,7 +156,7 @@ fn refuse_other_shares(state: &PrivateFolder, share: &str) -> Result<(), LockErr
             return Err(LockError::OtherShares {
                 share: format!("{part}/{of}"),
                 of,
-                holder: holder_in(&mut file),
+                holder: LockHolder::in_file(&mut file),
                 path: state.path().join(&name),
             });
         }
@@ -144,7 +203,7 @@ fn lock(
         Err(TryLockError::WouldBlock) => {
             return Err(LockError::Held {
                 what,
-                holder: holder_in(&mut file),
+                holder: LockHolder::in_file(&mut file),
                 path: path(),
             });
         }
@@ -174,16 +233,6 @@ fn lock(
     })
 }
 
-/// What a lock file says about its holder.
-fn holder_in(file: &mut File) -> String {
-    let mut holder = String::new();
-    let _ = file.take(200).read_to_string(&mut holder);
-    match holder.trim() {
-        "" => "its process is not known".to_owned(),
-        holder => format!("{holder}{}", state_of(holder)),
-    }
-}
-
 /// Locks the file `name` in `folder` for this process alone, and waits up to `limit` for its holder
 /// to end.
 fn take_within(
@@ -207,36 +256,8 @@ pub(super) fn lock_within(
     limit: Duration,
     folder: &PrivateFolder,
     name: &str,
-    what: &'static str,
 ) -> Result<File, LockError> {
-    take_within(limit, folder, name, what).map(|lock| lock.file)
-}
-
-/// Says why the holder does not end, if it is a process of this machine: it is stopped, or waits
-/// for a disk.
-fn state_of(holder: &str) -> String {
-    let mut words = holder.split_ascii_whitespace();
-    let (Some("process"), Some(number), Some("on"), host) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return String::new();
-    };
-    let this_host = rustix::system::uname();
-    let is_here = host.is_some_and(|host| this_host.nodename().to_string_lossy() == host);
-    // proc_pid_stat(5): the state follows the name, which is in parentheses.
-    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    match state {
-        Some('T' | 't') if is_here => format!(
-            ", which is stopped: kill -CONT {number} lets it go on, kill -KILL {number} ends it"
-        ),
-        Some('D') if is_here => {
-            format!(", which waits for a disk or a server; kill -KILL {number} ends it")
-        }
-        _ => String::new(),
-    }
+    take_within(limit, folder, name, CACHE).map(|lock| lock.file)
 }
 
 /// "Not supported", or NFS without a lock daemon.
@@ -278,11 +299,10 @@ mod tests {
     fn a_holder_that_ends_in_time_is_waited_for() {
         let (_folder, state) = state();
         let held = lock(&state, "lock", "cache", true).unwrap();
-        let short = lock_within(INTERVAL, &state, "lock", "cache").unwrap_err();
+        let short = lock_within(INTERVAL, &state, "lock").unwrap_err();
         assert!(matches!(short, LockError::Held { .. }), "{short}");
         thread::scope(|scope| {
-            let waiting =
-                scope.spawn(|| lock_within(Duration::from_secs(60), &state, "lock", "cache"));
+            let waiting = scope.spawn(|| lock_within(Duration::from_secs(60), &state, "lock"));
             drop(held);
             waiting.join().unwrap().unwrap();
         });
@@ -294,8 +314,9 @@ mod tests {
         let half = RunLock::acquire(&state, "-1-of-2").unwrap();
         assert!(half.is_exclusive());
         let error = RunLock::acquire(&state, "-1-of-4").unwrap_err().to_string();
-        let me = format!("process {}", std::process::id());
-        for words in ["share 1/2", "--part K/2", &me] {
+        let number = std::process::id();
+        let (me, kill) = (format!("process {number}"), format!("kill {number}"));
+        for words in ["share 1/2", "--part K/2", &me, &kill] {
             assert!(error.contains(words), "no \"{words}\" in: {error}");
         }
         RunLock::acquire(&state, "-2-of-2").unwrap();

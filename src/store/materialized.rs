@@ -13,7 +13,9 @@ use rustix::fs::{Mode, OFlags};
 use super::tier::{
     About, Copy, FileId, Kept, Lookup, Maker, Patience, PutError, Remembered, Tier, TierKind, Want,
 };
-use super::{Body, ContentKey, Fingerprint, FinishedTree, OpenFiles, Record, StateFolder};
+use super::{
+    Body, CONTENT_VERSION, ContentKey, Fingerprint, FinishedTree, OpenFiles, Record, StateFolder,
+};
 use crate::files::is_remote;
 use crate::names;
 use crate::storage::remembered_stat;
@@ -30,6 +32,8 @@ pub struct MaterializedTree {
 /// One dataset of the tree.
 struct Dataset {
     name: &'static str,
+    /// Number of images, as the records tell.
+    count: u64,
     finished: FinishedTree,
     /// Tracks the threads that wait for its files: its folder may be a link to anywhere.
     waits: Arc<Waits>,
@@ -69,8 +73,14 @@ impl MaterializedTree {
             .as_ref()
             .map_or_else(|| self.path.clone(), Root::path);
         let finished = FinishedTree::open(&root.join(name), &state.dataset(name))?;
+        let is_current = |record: &&Record| record.version == CONTENT_VERSION;
+        let count = match self.root {
+            Some(_) => finished.records().from(0).filter(is_current).count(),
+            None => 0,
+        };
         self.datasets.push(Dataset {
             name,
+            count: count as u64,
             finished,
             waits: Waits::new(),
         });
@@ -80,6 +90,11 @@ impl MaterializedTree {
     /// Tracks the threads that wait for the files of a dataset, by its position.
     pub fn waits(&self, dataset: usize) -> Option<&Arc<Waits>> {
         self.datasets.get(dataset).map(|dataset| &dataset.waits)
+    }
+
+    /// How many images of a dataset, by its position, this version finished, as its records tell.
+    pub fn count_of(&self, dataset: usize) -> u64 {
+        self.datasets.get(dataset).map_or(0, |one| one.count)
     }
 
     fn image(&self, file: FileId) -> Option<Image<'_>> {

@@ -40,14 +40,14 @@ mod tiers;
 mod tree;
 
 pub use body::{Body, Hold, ReadNow};
-pub use content_key::{CONTENT_VERSION, ContentKey, SourceId};
+pub use content_key::{CONTENT_VERSION, ContentGroup, ContentKey, SourceId};
 pub use extent::Extent;
 pub use fingerprint::Fingerprint;
 pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
-pub use lock::{LockError, RunLock};
+pub use lock::{LockError, LockHolder, RunLock};
 pub use materialized::MaterializedTree;
 pub use open_files::OpenFiles;
 pub use spliced::{InsertOffsets, Spliced};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Body, ContentKey, Fingerprint};
+use super::{Body, ContentGroup, ContentKey, Fingerprint};
 
 /// A file of the tree, and its content key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct About<'a> {
     pub expected: u64,
     /// What is damaged in its source, in words.
     pub damage: Option<&'a str>,
+    /// Which images it is one of; `None` for an index.
+    pub group: Option<ContentGroup>,
 }
 
 /// A file that was just stored.

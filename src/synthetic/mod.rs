@@ -10,13 +10,14 @@ mod tree;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::is_disk_full;
 use crate::shown::Show as _;
 
 pub use coding::{Coding, Shade, picture};
 pub use dicom::{DICOM_CODINGS, Syntax};
 pub use labels::{label_header, label_row};
 pub use tree::SampleTree;
-pub(crate) use tree::write_file;
+pub(crate) use tree::{Tally, write_file};
 
 /// How pictures are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -30,22 +31,35 @@ pub struct Drawing {
 /// Why a sample cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    #[error("{path}: {source}", path = path.shown())]
+    #[error("{path}: {source}; give a folder that you can write to", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "{folder} has something in it that is not a sample; give a new folder",
-        folder = folder.shown()
+        "the disk of {path} is full: free some space, or write fewer images (--images, --hard-link), \
+         and run the same command again",
+        path = path.shown()
+    )]
+    DiskFull { path: PathBuf },
+    #[error(
+        "{folder} has something in it that is not a sample; give a new folder: machex sample {new}",
+        folder = folder.shown(), new = folder.join("sample").shown()
     )]
     NotEmpty { folder: PathBuf },
+    #[error(
+        "{path} is not a folder; give a new one: machex sample {path}-sample",
+        path = path.shown()
+    )]
+    NotAFolder { path: PathBuf },
     #[error("drawing {path}: {problem}", path = path.shown())]
     Encode { path: PathBuf, problem: String },
 }
 
 impl SampleError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.to_owned(),
-            source,
+        let path = path.to_owned();
+        move |source| match () {
+            () if is_disk_full(&source) => Self::DiskFull { path },
+            () if source.kind() == io::ErrorKind::NotADirectory => Self::NotAFolder { path },
+            () => Self::Io { path, source },
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod faulty;
 pub mod mounted;
 pub mod small_disk;
+pub mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,6 +128,8 @@ impl Bench {
         command.args(&all[1..]).current_dir(self.folder.path());
         command
             .env_remove("RUST_LOG")
+            // Messages on one line each, for tests that look for words.
+            .env("COLUMNS", "10000")
             .env("XDG_CACHE_HOME", self.path("xdg"));
         command
     }

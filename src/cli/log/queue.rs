@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::file::LogFile;
 use super::{Style, style_line};
+use crate::progress::above_bars;
 use crate::shown::Show as _;
 
 /// How many lines can wait to be written; further lines are dropped and counted.
@@ -41,7 +42,7 @@ impl Output {
     fn write(&mut self, bytes: &[u8]) {
         match self {
             Output::File(file) => file.write(bytes),
-            Output::ErrorOutput => write_to_error_output(bytes),
+            Output::ErrorOutput => above_bars(|| write_to_error_output(bytes)),
         }
     }
 }

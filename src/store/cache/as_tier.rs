@@ -92,7 +92,7 @@ impl Tier for Cache {
         };
         let waiting = self.waits().begin();
         let waits = self.waits();
-        let put = disk.put(key, (about.expected, about.damage), &mut |out| {
+        let put = disk.put(key, about, &mut |out| {
             waiting.aside(|| make(&mut Waited { out, waits }))
         });
         match put {

@@ -18,8 +18,8 @@ use super::resident::ResidentFiles;
 use super::{CacheError, Limits, now};
 use crate::files::{Durability, free_space_at, is_remote};
 use crate::shown::Show as _;
-use crate::store::ContentKey;
 use crate::store::open_files::OpenFiles;
+use crate::store::{ContentGroup, ContentKey};
 
 /// A day in milliseconds.
 pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -185,6 +185,11 @@ impl DiskCache {
     /// Whether the file exists, as far as is known without accessing the disk.
     pub(super) fn contains(&self, key: ContentKey) -> bool {
         self.files.contains(key)
+    }
+
+    /// How many files of this group there are, as far as they are counted.
+    pub(super) fn count_of(&self, group: ContentGroup) -> u64 {
+        self.files.count_of(group)
     }
 
     pub(super) fn usage(&self) -> super::Usage {

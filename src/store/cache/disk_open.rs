@@ -32,7 +32,7 @@ impl DiskCache {
                 let locked = self.files.lock(key);
                 let pin = locked.pin();
                 let opened = self.open_recent(key, size)?;
-                locked.insert(size);
+                locked.insert(size, None);
                 (opened, pin)
             }
         };
@@ -100,7 +100,7 @@ impl DiskCache {
                 Err(error) => return Err(error),
             };
             let metadata = file.metadata()?;
-            locked.insert(metadata.len());
+            locked.insert(metadata.len(), record.group);
             (pin, file, metadata)
         };
         let fingerprint = Fingerprint::of(&metadata);
@@ -137,7 +137,7 @@ impl DiskCache {
         if !is_whole {
             return Err(would_wait());
         }
-        locked.insert(record.size);
+        locked.insert(record.size, record.group);
         drop(locked);
         let fingerprint = Fingerprint::of(&metadata);
         let path = self.folder.file(key);

@@ -11,14 +11,14 @@ use rustix::io::Errno;
 use super::disk::DiskCache;
 use super::disk_open::body;
 use super::now;
-use super::record_db::is_full;
+use super::record_db::{FileRecord, is_full};
 use super::write::write_summed;
 use crate::files::{Temporary, patiently};
 use crate::shown::Show as _;
 use crate::store::ContentKey;
 use crate::store::body::Body;
 use crate::store::fingerprint::Fingerprint;
-use crate::store::tier::PutError;
+use crate::store::tier::{About, PutError};
 
 /// How often machex tries to write a file to a full disk, evicting files in between.
 const ATTEMPTS: u32 = 4;
@@ -32,16 +32,16 @@ impl DiskCache {
     pub(super) fn put(
         &self,
         key: ContentKey,
-        (expected, damage): (u64, Option<&str>),
+        about: About<'_>,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
         let mut attempts = 0;
         loop {
             let (since, offered) = (Instant::now(), Cell::new(0));
             attempts += 1;
-            match self.try_put(key, damage, &offered, write) {
+            match self.try_put(key, about, &offered, write) {
                 Err(PutError::Refused(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    if !self.make_room(offered.get().max(expected), since) && attempts > 1 {
+                    if !self.make_room(offered.get().max(about.expected), since) && attempts > 1 {
                         return Err(PutError::Refused(error));
                     }
                 }
@@ -66,7 +66,7 @@ impl DiskCache {
     fn try_put(
         &self,
         key: ContentKey,
-        damage: Option<&str>,
+        about: About<'_>,
         offered: &Cell<u64>,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
@@ -79,7 +79,10 @@ impl DiskCache {
             }
             created => created?,
         };
-        let record = write_summed(temporary.file(), offered, write)?;
+        let record = FileRecord {
+            group: about.group,
+            ..write_summed(temporary.file(), offered, write)?
+        };
         let limit = self.evictor.files_limit();
         if record.size > limit {
             let size = record.size;
@@ -94,10 +97,10 @@ impl DiskCache {
         let pin = locked.pin();
         // Before the rename: after a crash, a file without a record could not be trusted.
         self.records
-            .put(key, record, damage, now())
+            .put(key, record, about.damage, now())
             .map_err(book_error)?;
         temporary.commit(self.durability)?;
-        locked.insert(record.size);
+        locked.insert(record.size, record.group);
         drop((locked, reserved));
         // Renaming changes the change time.
         let fingerprint = Fingerprint::of(&file.metadata()?);

@@ -9,10 +9,13 @@ use super::disk::{DAY, DiskCache};
 use super::lru::OlderFiles;
 use super::now;
 use crate::shown::Show as _;
-use crate::store::ContentKey;
+use crate::store::{ContentGroup, ContentKey};
 
 /// The record of an evicted file is deleted if the file was not used for this long.
 const FORGET: u64 = 180 * DAY;
+
+/// Last use, key, size and group of a file.
+type OlderFile = (u64, ContentKey, u64, Option<ContentGroup>);
 
 impl DiskCache {
     /// Regular maintenance: saves the order of use, and evicts files that were open when their turn
@@ -74,14 +77,18 @@ impl DiskCache {
                 tracing::warn!("{path}: counting the files {first:02x}...: {error}");
             }
         }
-        files.sort_unstable();
-        let older = OlderFiles::new(files.into_iter().map(|(_, key, size)| (key, size)));
+        files.sort_unstable_by_key(|(used, key, ..)| (*used, *key));
+        let older = OlderFiles::new(
+            files
+                .into_iter()
+                .map(|(_, key, size, group)| (key, size, group)),
+        );
         self.files.complete(older);
         self.keep();
     }
 
-    /// Adds the last use, key and size of the files in one folder.
-    fn take_stock_of(&self, first: u8, files: &mut Vec<(u64, ContentKey, u64)>) -> io::Result<()> {
+    /// Adds the files in one folder.
+    fn take_stock_of(&self, first: u8, files: &mut Vec<OlderFile>) -> io::Result<()> {
         let list_book = || {
             self.records.list(first).map_err(|error| {
                 self.complain(&error);
@@ -92,7 +99,10 @@ impl DiskCache {
         let found = self.folder.list(first)?;
         for key in &found {
             match known.binary_search_by_key(key, |(key, ..)| *key) {
-                Ok(at) => files.push((known[at].2, *key, known[at].1)),
+                Ok(at) => {
+                    let (_, size, used, group) = known[at];
+                    files.push((used, *key, size, group));
+                }
                 // A file that was put since then has a record, but is not in this list.
                 Err(_) => {
                     let _locked = self.files.lock(*key);
@@ -104,10 +114,11 @@ impl DiskCache {
         }
         let found: HashSet<ContentKey> = found.into_iter().collect();
         let limit = now().saturating_sub(FORGET);
-        let is_forgotten = |(key, _, used): &(ContentKey, u64, u64)| {
-            (*used < limit && !found.contains(key)).then_some(*key)
-        };
-        let forgotten: Vec<ContentKey> = known.iter().filter_map(is_forgotten).collect();
+        let forgotten: Vec<ContentKey> = known
+            .iter()
+            .filter(|(key, _, used, _)| *used < limit && !found.contains(key))
+            .map(|(key, ..)| *key)
+            .collect();
         if !forgotten.is_empty()
             && let Err(error) = self.records.forget(&forgotten, limit)
         {

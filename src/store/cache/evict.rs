@@ -282,7 +282,7 @@ mod tests {
     fn full_of_files() -> ResidentFiles {
         let files = ResidentFiles::new();
         files.complete(OlderFiles::new(
-            (0..FILES).map(|number| (key(number), FILE)),
+            (0..FILES).map(|number| (key(number), FILE, None)),
         ));
         files
     }
@@ -456,7 +456,7 @@ mod tests {
         let files = full_of_files();
         let since = Instant::now();
         let size = LEAST;
-        files.lock(key(200)).insert(3 * LEAST);
+        files.lock(key(200)).insert(3 * LEAST, None);
         assert!(evictor.free_for(size, since, &files, &|_| Ok(())));
         let left = files.len();
         assert!(

@@ -32,7 +32,7 @@ use crate::store::ContentKey;
 use crate::store::lock::lock_within;
 
 /// Increased by every change of the folder's contents; a test fails if that is forgotten.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// How long to wait for the previous mount: it may be gone while its process still has readers, to
 /// which it gives 5 seconds, or saves its state.
@@ -80,7 +80,7 @@ impl CacheFolder {
             .map_err(CacheError::io(&path))?;
         let base = folder.handle_path();
         read_marker(&folder, &base)?;
-        let _lock = lock_within(ENDING, &folder, LOCK, "cache")?;
+        let _lock = lock_within(ENDING, &folder, LOCK)?;
         // Again: the previous holder of the lock may have created the cache.
         let found = read_marker(&folder, &base)?;
         folder.set_mode(0o700).map_err(CacheError::io(&path))?;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use lru::LruCache;
 
-use crate::store::ContentKey;
+use crate::store::{ContentGroup, ContentKey};
 
 /// Disks allocate space in blocks.
 const BLOCK: u64 = 4096;
@@ -12,8 +12,10 @@ const BLOCK: u64 = 4096;
 /// The files of the cache, least recently used first.
 #[derive(Debug)]
 pub(super) struct Lru {
-    files: LruCache<ContentKey, u64>,
+    files: LruCache<ContentKey, Resident>,
     bytes: u64,
+    /// Number of files of each group.
+    groups: HashMap<ContentGroup, u64>,
     /// Space reserved for files that are being written.
     reserved: u64,
     /// How often each file is open; open files are not evicted.
@@ -24,22 +26,35 @@ pub(super) struct Lru {
     is_complete: bool,
 }
 
+/// A file of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Resident {
+    /// The space that it takes, in bytes.
+    pub(super) room: u64,
+    /// Which images it is one of; `None` for an index, or while that is not known yet.
+    group: Option<ContentGroup>,
+}
+
 /// Files of earlier processes, ordered in advance, since that takes long for a million.
 pub(super) struct OlderFiles {
-    files: LruCache<ContentKey, u64>,
+    files: LruCache<ContentKey, Resident>,
     bytes: u64,
+    groups: HashMap<ContentGroup, u64>,
 }
 
 impl OlderFiles {
-    /// Key and size of each, oldest first.
-    pub(super) fn new(older: impl Iterator<Item = (ContentKey, u64)>) -> Self {
+    /// Key, size and group of each, oldest first.
+    pub(super) fn new(
+        older: impl Iterator<Item = (ContentKey, u64, Option<ContentGroup>)>,
+    ) -> Self {
         let mut order = Lru::new();
-        for (key, size) in older {
-            order.insert(key, size);
+        for (key, size, group) in older {
+            order.insert(key, size, group);
         }
         Self {
             files: order.files,
             bytes: order.bytes,
+            groups: order.groups,
         }
     }
 }
@@ -49,6 +64,7 @@ impl Lru {
         Self {
             files: LruCache::unbounded(),
             bytes: 0,
+            groups: HashMap::new(),
             reserved: 0,
             pins: HashMap::new(),
             gone: HashSet::new(),
@@ -85,19 +101,40 @@ impl Lru {
         self.files.contains(&key)
     }
 
-    /// Adds a file of `size` bytes, or marks it as used now.
-    pub(super) fn insert(&mut self, key: ContentKey, size: u64) {
-        self.insert_room(key, size.next_multiple_of(BLOCK));
+    /// Number of files of this group.
+    pub(super) fn count_of(&self, group: ContentGroup) -> u64 {
+        self.groups.get(&group).copied().unwrap_or(0)
     }
 
-    fn insert_room(&mut self, key: ContentKey, room: u64) {
-        let old = self.files.put(key, room).unwrap_or(0);
-        self.bytes = self.bytes - old + room;
+    /// Adds a file of `size` bytes, or marks it as used now. Without a group, it keeps the one that
+    /// it has.
+    pub(super) fn insert(&mut self, key: ContentKey, size: u64, group: Option<ContentGroup>) {
+        let room = size.next_multiple_of(BLOCK);
+        self.insert_file(key, Resident { room, group });
+    }
+
+    fn insert_file(&mut self, key: ContentKey, mut file: Resident) {
+        let old = self.pop(key);
+        file.group = file.group.or(old.and_then(|old| old.group));
+        self.files.put(key, file);
+        self.bytes += file.room;
+        if let Some(group) = file.group {
+            *self.groups.entry(group).or_insert(0) += 1;
+        }
         self.gone.remove(&key);
     }
 
+    fn pop(&mut self, key: ContentKey) -> Option<Resident> {
+        let file = self.files.pop(&key)?;
+        self.bytes -= file.room;
+        if let Some(count) = file.group.and_then(|group| self.groups.get_mut(&group)) {
+            *count -= 1;
+        }
+        Some(file)
+    }
+
     pub(super) fn remove(&mut self, key: ContentKey) {
-        self.bytes -= self.files.pop(&key).unwrap_or(0);
+        self.pop(key);
         if !self.is_complete {
             self.gone.insert(key);
         }
@@ -116,11 +153,12 @@ impl Lru {
     pub(super) fn complete(&mut self, older: OlderFiles) {
         let mut known = std::mem::replace(&mut self.files, older.files);
         self.bytes = older.bytes;
+        self.groups = older.groups;
         for key in std::mem::take(&mut self.gone) {
-            self.bytes -= self.files.pop(&key).unwrap_or(0);
+            self.pop(key);
         }
-        while let Some((key, room)) = known.pop_lru() {
-            self.insert_room(key, room);
+        while let Some((key, file)) = known.pop_lru() {
+            self.insert_file(key, file);
         }
         self.is_complete = true;
     }
@@ -155,19 +193,17 @@ impl Lru {
         None
     }
 
-    /// Removes a [`Self::victim`] and returns its space, unless it was opened or removed meanwhile.
-    pub(super) fn take(&mut self, key: ContentKey) -> Option<u64> {
+    /// Removes and returns a [`Self::victim`], unless it was opened or removed meanwhile.
+    pub(super) fn take(&mut self, key: ContentKey) -> Option<Resident> {
         if self.pins.contains_key(&key) {
             return None;
         }
-        let room = self.files.pop(&key)?;
-        self.bytes -= room;
-        Some(room)
+        self.pop(key)
     }
 
     /// Puts back what [`Self::take`] removed, if the file could not be deleted.
-    pub(super) fn put_back(&mut self, key: ContentKey, room: u64) {
-        self.insert_room(key, room);
+    pub(super) fn put_back(&mut self, key: ContentKey, file: Resident) {
+        self.insert_file(key, file);
     }
 }
 
@@ -178,6 +214,11 @@ mod tests {
 
     fn key(number: u8) -> ContentKey {
         ContentKey::from_bytes([number; 16])
+    }
+
+    /// Some have no group.
+    fn group(number: u8) -> Option<ContentGroup> {
+        (number % 3 > 0).then(|| ContentGroup::of_number(u32::from(number % 3)))
     }
 
     fn evict(order: &mut Lru, limit: u64) -> Vec<ContentKey> {
@@ -191,11 +232,11 @@ mod tests {
     #[test]
     fn least_recently_used_goes_first_and_open_files_stay() {
         let mut order = Lru::new();
-        order.insert(key(9), 1);
-        let older = [(key(1), 1), (key(2), 1), (key(9), 1), (key(3), 1)];
+        order.insert(key(9), 1, None);
+        let older = [1, 2, 9, 3].map(|number| (key(number), 1, None));
         order.complete(OlderFiles::new(older.into_iter()));
         assert_eq!(order.bytes(), 4 * BLOCK);
-        order.insert(key(1), 1);
+        order.insert(key(1), 1, None);
         order.pin(key(2));
         assert_eq!(evict(&mut order, 2 * BLOCK), [key(3), key(9)]);
         assert_eq!(evict(&mut order, 0), [key(1)]);
@@ -207,7 +248,7 @@ mod tests {
     #[test]
     fn nothing_is_evicted_before_all_is_known() {
         let mut order = Lru::new();
-        order.insert(key(1), 1);
+        order.insert(key(1), 1, None);
         assert!(evict(&mut order, 0).is_empty());
         order.complete(OlderFiles::new(std::iter::empty()));
         assert_eq!(evict(&mut order, 0), [key(1)]);
@@ -216,29 +257,46 @@ mod tests {
     #[test]
     fn what_went_while_the_files_were_counted_is_not_counted() {
         let mut order = Lru::new();
-        order.insert(key(1), 1);
+        order.insert(key(1), 1, None);
         order.remove(key(1));
         order.remove(key(2));
-        order.insert(key(2), 1);
-        let older = [(key(1), 1), (key(2), 1), (key(3), 1)];
+        order.insert(key(2), 1, None);
+        let older = [1, 2, 3].map(|number| (key(number), 1, None));
         order.complete(OlderFiles::new(older.into_iter()));
         assert_eq!((order.len(), order.bytes()), (2, 2 * BLOCK));
         assert!(!order.contains(key(1)));
     }
 
     #[test]
+    fn files_are_counted_by_group_as_soon_as_that_is_known() {
+        let of = |number| ContentGroup::of_number(number);
+        let mut order = Lru::new();
+        order.insert(key(1), 1, None);
+        order.insert(key(2), 1, Some(of(7)));
+        let older = [(1, 7), (2, 7), (3, 7), (4, 8)];
+        let older = older.map(|(number, group)| (key(number), 1, Some(of(group))));
+        order.complete(OlderFiles::new(older.into_iter()));
+        assert_eq!((order.count_of(of(7)), order.count_of(of(8))), (3, 1));
+        order.insert(key(4), 9000, None);
+        order.remove(key(3));
+        assert_eq!((order.count_of(of(7)), order.count_of(of(8))), (2, 1));
+        assert_eq!(evict(&mut order, 0).len(), 3);
+        assert_eq!((order.count_of(of(7)), order.count_of(of(8))), (0, 0));
+    }
+
+    #[test]
     fn what_is_being_written_counts_and_a_victim_that_is_opened_stays() {
         let mut order = Lru::new();
         order.complete(OlderFiles::new(std::iter::empty()));
-        order.insert(key(1), 1);
+        order.insert(key(1), 1, None);
         let room = order.reserve(BLOCK + 1);
         assert_eq!((room, order.bytes()), (2 * BLOCK, 3 * BLOCK));
         assert_eq!(order.victim(2 * BLOCK), Some(key(1)));
         assert!(order.pin_present(key(1)) && !order.pin_present(key(2)));
         assert_eq!(order.take(key(1)), None);
         order.unpin(key(1));
-        let room = order.take(key(1)).unwrap();
-        order.put_back(key(1), room);
+        let file = order.take(key(1)).unwrap();
+        order.put_back(key(1), file);
         order.release(2 * BLOCK);
         assert_eq!(order.bytes(), BLOCK);
     }
@@ -270,7 +328,7 @@ mod tests {
             order.complete(OlderFiles::new(std::iter::empty()));
             for step in steps {
                 match step {
-                    Step::Insert(number, size) => order.insert(key(number), size.into()),
+                    Step::Insert(number, size) => order.insert(key(number), size.into(), group(number)),
                     Step::Remove(number) => order.remove(key(number)),
                     Step::Pin(number) => order.pin(key(number)),
                     Step::Unpin(number) => order.unpin(key(number)),
@@ -282,8 +340,13 @@ mod tests {
                         prop_assert!(order.bytes() <= limit.into() || all_open);
                     }
                 }
-                let sum: u64 = order.files.iter().map(|(_, room)| room).sum();
+                let sum: u64 = order.files.iter().map(|(_, file)| file.room).sum();
                 prop_assert_eq!(order.bytes(), sum);
+                for (group, count) in &order.groups {
+                    let files = order.files.iter().map(|(_, file)| file.group);
+                    let members = files.filter(|of| *of == Some(*group)).count();
+                    prop_assert_eq!(*count, members as u64);
+                }
             }
         }
     }

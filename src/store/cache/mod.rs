@@ -44,7 +44,7 @@ use record_db::FileRecord;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::shown::Show as _;
-use crate::store::{Body, ContentKey};
+use crate::store::{Body, ContentGroup, ContentKey};
 use crate::waits::Waits;
 use disk::DiskCache;
 
@@ -164,6 +164,7 @@ impl Cache {
                 size: bytes.len() as u64,
                 sum: xxh3_64(bytes),
                 is_damaged: true,
+                group: None,
             };
             disk.note(key, record, Some(damage));
         }
@@ -200,6 +201,11 @@ impl Cache {
     /// How full the cache is now.
     pub fn usage(&self) -> Usage {
         self.disk().map(DiskCache::usage).unwrap_or_default()
+    }
+
+    /// How many files of this group there are, as far as they are counted.
+    pub fn count_of(&self, group: ContentGroup) -> u64 {
+        self.disk().map_or(0, |disk| disk.count_of(group))
     }
 
     /// Whether it is known without the disk which files there are. There are none without a disk.

@@ -63,7 +63,7 @@ impl Model {
         let locked = self.files.lock(key);
         let pin = locked.pin();
         self.disk.lock().insert(key);
-        locked.insert(1);
+        locked.insert(1, None);
         drop((locked, reserved));
         thread::yield_now();
         assert!(

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::shown::Show as _;
-use crate::store::{CONTENT_VERSION, ContentKey};
+use crate::store::{CONTENT_VERSION, ContentGroup, ContentKey};
 
 /// The record of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct FileRecord {
     pub sum: u64,
     /// Whether the source is damaged; [`super::Cache::damage`] tells how.
     pub is_damaged: bool,
+    /// Which images it is one of; `None` for an index.
+    pub group: Option<ContentGroup>,
 }
 
 impl FileRecord {
@@ -31,9 +33,13 @@ impl FileRecord {
         row.extend(self.size.to_le_bytes());
         row.extend(self.sum.to_le_bytes());
         row.push(u8::from(self.is_damaged));
+        row.extend(group_to_sql(self.group).to_le_bytes());
         xxh3_64(&row)
     }
 }
+
+/// Key, size, last use and group of a file.
+pub(super) type Listed = (ContentKey, u64, u64, Option<ContentGroup>);
 
 /// A row as read.
 struct Row {
@@ -59,7 +65,8 @@ const SCHEMA: &str = "
         sum INTEGER NOT NULL,
         used INTEGER NOT NULL,
         row_sum INTEGER NOT NULL,
-        damage TEXT
+        damage TEXT,
+        made_for INTEGER NOT NULL
     ) WITHOUT ROWID";
 
 impl RecordDb {
@@ -100,7 +107,8 @@ impl RecordDb {
 
     fn get_from(connection: &Connection, key: ContentKey) -> Result<Option<(FileRecord, u64)>> {
         let mut statement = connection.prepare_cached(
-            "SELECT size, sum, row_sum, used, damage IS NOT NULL FROM files WHERE key = ?1",
+            "SELECT size, sum, row_sum, used, damage IS NOT NULL, made_for FROM files
+             WHERE key = ?1",
         )?;
         let row = statement
             .query_row([key.to_bytes()], |row| {
@@ -109,6 +117,7 @@ impl RecordDb {
                         size: from_sql(row.get(0)?),
                         sum: from_sql(row.get(1)?),
                         is_damaged: row.get(4)?,
+                        group: group_from_sql(row.get(5)?),
                     },
                     row_sum: from_sql(row.get(2)?),
                     used: from_sql(row.get(3)?),
@@ -143,7 +152,7 @@ impl RecordDb {
         };
         let connection = self.connection.lock();
         let mut statement = connection
-            .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            .prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         statement.execute(params![
             key.to_bytes(),
             to_sql(record.size),
@@ -151,6 +160,7 @@ impl RecordDb {
             to_sql(used),
             to_sql(record.row_sum(key)),
             damage,
+            group_to_sql(record.group),
         ])?;
         Ok(())
     }
@@ -197,16 +207,18 @@ impl RecordDb {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
-    /// Size and last use of all files whose key's first byte is `first`, by key.
-    pub(super) fn list(&self, first: u8) -> Result<Vec<(ContentKey, u64, u64)>> {
+    /// Size, last use and group of all files whose key's first byte is `first`, by key.
+    pub(super) fn list(&self, first: u8) -> Result<Vec<Listed>> {
         let connection = self.connection.lock();
-        let mut statement = connection
-            .prepare_cached("SELECT key, size, used FROM files WHERE key BETWEEN ?1 AND ?2")?;
+        let mut statement = connection.prepare_cached(
+            "SELECT key, size, used, made_for FROM files WHERE key BETWEEN ?1 AND ?2",
+        )?;
         let (mut low, mut high) = ([0; 16], [0xff; 16]);
         (low[0], high[0]) = (first, first);
         let rows = statement.query_map([low, high], |row| {
             let key = ContentKey::from_bytes(row.get(0)?);
-            Ok((key, from_sql(row.get(1)?), from_sql(row.get(2)?)))
+            let group = group_from_sql(row.get(3)?);
+            Ok((key, from_sql(row.get(1)?), from_sql(row.get(2)?), group))
         })?;
         rows.collect()
     }
@@ -234,6 +246,15 @@ fn to_sql(value: u64) -> i64 {
 
 fn from_sql(value: i64) -> u64 {
     value.cast_unsigned()
+}
+
+/// The number of a group, or -1 for none.
+fn group_to_sql(group: Option<ContentGroup>) -> i64 {
+    group.map_or(-1, |group| group.number().into())
+}
+
+fn group_from_sql(value: i64) -> Option<ContentGroup> {
+    value.try_into().ok().map(ContentGroup::of_number)
 }
 
 /// Whether an error may mean that the disk or a quota is full.
@@ -264,6 +285,7 @@ mod tests {
         size: 5,
         sum: 6,
         is_damaged: false,
+        group: None,
     };
 
     fn key(hex: &str) -> ContentKey {
@@ -279,6 +301,7 @@ mod tests {
             size: 5,
             sum: u64::MAX - 3,
             is_damaged: false,
+            group: Some(ContentGroup::of_number(u32::MAX)),
         };
         let records = RecordDb::open(&path, SIZE).unwrap();
         records.put(low, record, None, 7).unwrap();
@@ -295,8 +318,8 @@ mod tests {
         assert_eq!(records.get(high).unwrap(), Some((damaged, 8)));
         assert_eq!(records.damage(high).unwrap().as_deref(), Some("cut off"));
         assert_eq!(records.damage(low).unwrap(), None);
-        assert_eq!(records.list(0xab).unwrap(), [(low, 5, 9)]);
-        assert_eq!(records.list(0).unwrap(), [(high, 5, 8)]);
+        assert_eq!(records.list(0xab).unwrap(), [(low, 5, 9, record.group)]);
+        assert_eq!(records.list(0).unwrap(), [(high, 5, 8, record.group)]);
         records.forget(&[low, high], 9).unwrap();
         assert_eq!(records.get(high).unwrap(), None);
         assert!(records.get(low).unwrap().is_some(), "used since");
@@ -325,7 +348,7 @@ mod tests {
     fn a_row_that_was_tampered_with_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let records = RecordDb::open(&folder.path().join("book"), SIZE).unwrap();
-        for change in ["size = 4", "damage = 'cut off'"] {
+        for change in ["size = 4", "damage = 'cut off'", "made_for = 7"] {
             records.put(key("ab"), RECORD, None, 7).unwrap();
             assert!(records.get(key("ab")).unwrap().is_some());
             records
@@ -364,10 +387,10 @@ mod tests {
         assert_eq!(
             (FORMAT, schema.as_str()),
             (
-                2,
+                3,
                 "CREATE TABLE files ( key BLOB PRIMARY KEY, size INTEGER NOT NULL, \
                  sum INTEGER NOT NULL, used INTEGER NOT NULL, row_sum INTEGER NOT NULL, \
-                 damage TEXT ) WITHOUT ROWID"
+                 damage TEXT, made_for INTEGER NOT NULL ) WITHOUT ROWID"
             )
         );
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::lru::{Lru, OlderFiles};
 use super::pin::Pin;
-use crate::store::ContentKey;
+use crate::store::{ContentGroup, ContentKey};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Number of key locks: enough that two keys seldom share one.
@@ -91,14 +91,14 @@ impl ResidentFiles {
             let _locked = self.lock(key);
             // Before the file is removed, since a thread that finds it in the order may open it.
             let taken = self.order.lock().take(key);
-            let Some(room) = taken else { continue };
+            let Some(file) = taken else { continue };
             match remove(key) {
                 Ok(()) => {
                     evicted.files += 1;
-                    evicted.bytes += room;
+                    evicted.bytes += file.room;
                 }
                 Err(_) => {
-                    self.order.lock().put_back(key, room);
+                    self.order.lock().put_back(key, file);
                     failures += 1;
                 }
             }
@@ -112,6 +112,11 @@ impl ResidentFiles {
 
     pub(super) fn contains(&self, key: ContentKey) -> bool {
         self.order.lock().contains(key)
+    }
+
+    /// Number of files of this group.
+    pub(super) fn count_of(&self, group: ContentGroup) -> u64 {
+        self.order.lock().count_of(group)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -139,9 +144,10 @@ impl LockedKey<'_> {
         Pin::new(&self.files.order, self.key)
     }
 
-    /// Records that the file exists, with `size` bytes.
-    pub(super) fn insert(&self, size: u64) {
-        self.files.order.lock().insert(self.key, size);
+    /// Records that the file exists, with `size` bytes. Without a group, it keeps the one that it
+    /// has.
+    pub(super) fn insert(&self, size: u64, group: Option<ContentGroup>) {
+        self.files.order.lock().insert(self.key, size, group);
     }
 
     /// Records that the file does not exist.
@@ -190,7 +196,7 @@ mod tests {
             let pin = locked.pin();
             disk.lock().insert(key);
             thread::yield_now();
-            locked.insert(1);
+            locked.insert(1, None);
             drop((locked, room));
             assert!(
                 disk.lock().contains(&key),
@@ -232,7 +238,7 @@ mod tests {
         let files = ResidentFiles::new();
         files.complete(OlderFiles::new(std::iter::empty()));
         for number in 0..40 {
-            files.lock(key(number)).insert(1);
+            files.lock(key(number)).insert(1, None);
         }
         let mut tries = 0;
         let evicted = files.evict_to(0, |_| {

@@ -45,7 +45,15 @@ impl Files {
 
     fn keep(&self, key: ContentKey, expected: u64, make: &mut Maker<'_>) -> io::Result<Kept> {
         let damage = None;
-        self.0.keep(key, About { expected, damage }, make)
+        self.0.keep(
+            key,
+            About {
+                expected,
+                damage,
+                group: None,
+            },
+            make,
+        )
     }
 
     fn record(&self, key: ContentKey) -> Option<Remembered> {

@@ -35,6 +35,7 @@ pub(super) fn write_summed(
         size: out.size,
         sum: out.sum.digest(),
         is_damaged: false,
+        group: None,
     })
 }
 

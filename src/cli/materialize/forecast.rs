@@ -1,0 +1,208 @@
+//! `machex materialize --dry-run`.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+
+use super::json::warnings;
+use crate::cli::colour;
+use crate::cli::pasted::CommandLine;
+use crate::cli::table::{Align, Table};
+use crate::cli::{CliResult, Exit};
+use crate::files::free_space;
+use crate::materialize::{self, DatasetPlan, Forecast, Job};
+use crate::shown::Show as _;
+use crate::words::counted;
+
+pub fn run(job: &Job, as_json: bool) -> CliResult {
+    let rows: Vec<Row> = materialize::plan(job)?
+        .iter()
+        .map(|plan| Row::of(plan, job))
+        .collect();
+    let path = &job.config.machex_path;
+    let free = free_space(path).with_context(|| path.shown().to_string())?;
+    let forecast = RunForecast {
+        job,
+        total: Row::total(&rows),
+        rows,
+        free: free.bytes,
+    };
+    let printed = if as_json {
+        forecast.print_json()
+    } else {
+        forecast.print()
+    };
+    forecast
+        .exit()
+        .after_printing(printed.map_err(anyhow::Error::from))
+}
+
+/// What a run would find in one dataset.
+struct Row {
+    dataset: &'static str,
+    images: u32,
+    is_empty: bool,
+    forecast: Forecast,
+    bytes_needed: u64,
+    warnings: Vec<String>,
+}
+
+impl Row {
+    fn of(plan: &DatasetPlan, job: &Job) -> Self {
+        plan.announce_renewal();
+        let range = job.share.range(plan.catalog.len());
+        let forecast = plan.forecast(range.clone());
+        let mean = plan.finished.records().mean_size();
+        let mean = mean.unwrap_or_else(|| plan.params.estimated_bytes());
+        Self {
+            dataset: plan.tree.dataset.folder(),
+            images: plan.present_in(range),
+            is_empty: plan.is_empty(),
+            forecast,
+            bytes_needed: mean * u64::from(forecast.due),
+            warnings: plan.warnings(),
+        }
+    }
+
+    fn total(rows: &[Row]) -> Self {
+        let sum = |of: fn(&Row) -> u32| rows.iter().map(of).sum();
+        Self {
+            dataset: "all",
+            images: sum(|row| row.images),
+            is_empty: rows.iter().any(|row| row.is_empty),
+            forecast: Forecast {
+                finished: sum(|row| row.forecast.finished),
+                due: sum(|row| row.forecast.due),
+                failed: sum(|row| row.forecast.failed),
+                left_out: sum(|row| row.forecast.left_out),
+            },
+            bytes_needed: rows.iter().map(|row| row.bytes_needed).sum(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let count = |number: u32| HumanCount(number.into()).to_string();
+        [
+            self.dataset.to_owned(),
+            count(self.images),
+            count(self.forecast.finished),
+            count(self.forecast.due),
+            count(self.forecast.failed),
+            HumanBytes(self.bytes_needed).to_string(),
+        ]
+    }
+
+    fn counts(&self) -> Value {
+        json!({
+            "images": self.images,
+            "finished": self.forecast.finished,
+            "to_render": self.forecast.due,
+            "cannot_be_rendered": self.forecast.failed,
+            "left_out": self.forecast.left_out,
+            "bytes_needed": self.bytes_needed,
+        })
+    }
+
+    fn document(&self) -> Value {
+        let mut document = self.counts();
+        document["dataset"] = self.dataset.into();
+        document["warnings"] = warnings(&self.warnings);
+        document
+    }
+}
+
+/// What a run would find, and whether there is room for it.
+struct RunForecast<'a> {
+    job: &'a Job,
+    rows: Vec<Row>,
+    total: Row,
+    free: u64,
+}
+
+impl RunForecast<'_> {
+    fn fits(&self) -> bool {
+        self.total.bytes_needed <= self.free
+    }
+
+    fn exit(&self) -> Exit {
+        match () {
+            () if !self.fits() => Exit::Failure,
+            () if self.total.forecast.failed > 0 || self.total.is_empty => Exit::SomeFailed,
+            () => Exit::Success,
+        }
+    }
+
+    fn print_json(&self) -> io::Result<()> {
+        let document = json!({
+            "ok": self.exit() == Exit::Success,
+            "share": self.job.share.to_string(),
+            "workers": self.job.workers,
+            "tree": self.job.config.machex_path.shown().to_string(),
+            "fits": self.fits(),
+            "bytes_free": self.free,
+            "total": self.total.counts(),
+            "datasets": self.rows.iter().map(Row::document).collect::<Vec<_>>(),
+        });
+        writeln!(io::stdout().lock(), "{document:#}")
+    }
+
+    fn print(&self) -> io::Result<()> {
+        let mut table = Table::new(&[
+            ("dataset", Align::Left),
+            ("images", Align::Right),
+            ("finished", Align::Right),
+            ("to render", Align::Right),
+            ("cannot be", Align::Right),
+            ("space needed", Align::Right),
+        ]);
+        let total = (self.rows.len() > 1).then_some(&self.total);
+        for row in self.rows.iter().chain(total) {
+            table.row(row.cells());
+        }
+        let mut out = colour::stdout().lock();
+        write!(out, "{table}")?;
+        for row in &self.rows {
+            for warning in &row.warnings {
+                writeln!(out, "{}: warning: {}", row.dataset, warning.shown())?;
+            }
+        }
+        let (job, left_out) = (self.job, self.total.forecast.left_out);
+        if left_out > 0 {
+            let count = counted(
+                left_out.into(),
+                "image of a damaged source is",
+                "images of damaged sources are",
+            );
+            writeln!(out, "{count} left out (SKIP_DAMAGED).")?;
+        }
+        let workers = counted(job.workers as u64, "worker", "workers");
+        writeln!(
+            out,
+            "\nShare {} with {workers} into {}.",
+            job.share,
+            job.config.machex_path.shown()
+        )?;
+        writeln!(
+            out,
+            "Space needed: about {}; free: {}.",
+            HumanBytes(self.total.bytes_needed),
+            HumanBytes(self.free)
+        )?;
+        if !self.fits() {
+            writeln!(
+                out,
+                "That does not fit: free some space, or choose fewer datasets (--dataset)."
+            )?;
+        } else if self.total.forecast.due > 0 {
+            writeln!(
+                out,
+                "To render them:\n    {}",
+                CommandLine::of_this_process().without_flag("--dry-run")
+            )?;
+        }
+        Ok(())
+    }
+}

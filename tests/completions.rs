@@ -21,7 +21,7 @@ const SHELLS: [Shell; 3] = [
         name: "bash",
         // What bash does on a tab, for lines whose words have no quotes.
         commands: r#"
-            source script || exit 1
+            source ./script || exit 1
             COMP_LINE=$LINE COMP_POINT=${#LINE}
             word=${LINE##*[[:space:]=:]}
             compopt() { [ "$2" = default ] && COMPREPLY=($(compgen -f -- "$word")); }
@@ -37,7 +37,7 @@ const SHELLS: [Shell; 3] = [
             compdef() { function=$1 }
             compset() { PREFIX=${PREFIX#--*=} }
             _files() { print -l -- $PREFIX*(N) }
-            _describe() { print -l -- "${(@)answers%%:*}" }
+            _describe() { (( $#answers )) && print -l -- "${(@)answers%%:*}" }
             source ./script || exit 1
             words=("${(@z)LINE}")
             [[ $LINE == *' ' ]] && words+=('')
@@ -47,7 +47,7 @@ const SHELLS: [Shell; 3] = [
     },
     Shell {
         name: "fish",
-        commands: "source script; complete --do-complete $LINE | string split -f1 \\t",
+        commands: "source ./script; complete --do-complete $LINE | string split -f1 \\t",
     },
 ];
 
@@ -98,7 +98,7 @@ fn commands_options_and_values_are_completed() {
     expect(folder, "machex mat", &["materialize"]);
     expect(folder, "machex materialize --dry", &["--dry-run"]);
     expect(folder, "machex completions ", &["bash", "zsh", "fish"]);
-    expect(folder, "machex mount --passthrough o", &["off", "on"]);
+    expect(folder, "machex mount --passthrough o", &["on", "off"]);
 }
 
 #[test]

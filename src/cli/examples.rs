@@ -97,7 +97,7 @@ pub const MOUNT: &[Example] = &[
     ),
     example(
         "Mount from /etc/fstab, with a link /sbin/mount.fuse.machex to machex",
-        "/etc/machex.yml /mnt/machex fuse.machex noauto,nofail,_netdev,allow_other,cache_path=/scratch 0 0",
+        "/etc/machex.yml /mnt/machex fuse.machex noauto,_netdev,allow_other 0 0",
     ),
 ];
 
@@ -240,9 +240,10 @@ mod tests {
     #[test]
     fn help_shows_the_examples() {
         for command in Arguments::command().get_subcommands_mut() {
-            let examples = help(of(command.get_name()));
             let text = command.render_long_help().to_string();
-            assert!(text.ends_with(&examples), "{}", command.get_name());
+            for example in of(command.get_name()) {
+                assert!(text.contains(&help(&[*example])[9..]), "{text}");
+            }
         }
     }
 }

@@ -346,10 +346,10 @@ def texts(seeds: Seeds) -> None:
     seeds.put(
         "config",
         "tmp",
-        b"MACHEX_PATH: /out\nFRONTAL_ONLY: yes\nOPENI_ROOT: /\n"
+        b"MACHEX_PATH: /out\nFRONTAL_ONLY: yes\nOPENI_ROOT: /usr\n"
         b"CACHE_SIZE: 20GiB\nCACHE_MIN_FREE: 5\nNUM_WORKERS: 4\nIMAGE_SIZE: 512\n"
         b"JPEG_QUALITY: 90\nDURABLE: true\nLISTING_PROGRAMS: [ls, find]\n"
-        b"PADCHEST_STRICT_VETO: on\nMIMIC_REPORTS_ROOT: ~/x\nCACHE_PATH: \xc3\xa9\n",
+        b"PADCHEST_STRICT_VETO: on\nMIMIC_REPORTS_ROOT: ${HOME}/x$$\nCACHE_PATH: \xc3\xa9\n",
     )
     seeds.put(
         "config",

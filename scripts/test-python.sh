@@ -1,13 +1,11 @@
 #!/bin/sh
-# Builds the wheel in the same way as `pip install .`, and tests it: first the tests that need only
-# NumPy, with each installed Python from 3.9 to 3.13, then all tests, with PyTorch.
+# Builds the wheel that is released, and tests it: first the tests that need only NumPy, with each
+# installed Python from 3.9 to 3.13, then all tests, with PyTorch.
 set -eu
 cd "$(dirname "$0")/.."
 
-python="$(sh scripts/python-clients.sh target/python-clients)"
-rm -rf target/wheels
-"$python" -m pip wheel --quiet --no-deps --wheel-dir target/wheels .
-wheel="$(echo target/wheels/machex-*.whl)"
+python="$(sh scripts/python-environment.sh target/python-clients)"
+wheel="$(sh packaging/wheel.sh "$(uname -m)" | tail -n 1)"
 
 # Prints the interpreter of a version, from PATH or from pyenv.
 interpreter() {

@@ -28,15 +28,15 @@ fn every_problem_is_reported_at_once() {
     );
     for expected in [
         "9 problems",
-        "MACHEX_PAHT: out: unknown key; the nearest known key is MACHEX_PATH",
+        "line 1: MACHEX_PAHT: out: unknown key; the nearest known key is MACHEX_PATH",
         "MACHEX_PATH is missing",
-        "NUM_WORKERS: many is not a whole number",
-        "FRONTAL_ONLY: maybe is not true or false",
-        "MIMIC_ROOT: /no/such/place does not exist",
-        "CACHE_SIZE: 12 parsecs is not a size such as 200GiB",
-        "IMAGE_SIZE: 0 is not",
-        "JPEG_QUALITY: 101 is not",
-        "LISTING_PROGRAMS: ls is not a list",
+        "line 2: NUM_WORKERS: many is not a whole number from 1 to 4096",
+        "line 3: FRONTAL_ONLY: maybe is not true or false",
+        "line 5: MIMIC_ROOT: /no/such/place does not exist",
+        "line 6: CACHE_SIZE: 12 parsecs is not a size such as 200GiB",
+        "line 7: IMAGE_SIZE: 0 is not a whole number from 1 to 65500",
+        "line 8: JPEG_QUALITY: 101 is not a whole number from 1 to 100",
+        "line 9: LISTING_PROGRAMS: ls is not a list of names such as [ls, find]",
     ] {
         assert!(text.contains(expected), "no \"{expected}\" in:\n{text}");
     }
@@ -46,132 +46,6 @@ fn every_problem_is_reported_at_once() {
 fn no_dataset_at_all_is_an_error() {
     let text = complaint("MACHEX_PATH: out\nFRONTAL_ONLY: true\nMIMIC_ROOT: null\n");
     assert!(text.contains("No datasets were specified"), "{text}");
-}
-
-#[test]
-fn the_tree_is_not_written_into_raw_data() {
-    let text = complaint("MACHEX_PATH: raw\nFRONTAL_ONLY: true\nCHEXRAY14_ROOT: ./raw/\n");
-    assert!(text.contains("CHEXRAY14_ROOT"), "{text}");
-}
-
-#[test]
-fn the_tree_is_not_written_over_raw_data_that_has_a_datasets_name() {
-    let bench = Bench::new();
-    for folder in ["data/openi", "cache"] {
-        fs::create_dir_all(bench.path(folder)).unwrap();
-    }
-    std::os::unix::fs::symlink(bench.path("data"), bench.path("link")).unwrap();
-    for machex_path in ["data", "link"] {
-        let config =
-            format!("MACHEX_PATH: {machex_path}\nFRONTAL_ONLY: false\nOPENI_ROOT: data/openi\n");
-        fs::write(bench.path("config.yml"), config).unwrap();
-        let text = bench.run(&["materialize"]).expect_status(1).stderr();
-        assert!(text.contains("OPENI_ROOT"), "{text}");
-    }
-    let config =
-        "MACHEX_PATH: out\nCACHE_PATH: out/cache\nFRONTAL_ONLY: false\nOPENI_ROOT: data/openi\n";
-    fs::write(bench.path("config.yml"), config).unwrap();
-    assert!(
-        bench
-            .run(&["check"])
-            .expect_status(1)
-            .stderr()
-            .contains("CACHE_PATH")
-    );
-}
-
-#[test]
-fn neither_tree_nor_records_nor_cache_lie_among_raw_images() {
-    let bench = Bench::new();
-    for folder in ["raw", "reports", "elsewhere", "vindr/train"] {
-        fs::create_dir_all(bench.path(folder)).unwrap();
-    }
-    let link = |to: &str, name: &str| {
-        std::os::unix::fs::symlink(bench.path(to), bench.path(name)).unwrap();
-    };
-    link("raw", "link");
-    link("elsewhere", "raw/tree");
-    let complaint = |machex_path: &str, cache_path: &str| {
-        let config = format!(
-            "MACHEX_PATH: {machex_path}\nCACHE_PATH: {cache_path}\nFRONTAL_ONLY: false\n\
-             OPENI_ROOT: raw\nVINDRCXR_ROOT: vindr\nMIMIC_ROOT: elsewhere\n\
-             MIMIC_REPORTS_ROOT: reports\n"
-        );
-        fs::write(bench.path("config.yml"), config).unwrap();
-        bench.run(&["check"]).stderr()
-    };
-    for (machex_path, cache_path, key, of) in [
-        ("raw/out", "cache", "MACHEX_PATH", "OPENI_ROOT"),
-        ("link/deep/out", "cache", "MACHEX_PATH", "OPENI_ROOT"),
-        ("reports/out", "cache", "MACHEX_PATH", "MIMIC_REPORTS_ROOT"),
-        ("vindr/train/x", "cache", "MACHEX_PATH", "VINDRCXR_ROOT"),
-        ("out", "raw/cache", "CACHE_PATH", "OPENI_ROOT"),
-        ("out", "vindr/train/cache", "CACHE_PATH", "VINDRCXR_ROOT"),
-    ] {
-        let text = complaint(machex_path, cache_path);
-        let line = text.lines().find(|line| line.contains(&format!("{key}: ")));
-        assert!(
-            line.is_some_and(|line| line.contains(of)),
-            "{machex_path}: {text}"
-        );
-    }
-    // Beside the images that are listed, a cache harms nothing.
-    let text = complaint("out", "vindr/cache");
-    assert!(!text.contains("CACHE_PATH"), "{text}");
-    // The link leads out of the raw folder, but the records would lie beside it.
-    fs::remove_file(bench.path("raw/tree")).unwrap();
-    fs::create_dir(bench.path("tree")).unwrap();
-    link("tree", "raw/tree");
-    let text = complaint("raw/tree", "cache");
-    assert!(
-        text.contains("remembers") && text.contains("OPENI_ROOT"),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_byte_order_mark_is_accepted() {
-    assert!(
-        complaint("\u{feff}MACHEX_PATH: out\r\nFRONTAL_ONLY: true\r\n").contains("No datasets")
-    );
-}
-
-#[test]
-fn what_is_no_config_is_said_to_be_none() {
-    assert!(complaint("- a\n- b\n").contains("KEY: value"));
-    assert!(complaint("a: [b\n").contains("not valid YAML"));
-    let bench = Bench::new();
-    let text = bench.run(&["check"]).expect_status(1).stderr();
-    assert!(text.contains("config.yml"), "{text}");
-}
-
-#[test]
-fn a_broken_config_is_told_with_its_line() {
-    for (text, expected) in [
-        (
-            "MACHEX_PATH: out\nFRONTAL_ONLY: [true\nX: y\n",
-            "at line 3 column 2",
-        ),
-        (
-            "MACHEX_PATH: out\n\tFRONTAL_ONLY: true\n",
-            "at line 2 column 1",
-        ),
-        (
-            "MACHEX_PATH: out\nFRONTAL_ONLY: true: x\n",
-            "at line 2 column 19",
-        ),
-        (
-            "MACHEX_PATH: out\nFRONTAL_ONLY: *x\n",
-            "at line 2 column 15",
-        ),
-        (
-            "MACHEX_PATH: out\n# a\nFRONTAL_ONLY: true\nMACHEX_PATH: in\n",
-            "MACHEX_PATH is set twice: in line 1 and in line 4",
-        ),
-    ] {
-        let text = complaint(text);
-        assert!(text.contains(expected), "{text}");
-    }
 }
 
 #[test]
@@ -229,11 +103,42 @@ fn paths_are_taken_from_the_configs_own_folder() {
 }
 
 #[test]
-fn a_config_without_end_is_not_read() {
-    let bench = Bench::new();
-    for arguments in [["check", "/dev/zero"], ["materialize", "/dev/zero"]] {
-        let ran = bench.run(&arguments).expect_status(1);
-        let said = "1.00 MiB are too many: at most 1.00 MiB are read";
-        assert!(ran.stderr().contains(said), "{}", ran.stderr());
+fn a_cache_that_is_too_small_is_refused_or_doubted() {
+    let head = "MACHEX_PATH: out\nFRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw\n";
+    let text = complaint(&format!("{head}CACHE_SIZE: 200\n"));
+    let expected = "line 4: CACHE_SIZE: 200 B has no room for a single image";
+    assert!(text.contains(expected), "{text}");
+
+    let bench = Bench::small(1, "CACHE_SIZE: 10MiB\n");
+    let text = bench.run(&["check"]).expect_status(0).stderr();
+    let doubt = "CACHE_SIZE: 10.00 MiB has room for about 33 images";
+    assert_eq!(text.matches(doubt).count(), 1, "{text}");
+    let mounting = ["mount", "--fake", "config.yml", "out"];
+    let text = bench.run(&mounting).expect_status(0).stderr();
+    assert_eq!(text.matches(doubt).count(), 1, "{text}");
+    let mounting = [&mounting[..], &["--cache-size", "1000"]].concat();
+    let text = bench.run(&mounting).expect_status(1).stderr();
+    assert!(text.contains("--cache-size: 1000 B has no room"), "{text}");
+    let mounting = [
+        "mount",
+        "--fake",
+        "config.yml",
+        "out",
+        "--cache-size",
+        "1GiB",
+    ];
+    let text = bench.run(&mounting).expect_status(0).stderr();
+    assert!(text.is_empty(), "{text}");
+}
+
+#[test]
+fn a_key_is_named_only_if_it_is_near() {
+    let head = "MACHEX_PATH: out\nFRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw\n";
+    let text = complaint(&format!("{head}CHEXPERT: null\nSEED: 4\n"));
+    for expected in [
+        "line 4: CHEXPERT: null: unknown key; the nearest known key is CHEXPERT_ROOT",
+        "line 5: SEED: 4: unknown key; \"machex config\" shows all keys",
+    ] {
+        assert!(text.contains(expected), "{text}");
     }
 }

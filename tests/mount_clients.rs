@@ -182,7 +182,7 @@ fn python() -> &'static str {
     PYTHON.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let made = Command::new("sh")
-            .arg(root.join("scripts/python-clients.sh"))
+            .arg(root.join("scripts/python-environment.sh"))
             .arg(root.join("target/python-clients"))
             .output()
             .unwrap();

@@ -109,6 +109,11 @@ fn a_mount_has_the_materialized_images_and_the_inodes_of_the_datasets_number() {
 #[test]
 fn config_keys_are_those_of_the_program() {
     let bench = sample();
+    // The example of a config has the key among the roots.
+    let example = bench.run(&["config"]).expect_status(0).stdout();
+    let root = "# the clinic's radiographs\nCLINIC_ROOT: null\n";
+    let place = example.find(root).unwrap();
+    assert!(place < example.find("is optional").unwrap(), "{example}");
     let config = fs::read_to_string(bench.path("config.yml")).unwrap();
     fs::write(
         bench.path("typo.yml"),

@@ -19,6 +19,7 @@ pub fn config(data: &[u8]) {
             Ok(mut config) => {
                 let other = folder.path().join("other");
                 let _ = config.set_cache_path(&other);
+                let _ = (config.set_cache_size(1 << 30), config.doubt_cache_size());
                 assert!(config.workers > 0 && config.render_params().size > 0);
                 assert!(config.machex_path.is_absolute() && config.cache_path.is_absolute());
             }

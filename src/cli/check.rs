@@ -32,6 +32,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let config = job::load_config(&arguments.config, known)?;
     check_memory(config.render_params(), config.workers)?;
+    if let Some(doubt) = config.doubt_cache_size() {
+        tracing::warn!("{doubt}");
+    }
     let options = Options {
         all: arguments.all,
         decode: arguments.decode,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::colour::{self, FAINT, styled};
@@ -89,6 +89,17 @@ struct Request {
 impl Arguments {
     fn request(&self, known: KnownDatasets) -> anyhow::Result<Request> {
         let (file, mountpoint) = self.places();
+        if let (None, [only]) = (&self.config, self.paths.as_slice())
+            && !input::is_folder(only)
+            && !only.exists()
+            && only.extension().is_none()
+        {
+            let only = only.shown();
+            bail!(
+                "{only} is neither a config file nor a folder to mount on; if it is to be the mount \
+                 point, make it first: mkdir -p {only}"
+            );
+        }
         let mut config =
             Config::load(&file, known).with_context(|| format!("config file {}", file.shown()))?;
         let mut options = MountOptions {
@@ -115,7 +126,12 @@ impl Arguments {
                 Some(found.with_context(|| format!("--while {number}: there is no such process"))?)
             }
         };
-        config.cache_size = options.cache_size.unwrap_or(config.cache_size);
+        if let Some(bytes) = options.cache_size {
+            config.set_cache_size(bytes).context("--cache-size")?;
+        }
+        if let Some(file) = &options.log_file {
+            config.check_outside_raw(file).context("--log-file")?;
+        }
         config.workers = options.threads.unwrap_or(config.workers);
         Ok(Request {
             mountpoint: mountpoint.unwrap_or_else(|| config.machex_path.clone()),
@@ -159,6 +175,9 @@ fn passthrough_mode() -> impl TypedValueParser<Value = Passthrough> {
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let request = arguments.request(known)?;
     check_memory(request.config.render_params(), request.config.workers)?;
+    if let Some(doubt) = request.config.doubt_cache_size() {
+        tracing::warn!("{doubt}");
+    }
     if arguments.fake {
         return Ok(Exit::Success);
     }

@@ -44,12 +44,24 @@ pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
     GENERAL.into_iter().chain(of_datasets)
 }
 
-/// The known key that is most similar to `key`.
-pub(super) fn nearest(key: &str, known: KnownDatasets) -> &'static str {
+/// The known key that is most similar to `key`, if one is similar enough to have been meant.
+pub fn near(key: &str, known: KnownDatasets) -> Option<&'static str> {
+    /// A slip of a key is more similar than this, another word is less.
+    const SIMILAR: f64 = 0.88;
+    /// A part of a key was meant, too, if it has at least this length.
+    const PART: usize = 5;
     let key = key.to_uppercase();
-    all(known)
-        .min_by_key(|known| strsim::damerau_levenshtein(known, &key))
-        .unwrap_or(Key::MACHEX_PATH)
+    let similar = |known: &'static str| {
+        let similarity = strsim::jaro_winkler(known, &key);
+        let is_part = key.len() >= PART && known.contains(&key);
+        (similarity.max(if is_part { SIMILAR } else { 0.0 }), known)
+    };
+    let nearest = all(known)
+        .map(similar)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    nearest
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -58,9 +70,39 @@ mod tests {
     use crate::datasets::ALL;
 
     #[test]
-    fn the_nearest_key_is_what_was_meant() {
-        assert_eq!(nearest("MACHEX_PAHT", ALL), Key::MACHEX_PATH);
-        assert_eq!(nearest("num_worker", ALL), Key::NUM_WORKERS);
-        assert_eq!(nearest("JPG_QUALITY", ALL), Key::JPEG_QUALITY);
+    fn a_key_that_was_meant_is_found() {
+        for (key, meant) in [
+            ("MACHEX_PAHT", Key::MACHEX_PATH),
+            ("machex_path", Key::MACHEX_PATH),
+            ("MACHEX_ROOT", Key::MACHEX_PATH),
+            ("MACHEX", Key::MACHEX_PATH),
+            ("num_worker", Key::NUM_WORKERS),
+            ("WORKERS", Key::NUM_WORKERS),
+            ("JPG_QUALITY", Key::JPEG_QUALITY),
+            ("FRONTAL", Key::FRONTAL_ONLY),
+            ("CHEXPERT", "CHEXPERT_ROOT"),
+            ("CHEXPERT_PATH", "CHEXPERT_ROOT"),
+            ("CHEXRAY_ROOT", "CHEXRAY14_ROOT"),
+            ("MIMIC_REPORTS", "MIMIC_REPORTS_ROOT"),
+            ("OPEN_I_ROOT", "OPENI_ROOT"),
+        ] {
+            assert_eq!(near(key, ALL), Some(meant), "{key}");
+        }
+    }
+
+    #[test]
+    fn for_another_word_none_is_named() {
+        for key in [
+            "",
+            "SEED",
+            "foo",
+            "BATCH_SIZE",
+            "TRAIN_ROOT",
+            "OUTPUT",
+            "<<",
+            "version",
+        ] {
+            assert_eq!(near(key, ALL), None, "{key}");
+        }
     }
 }

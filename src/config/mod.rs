@@ -1,37 +1,48 @@
 //! `config.yml`, checked once: keys, types and roots. All problems are reported at once.
+//!
+//! ```text
+//! file (text) ─► yaml (settings with lines) ─► values (typed, by key) ─► overlaps (of folders)
+//! ```
 
+mod cache_size;
+mod error;
+mod example;
+mod expand;
+mod file;
 mod keys;
 mod memory;
 mod overlaps;
 mod path;
+mod scalar;
 mod size;
+mod syntax;
 mod values;
+mod yaml;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_yaml::{Mapping, Value};
-
 use crate::datasets::{KnownDatasets, OptionKind, OptionValue, RawTree};
-use crate::files::read_within;
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::slow::announce_if_slow;
 use crate::storage::Folder;
+use cache_size::CacheSize;
+pub use error::ConfigError;
+pub use example::{ExampleKey, ExampleParagraph, example, example_text};
 use keys::Key;
+pub use keys::near as near_key;
 pub use memory::{MemoryLimit, NotEnoughMemory, check_memory};
+pub use overlaps::InRawData;
+use overlaps::Overlap;
 pub use size::parse as parse_size;
 use values::Reader;
+use yaml::{NoSettings, Setting};
 
 /// Programs that list folders and never map or copy a file by its `st_size`.
 const LISTING_PROGRAMS: [&str; 12] = [
     "ls", "eza", "exa", "lsd", "tree", "find", "fd", "du", "ncdu", "bash", "zsh", "fish",
 ];
-
-/// Maximum size of a config file.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// Default of `CACHE_SIZE`: a few hundred thousand images.
 const CACHE_SIZE: u64 = 200 << 30;
@@ -73,46 +84,6 @@ pub struct Config {
     pub trees: Vec<RawTree>,
 }
 
-/// Why a config file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("{0}")]
-    Read(#[from] io::Error),
-    #[error("not valid YAML: {}", .0.to_string().shown())]
-    Yaml(#[from] serde_yaml::Error),
-    #[error("the file must consist of lines \"KEY: value\"")]
-    NoMapping,
-    /// One line for each problem.
-    #[error("{}", as_lines(.0))]
-    Problems(Vec<String>),
-}
-
-/// Describes the first repeated key with its two lines: keys start in the first column, values do
-/// not.
-fn repeated_key(text: &str) -> Option<String> {
-    let mut lines = BTreeMap::new();
-    let key_of = |line: &'_ str| Some(line.split_once(':')?.0.trim_end().to_owned());
-    for (line, number) in text.lines().zip(1..) {
-        let Some(key) = key_of(line).filter(|key| !key.starts_with([' ', '#'])) else {
-            continue;
-        };
-        if let Some(first) = lines.insert(key.clone(), number) {
-            let key = key.shown();
-            return Some(format!(
-                "{key} is set twice: in line {first} and in line {number}"
-            ));
-        }
-    }
-    None
-}
-
-fn as_lines(problems: &[String]) -> String {
-    match problems {
-        [only] => only.clone(),
-        many => format!("{} problems\n  {}", many.len(), many.join("\n  ")),
-    }
-}
-
 impl Config {
     /// Reads and checks a config file over `known` datasets.
     ///
@@ -121,21 +92,13 @@ impl Config {
     pub fn load(file: &Path, known: KnownDatasets) -> Result<Self, ConfigError> {
         let file = path::absolute(file, &std::env::current_dir()?);
         let doing = format!("reading {}", file.shown());
-        let text = announce_if_slow(doing, || read_text(&file))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let value = serde_yaml::from_str(text).map_err(|error| match repeated_key(text) {
-            // The parser gives no line number for this error.
-            Some(problem) if error.to_string().starts_with("duplicate entry") => {
-                ConfigError::Problems(vec![problem])
-            }
-            _ => error.into(),
+        let text = announce_if_slow(doing, || file::read(&file))?;
+        let settings = yaml::settings(&text).map_err(|error| match error {
+            NoSettings::Syntax(error) => ConfigError::Syntax(error),
+            NoSettings::Empty => ConfigError::Empty,
+            NoSettings::NoMapping(line) => ConfigError::NoMapping(line),
         })?;
-        let mapping = match value {
-            Value::Mapping(mapping) => mapping,
-            Value::Null => Mapping::new(),
-            _ => return Err(ConfigError::NoMapping),
-        };
-        Self::from_mapping(file, &mapping, known)
+        Self::from_settings(file, &settings, known)
     }
 
     /// Sets another `CACHE_PATH`, by the rules for the one in a config file.
@@ -144,12 +107,40 @@ impl Config {
     /// All problems at once.
     pub fn set_cache_path(&mut self, cache_path: &Path) -> Result<(), ConfigError> {
         let cache_path = path::absolute(cache_path, &std::env::current_dir()?);
-        let problems = overlaps::overlaps(&self.machex_path, &cache_path, &self.trees);
+        let problems: Vec<String> = overlaps::overlaps(&self.machex_path, &cache_path, &self.trees)
+            .into_iter()
+            .map(|Overlap { problem, .. }| problem)
+            .collect();
         if !problems.is_empty() {
             return Err(ConfigError::Problems(problems));
         }
         self.cache_path = cache_path;
         Ok(())
+    }
+
+    /// Sets another `CACHE_SIZE`, by the rules for the one in a config file.
+    ///
+    /// # Errors
+    /// If not a single image has room.
+    pub fn set_cache_size(&mut self, bytes: u64) -> Result<(), ConfigError> {
+        let size = CacheSize::new(bytes, self.render_params());
+        size.check()
+            .map_err(|problem| ConfigError::Problems(vec![problem]))?;
+        self.cache_size = bytes;
+        Ok(())
+    }
+
+    /// What is odd about `CACHE_SIZE`, in words: that only a few images have room.
+    pub fn doubt_cache_size(&self) -> Option<String> {
+        CacheSize::new(self.cache_size, self.render_params()).doubt()
+    }
+
+    /// Checks that a path that machex is asked to write to is not among raw data.
+    ///
+    /// # Errors
+    /// The raw dataset that the path is in.
+    pub fn check_outside_raw(&self, path: &Path) -> Result<(), InRawData> {
+        overlaps::check_outside(path, &self.trees)
     }
 
     /// Size and quality of the output images.
@@ -160,13 +151,13 @@ impl Config {
         }
     }
 
-    fn from_mapping(
+    fn from_settings(
         file: PathBuf,
-        mapping: &Mapping,
+        settings: &[Setting],
         known: KnownDatasets,
     ) -> Result<Self, ConfigError> {
         let folder = file.parent().unwrap_or(Path::new("/"));
-        let mut reader = Reader::new(mapping, folder);
+        let mut reader = Reader::new(settings, folder);
         let machex_path = reader.path(Key::MACHEX_PATH);
         if machex_path.is_none() {
             reader.require(Key::MACHEX_PATH, "the folder of the finished tree");
@@ -211,7 +202,7 @@ impl Config {
         }
         if !known.iter().any(|dataset| reader.has(dataset.root_key())) {
             let keys: Vec<&str> = known.iter().map(|dataset| dataset.root_key()).collect();
-            reader.complain(format!(
+            reader.complain_of_file(format!(
                 "No datasets were specified: give one of {}",
                 keys.join(", ")
             ));
@@ -224,13 +215,21 @@ impl Config {
             );
         }
         if let (Some(machex_path), Some(cache_path)) = (&machex_path, &cache_path) {
-            for problem in overlaps::overlaps(machex_path, cache_path, &trees) {
-                reader.complain(problem);
+            for Overlap { key, problem } in overlaps::overlaps(machex_path, cache_path, &trees) {
+                reader.complain(key, &problem);
             }
         }
+        let params = RenderParams {
+            size: image_size.map_or(1024, |size| size as u32),
+            quality: jpeg_quality.map_or(95, |quality| quality as u8),
+        };
+        let cache_size = cache_size.unwrap_or(CACHE_SIZE);
+        if let Err(problem) = CacheSize::new(cache_size, params).check() {
+            reader.complain(Key::CACHE_SIZE, &problem);
+        }
         reader.complain_about_unknown_keys(known);
-        let (Some(machex_path), Some(cache_path), []) =
-            (machex_path, cache_path, reader.problems())
+        let (Some(machex_path), Some(cache_path), true) =
+            (machex_path, cache_path, reader.is_good())
         else {
             return Err(ConfigError::Problems(reader.into_problems()));
         };
@@ -239,10 +238,10 @@ impl Config {
             machex_path,
             workers: workers.map_or_else(cores, |workers| workers as usize),
             cache_path,
-            cache_size: cache_size.unwrap_or(CACHE_SIZE),
+            cache_size,
             cache_min_free: cache_min_free.map_or(CACHE_MIN_FREE, |percent| percent as u8),
-            image_size: image_size.map_or(1024, |size| size as u32),
-            jpeg_quality: jpeg_quality.map_or(95, |quality| quality as u8),
+            image_size: params.size,
+            jpeg_quality: params.quality,
             listing_programs: listing_programs
                 .unwrap_or_else(|| LISTING_PROGRAMS.map(str::to_owned).to_vec()),
             durable: durable.unwrap_or(false),
@@ -252,13 +251,6 @@ impl Config {
             file,
         })
     }
-}
-
-/// Reads a text of at most [`MAX_BYTES`]. It may be a pipe, such as the shell's `<(...)`.
-fn read_text(file: &Path) -> io::Result<String> {
-    let bytes = read_within(File::open(file)?, MAX_BYTES)?;
-    String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 /// `machex` in the user's cache folder of the XDG base directory specification.

@@ -18,14 +18,6 @@ pub(super) fn absolute(path: &Path, folder: &Path) -> PathBuf {
     absolute
 }
 
-/// `path` with a leading `~/` replaced, as a shell does.
-pub(super) fn without_tilde(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => PathBuf::from(path),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

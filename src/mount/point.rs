@@ -31,6 +31,8 @@ pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint
     if path.to_str().is_none() {
         return Err(MountError::NotUtf8(path));
     }
+    // Before the advice to make a folder there.
+    keep_uncovered(&path, config)?;
     let mut say = |remark| tracing::warn!("{remark}");
     match state? {
         State::Free => {}
@@ -43,7 +45,6 @@ pub fn prepare(path: &Path, config: &Config, replace: bool) -> Result<MountPoint
         State::Silent => return Err(MountError::Silent(path)),
         State::Mounted => return Err(MountError::Mounted(path)),
     }
-    keep_uncovered(&path, config)?;
     // The server looks for images in the materialized tree, which may be on a mount that does not
     // answer.
     if let Err(error) = is_folder(&config.machex_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import site
@@ -30,7 +31,7 @@ def test_from_pip_install_to_an_epoch(tmp_path: Path) -> None:
         import pytest
 
         pytest.skip("MACHEX_SKIP_FUSE=1 says so")
-    # A clone: what is made in it does not stay.
+    # A clone with the wheel that `make test` has built: what is made in it does not stay.
     clone = tmp_path / "machex"
     tracked = subprocess.run(
         ["git", "-C", REPOSITORY, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -42,6 +43,8 @@ def test_from_pip_install_to_an_epoch(tmp_path: Path) -> None:
         if (REPOSITORY / name).is_file() and not name.startswith("tests/golden"):
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, clone / name)
+    (wheel,) = (REPOSITORY / "target/wheels" / platform.machine()).glob("machex-*.whl")
+    shutil.copy2(wheel, clone)
     # A fresh environment, in which PyTorch is there already: it has gigabytes.
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
@@ -57,8 +60,6 @@ def test_from_pip_install_to_an_epoch(tmp_path: Path) -> None:
         env={
             **os.environ,
             "PATH": path,
-            # What the package is built from was built before, by `make test`.
-            "CARGO_TARGET_DIR": str(REPOSITORY / "target"),
             "PIP_FORCE_REINSTALL": "0",
         },
     )

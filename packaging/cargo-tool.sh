@@ -1,0 +1,9 @@
+#!/bin/sh
+# Installs a tool from crates.io into target/packaging: `packaging/cargo-tool.sh NAME VERSION`.
+set -eu
+cd "$(dirname "$0")/.."
+
+if "target/packaging/bin/$1" --version 2>/dev/null | grep -q -F "$2"; then
+    exit 0
+fi
+cargo install --quiet --locked --root target/packaging "$1" --version "$2" >&2

@@ -24,6 +24,16 @@ fn on_terminal(command: &mut Command, columns: u16) -> String {
     OnTerminal::start(command, columns, 24).wait().text()
 }
 
+/// The command without the progress, which is on the standard error output.
+fn without_bars(bench: &Bench, arguments: &[&str]) -> Command {
+    let inner = bench.command(arguments);
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/null"]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.current_dir(bench.path(""));
+    command
+}
+
 fn piped(mut command: Command) -> String {
     Ran::of(command.env_remove("COLUMNS")).stdout()
 }
@@ -39,7 +49,7 @@ fn lines_fit_the_terminal_and_pipes() {
         (&good, &["datasets"]),
     ] {
         for width in [80, 60] {
-            let shown = on_terminal(&mut bench.command(arguments), width);
+            let shown = on_terminal(&mut without_bars(bench, arguments), width);
             let (columns, line) = widest(&shown);
             assert!(
                 columns <= width.into(),

@@ -45,7 +45,7 @@ def main() -> None:
             for at in rows:
                 index, row = images[at]
                 # Every line has the same columns, even those that its dataset lacks.
-                entry = index.entry(row)
+                entry = index[row]
                 line = {
                     "file_name": f"{index.dataset}/{index.ids[row]}.jpg",
                     "dataset": index.dataset,

@@ -58,7 +58,7 @@ def main() -> None:
                 print(f"left out: {index.dataset} {index.ids[row]}: {error}")
                 left_out += 1
                 continue
-            entry = index.entry(row)
+            entry = index[row]
             del entry["path"]
             shards.write(
                 {

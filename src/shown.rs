@@ -51,6 +51,23 @@ impl Show for PathBuf {
     }
 }
 
+/// A path as a word for a shell, which no program takes for an option. Characters that would do
+/// something to a terminal are escaped as in all output, so a path with such cannot be pasted.
+pub fn quoted_path(path: &Path) -> String {
+    let is_like_option = path.as_os_str().as_bytes().starts_with(b"-");
+    if is_like_option {
+        quoted_word(Path::new(".").join(path).as_os_str())
+    } else {
+        quoted_word(path.as_os_str())
+    }
+}
+
+/// A word of a command line, in quotes if a shell needs them.
+pub fn quoted_word(word: &OsStr) -> String {
+    let word = word.shown().to_string();
+    shlex::try_quote(&word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned())
+}
+
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
@@ -123,5 +140,15 @@ mod tests {
             prop_assert!(!once.chars().any(is_unsafe));
             prop_assert_eq!(once.shown().to_string(), once);
         }
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let path = |path: &str| quoted_path(Path::new(path));
+        assert_eq!(path("demo/config.yml"), "demo/config.yml");
+        assert_eq!(path("my data/config.yml"), "'my data/config.yml'");
+        assert_eq!(path("-x/y"), "./-x/y");
+        assert!(!path("a\x1b[2J").contains('\x1b'));
+        assert_eq!(quoted_word(OsStr::new("")), "''");
     }
 }

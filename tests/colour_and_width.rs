@@ -5,19 +5,9 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use anstream::adapter::strip_str;
 use common::mounted::{Mounted, skips_fuse};
-use common::terminal::OnTerminal;
+use common::terminal::{OnTerminal, widest};
 use common::{Bench, Ran};
-
-/// The number of columns of a text, and the line with the most.
-fn widest(text: &str) -> (usize, String) {
-    let plain = strip_str(text).to_string();
-    let lines = plain
-        .lines()
-        .map(|line| (line.chars().count(), line.to_owned()));
-    lines.max().unwrap_or_default()
-}
 
 /// A sample of which something is wrong in several ways.
 fn faulty() -> Bench {

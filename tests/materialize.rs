@@ -428,6 +428,8 @@ fn ctrl_c_ends_with_a_summary_and_the_next_run_goes_on() {
     assert!(!bench.out().join(DATASET).join("index.json").exists());
     let done = files_below(&bench.out()).len() as u32;
     assert!(done < 300, "the signal came too late");
+    let words = format!("{done} of 300 images are in the tree");
+    assert!(stdout.contains(&words), "{stdout}");
 
     let ran = bench.run(&["materialize"]).expect_status(0);
     assert_eq!(ran.summary_of(DATASET), [300, 300 - done, done, 0]);

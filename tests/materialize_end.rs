@@ -29,7 +29,8 @@ fn the_end_has_totals_and_says_where_the_tree_is_and_what_to_do() {
     let bench = with_a_failure();
     fs::remove_file(bench.small_source(2)).unwrap();
     common::write_png(&bench.small_source(2), 40, 40, 1);
-    let ran = bench.run(&["materialize", "config.yml"]).expect_status(0);
+    let mut command = bench.command(&["materialize", "config.yml"]);
+    let ran = Ran::of(command.env("COLUMNS", "80")).expect_status(0);
     assert_eq!(ran.summary_of("all"), [5, 5, 0, 0]);
     let text = ran.stdout();
     for words in [

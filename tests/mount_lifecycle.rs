@@ -305,7 +305,10 @@ fn one_cache_serves_one_mount() {
         .run(&["mount", "config.yml", "other"])
         .expect_status(1);
     let holder = format!("process {}", mounted.pid());
-    assert!(ran.stderr().contains(&holder), "{}", ran.stderr());
+    let end = format!("machex unmount {}", place.0.path("mnt").display());
+    for words in [&holder, &end, "--cache-path"] {
+        assert!(ran.stderr().contains(words), "{}", ran.stderr());
+    }
     place
         .0
         .run(&["mount", "config.yml", "other", "--cache-path", "cache2"])
@@ -363,7 +366,7 @@ fn a_place_that_cannot_be_mounted_on_is_explained() {
         );
     }
     for (cache, words) in [
-        ("out/cache", "taken for a dataset"),
+        ("out/cache", "counts as a dataset"),
         ("raw/../out.state/cache", "where machex remembers"),
     ] {
         for option in [

@@ -102,7 +102,7 @@ fn where_no_sample_can_be_written_another_place_is_named() {
         (".", "machex sample ./sample"),
         (
             "file",
-            "file is not a folder; give a new one: machex sample file-sample",
+            "file is not a folder; give a new one, such as: machex sample sample",
         ),
         ("/proc/sample", "give a folder that you can write to"),
     ] {

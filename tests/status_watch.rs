@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::Bench;
 use common::mounted::{Mounted, skips_fuse};
-use common::terminal::OnTerminal;
+use common::terminal::{OnTerminal, widest};
 
 /// Waits for a number of updates.
 fn after_updates(count: u64) {

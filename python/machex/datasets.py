@@ -24,8 +24,8 @@ try:
     from machex.images import MODES, read_image
 except ImportError as missing:
     raise ImportError(
-        f"the datasets need PyTorch and Pillow ({missing}): pip install 'machex[torch]'; "
-        "machex.load_index does without"
+        f"the datasets need PyTorch and Pillow ({missing}): pip install torch torchvision pillow; "
+        "machex.load_index works without them"
     ) from missing
 
 #: The names of all fields that an item can have.
@@ -99,10 +99,15 @@ class ChestXrayDataset(Dataset[Item]):
         """The entries of ``index.json`` by id, like the attribute of this name in MaCheX."""
         return self.index.entries
 
+    def __repr__(self) -> str:
+        fields = ", ".join(self.fields)
+        return f"<machex.ChestXrayDataset {self.dataset}: {len(self):,} images, fields {fields}>"
+
     def __len__(self) -> int:
         return len(self.keys)
 
     def __getitem__(self, idx: int) -> Item:
+        _check_position(self, idx)
         row = self.index.find(self.keys[idx])
         item: Item = {}
         for field in self.fields:
@@ -198,10 +203,15 @@ class MaCheXDataset(Dataset[Item]):
         ]
         self.ds = ConcatDataset(self.datasets)
 
+    def __repr__(self) -> str:
+        names = ", ".join(f"{one.dataset} {len(one):,}" for one in self.datasets)
+        return f"<machex.MaCheXDataset {os.fspath(self.root)}: {len(self):,} images ({names})>"
+
     def __len__(self) -> int:
         return len(self.ds)
 
     def __getitem__(self, idx: int) -> Item:
+        _check_position(self, idx)
         item: Item = self.ds[idx]
         return item
 
@@ -228,20 +238,30 @@ class MaCheXDataset(Dataset[Item]):
         return [_subset(self, np.concatenate(share)) for share in shares]
 
 
+def _check_position(dataset: ChestXrayDataset | MaCheXDataset, idx: int) -> None:
+    if not -len(dataset) <= idx < len(dataset):
+        raise IndexError(f"there are {len(dataset):,} images, and no image {idx}")
+
+
 def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
     if isinstance(fields, str):
         raise TypeError(f"fields must be a list of names: [{fields!r}]")
     fields = tuple(fields)
     for field in fields:
         if field not in FIELDS:
-            raise ValueError(f"there is no field {field!r}, but {', '.join(FIELDS)}")
+            raise ValueError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
     return fields
 
 
 def _to_tensor() -> Callable[[Any], Any]:
     # The import takes a second: you do not pay for it if you pass your own transforms.
-    from torchvision.transforms import ToTensor
-
+    try:
+        from torchvision.transforms import ToTensor
+    except ImportError as missing:
+        raise ImportError(
+            f"the default transforms need torchvision ({missing}): pip install torchvision, or "
+            "pass transforms=..."
+        ) from missing
     return ToTensor()  # type: ignore[no-any-return]
 
 

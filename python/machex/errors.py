@@ -7,6 +7,7 @@ from its message.
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 
 class MachexError(Exception):
@@ -27,6 +28,16 @@ class ImageError(MachexError, OSError):
 
 class ProgramError(MachexError):
     """The program ``machex`` ended with an error. The message is the program's own."""
+
+
+class AlreadyMountedError(ProgramError):
+    """A mount has the cache or the mount point that another one would need.
+
+    The message says where that mount is, how to end it, and how to use it.
+    """
+
+    #: The mount point of the mount that exists.
+    mountpoint: Path | None = None
 
 
 def is_mount_gone(error: OSError) -> bool:

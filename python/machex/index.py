@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,9 @@ from machex.labels import LABELS
 from machex.patients import patients_of
 from machex.reading import read_columns
 from machex.shared import GoneError, Handle, SharedArrays
+from machex.showing import index_as_html
 from machex.tables import to_arrow, to_pandas
-from machex.texts import Texts
+from machex.texts import ComputedTexts, Texts
 from machex.trees import INDEX_NAME, PathLike, check_datasets, why_no_index, words
 
 if TYPE_CHECKING:
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
 
 class Index:
     """The images of one dataset, in the order of its ``index.json``.
+
+    ``index[5]`` is the entry of the image in row 5, ``index["000123"]`` that of the image with this
+    id, and ``index[:10]`` a list of the first ten. A loop over the index yields all entries. An
+    entry is a dictionary as in ``index.json``, with the image's ``path`` now, its ``key`` and, if
+    it has them, its ``class_label`` and ``report``.
 
     All columns have ``len(index)`` rows. They are in memory once, however many processes a data
     loader starts: a pickled index contains the location of its columns, not the columns.
@@ -48,7 +56,8 @@ class Index:
     class_labels: NDArray[np.int8]
     #: bool of shape (n,): whether each image has labels.
     has_label: NDArray[np.bool_]
-    #: The entry of each image by id, as in ``index.json``. Each is built when you access it.
+    #: The entry of each image by id, like the whole ``index.json``. Each is built when you access
+    #: it.
     entries: Mapping[str, dict[str, Any]]
 
     def __init__(self, root: Path, arrays: SharedArrays, written_below: str) -> None:
@@ -64,17 +73,52 @@ class Index:
         self._by_number = _sorter(self._numbers)
         self.class_labels = arrays["label"].reshape(-1, len(LABELS))
         self.has_label = arrays["has_label"]
-        self.ids = _Column(len(self), self._id)
+        self.ids = ComputedTexts(len(self), self._id)
         # Every entry has a key: `read_columns` has checked that.
         self.keys = cast("Sequence[str]", Texts(arrays, "key"))
         self.reports = Texts(arrays, "report")
         self._other_paths = Texts(arrays, "path") if "path.text" in arrays else None
         self._below = self._find_images()
-        self.paths = _Column(len(self), self._path)
+        self.paths = ComputedTexts(len(self), self._path)
         self.entries = _Entries(self)
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int | str) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._entry(row) for row in range(len(self))[at]]
+        if isinstance(at, str):
+            return self._entry(self.find(at))
+        try:
+            row = operator.index(at)
+        except TypeError:
+            raise TypeError(
+                f"an index takes a row (int), an id (str) or a slice, not {type(at).__name__}"
+            ) from None
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"{self.dataset} has {len(self):,} images, and no row {row}")
+        return self._entry(row % len(self))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._entry, range(len(self)))
+
+    def __contains__(self, image_id: object) -> bool:
+        """Whether an image has this id."""
+        try:
+            self.find(image_id)  # type: ignore[arg-type]
+        except (KeyError, TypeError):
+            return False
+        return True
+
+    def _repr_html_(self) -> str:
+        return index_as_html(self)
 
     def __repr__(self) -> str:
         return f"<machex.Index {self.dataset}: {len(self):,} images in {self.root}>"
@@ -104,10 +148,9 @@ class Index:
             row = at if self._by_number is None else int(self._by_number[min(at, len(self) - 1)])
             if row < len(self) and self._numbers[row] == number:
                 return row
-        raise KeyError(image_id)
+        raise KeyError(f"{self.dataset} has no image {image_id!r}; ids are like '000123'")
 
-    def entry(self, row: int) -> dict[str, Any]:
-        """Returns the entry of one image, as in ``index.json`` but with its path now."""
+    def _entry(self, row: int) -> dict[str, Any]:
         entry: dict[str, Any] = {"path": self.paths[row], "key": self.keys[row]}
         if self.has_label[row]:
             entry["class_label"] = self.class_labels[row].tolist()
@@ -165,37 +208,7 @@ class Index:
 
 def _ends_with(path: str, tail: str) -> bool:
     """Whether a path ends in ``tail`` once normalized; it may have the separators of Windows."""
-    return os.path.normpath(path.replace("\\", "/")).endswith(f"/{tail}")
-
-
-class _Column(Sequence[str]):
-    """Texts that are computed when they are accessed."""
-
-    def __init__(self, length: int, text_of: Callable[[int], str]) -> None:
-        self._rows = range(length)
-        self._text_of = text_of
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-
-    def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            return [self._text_of(row) for row in self._rows[at]]
-        return self._text_of(self._rows[at])
-
-    def __iter__(self) -> Iterator[str]:
-        return map(self._text_of, self._rows)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
+    return posixpath.normpath(path.replace("\\", "/")).endswith(f"/{tail}")
 
 
 class _Entries(Mapping[str, "dict[str, Any]"]):
@@ -203,13 +216,16 @@ class _Entries(Mapping[str, "dict[str, Any]"]):
         self._index = index
 
     def __getitem__(self, image_id: str) -> dict[str, Any]:
-        return self._index.entry(self._index.find(image_id))
+        return self._index[self._index.find(image_id)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index.ids)
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} entries by id of {self._index!r}>"
 
 
 def _sorter(numbers: NDArray[np.uint32]) -> NDArray[np.intp] | None:

@@ -77,7 +77,8 @@ def _find_list(index: Columns, listed: PatientList) -> Path:
     try:
         attribute = os.getxattr(index.paths[0], "user.machex.source")
         source = Path(os.fsdecode(attribute))
-    except (OSError, IndexError):
+    except (OSError, IndexError, AttributeError):
+        # Not a mount, an empty dataset, or an operating system without such attributes.
         source = Path()
     for folder in list(source.parents)[:_LEVELS]:
         for name in (listed.name, f"{listed.name}.gz"):
@@ -142,6 +143,9 @@ def split_by_patient(
     if not all(fraction >= 0 for fraction in fractions) or sum(fractions) > 1 + 1e-9:
         raise ValueError(f"fractions must not be negative and add up to at most 1: {fractions}")
     indexes = list(indexes) if isinstance(indexes, Sequence) else [indexes]
+    for index in indexes:
+        if not hasattr(index, "has_label"):
+            raise TypeError(f"indexes must be what machex.load_index returns, not {index!r}")
     patient_lists = dict(patient_lists or {})
     unknown = patient_lists.keys() - {index.dataset for index in indexes}
     if unknown:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from machex.errors import MachexError, ProgramError
+from machex.platforms import has_program, no_program
 
 _NAME = "machex"
 
@@ -29,6 +30,8 @@ def find_program() -> Path:
         if not (os.path.isfile(chosen) and os.access(chosen, os.X_OK)):
             raise MachexError(f"MACHEX_PROGRAM is {chosen}, which is not a program")
         return Path(chosen)
+    if not has_program():
+        raise no_program()
     for folder in filter(None, _folders()):
         path = Path(folder) / _NAME
         if path.is_file() and os.access(path, os.X_OK):
@@ -38,7 +41,8 @@ def find_program() -> Path:
         return Path(found)
     raise MachexError(
         f"the program {_NAME} is neither in {sysconfig.get_path('scripts')} nor on PATH: "
-        "install the package again, with pip install --force-reinstall machex"
+        "install the wheel again (pip install --force-reinstall ./machex-*.whl; in a checkout: "
+        "pip install --force-reinstall .), or set MACHEX_PROGRAM to the path of the program"
     )
 
 
@@ -73,5 +77,11 @@ def run(arguments: Sequence[str | os.PathLike[str]]) -> str:
         start_new_session=True,
     )
     if done.returncode != 0:
-        raise ProgramError(done.stderr.strip() or f"machex ended with status {done.returncode}")
+        raise ProgramError(_message(done.stderr) or f"machex ended with status {done.returncode}")
     return done.stdout
+
+
+def _message(text: str) -> str:
+    """Takes from an error what is only of use in a shell."""
+    text = text.strip().removesuffix("For more information, try '--help'.").rstrip()
+    return text.removeprefix("machex: ").removeprefix("error: ")

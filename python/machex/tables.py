@@ -24,7 +24,7 @@ def to_pandas(index: Columns) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError as error:
-        raise ImportError("to_pandas needs pandas: pip install 'machex[pandas]'") from error
+        raise ImportError("to_pandas needs pandas: pip install pandas") from error
     columns: dict[str, Any] = {
         "id": pandas.array(list(index.ids), dtype="string"),
         "dataset": pandas.Categorical.from_codes(np.zeros(len(index), "i1"), [index.dataset]),
@@ -47,7 +47,7 @@ def to_arrow(index: Columns) -> pyarrow.Table:
     try:
         import pyarrow
     except ImportError as error:
-        raise ImportError("to_arrow needs pyarrow: pip install 'machex[arrow]'") from error
+        raise ImportError("to_arrow needs pyarrow: pip install pyarrow") from error
 
     def buffer(values: NDArray[Any]) -> pyarrow.Buffer:
         return pyarrow.py_buffer(np.ascontiguousarray(values))

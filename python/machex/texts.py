@@ -1,15 +1,28 @@
-"""A column of texts in the layout of Arrow: one buffer with all texts, and their offsets."""
+"""Columns of texts: one buffer with all texts and their offsets, as in Arrow; or computed texts."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, Optional, overload
+from typing import IO, Any, Callable, Optional, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from machex.shared import ArrayWriter, SharedArrays
+
+#: How many texts of a column to show, and how many characters of each.
+_SHOWN, _CHARACTERS = 3, 60
+
+
+def shown_texts(column: Sequence[str | None]) -> str:
+    """The ``repr`` of a column: its first texts, shortened, and their number."""
+    texts = [
+        text if text is None or len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"
+        for text in column[:_SHOWN]
+    ]
+    more = ", …" if len(column) > _SHOWN else ""
+    return f"<{len(column):,} texts: [{', '.join(map(repr, texts))}{more}]>"
 
 
 class TextWriter:
@@ -58,5 +71,41 @@ class Texts(Sequence[Optional[str]]):
             return None
         return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode()
 
+    def __repr__(self) -> str:
+        return shown_texts(self)
+
     def __iter__(self) -> Iterator[str | None]:
         return (self[row] for row in range(len(self)))
+
+
+class ComputedTexts(Sequence[str]):
+    """Texts that are computed when they are accessed."""
+
+    def __init__(self, length: int, text_of: Callable[[int], str]) -> None:
+        self._rows = range(length)
+        self._text_of = text_of
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._text_of(row) for row in self._rows[at]]
+        return self._text_of(self._rows[at])
+
+    def __repr__(self) -> str:
+        return shown_texts(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._text_of, self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]

@@ -16,6 +16,8 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 INDEX_NAME = "index.json"
 
+_IS_IT_MOUNTED = "is it mounted? (machex mount CONFIG MOUNTPOINT)"
+
 #: Folders in the root of a disk that are not datasets.
 _NO_DATASETS = ("lost+found",)
 
@@ -27,6 +29,8 @@ def list_datasets(root: PathLike) -> list[str]:
         TreeError: when ``root`` is not a MaCheX tree.
     """
     root = os.path.abspath(root)
+    if os.path.isfile(root):
+        raise TreeError(f"{root} is a file, not a tree; to mount a config: machex.mount({root!r})")
     try:
         with os.scandir(root) as items:
             folders = sorted(
@@ -46,7 +50,9 @@ def list_datasets(root: PathLike) -> list[str]:
     if not has_index:
         raise TreeError(
             f"{root} is no MaCheX tree: none of its {len(folders)} folders has an {INDEX_NAME}; "
-            "is it mounted? (machex mount CONFIG MOUNTPOINT)"
+            f"{_IS_IT_MOUNTED}"
+            if folders
+            else f"{root} has no folders: {_IS_IT_MOUNTED}"
         )
     # Includes folders without an index, so that loading an unfinished dataset fails instead of
     # silently leaving it out.
@@ -71,18 +77,33 @@ def check_datasets(root: PathLike, wanted: Sequence[str]) -> None:
     names = list_datasets(root)
     for dataset in wanted:
         if dataset not in names:
-            close = get_close_matches(dataset, names, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise TreeError(f"{root} has no dataset {dataset!r}, but {', '.join(names)}{hint}")
+            raise TreeError(
+                f"{os.fspath(root)} has no dataset {dataset!r}, but {_names(dataset, names)}"
+            )
+
+
+def _names(wanted: str, names: Sequence[str]) -> str:
+    """Lists the datasets of a tree for somebody who wanted one that it does not have."""
+    of_lower = {name.lower(): name for name in names}
+    close = get_close_matches(wanted.lower(), of_lower, 1)
+    hint = f"; did you mean {of_lower[close[0]]}?" if close else ""
+    return f"{', '.join(names)}{hint}"
 
 
 def why_no_index(folder: Path) -> str:
     """Explains why a folder has no index, for an error message."""
     if not folder.exists():
-        return f"{folder} does not exist"
+        try:
+            names = list_datasets(folder.parent)
+        except TreeError:
+            return f"{folder} does not exist"
+        return f"{folder} does not exist; the tree has {_names(folder.name, names)}"
     if not folder.is_dir():
         return f"{folder} is not a folder"
-    names = sorted(item.name for item in folder.iterdir() if _has_index(str(item)))
+    items = list(folder.iterdir())
+    if not items:
+        return f"{folder} is empty: {_IS_IT_MOUNTED}"
+    names = sorted(item.name for item in items if _has_index(str(item)))
     if names:
         return (
             f"{folder} has no {INDEX_NAME}: it is a whole tree ({', '.join(names)}); "

@@ -121,28 +121,32 @@ pub struct Proof {
 }
 
 impl TreeReport {
-    /// Whether nothing in this tree would fail, as far as was checked.
+    /// Whether there are images, and nothing in this tree would fail, as far as was checked.
     pub fn is_good(&self) -> bool {
-        self.error.is_none()
-            && !self.is_empty()
-            && self.removal.is_none()
-            && self.missing == 0
-            && self.faults == 0
-            && self.unreadable_reports == 0
-            && self
-                .proof
-                .as_ref()
-                .is_none_or(|proof| proof.error.is_none())
-            && self
-                .decoded
-                .as_ref()
-                .is_none_or(|decoded| decoded.failed == 0)
-            && self.sums.iter().all(Sums::is_good)
+        !self.is_empty() && !self.has_faults()
     }
 
     /// Whether the lists can be read and there is not one image: nothing to be content with.
     pub fn is_empty(&self) -> bool {
         self.error.is_none() && self.images == 0
+    }
+
+    /// Whether something in this tree would fail.
+    pub fn has_faults(&self) -> bool {
+        self.error.is_some()
+            || self.removal.is_some()
+            || self.missing > 0
+            || self.faults > 0
+            || self.unreadable_reports > 0
+            || self
+                .proof
+                .as_ref()
+                .is_some_and(|proof| proof.error.is_some())
+            || self
+                .decoded
+                .as_ref()
+                .is_some_and(|decoded| decoded.failed > 0)
+            || !self.sums.iter().all(Sums::is_good)
     }
 }
 

@@ -27,13 +27,13 @@ impl Verdict {
         let mut sentences = Vec::new();
         if is_interrupted {
             sentences.push("Interrupted; these results are incomplete.".to_owned());
-        } else if !reports.iter().all(TreeReport::is_good) {
+        } else if reports.iter().any(TreeReport::has_faults) {
             sentences.push("Something would fail, see above.".to_owned());
         }
         let empty = reports.iter().filter(|report| report.is_empty()).count();
         if empty > 0 {
             let counted = counted(empty as u64, "dataset has", "datasets have");
-            sentences.push(format!("{counted} no images."));
+            sentences.push(format!("{counted} no images, see above."));
         }
         let unreadable = sum(reports, |report| report.unreadable_reports);
         if unreadable > 0 {
@@ -187,14 +187,13 @@ mod tests {
         let (_, text) = words(report(0, 0), Options::default());
         assert_eq!(
             text,
-            "Something would fail, see above. 1 dataset has no images. No file was looked for, and \
-             no image was decoded."
+            "1 dataset has no images, see above. No file was looked for, and no image was decoded."
         );
         let verdict = Verdict::of(&[report(3, 3), report(0, 0)], Options::default(), false);
         assert!(!verdict.is_good);
         assert_eq!(
             verdict.words,
-            "Something would fail, see above. 1 dataset has no images. All 3 files are there; one image was decoded in 1 of 2 datasets (--decode decodes all)."
+            "1 dataset has no images, see above. All 3 files are there; one image was decoded in 1 of 2 datasets (--decode decodes all)."
         );
     }
 

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use anstyle::Style;
 use indicatif::HumanCount;
 
-use super::colour::{self, BAD, GOOD, STRONG, WARNING, styled};
+use super::colour::{self, BAD, FAINT, GOOD, STRONG, WARNING, styled};
 use super::table::{Align, Cell, Table};
-use super::wrap::Page;
+use super::wrap::{Page, fill_after};
 use crate::check::{Decoded, Example, Group, Options, Sums, TreeReport, Verdict};
 use crate::words::{counted, overlay_bits};
 
@@ -24,7 +24,8 @@ pub fn print(reports: &[TreeReport], verdict: &Verdict, options: Options) -> io:
         write_notes(&mut page, report, options)?;
     }
     let style = if verdict.is_good { GOOD } else { BAD };
-    page.line(format!("\n{}", styled(style, &verdict.words)))
+    let verdict = fill_after("", &verdict.words, 0, page.width);
+    writeln!(page.out, "\n{}", styled(style, verdict))
 }
 
 fn count(number: u32) -> String {
@@ -34,7 +35,7 @@ fn count(number: u32) -> String {
 /// A count that is in this style unless it is 0.
 fn bad_count(style: Style, number: u32) -> Cell {
     match number {
-        0 => count(number).into(),
+        0 => Cell::styled(FAINT, count(number)),
         _ => Cell::styled(style, count(number)),
     }
 }

@@ -1,11 +1,12 @@
 //! `machex datasets`.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use indicatif::HumanCount;
 
-use super::colour;
+use super::colour::{self, STRONG, styled};
 use super::table::{Align, Table};
+use super::wrap::Page;
 use super::{CliResult, Exit};
 use crate::datasets::{KnownDatasets, PatientRule};
 
@@ -17,13 +18,26 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
-    let mut out = colour::stdout().lock();
     let printed = if arguments.json {
-        writeln!(out, "{:#}", document(known))
+        writeln!(io::stdout(), "{:#}", document(known))
     } else {
-        write!(out, "{}", table(known))
+        print(known)
     };
     Exit::Success.after_printing(printed.map_err(Into::into))
+}
+
+fn print(known: KnownDatasets) -> io::Result<()> {
+    let mut page = Page::new(colour::stdout().lock());
+    write!(page.out, "{}", table(known))?;
+    for dataset in known {
+        if let PatientRule::InList { file, patient, .. } = dataset.info().patients {
+            let name = styled(STRONG, dataset.folder());
+            page.line(format_args!(
+                "\n{name}: the patient of an image is in the column {patient} of {file}"
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 fn table(known: KnownDatasets) -> Table {
@@ -37,16 +51,16 @@ fn table(known: KnownDatasets) -> Table {
     for dataset in known {
         let info = dataset.info();
         let patient = match info.patients {
-            PatientRule::InKey(_) => "in the key".to_owned(),
-            PatientRule::InList { file, patient, .. } => format!("{patient} in {file}"),
-            PatientRule::Unknown => "not known".to_owned(),
+            PatientRule::InKey(_) => "in the key",
+            PatientRule::InList { .. } => "in a list",
+            PatientRule::Unknown => "not known",
         };
         table.row([
             info.folder.to_owned(),
             info.marks.title.to_owned(),
             info.root_key.to_owned(),
             HumanCount(info.real_count.into()).to_string(),
-            patient,
+            patient.to_owned(),
         ]);
     }
     table

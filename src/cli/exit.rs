@@ -1,9 +1,9 @@
 //! Exit statuses.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
-use super::CliResult;
+use super::{CliResult, tell};
 use crate::shown::Show as _;
 
 /// How the program ends. For wrong usage, clap exits with status 2. `docs/operations.md` has the
@@ -50,8 +50,7 @@ pub fn report(result: CliResult) -> Exit {
         Ok(exit) => exit,
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
-            let text = in_safe_lines(&on_one_line(&error));
-            let _ = writeln!(io::stderr(), "machex: {text}");
+            tell::problem(&in_safe_lines(&on_one_line(&error)));
             Exit::Failure
         }
     }
@@ -66,17 +65,21 @@ pub fn in_safe_lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join(NEXT)
 }
 
-/// The error and its causes, without causes that the text already contains.
+/// The error and its causes, without causes, or paths at their start, that the text already
+/// contains.
 fn on_one_line(error: &anyhow::Error) -> String {
     error
         .chain()
         .map(|cause| in_safe_lines(&cause.to_string()))
         .fold(String::new(), |mut line, cause| {
-            if !line.contains(&cause) {
+            let (start, rest) = cause.split_once(": ").unwrap_or((&cause, ""));
+            let is_said = !start.is_empty() && line.ends_with(start);
+            let news = if is_said { rest } else { &cause };
+            if !line.contains(news) {
                 if !line.is_empty() {
                     line += ": ";
                 }
-                line += &cause;
+                line += news;
             }
             line
         })
@@ -99,6 +102,8 @@ mod tests {
             .context("/x: disk on fire")
             .context("config");
         assert_eq!(on_one_line(&error), "config: /x: disk on fire");
+        let error = anyhow::anyhow!("x.yml: disk on fire").context("config x.yml");
+        assert_eq!(on_one_line(&error), "config x.yml: disk on fire");
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub fn load_config_file(path: &Path, known: KnownDatasets) -> anyhow::Result<Con
         .any(|dataset| path == Path::new(dataset.folder()));
     if is_name && !path.exists() {
         let name = path.shown();
-        bail!("there is no config file {name}; for more datasets than one: --dataset rsna,{name}");
+        bail!(
+            "there is no config file {name}; several datasets are given as --dataset NAME,{name}"
+        );
     }
     Config::load(path, known).with_context(|| format!("config file {}", path.shown()))
 }

@@ -26,11 +26,11 @@ mod signals;
 mod status;
 mod status_page;
 mod table;
+mod tell;
 mod unmount;
 mod usage;
 mod wrap;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -160,27 +160,24 @@ impl ConfigArgument {
 /// Runs the program with these known datasets.
 pub fn main(known: KnownDatasets) -> std::process::ExitCode {
     if let Some(conflict) = conflict(known) {
-        let _ = writeln!(io::stderr(), "machex: {conflict}");
+        tell::problem(&conflict.to_string());
         return Exit::Failure.into();
     }
     let given = helper::translate(std::env::args_os());
     let arguments = usage::parse(given.unwrap_or_else(|| std::env::args_os().collect()));
     if let Err(error) = signals::survive_limits_on_file_sizes() {
         // This only matters if there is a limit.
-        let _ = writeln!(io::stderr(), "machex: catching SIGXFSZ: {error}");
+        tell::problem(&format!("catching SIGXFSZ: {error}"));
     }
     let target = match &arguments.command {
         Command::Mount(arguments) => arguments.log_target(known),
         _ => log::Target::ErrorOutput,
     };
     if let Err(error) = log::start(arguments.verbose, &target) {
-        let _ = match &target {
-            log::Target::File(path) => {
-                let path = path.shown();
-                writeln!(io::stderr(), "machex: --log-file {path}: {error}")
-            }
-            _ => writeln!(io::stderr(), "machex: starting the log: {error}"),
-        };
+        tell::problem(&match &target {
+            log::Target::File(path) => format!("--log-file {}: {error}", path.shown()),
+            _ => format!("starting the log: {error}"),
+        });
         return Exit::Failure.into();
     }
     let result = match arguments.command {

@@ -9,6 +9,7 @@ use std::thread;
 use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::colour::{self, FAINT, styled};
 use super::log::Target;
 use super::pasted::{program, quoted_path};
 use super::signals::{self, Asked};
@@ -216,13 +217,14 @@ fn start(request: &Request) -> CliResult {
 /// Says that the mount is up and, unless mount(8) called, what to do with it.
 fn tell_mounted(request: &Request, pid: u32, is_helper: bool) -> io::Result<()> {
     let shown = request.mountpoint.shown();
-    let mut out = io::stdout().lock();
+    let mut out = colour::stdout().lock();
     writeln!(out, "{shown} is mounted (process {pid})")?;
     if is_helper {
         return Ok(());
     }
     let (machex, mountpoint) = (program(), quoted_path(&request.mountpoint));
-    writeln!(out, "    ls {mountpoint}    # reading an image renders it")?;
+    let remark = styled(FAINT, "# reading an image renders it");
+    writeln!(out, "    ls {mountpoint}    {remark}")?;
     writeln!(out, "    {machex} status {mountpoint}")?;
     writeln!(out, "    {machex} unmount {mountpoint}")
 }

@@ -52,7 +52,8 @@ impl Output {
         }
         let folder = real.parent().unwrap_or(Path::new("/"));
         if !folder.is_dir() {
-            bail!("{shown}: there is no folder {}", folder.shown());
+            let folder = folder.shown();
+            bail!("{shown}: there is no folder {folder}; make it first: mkdir -p {folder}");
         }
         if let Some(taken) = taken
             .iter()

@@ -1,31 +1,16 @@
 //! Command lines for the user to paste into a shell.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
 
-use crate::shown::Show as _;
+use crate::shown::quoted_word;
+
+pub use crate::shown::quoted_path;
 
 /// This program as the user called it, so that a pasted command runs the same one.
 pub fn program() -> String {
     let name = std::env::args_os().next();
-    name.map_or_else(|| "machex".to_owned(), |name| quoted(&name))
-}
-
-/// A path as a word for a shell, which no program takes for an option. Characters that would do
-/// something to a terminal are escaped as in all output, so such a path cannot be pasted.
-pub fn quoted_path(path: &Path) -> String {
-    let is_like_option = path.as_os_str().as_encoded_bytes().starts_with(b"-");
-    if is_like_option {
-        quoted(Path::new(".").join(path).as_os_str())
-    } else {
-        quoted(path.as_os_str())
-    }
-}
-
-fn quoted(word: &OsStr) -> String {
-    let word = word.shown().to_string();
-    shlex::try_quote(&word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned())
+    name.map_or_else(|| "machex".to_owned(), |name| quoted_word(&name))
 }
 
 /// A command line.
@@ -66,7 +51,7 @@ impl CommandLine {
 /// As it can be pasted into a shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self.0.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = self.0.iter().map(|word| quoted_word(word)).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -77,16 +62,6 @@ mod tests {
 
     fn command(line: &str) -> CommandLine {
         CommandLine(line.split(' ').map(OsString::from).collect())
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        let path = |path: &str| quoted_path(Path::new(path));
-        assert_eq!(path("demo/config.yml"), "demo/config.yml");
-        assert_eq!(path("my data/config.yml"), "'my data/config.yml'");
-        assert_eq!(path("-x/y"), "./-x/y");
-        assert!(!path("a\x1b[2J").contains('\x1b'));
-        assert_eq!(quoted(OsStr::new("")), "''");
     }
 
     #[test]

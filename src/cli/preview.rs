@@ -1,13 +1,12 @@
 //! `machex preview`.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 use super::input::InputArguments;
 use super::output::{Output, extension, shown_pictures, tell_written};
-use super::{CliResult, Exit};
+use super::{CliResult, Exit, tell};
 use crate::datasets::KnownDatasets;
 use crate::preview::{Format, Preview, TILE_SIDES};
 use crate::shown::Show as _;
@@ -66,7 +65,7 @@ fn tell_failures(galleries: &[Gallery<'_>]) -> Exit {
     let mut exit = Exit::Success;
     let mut tell = |line: String| {
         exit = Exit::SomeFailed;
-        let _ = writeln!(io::stderr(), "machex: {line}");
+        tell::problem(&line);
     };
     for gallery in galleries {
         let dataset = gallery.dataset;

@@ -1,13 +1,12 @@
 //! `machex report`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::input::InputArguments;
 use super::output::{Output, extension, shown_pictures, tell_written};
-use super::{CliResult, Exit};
+use super::{CliResult, Exit, tell};
 use crate::datasets::KnownDatasets;
 use crate::report_page::Report;
 use crate::shown::Show as _;
@@ -43,7 +42,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
         if let Some(error) = &dataset.error {
             exit = Exit::SomeFailed;
             let (name, error) = (printable(&dataset.name), printable(error));
-            let _ = writeln!(io::stderr(), "machex: {name}: {error}");
+            tell::problem(&format!("{name}: {error}"));
         }
     }
     let (shown, failed) = report.pictures();

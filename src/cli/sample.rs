@@ -14,7 +14,6 @@ use crate::datasets::KnownDatasets;
 use crate::progress::{Progress, Unit};
 use crate::sample::{self, Count, Options, Sample};
 use crate::shown::Show as _;
-use crate::slow::announce_if_slow;
 use crate::synthetic::Drawing;
 use crate::words::{counted, taken};
 
@@ -66,11 +65,8 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     job::start_threads(arguments.workers.map_or_else(cores, usize::from))?;
     let (started, total) = (Instant::now(), options.total(known));
     let progress = Progress::of("sample", total, Unit::Images);
-    let doing = format!("writing the sample in {}", arguments.dir.shown());
-    let sample = announce_if_slow(doing, || {
-        let each_image = || progress.advance(true);
-        sample::write(&arguments.dir, options, known, &each_image)
-    })?;
+    let each_image = || progress.advance(true);
+    let sample = sample::write(&arguments.dir, options, known, &each_image)?;
     progress.finish();
     let printed = print(&arguments.dir, &sample, known, total, started.elapsed());
     Exit::Success.after_printing(printed.map_err(Into::into))

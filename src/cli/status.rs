@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::redraw::Redraw;
 use super::status_page::{page, summary};
 use super::wrap::width;
-use super::{CliResult, Exit, colour, job, signals};
+use super::{CliResult, Exit, colour, job, signals, tell};
 use crate::files::{Answer, ask_status};
 use crate::shown::Show as _;
 use crate::status::Status;
@@ -71,7 +71,7 @@ fn watch(arguments: &Arguments, mut text: String) -> CliResult {
             Ok(Some(text)) => text,
             Ok(None) => {
                 let shown = arguments.mountpoint.shown();
-                let _ = writeln!(io::stderr(), "machex: {shown} is not mounted any more");
+                tell::remark(&format!("{shown} is not mounted any more"));
                 return Ok(Exit::Success);
             }
             // The signal may have ended the question.

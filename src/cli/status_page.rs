@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{FormattedDuration, HumanBytes, HumanCount};
 
-use super::colour::{BAD, STRONG, WARNING, styled};
+use super::colour::{BAD, FAINT, STRONG, WARNING, styled};
 use super::table::{Align, Cell, Table};
 use super::wrap::{fill, fill_after};
 use crate::shown::Show as _;
@@ -168,7 +168,7 @@ fn table(datasets: &[DatasetStatus]) -> Table {
     for dataset in datasets {
         let count = |number: u64| Cell::from(HumanCount(number).to_string());
         let bad = |style, number: u64| match number {
-            0 => count(0),
+            0 => Cell::styled(FAINT, "0"),
             _ => Cell::styled(style, HumanCount(number).to_string()),
         };
         table.row([

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::exit::in_safe_lines;
-use super::{CliResult, Exit, job};
+use super::{CliResult, Exit, job, tell};
 use crate::files::real_path;
 use crate::mount::{Remark, UnmountError, UnmountHow, unmount};
 use crate::shown::Show as _;
@@ -32,13 +32,8 @@ pub fn run(arguments: &Arguments) -> CliResult {
     } else {
         UnmountHow::Wait(Duration::from_secs(arguments.timeout))
     };
-    // Unmounts even if the remark cannot be printed.
     let mut say = |remark: Remark| {
-        let _ = writeln!(
-            io::stderr(),
-            "machex: {}",
-            in_safe_lines(&remark.to_string())
-        );
+        tell::remark(&in_safe_lines(&remark.to_string()));
     };
     let shown = arguments.mountpoint.shown();
     match unmount(&real_path(&path), how, &mut say) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use terminal_size::{Width, terminal_size_of};
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -14,10 +15,15 @@ const LEAST_WIDTH: usize = 20;
 
 /// The width of the standard output in columns.
 pub fn width() -> usize {
-    let terminal = terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
     let wanted = || std::env::var("COLUMNS").ok()?.parse().ok();
-    let width = terminal.or_else(wanted).unwrap_or(DEFAULT_WIDTH);
-    width.max(LEAST_WIDTH)
+    let width = terminal_width(io::stdout()).or_else(wanted);
+    width.unwrap_or(DEFAULT_WIDTH).max(LEAST_WIDTH)
+}
+
+/// The width of an output that is a terminal.
+pub fn terminal_width(output: impl AsFd) -> Option<usize> {
+    let (Width(columns), _) = terminal_size_of(output)?;
+    Some(usize::from(columns).max(LEAST_WIDTH))
 }
 
 /// Breaks the lines of a text at spaces. What goes on in the next line is indented by two columns

@@ -48,8 +48,14 @@ pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
 pub fn near(key: &str, known: KnownDatasets) -> Option<&'static str> {
     /// A slip of a key is more similar than this, another word is less.
     const SIMILAR: f64 = 0.88;
+    /// A part of a key was meant, too, if it has at least this length.
+    const PART: usize = 5;
     let key = key.to_uppercase();
-    let similar = |known: &'static str| (strsim::jaro_winkler(known, &key), known);
+    let similar = |known: &'static str| {
+        let similarity = strsim::jaro_winkler(known, &key);
+        let is_part = key.len() >= PART && known.contains(&key);
+        (similarity.max(if is_part { SIMILAR } else { 0.0 }), known)
+    };
     let nearest = all(known)
         .map(similar)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));

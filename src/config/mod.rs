@@ -211,7 +211,7 @@ impl Config {
         if cache_path.is_none() {
             reader.require(
                 Key::CACHE_PATH,
-                "a folder; there is neither XDG_CACHE_HOME nor HOME",
+                "name a folder for the cache, since neither XDG_CACHE_HOME nor HOME is set",
             );
         }
         if let (Some(machex_path), Some(cache_path)) = (&machex_path, &cache_path) {

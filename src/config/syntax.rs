@@ -221,7 +221,7 @@ mod tests {
             ("A: b\n---\nC: d\n", 2, 1, "a second document"),
             ("A: [b\nC: d\n", 2, 2, "a [ or { before this"),
             ("A: [b, c\n", 1, 1, "a [ or { before this"),
-            ("A: {b\nC: d\n", 2, 2, "a [ or { before this"),
+            ("A: {b\nC: d\n", 2, 1, "a [ or { before this"),
             ("A: [b] c\n", 1, 8, "not valid YAML"),
             ("A: b\nC: - d\n", 2, 4, "not valid YAML"),
         ] {

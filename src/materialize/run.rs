@@ -57,15 +57,11 @@ pub fn run(
     let images = |plan: &DatasetPlan| plan.present_in(job.share.range(plan.catalog.len()));
     let total = plans.iter().map(|plan| u64::from(images(plan))).sum();
     let progress = progress(total, plans.len());
+    let mut done = Ok(());
     for plan in plans {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
         let range = job.share.range(plan.catalog.len());
         let name = plan.tree.dataset.folder();
-        plan.announce_renewal();
         let images = images(&plan);
-        let progress = progress.dataset(name, images);
         let mut dataset = DatasetSummary {
             dataset: name,
             images,
@@ -73,15 +69,18 @@ pub fn run(
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
-        let started = Instant::now();
-        let done = run.dataset(&plan, range, &progress, &mut dataset);
-        dataset.elapsed = started.elapsed();
-        progress.finish();
+        // After an early end, the others are counted all the same.
+        if done.is_ok() && !stop.load(Ordering::Relaxed) {
+            plan.announce_renewal();
+            let (started, progress) = (Instant::now(), progress.dataset(name, images));
+            done = run.dataset(&plan, range, &progress, &mut dataset);
+            dataset.elapsed = started.elapsed();
+            progress.finish();
+        }
         summary.datasets.push(dataset);
-        done?;
     }
     summary.interrupted = stop.load(Ordering::Relaxed);
-    Ok(())
+    done
 }
 
 /// Opens the state folder, if it is ours and the tree is writable.

@@ -10,7 +10,7 @@ use crate::shown::Show as _;
 pub enum MountError {
     #[error("{path} is not there; make it first: mkdir -p {path}", path = .0.shown())]
     NoMountPoint(PathBuf),
-    #[error("{path} is not a folder", path = .0.shown())]
+    #[error("{path} is not a folder, and the mount point has to be one", path = .0.shown())]
     NotAFolder(PathBuf),
     #[error(
         "{path} is a mount whose process has gone (\"Transport endpoint is not connected\"); \

@@ -76,7 +76,9 @@ impl Server {
         // This takes the lock of the cache. It comes first, so that a mount that cannot start reads
         // no lists.
         let doing = format!("opening the cache in {}", config.cache_path.shown());
-        let cache = announce_if_slow(doing, || Cache::open(&config.cache_path, limits))?;
+        let cache = announce_if_slow(doing, || {
+            Cache::open(&config.cache_path, mountpoint, limits)
+        })?;
         let doing = format!("opening {}", config.machex_path.shown());
         let tree = announce_if_slow(doing, || MaterializedTree::open(&config.machex_path));
         let (datasets, tree) = load(config, tree, mountpoint)?;

@@ -1,8 +1,8 @@
 //! One run at a time for each share of a tree, and one process for a cache.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 
 use crate::files::{PrivateFolder, no_follow};
 
+use super::lock_holder::LockHolder;
 use crate::shown::Show as _;
 
 /// Why a run cannot start.
@@ -26,6 +27,17 @@ pub enum LockError {
         path: PathBuf,
     },
     #[error(
+        "the cache {cache} is in use by the mount at {mountpoint} ({holder}): read from that mount, \
+         or end it with: machex unmount {mountpoint}; two mounts need two caches, and --cache-path \
+         DIR gives this one its own",
+        cache = cache.shown(), mountpoint = mountpoint.shown(), holder = holder.shown()
+    )]
+    CacheOfMount {
+        cache: PathBuf,
+        mountpoint: PathBuf,
+        holder: String,
+    },
+    #[error(
         "another machex is at work on share {share} of this tree ({holder}; lock file {path}), and \
          all shares that run at the same time must have the same N: use --part K/{of}, or {advice}",
         holder = holder.name.shown(), path = path.shown(), advice = holder.advice()
@@ -40,65 +52,17 @@ pub enum LockError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// The process that holds a lock, as its lock file names it.
-#[derive(Debug)]
-pub struct LockHolder {
-    /// `process 4711 on node3`, or why it has no name.
-    name: String,
-}
-
-impl LockHolder {
-    fn in_file(file: &mut File) -> Self {
-        let mut name = String::new();
-        let _ = file.take(200).read_to_string(&mut name);
-        Self {
-            name: match name.trim() {
-                "" => "its process is not known".to_owned(),
-                name => name.to_owned(),
-            },
-        }
-    }
-
-    /// What the user can do about it. If it is a process of this machine, this depends on why it
-    /// does not end: it is stopped, waits for a disk, or works.
-    fn advice(&self) -> String {
-        let mut words = self.name.split_ascii_whitespace();
-        let (Some("process"), Some(number), Some("on"), host) =
-            (words.next(), words.next(), words.next(), words.next())
-        else {
-            return "wait until it has ended".to_owned();
-        };
-        let this_host = rustix::system::uname();
-        if host.is_none_or(|host| this_host.nodename().to_string_lossy() != host) {
-            return "wait until it has ended, or end it on its machine".to_owned();
-        }
-        let number = number.shown();
-        // proc_pid_stat(5): the state follows the name, which is in parentheses.
-        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-        let state = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.chars().next());
-        match state {
-            Some('T' | 't') => format!(
-                "it is stopped: kill -CONT {number} lets it go on, kill -KILL {number} ends it"
-            ),
-            Some('D') => {
-                format!("it waits for a disk or a server; kill -KILL {number} ends it")
-            }
-            // Not a process that this one can see, such as one of another container.
-            None => "wait until it has ended".to_owned(),
-            Some(_) => format!("wait until it has ended, or end it in order: kill {number}"),
-        }
-    }
-}
-
 /// How often to try the lock again: the longest delay before a mount that follows another.
 const INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long to wait for a cache whose mount is up: a mount that has been asked to end stays in the
+/// mount table for a moment.
+const MOUNTED_TIME: Duration = Duration::from_secs(1);
 
 /// What a [`RunLock`] locks, for messages.
 const TREE: &str = "tree";
 
-/// What [`lock_within`] locks.
+/// What [`lock_cache`] locks.
 const CACHE: &str = "cache";
 
 /// Locked while a run takes its other locks, so that shares of different numbers that start at the
@@ -201,10 +165,18 @@ fn lock(
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(LockError::Held {
-                what,
-                holder: LockHolder::in_file(&mut file),
-                path: path(),
+            let holder = LockHolder::in_file(&mut file);
+            return Err(match holder.mounted_at() {
+                Some(mountpoint) if what == CACHE => LockError::CacheOfMount {
+                    cache: folder.path().to_owned(),
+                    mountpoint: mountpoint.to_owned(),
+                    holder: holder.name,
+                },
+                _ => LockError::Held {
+                    what,
+                    holder,
+                    path: path(),
+                },
             });
         }
         // Some network file systems have no locks; machex works without this safeguard.
@@ -218,15 +190,7 @@ fn lock(
         Err(TryLockError::Error(error)) => return Err(io_error(error)),
     }
     // Only shown in the error above.
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let holder = format!("process {} on {host}\n", std::process::id());
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| file.write_all(holder.as_bytes()))
-        .map_err(io_error)?;
+    LockHolder::write_this_process(&mut file).map_err(io_error)?;
     Ok(Lock {
         file,
         is_held: true,
@@ -241,23 +205,37 @@ fn take_within(
     name: &str,
     what: &'static str,
 ) -> Result<Lock, LockError> {
-    let deadline = Instant::now() + limit;
+    let start = Instant::now();
     loop {
-        match lock(folder, name, what, true) {
-            Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(INTERVAL),
-            result => return result,
+        let result = lock(folder, name, what, true);
+        let limit = match result {
+            Err(LockError::Held { .. }) => limit,
+            Err(LockError::CacheOfMount { .. }) => limit.min(MOUNTED_TIME),
+            _ => return result,
+        };
+        if start.elapsed() >= limit {
+            return result;
         }
+        thread::sleep(INTERVAL);
     }
 }
 
-/// Locks a cache: locks the file `name` in `folder` until the returned file is dropped, and waits
-/// up to `limit` for its holder to end.
-pub(super) fn lock_within(
+/// Locks a cache for the mount at `mountpoint`: locks the file `name` in `folder` until the returned
+/// file is dropped, and waits up to `limit` for its holder to end.
+pub(super) fn lock_cache(
     limit: Duration,
     folder: &PrivateFolder,
     name: &str,
+    mountpoint: &Path,
 ) -> Result<File, LockError> {
-    take_within(limit, folder, name, CACHE).map(|lock| lock.file)
+    let Lock { mut file, is_held } = take_within(limit, folder, name, CACHE)?;
+    if is_held {
+        LockHolder::write_mountpoint(&mut file, mountpoint).map_err(|source| LockError::Io {
+            path: folder.path().join(name),
+            source,
+        })?;
+    }
+    Ok(file)
 }
 
 /// "Not supported", or NFS without a lock daemon.
@@ -298,11 +276,13 @@ mod tests {
     #[test]
     fn a_holder_that_ends_in_time_is_waited_for() {
         let (_folder, state) = state();
-        let held = lock(&state, "lock", "cache", true).unwrap();
-        let short = lock_within(INTERVAL, &state, "lock").unwrap_err();
+        let point = Path::new("/nowhere");
+        let held = lock_cache(INTERVAL, &state, "lock", point).unwrap();
+        let short = lock_cache(INTERVAL, &state, "lock", point).unwrap_err();
         assert!(matches!(short, LockError::Held { .. }), "{short}");
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| lock_within(Duration::from_secs(60), &state, "lock"));
+            let waiting =
+                scope.spawn(|| lock_cache(Duration::from_secs(60), &state, "lock", point));
             drop(held);
             waiting.join().unwrap().unwrap();
         });

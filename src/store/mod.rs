@@ -29,6 +29,7 @@ mod fingerprint;
 mod image_log;
 mod journal;
 mod lock;
+mod lock_holder;
 mod materialized;
 mod memory;
 mod open_files;
@@ -47,7 +48,8 @@ pub use image_log::{
     ImageLog, LogKind, LoggedImage, logged_in, merge_logs, read_log_file, read_logged,
 };
 pub use journal::{Journal, Record, Records};
-pub use lock::{LockError, LockHolder, RunLock};
+pub use lock::{LockError, RunLock};
+pub use lock_holder::LockHolder;
 pub use materialized::MaterializedTree;
 pub use open_files::OpenFiles;
 pub use spliced::{InsertOffsets, Spliced};

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::is_disk_full;
-use crate::shown::Show as _;
+use crate::shown::{Show as _, quoted_path};
 
 pub use coding::{Coding, Shade, picture};
 pub use dicom::{DICOM_CODINGS, Syntax};
@@ -41,11 +41,11 @@ pub enum SampleError {
     DiskFull { path: PathBuf },
     #[error(
         "{folder} has something in it that is not a sample; give a new folder: machex sample {new}",
-        folder = folder.shown(), new = folder.join("sample").shown()
+        folder = folder.shown(), new = quoted_path(&folder.join("sample"))
     )]
     NotEmpty { folder: PathBuf },
     #[error(
-        "{path} is not a folder; give a new one: machex sample {path}-sample",
+        "{path} is not a folder; give a new one, such as: machex sample sample",
         path = path.shown()
     )]
     NotAFolder { path: PathBuf },

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
 use std::thread::{self, JoinHandle};
 
+use anstream::adapter::strip_str;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -130,4 +131,13 @@ fn lines(screen: &vt100::Screen) -> Vec<String> {
         lines.pop();
     }
     lines
+}
+
+/// The number of columns of a text, and the line with the most.
+pub fn widest(text: &str) -> (usize, String) {
+    let plain = strip_str(text).to_string();
+    let lines = plain
+        .lines()
+        .map(|line| (line.chars().count(), line.to_owned()));
+    lines.max().unwrap_or_default()
 }

@@ -65,6 +65,60 @@ def test_columns_are_sequences(materialized: Path) -> None:
         assert wrong not in index.entries
 
 
+def test_an_index_is_indexed_by_row_id_and_slice(materialized: Path) -> None:
+    index = load_index(materialized, "mimic")
+    document = json.loads((materialized / "mimic/index.json").read_text(encoding="utf-8"))
+    entries = list(document.values())
+    assert list(index) == entries
+    assert index[0] == index[np.int64(0)] == entries[0]
+    assert index[-1] == entries[-1]
+    assert index["000003"] == entries[3]
+    assert index[2:9:3] == entries[2:9:3]
+    assert index[::-1] == entries[::-1]
+    for row in (len(index), -len(index) - 1):
+        with pytest.raises(IndexError, match=f"mimic has {len(index)} images, and no row {row}"):
+            index[row]
+    with pytest.raises(KeyError, match=r"mimic has no image '999999'; ids are like '000123'"):
+        index["999999"]
+    with pytest.raises(TypeError, match=r"a row .*, an id .* or a slice, not float"):
+        index[1.0]  # type: ignore[call-overload]
+    assert "000003" in index
+    assert "999999" not in index
+    assert 3 not in index
+
+
+def test_an_index_shows_itself_in_a_notebook(materialized: Path, tmp_path: Path) -> None:
+    index = load_index(materialized, "mimic")
+    html = index._repr_html_()
+    assert f"<b>mimic</b>: {len(index)} images" in html
+    for row in range(5):
+        assert f"<td>{index.ids[row]}</td><td>{index.keys[row]}</td>" in html
+    assert f"and {len(index) - 5} more" in html
+    row = next(row for row in range(5) if index.reports[row])
+    report = index.reports[row]
+    assert report is not None
+    assert f"<td>{len(report)} characters</td>" in html
+    assert report[:20] not in html, "a notebook is shared with what it shows"
+    hostile = {"000000": entry("/t/00/000000.jpg", "<script>", class_label=[1, 0, -1] + [0] * 10)}
+    html = load_index(write_index(tmp_path / "<b>", hostile))._repr_html_()
+    assert "<script>" not in html
+    assert "<b><b>" not in html
+    assert f"<td>{machex.LABELS[0]}</td>" in html
+    assert "more" not in html
+
+
+def test_columns_show_their_beginning(materialized: Path, tmp_path: Path) -> None:
+    index = load_index(materialized, "mimic")
+    first = ", ".join(map(repr, index.keys[:3]))
+    assert repr(index.keys) == f"<{len(index)} texts: [{first}, …]>"
+    assert repr(index.ids).endswith("texts: ['000000', '000001', '000002', …]>")
+    assert repr(index.entries) == f"<{len(index)} entries by id of {index!r}>"
+    texts = {"000000": entry("/t/00/000000.jpg", "\x1b[2J", report="x" * 100)}
+    index = load_index(write_index(tmp_path / "one", texts))
+    assert repr(index.keys) == r"<1 texts: ['\x1b[2J']>"
+    assert repr(index.reports) == f"<1 texts: ['{'x' * 60}…']>"
+
+
 def write_index(folder: Path, document: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").write_text(json.dumps(document), encoding="utf-8")
@@ -192,7 +246,12 @@ def test_a_name_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
 def test_a_root_that_is_none_is_explained(materialized: Path, tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="does not exist"):
         machex.list_datasets(tmp_path / "nowhere")
-    with pytest.raises(TreeError, match=r"no MaCheX tree.*machex mount"):
+    with pytest.raises(TreeError, match=r"has no folders: is it mounted\?.*machex mount"):
+        machex.list_datasets(tmp_path)
+    with pytest.raises(TreeError, match=r"is empty: is it mounted\?.*machex mount"):
+        load_index(tmp_path)
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(TreeError, match=r"no MaCheX tree: none of its 1 folders.*machex mount"):
         machex.list_datasets(tmp_path)
     with pytest.raises(TreeError, match="one dataset; the tree is"):
         machex.list_datasets(materialized / "mimic")
@@ -200,11 +259,17 @@ def test_a_root_that_is_none_is_explained(materialized: Path, tmp_path: Path) ->
         load_index(materialized, "mimc")
     with pytest.raises(TreeError, match=r"whole tree.*MaCheXDataset"):
         load_index(materialized)
-    with pytest.raises(TreeError, match="does not exist"):
+    with pytest.raises(TreeError, match=r"no dataset 'MIMIC', but .*did you mean mimic\?"):
+        load_index(materialized, "MIMIC")
+    with pytest.raises(TreeError, match=r"does not exist; the tree has .*did you mean mimic\?"):
+        load_index(materialized / "mimc")
+    with pytest.raises(TreeError, match=r"nowhere does not exist$"):
         load_index(tmp_path / "nowhere")
     (tmp_path / "file").touch()
     with pytest.raises(TreeError, match="not a folder"):
         load_index(tmp_path / "file")
+    with pytest.raises(TreeError, match=r"is a file.*machex\.mount\("):
+        machex.list_datasets(tmp_path / "file")
 
 
 def test_a_dataset_without_an_index_is_named_and_not_left_out(

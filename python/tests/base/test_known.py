@@ -70,7 +70,7 @@ def test_a_program_with_datasets_of_ones_own_is_asked_once(
 @pytest.mark.parametrize(
     ("commands", "words"),
     [
-        (("echo 'error: no such subcommand' >&2; exit 2",), "error: no such subcommand"),
+        (("echo 'error: no such subcommand' >&2; exit 2",), "no such subcommand"),
         (("echo hello",), "is of another version"),
         (("echo '{}'",), "is of another version"),
         (('echo \'{"datasets": [{"folder": "x"}]}\'',), "is of another version"),

@@ -23,7 +23,7 @@ import pytest
 
 import machex
 import machex.program
-from machex import ProgramError, mounting, signals
+from machex import AlreadyMountedError, ProgramError, mounting, signals
 
 
 def test_a_block_has_the_tree_and_then_it_is_gone(mountable: Path) -> None:
@@ -90,10 +90,88 @@ def test_options_reach_the_program(mountable: Path, tmp_path: Path) -> None:
         assert status["cache"]["path"].startswith(str(cache))
         assert status["cache"]["limit"] == 10_000_000
         assert log.exists()
-        with pytest.raises(ProgramError, match="another machex is at work on this cache"):
-            machex.mount(mountable, cache_path=cache)
     finally:
         mount.close()
+
+
+def test_a_second_mount_is_told_where_the_first_is(mountable: Path, tmp_path: Path) -> None:
+    temporary = set(Path(tempfile.gettempdir()).glob("machex-*"))
+    tree = machex.mount(mountable)
+    with pytest.raises(AlreadyMountedError) as caught:
+        machex.mount(mountable)
+    message = str(caught.value)
+    for words in (
+        f"the mount at {tree.root} (process {tree.status()['pid']} on ",
+        "has the cache",
+        "tree.close()",
+        "reuse=True",
+        f"machex unmount {tree.root}",
+        "cache_path=",
+    ):
+        assert words in message, message
+    assert caught.value.mountpoint == tree.root
+    with pytest.raises(AlreadyMountedError, match=f"{tree.root} is a machex mount already"):
+        machex.mount(mountable, tree.root)
+    # What the message says can be done.
+    with machex.mount(mountable, cache_path=tmp_path / "other") as other:
+        assert other != tree.root
+    tree.close()
+    with machex.mount(mountable) as again:
+        assert os.path.ismount(again)
+    assert set(Path(tempfile.gettempdir()).glob("machex-*")) == temporary
+
+
+def test_a_cell_that_is_run_again_reuses_its_mount(mountable: Path, tmp_path: Path) -> None:
+    point = tmp_path / "mnt"
+    point.mkdir()
+    for where in (None, point):
+        tree = machex.mount(mountable, where, reuse=True)
+        assert machex.mount(mountable, where, reuse=True) is tree
+        assert machex.mount(mountable, reuse=True) is tree
+        tree.close()
+        assert not os.path.ismount(tree.root)
+        with machex.mount(mountable) as root:
+            assert os.path.ismount(root)
+
+
+def test_a_mount_of_another_process_outlives_its_reuse(mountable: Path, tmp_path: Path) -> None:
+    point = tmp_path / "mnt"
+    point.mkdir()
+    machex.program.run(["mount", mountable, point])
+    try:
+        with pytest.raises(AlreadyMountedError, match="the mount at ") as caught:
+            machex.mount(mountable)
+        assert "tree.close()" not in str(caught.value), "no variable here has it"
+        tree = machex.mount(mountable, reuse=True)
+        assert (tree.root, tree.status()["mountpoint"]) == (point, str(point))
+        assert "of another process" in repr(tree)
+        with tree as root:
+            assert machex.load_index(root, "brax")[0]["key"]
+        assert os.path.ismount(point)
+        assert "closed" in repr(tree)
+    finally:
+        machex.program.run(["unmount", point])
+
+
+def test_only_the_same_config_at_the_same_place_is_reused(mountable: Path, tmp_path: Path) -> None:
+    other, point = mountable.with_name("other.yml"), tmp_path / "mnt"
+    other.write_text(mountable.read_text())
+    point.mkdir()
+    with machex.mount(mountable) as root:
+        with pytest.raises(AlreadyMountedError, match=r"has another config, .*/config\.yml"):
+            machex.mount(other, reuse=True)
+        with pytest.raises(AlreadyMountedError, match=f"is at {root}, not at {point}"):
+            machex.mount(mountable, point, reuse=True)
+        with pytest.raises(ValueError, match="exclude"):
+            machex.mount(mountable, reuse=True, replace=True)
+        later = time.time() + 60
+        os.utime(mountable, (later, later))
+        with pytest.warns(UserWarning, match="has changed since it was mounted") as warned:
+            machex.mount(mountable, reuse=True)
+        assert warned[0].filename == __file__
+        with pytest.raises(ProgramError, match=r"nowhere\.yml"):
+            machex.mount("nowhere.yml", reuse=True)
+        assert os.path.ismount(root)
 
 
 def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> None:
@@ -103,6 +181,8 @@ def test_errors_are_the_program_s_own_words(tmp_path: Path, mountable: Path) -> 
     wrong.write_text("MACHEX_PATH: x\nFRONTAL_ONLY: true\nMIMIC_ROT: x\n")
     with pytest.raises(ProgramError, match="MIMIC_ROOT"):
         machex.mount(wrong)
+    with pytest.raises(ProgramError, match=r"^invalid value 'x' for '--threads.*\w$"):
+        machex.mount(mountable, threads="x")  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="make it first"):
         machex.mount(mountable, tmp_path / "not there")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("machex-")]

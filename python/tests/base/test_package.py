@@ -14,6 +14,7 @@ import pytest
 
 import machex
 from machex import MachexError, program
+from machex.lazy import PUBLIC
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -30,6 +31,7 @@ HEAVY = {"numpy", "torch", "torchvision", "PIL", "pandas", "pyarrow"}
 
 def test_nothing_is_imported_before_it_is_used(materialized: Path) -> None:
     assert not modules_after("import machex; machex.LABELS; dir(machex)") & HEAVY
+    assert "multiprocessing" not in modules_after("import machex")
     assert not modules_after("import machex; machex.mount") & HEAVY
     load = f"import machex; machex.load_index({str(materialized)!r}, 'mimic').patient_ids()"
     assert modules_after(load) & HEAVY == {"numpy"}
@@ -50,12 +52,41 @@ def test_no_two_modules_need_each_other() -> None:
 
 
 def test_every_export_is_there() -> None:
-    torch_s = {"ChestXrayDataset", "MaCheXDataset"}
-    for name in set(machex.__all__) - torch_s:
+    names = {name for module, names in PUBLIC.items() if module != "datasets" for name in names}
+    assert {"LABELS", "Index", "mount", "TreeError"} <= names
+    for name in names:
         assert getattr(machex, name) is not None
-    assert set(machex.__all__) - torch_s <= set(dir(machex))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    assert names <= set(dir(machex))
+
+
+def test_type_checkers_know_every_export() -> None:
+    source = Path(machex.__file__).read_text()
+    imported = re.findall(r"^    from machex\.(\w+) import (\w+) as \2$", source, re.MULTILINE)
+    assert sorted(imported) == sorted(
+        (module, name) for module, names in PUBLIC.items() for name in names
+    )
+
+
+def test_a_wrong_name_is_told_the_right_one() -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
         machex.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match=r"did you mean MaCheXDataset\?"):
+        machex.MachexDataset  # noqa: B018
+    with pytest.raises(AttributeError, match=r"did you mean load_index\?"):
+        machex.load  # noqa: B018
+    assert not hasattr(machex, "__all__")
+
+
+def test_the_help_fits_two_screens() -> None:
+    command = [sys.executable, "-m", "pydoc", "machex"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 90
+    described = lines[: lines.index("PACKAGE CONTENTS")]
+    assert all(len(line) <= 80 for line in described)
+    for names in PUBLIC.values():
+        for name in names:
+            assert name in done.stdout
 
 
 def test_datasets_say_what_they_need_where_it_is_not_there() -> None:
@@ -66,7 +97,13 @@ def test_datasets_say_what_they_need_where_it_is_not_there() -> None:
         "except ImportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'machex[torch]'" in done.stdout
+    assert "pip install torch torchvision pillow;" in done.stdout
+
+
+def test_no_message_names_what_pip_cannot_find() -> None:
+    # Nothing is published under this name.
+    for path in Path(machex.__file__).parent.glob("*.py"):
+        assert not re.search(r"pip install (-\S+ )*'?machex", path.read_text()), path
 
 
 def test_the_labels_are_those_of_the_program() -> None:
@@ -91,7 +128,7 @@ def test_the_program_is_beside_the_interpreter() -> None:
 
 def test_a_program_that_is_nowhere_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_NAME", "machex-that-is-not-there")
-    with pytest.raises(MachexError, match="pip install"):
+    with pytest.raises(MachexError, match=r"pip install .*\.whl.*MACHEX_PROGRAM"):
         machex.find_program()
 
 

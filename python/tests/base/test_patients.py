@@ -203,3 +203,8 @@ def test_fractions_may_be_anything_to_go_through(tmp_path: Path) -> None:
     index = index_of(tmp_path, "rsna", ["a", "b"])
     shares = split_by_patient(index, (part for part in (0.5, 0.5)))  # type: ignore[arg-type]
     assert sum(map(len, shares)) == 2
+
+
+def test_a_split_of_something_else_is_told_what_it_takes() -> None:
+    with pytest.raises(TypeError, match=r"what machex\.load_index returns, not 'm'"):
+        split_by_patient("mimic")  # type: ignore[arg-type]

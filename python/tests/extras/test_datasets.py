@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,10 @@ def test_one_dataset_as_the_original_has_it(tree: Path) -> None:
             with Image.open(document[image_id]["path"]) as image:
                 assert torch.equal(item["img"], ToTensor()(image))
         assert torch.equal(data[-1]["img"], data[len(data) - 1]["img"])
-        with pytest.raises(IndexError):
+        with pytest.raises(IndexError, match=f"{len(data)} images, and no image {len(data)}"):
             data[len(data)]
+        words = f"machex.ChestXrayDataset {name}: {len(data)} images, fields img"
+        assert repr(data) == f"<{words}>"
 
 
 def test_all_datasets_in_sorted_order(tree: Path) -> None:
@@ -53,6 +56,9 @@ def test_all_datasets_in_sorted_order(tree: Path) -> None:
     assert [item["path"] for item in items] == expected
     assert all(item["img"].shape == (3, 32, 32) for item in items)
     assert data[-1]["path"] == expected[-1]
+    assert repr(data).startswith(f"<machex.MaCheXDataset {tree}: {len(data)} images (brax ")
+    with pytest.raises(IndexError, match=f"no image {len(data)}"):
+        data[len(data)]
 
 
 def test_transforms_get_a_decoded_pillow_image(tree: Path) -> None:
@@ -119,7 +125,7 @@ def test_one_channel_is_the_luma_of_the_file(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"fields": ("img", "labels")}, ValueError, "no field 'labels', but img, key"),
+        ({"fields": ("img", "labels")}, ValueError, "no field 'labels'; the fields are img, key"),
         ({"fields": "img"}, TypeError, r"fields must be a list of names: \['img'\]"),
         ({"mode": "F"}, ValueError, "mode must be one of None, 'L', 'RGB', not 'F'"),
         ({"datasets": "mimic"}, TypeError, r"datasets must be a list"),
@@ -132,6 +138,15 @@ def test_wrong_arguments(
 ) -> None:
     with pytest.raises(error, match=words):
         MaCheXDataset(materialized, **options)  # type: ignore[arg-type]
+
+
+def test_the_default_transforms_say_what_they_need(
+    materialized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.transforms", None)
+    with pytest.raises(ImportError, match="pip install torchvision, or pass transforms"):
+        MaCheXDataset(materialized)
+    assert len(MaCheXDataset(materialized, np.asarray)) > 0
 
 
 def test_a_tree_with_an_unfinished_dataset(materialized: Path, tmp_path: Path) -> None:

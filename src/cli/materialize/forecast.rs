@@ -7,9 +7,11 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 use super::json::warnings;
-use crate::cli::colour;
+use super::summary::{print_warnings, write_whole};
+use crate::cli::colour::{self, BAD, styled};
 use crate::cli::pasted::CommandLine;
-use crate::cli::table::{Align, Table};
+use crate::cli::table::{Align, Cell, Table};
+use crate::cli::wrap::Page;
 use crate::cli::{CliResult, Exit};
 use crate::files::free_space;
 use crate::materialize::{self, DatasetPlan, Forecast, Job};
@@ -83,15 +85,19 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 6] {
+    fn cells(&self) -> [Cell; 6] {
         let count = |number: u32| HumanCount(number.into()).to_string();
+        let failed = match self.forecast.failed {
+            0 => Cell::from(count(0)),
+            failed => Cell::styled(BAD, count(failed)),
+        };
         [
-            self.dataset.to_owned(),
-            count(self.images),
-            count(self.forecast.finished),
-            count(self.forecast.due),
-            count(self.forecast.failed),
-            HumanBytes(self.bytes_needed).to_string(),
+            self.dataset.to_owned().into(),
+            count(self.images).into(),
+            count(self.forecast.finished).into(),
+            count(self.forecast.due).into(),
+            failed,
+            HumanBytes(self.bytes_needed).to_string().into(),
         ]
     }
 
@@ -162,12 +168,10 @@ impl RunForecast<'_> {
         for row in self.rows.iter().chain(total) {
             table.row(row.cells());
         }
-        let mut out = colour::stdout().lock();
-        write!(out, "{table}")?;
+        let mut page = Page::new(colour::stdout().lock());
+        write!(page.out, "{table}")?;
         for row in &self.rows {
-            for warning in &row.warnings {
-                writeln!(out, "{}: warning: {}", row.dataset, warning.shown())?;
-            }
+            print_warnings(&mut page, row.dataset, &row.warnings)?;
         }
         let (job, left_out) = (self.job, self.total.forecast.left_out);
         if left_out > 0 {
@@ -176,33 +180,27 @@ impl RunForecast<'_> {
                 "image of a damaged source is",
                 "images of damaged sources are",
             );
-            writeln!(out, "{count} left out (SKIP_DAMAGED).")?;
+            page.line(format!("{count} left out (SKIP_DAMAGED)."))?;
         }
         let workers = counted(job.workers as u64, "worker", "workers");
-        writeln!(
-            out,
+        page.line(format!(
             "\nShare {} with {workers} into {}.",
             job.share,
             job.config.machex_path.shown()
-        )?;
-        writeln!(
-            out,
-            "Space needed: about {}; free: {}.",
-            HumanBytes(self.total.bytes_needed),
-            HumanBytes(self.free)
-        )?;
+        ))?;
+        let (needed, free) = (HumanBytes(self.total.bytes_needed), HumanBytes(self.free));
+        page.line(format!("Space needed: about {needed}; free: {free}."))?;
         if !self.fits() {
-            writeln!(
-                out,
-                "That does not fit: free some space, or choose fewer datasets (--dataset)."
-            )?;
+            let problem = styled(BAD, "That does not fit");
+            page.line(format!(
+                "{problem}: free some space, or choose fewer datasets (--dataset)."
+            ))
         } else if self.total.forecast.due > 0 {
-            writeln!(
-                out,
-                "To render them:\n    {}",
-                CommandLine::of_this_process().without_flag("--dry-run")
-            )?;
+            page.line("To render them:")?;
+            let command = CommandLine::of_this_process().without_flag("--dry-run");
+            write_whole(&mut page, command)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 }

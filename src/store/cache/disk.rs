@@ -47,8 +47,12 @@ pub(super) struct DiskCache {
 }
 
 impl DiskCache {
-    pub(super) fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
-        let folder = Arc::new(CacheFolder::open(cache_path)?);
+    pub(super) fn open(
+        cache_path: &Path,
+        mountpoint: &Path,
+        limits: Limits,
+    ) -> Result<Self, CacheError> {
+        let folder = Arc::new(CacheFolder::open(cache_path, mountpoint)?);
         let seen = Arc::clone(&folder);
         let free_space: FreeSpaceProbe = Box::new(move || free_space_at(seen.handle()));
         Self::open_with(cache_path, folder, Evictor::new(limits, free_space), limits)

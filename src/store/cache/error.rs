@@ -10,7 +10,7 @@ use crate::store::LockError;
 /// A fault of the cache as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    #[error("{path}: {source}", path = path.shown())]
+    #[error("the cache: {path}: {source}", path = path.shown())]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{path} is not used as it is: {source}; set CACHE_PATH (or --cache-path) to another folder, \
@@ -31,7 +31,7 @@ pub enum CacheError {
         path = path.shown()
     )]
     Newer { path: PathBuf },
-    #[error("{path}: {source}", path = path.shown())]
+    #[error("the cache: {path}: {source}", path = path.shown())]
     RecordDb {
         path: PathBuf,
         source: rusqlite::Error,

@@ -3,7 +3,7 @@
 //! ```text
 //! <CACHE_PATH>/mount/            mode 0700
 //!     machex-cache               marks the folder as ours; holds the version of the format
-//!     lock                       held by the one process that uses it
+//!     lock                       held by the one process that uses it; names its mount point
 //!     book.damaged               there after the record database was found to be damaged
 //!     book.sqlite                sizes, checksums, order of use
 //!     files/ab/ab…               finished files, named by their content keys
@@ -29,7 +29,7 @@ use crate::files::{
 };
 use crate::shown::Show as _;
 use crate::store::ContentKey;
-use crate::store::lock::lock_within;
+use crate::store::lock::lock_cache;
 
 /// Increased by every change of the folder's contents; a test fails if that is forgotten.
 pub(super) const FORMAT: u32 = 3;
@@ -64,12 +64,12 @@ pub(super) struct CacheFolder {
 }
 
 impl CacheFolder {
-    /// Opens the folder in `cache_path`, and creates it if necessary. One of an older format is
-    /// emptied.
+    /// Opens the folder in `cache_path` for the mount at `mountpoint`, and creates it if necessary.
+    /// One of an older format is emptied.
     ///
     /// Checks before it changes anything: a folder that another user has prepared, or that holds
     /// other things, is refused and stays as it is.
-    pub(super) fn open(cache_path: &Path) -> Result<Self, CacheError> {
+    pub(super) fn open(cache_path: &Path, mountpoint: &Path) -> Result<Self, CacheError> {
         // The images are subject to data use agreements.
         let above = ParentFolder::open_or_create(cache_path, Links::Trusted, 0o700)
             .and_then(|above| above.check().map(|()| above))
@@ -80,7 +80,7 @@ impl CacheFolder {
             .map_err(CacheError::io(&path))?;
         let base = folder.handle_path();
         read_marker(&folder, &base)?;
-        let _lock = lock_within(ENDING, &folder, LOCK)?;
+        let _lock = lock_cache(ENDING, &folder, LOCK, mountpoint)?;
         // Again: the previous holder of the lock may have created the cache.
         let found = read_marker(&folder, &base)?;
         folder.set_mode(0o700).map_err(CacheError::io(&path))?;
@@ -385,6 +385,10 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    fn open(base: &tempfile::TempDir) -> Result<CacheFolder, CacheError> {
+        CacheFolder::open(base.path(), Path::new("/nowhere"))
+    }
+
     #[test]
     fn a_folder_that_is_not_ours_is_left_alone() {
         let base = tempfile::tempdir().unwrap();
@@ -394,14 +398,14 @@ mod tests {
         fs::write(&theirs, "x").unwrap();
         for mode in [0o755, 0o750] {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
-            let error = CacheFolder::open(base.path()).unwrap_err();
+            let error = open(&base).unwrap_err();
             assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
             assert_untouched(&folder, mode, &["thesis.tex"]);
         }
         // Shared: refused for that reason alone, whatever its contents.
         fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
         fs::write(folder.join(MARKER), format!("format {FORMAT}")).unwrap();
-        let error = CacheFolder::open(base.path()).unwrap_err();
+        let error = open(&base).unwrap_err();
         assert!(matches!(error, CacheError::NotOurs { .. }), "{error}");
         assert_untouched(&folder, 0o777, &[MARKER, "thesis.tex"]);
     }
@@ -428,7 +432,7 @@ mod tests {
         fs::write(&precious, "precious").unwrap();
         fs::create_dir(path("elsewhere")).unwrap();
         symlink("elsewhere", path(NAME)).unwrap();
-        let error = CacheFolder::open(base.path()).unwrap_err();
+        let error = open(&base).unwrap_err();
         assert!(matches!(error, CacheError::NotOurs { .. }), "{error}");
         assert_untouched(&path("elsewhere"), 0o755, &[]);
         fs::remove_file(path(NAME)).unwrap();
@@ -440,7 +444,7 @@ mod tests {
             "book.sqlite-wal",
             "book.sqlite-journal",
         ] {
-            let opened = CacheFolder::open(base.path()).unwrap();
+            let opened = open(&base).unwrap();
             let link = path(NAME).join(name);
             let _ = fs::remove_file(&link);
             symlink("../precious", &link).unwrap();
@@ -448,7 +452,7 @@ mod tests {
                 assert!(opened.look_at_book().is_err(), "{name}");
             }
             drop(opened);
-            let again = CacheFolder::open(base.path());
+            let again = open(&base);
             assert_eq!(again.is_err(), [LOCK, MARKER].contains(&name), "{name}");
             drop(again);
             fs::remove_file(&link).unwrap();
@@ -460,7 +464,7 @@ mod tests {
     fn folders_of_files_that_are_links_or_of_others_are_not_used() {
         let base = tempfile::tempdir().unwrap();
         let key: ContentKey = "ab000000000000000000000000000000".parse().unwrap();
-        let folder = CacheFolder::open(base.path()).unwrap();
+        let folder = open(&base).unwrap();
         let files = base.path().join(NAME).join(FILES);
         fs::create_dir(base.path().join("elsewhere")).unwrap();
         symlink("../elsewhere", &files).unwrap();
@@ -482,7 +486,7 @@ mod tests {
     #[test]
     fn another_database_than_the_one_in_the_folder_is_noticed() {
         let base = tempfile::tempdir().unwrap();
-        let folder = CacheFolder::open(base.path()).unwrap();
+        let folder = open(&base).unwrap();
         fs::rename(base.path().join(NAME), base.path().join("moved")).unwrap();
         fs::create_dir(base.path().join(NAME)).unwrap();
         fs::write(base.path().join("moved").join(RECORDS), "").unwrap();
@@ -496,13 +500,13 @@ mod tests {
     #[test]
     fn only_one_process_at_a_time_and_only_formats_that_are_known() {
         let base = tempfile::tempdir().unwrap();
-        let first = CacheFolder::open(base.path()).unwrap();
-        let second = CacheFolder::open(base.path()).unwrap_err().to_string();
+        let first = open(&base).unwrap();
+        let second = open(&base).unwrap_err().to_string();
         assert!(second.contains(&std::process::id().to_string()), "{second}");
         drop(first);
         let marker = base.path().join(NAME).join(MARKER);
         fs::write(&marker, format!("format {}\n", FORMAT + 1)).unwrap();
-        let newer = CacheFolder::open(base.path()).unwrap_err();
+        let newer = open(&base).unwrap_err();
         assert!(matches!(newer, CacheError::Newer { .. }), "{newer}");
     }
 
@@ -510,7 +514,7 @@ mod tests {
     fn an_older_format_is_emptied_and_nothing_else() {
         let base = tempfile::tempdir().unwrap();
         let key: ContentKey = "ab".parse().unwrap();
-        let folder = CacheFolder::open(base.path()).unwrap();
+        let folder = open(&base).unwrap();
         let file = folder.shown(key);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let note = file.with_file_name("note.txt");
@@ -520,7 +524,7 @@ mod tests {
         }
         drop(folder);
         fs::write(base.path().join(NAME).join(MARKER), "format 0\n").unwrap();
-        CacheFolder::open(base.path()).unwrap();
+        open(&base).unwrap();
         assert!(!file.exists() && !left.exists() && note.exists());
     }
 }

@@ -90,6 +90,7 @@ pub struct Cache {
 /// State that the cache shares with its keeper thread.
 struct State {
     path: PathBuf,
+    mountpoint: PathBuf,
     limits: Limits,
     /// Unset as long as the folder cannot be written.
     disk: OnceLock<DiskCache>,
@@ -119,21 +120,22 @@ struct Keeper {
 }
 
 impl Cache {
-    /// Opens the cache in `cache_path`. If the folder cannot be written, logs a warning and serves
+    /// Opens the cache in `cache_path` for the mount at `mountpoint`. If the folder cannot be written, logs a warning and serves
     /// everything from memory until it can be.
     ///
     /// # Errors
     /// When the folder belongs to another user, or is in use.
-    pub fn open(cache_path: &Path, limits: Limits) -> Result<Self, CacheError> {
+    pub fn open(cache_path: &Path, mountpoint: &Path, limits: Limits) -> Result<Self, CacheError> {
         let state = Arc::new(State {
             path: cache_path.to_owned(),
+            mountpoint: mountpoint.to_owned(),
             limits,
             disk: OnceLock::new(),
             refusals: Refusals::default(),
             waits: Waits::new(),
             is_committing: AtomicBool::new(false),
         });
-        match DiskCache::open(cache_path, limits) {
+        match DiskCache::open(cache_path, mountpoint, limits) {
             Ok(disk) => drop(state.disk.set(disk)),
             Err(error) if error.is_unwritable() => {
                 tracing::warn!("{error}; what is made is kept in memory only");
@@ -236,7 +238,7 @@ impl Cache {
 impl State {
     /// Opens the cache folder, if it can be written by now.
     fn try_disk(&self) -> Option<&DiskCache> {
-        match DiskCache::open(&self.path, self.limits) {
+        match DiskCache::open(&self.path, &self.mountpoint, self.limits) {
             Ok(disk) => {
                 tracing::info!("{}: the cache can be used again", self.path.shown());
                 Some(self.disk.get_or_init(|| disk))

@@ -116,7 +116,7 @@ fn wait_until_counted(cache: &Cache) {
 }
 
 fn open(folder: &Path, limits: Limits) -> Files {
-    let cache = Files::new(Cache::open(folder, limits).unwrap());
+    let cache = Files::new(Cache::open(folder, Path::new("/nowhere"), limits).unwrap());
     wait_until_counted(&cache);
     cache
 }
@@ -250,7 +250,7 @@ fn an_unwritable_folder_is_used_as_soon_as_it_can_be() {
         fs::set_permissions(folder.path(), mode).unwrap();
     };
     mode(0o500);
-    let cache = Files::new(Cache::open(folder.path(), LIMITS).unwrap());
+    let cache = Files::new(Cache::open(folder.path(), Path::new("/nowhere"), LIMITS).unwrap());
     assert!(!cache.is_on_disk() && cache.capacity() == MEMORY);
     assert!(put(&cache, 1, 100).tier == TierKind::Memory);
     mode(0o700);
@@ -265,7 +265,7 @@ fn not_there_yet_is_used_later() {
     let path = folder.path().join("disk");
     fs::create_dir(&path).unwrap();
     rustix::mount::mount("tmpfs", &path, "tmpfs", MountFlags::RDONLY, None).unwrap();
-    let cache = Files::new(Cache::open(&path, LIMITS).unwrap());
+    let cache = Files::new(Cache::open(&path, Path::new("/nowhere"), LIMITS).unwrap());
     assert!(!cache.is_on_disk() && cache.capacity() == MEMORY);
     assert!(put(&cache, 1, 100).tier == TierKind::Memory);
     rustix::mount::mount_remount(&path, MountFlags::empty(), "").unwrap();
@@ -292,7 +292,7 @@ fn files_are_private_and_a_folder_of_others_is_refused_as_it_is() {
     drop(cache);
     let mount = folder.path().join("mount");
     fs::set_permissions(&mount, fs::Permissions::from_mode(0o777)).unwrap();
-    let error = Cache::open(folder.path(), LIMITS)
+    let error = Cache::open(folder.path(), Path::new("/nowhere"), LIMITS)
         .err()
         .unwrap()
         .to_string();
@@ -314,7 +314,9 @@ fn a_book_that_is_a_link_is_refused() {
         let link = folder.path().join("mount").join(name);
         let _ = fs::remove_file(&link);
         std::os::unix::fs::symlink("../precious", &link).unwrap();
-        let error = Cache::open(folder.path(), LIMITS).err().unwrap();
+        let error = Cache::open(folder.path(), Path::new("/nowhere"), LIMITS)
+            .err()
+            .unwrap();
         assert!(
             matches!(error, CacheError::NotOurs { .. }),
             "{name}: {error}"

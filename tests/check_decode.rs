@@ -44,10 +44,10 @@ fn named(groups: &Value) -> Vec<String> {
 #[test]
 fn what_materialize_would_fail_with_is_found_and_nothing_is_written() {
     let bench = half_broken();
-    let ran = bench.run(&["check", "--all"]).expect_status(1);
+    let ran = bench.run(&["check", "--all"]).expect_status(3);
     assert!(!ran.stdout().contains("well"), "{}", ran.stdout());
 
-    let ran = bench.run(&["check", "--decode", "--json"]).expect_status(1);
+    let ran = bench.run(&["check", "--decode", "--json"]).expect_status(3);
     let document = json(&ran);
     assert_eq!(document["ok"], false);
     let report = &document["datasets"][0];
@@ -71,7 +71,7 @@ fn what_materialize_would_fail_with_is_found_and_nothing_is_written() {
     );
     assert!(!bench.out().exists() && !bench.path("out.state").exists());
 
-    let text = bench.run(&["check", "--decode"]).expect_status(1).stdout();
+    let text = bench.run(&["check", "--decode"]).expect_status(3).stdout();
     for words in [
         "5 of 23 images cannot be rendered",
         "3 x ",
@@ -109,7 +109,7 @@ fn what_is_no_file_is_told_from_what_is_missing() {
         rustix::fs::Mode::RWXU,
     )
     .unwrap();
-    let text = bench.run(&["check"]).expect_status(1).stdout();
+    let text = bench.run(&["check"]).expect_status(3).stdout();
     assert!(text.contains("0001.png\n"), "{text}");
     assert!(
         text.contains("0002.png: it is a pipe, not a file"),

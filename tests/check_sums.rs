@@ -64,18 +64,18 @@ fn what_differs_is_told_from_what_is_missing_and_what_is_not_listed() {
 
     // Half a download is no fault of the sums; that images are missing is one of the check.
     fs::remove_file(bench.path("raw/images/0007.png")).unwrap();
-    assert_eq!(counts(&sums(&bench, 1)), [9, 8, 0, 1, 0, 2]);
+    assert_eq!(counts(&sums(&bench, 3)), [9, 8, 0, 1, 0, 2]);
     fs::copy(bench.small_source(6), bench.small_source(7)).unwrap();
     let mut bytes = fs::read(bench.small_source(3)).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(bench.small_source(3), bytes).unwrap();
-    let found = sums(&bench, 1);
+    let found = sums(&bench, 3);
     assert_eq!(counts(&found), [9, 7, 2, 0, 0, 2]);
     assert_eq!(
         found["wrong_examples"],
         serde_json::json!(["images/0003.png", "images/0007.png"])
     );
-    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    let text = bench.run(&["check", "--sums"]).expect_status(3).stdout();
     for words in [
         "differs: images/0003.png",
         "2 differ, see above",
@@ -124,7 +124,7 @@ fn odd_files_and_lines_harm_nobody() {
         rustix::fs::Mode::RWXU,
     )
     .unwrap();
-    let found = sums(&bench, 1);
+    let found = sums(&bench, 3);
     assert_eq!(counts(&found)[1..5], [8, 0, 0, 1], "{found}");
     fs::remove_file(bench.small_source(5)).unwrap();
 
@@ -138,12 +138,12 @@ fn odd_files_and_lines_harm_nobody() {
         ("\n".to_owned(), "not one file was compared"),
     ] {
         fs::write(&path, text).unwrap();
-        let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+        let text = bench.run(&["check", "--sums"]).expect_status(3).stdout();
         assert!(text.contains(words), "{words}:\n{text}");
     }
     fs::remove_file(&path).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
-    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    let text = bench.run(&["check", "--sums"]).expect_status(3).stdout();
     assert!(
         text.contains("SHA256SUMS.txt: it is a pipe, not a file"),
         "{text}"
@@ -153,7 +153,7 @@ fn odd_files_and_lines_harm_nobody() {
 #[test]
 fn without_a_list_it_says_so() {
     let bench = Bench::small(3, "");
-    let text = bench.run(&["check", "--sums"]).expect_status(1).stdout();
+    let text = bench.run(&["check", "--sums"]).expect_status(3).stdout();
     assert!(text.contains("there is no "), "{text}");
     assert!(text.contains("No dataset has a SHA256SUMS.txt"), "{text}");
 }

@@ -55,7 +55,7 @@ fn a_name_that_is_not_utf8_fails_by_itself_and_keeps_its_number() {
             let entry = &index[format!("{number:06}")];
             assert_eq!(entry["key"].as_str(), *key, "{number}");
         }
-        let ran = bench.run(&["check", "--all"]).expect_status(1);
+        let ran = bench.run(&["check", "--all"]).expect_status(3);
         let words = "the file name b\\xe9.png is not UTF-8; rename it";
         assert!(ran.stdout().contains(words), "{}", ran.stdout());
         assert!(!ran.stdout().contains('\x1b'), "{}", ran.stdout());

@@ -40,7 +40,7 @@ fn check(bench: &Bench, key: &str, root: &str, status: i32) -> String {
 /// Expects one message with these words; `{}` stands for the bench's folder.
 #[track_caller]
 fn expect(bench: &Bench, key: &str, root: &str, words: &[&str]) {
-    let message = check(bench, key, root, 1);
+    let message = check(bench, key, root, 3);
     let folder = bench.path("").display().to_string();
     for words in words {
         let words = words.replace("{}/", &folder);
@@ -317,7 +317,7 @@ fn other_releases_are_named() {
 fn names_in_a_hint_are_escaped() {
     let bench = Bench::new();
     make(&bench, "root", &["a\x1b[31m\nbrax: all is well"]);
-    let message = check(&bench, "BRAX_ROOT", "root", 1);
+    let message = check(&bench, "BRAX_ROOT", "root", 3);
     assert!(
         message.contains("a\\x1b[31m\\nbrax: all is well"),
         "{message}"
@@ -356,7 +356,7 @@ fn no_images_is_never_well() {
     );
 
     bench.write_config("FRONTAL_ONLY: true\nOPENI_ROOT: raw/openi");
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     assert!(
         ran.stdout().contains("set FRONTAL_ONLY: false"),
         "{}",
@@ -387,7 +387,7 @@ fn half_a_download_is_told_what_to_do() {
     };
     bench.write_config("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw/chex-ray14");
     remove(2);
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     let words =
         "2 of 6 files that were looked for are missing: finish the download, or set ONLY_PRESENT";
     assert!(ran.stdout().contains(words), "{}", ran.stdout());
@@ -403,7 +403,7 @@ fn half_a_download_is_told_what_to_do() {
         config.replacen("MACHEX_PATH: out\n", "", 1),
     )
     .unwrap();
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     assert!(
         ran.stdout()
             .contains("images_001.tar.gz is there and not unpacked"),

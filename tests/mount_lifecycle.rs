@@ -65,10 +65,14 @@ fn a_mount_goes_to_the_background_and_unmount_ends_it() {
         "{}",
         ran.stdout()
     );
+    for next in [" status mnt\n", " unmount mnt\n"] {
+        assert!(ran.stdout().contains(next), "{}", ran.stdout());
+    }
     assert!(place.image() == place.expected());
     // Its log is in the cache, and it does not stand in a folder of ours.
     assert!(place.0.path("cache/mount.log").exists());
-    place.0.run(&["unmount", "mnt"]).expect_status(0);
+    let ran = place.0.run(&["unmount", "mnt"]).expect_status(0);
+    assert_eq!(ran.stdout(), "mnt is unmounted\n");
     assert!(place.is_empty());
     let again = place.0.run(&["unmount", "mnt"]).expect_status(1);
     assert!(

@@ -303,7 +303,7 @@ fn operators_see_what_happens() {
     assert!(status["render_latency"]["p99_seconds"].as_f64().unwrap() > 0.0);
 
     let shown = bench.run(&["status", "mnt"]).expect_status(0).stdout();
-    for word in ["chex-ray14", "renders  1", "of 200.00 GiB in 1 files"] {
+    for word in ["chex-ray14", "renders  1", "of 200.00 GiB in 1 file;"] {
         assert!(shown.contains(word), "{word} in {shown}");
     }
     let json = bench
@@ -459,4 +459,41 @@ fn the_kernel_knows_the_size_of_a_file_before_its_first_read() {
     file.read_exact_at(&mut start, 0).unwrap();
     assert_eq!(size_in_kernel(&file), expected.len() as u64);
     assert!(expected.starts_with(&start));
+}
+
+#[test]
+fn images_that_are_ready_are_counted_in_every_mount() {
+    if skips_fuse("what a mount knows of an earlier one") {
+        return;
+    }
+    let bench = Bench::small(5, "IMAGE_SIZE: 64");
+    let ready = |mounted: &Mounted| {
+        let is_counted = || mounted.status()["cache"]["counted"] == true;
+        wait_for("the count of the files of earlier mounts", is_counted);
+        mounted.status()["datasets"][0]["ready"].as_u64().unwrap()
+    };
+    let mounted = Mounted::new(&bench, &[]);
+    assert_eq!(ready(&mounted), 0);
+    mounted.read("chex-ray14/00/000001.jpg");
+    mounted.read("chex-ray14/00/000003.jpg");
+    // No image.
+    mounted.read("chex-ray14/index.json");
+    assert_eq!(ready(&mounted), 2);
+    drop(mounted);
+    let mounted = Mounted::new(&bench, &[]);
+    assert_eq!(ready(&mounted), 2);
+    mounted.read("chex-ray14/00/000001.jpg");
+    mounted.read("chex-ray14/00/000004.jpg");
+    assert_eq!(ready(&mounted), 3);
+    drop(mounted);
+    // Those of another size do not help.
+    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
+    let other = config.replace("IMAGE_SIZE: 64", "IMAGE_SIZE: 32");
+    fs::write(bench.path("config.yml"), other).unwrap();
+    let mounted = Mounted::new(&bench, &[]);
+    assert_eq!(ready(&mounted), 0);
+    drop(mounted);
+    fs::write(bench.path("config.yml"), config).unwrap();
+    bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(ready(&Mounted::new(&bench, &[])), 5);
 }

@@ -82,7 +82,7 @@ fn check_counts_what_is_there() {
     for number in 2..6 {
         fs::remove_file(bench.small_source(number)).unwrap();
     }
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     let words = "none of the 6 images that the lists name is in";
     assert!(ran.stdout().contains(words), "{}", ran.stdout());
 }
@@ -182,7 +182,7 @@ fn finished_images_are_not_left_out_without_a_word() {
     for words in ["of 5 finished images 2 have no source", "--allow-removal"] {
         assert!(ran.stderr().contains(words), "{}", ran.stderr());
     }
-    bench.run(&["check"]).expect_status(1);
+    bench.run(&["check"]).expect_status(3);
     assert!(fs::read(bench.out().join("chex-ray14/index.json")).unwrap() == index);
     let ran = bench
         .run(&["materialize", "--allow-removal"])

@@ -147,7 +147,7 @@ fn a_root_of_another_dataset_is_told() {
         "CHEXRAY14_ROOT: raw/clinic",
     );
     fs::write(bench.path("config.yml"), config).unwrap();
-    let ran = bench.run(&["check"]).expect_status(1);
+    let ran = bench.run(&["check"]).expect_status(3);
     let said = "looks like that of the clinic's radiographs, whose key is CLINIC_ROOT";
     assert!(ran.stdout().contains(said), "{}", ran.stdout());
 }

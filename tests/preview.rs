@@ -131,7 +131,7 @@ fn what_cannot_be_read_has_a_tile_and_the_rest_goes_on() {
     let bench = shades(4);
     fs::remove_file(bench.small_source(0)).unwrap();
     fs::write(bench.small_source(1), "no image").unwrap();
-    let ran = preview(&bench, &[]).expect_status(1);
+    let ran = preview(&bench, &[]).expect_status(3);
     let lines: Vec<String> = ran.stderr().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("chex-ray14 000000") && lines[0].ends_with("the source is missing"));
@@ -154,7 +154,7 @@ fn an_image_of_a_tree_that_is_damaged_or_gone_is_told() {
     fs::remove_file(image(0)).unwrap();
     let whole = fs::read(image(1)).unwrap();
     fs::write(image(1), &whole[..whole.len() - 20]).unwrap();
-    let ran = preview(&bench, &["out"]).expect_status(1);
+    let ran = preview(&bench, &["out"]).expect_status(3);
     assert!(ran.stderr().contains("000000"), "{}", ran.stderr());
     assert!(
         ran.stderr().contains("the image is missing"),
@@ -184,7 +184,7 @@ fn of_a_copied_tree_its_own_images_are_shown() {
 fn a_dataset_that_cannot_be_read_is_told_and_the_rest_goes_on() {
     let bench = Bench::sample(2);
     fs::remove_file(bench.path("raw/chexpert/train.csv")).unwrap();
-    let ran = preview(&bench, &[]).expect_status(1);
+    let ran = preview(&bench, &[]).expect_status(3);
     assert!(ran.stderr().contains("chexpert: CHEXPERT_ROOT"));
     assert_eq!(ran.stderr().lines().count(), 1, "{}", ran.stderr());
     assert!(Sheet::read(&bench.path("sheet.png")).height > 8 * TILE);
@@ -204,7 +204,7 @@ fn a_folder_without_index_is_told_and_one_without_any_is_no_tree() {
     let bench = Bench::sample(2);
     bench.run(&["materialize"]).expect_status(0);
     fs::remove_file(bench.path("machex/rsna/index.json")).unwrap();
-    let ran = preview(&bench, &["machex"]).expect_status(1);
+    let ran = preview(&bench, &["machex"]).expect_status(3);
     assert!(
         ran.stderr().contains("rsna: has no index.json"),
         "{}",
@@ -284,6 +284,63 @@ fn datasets_tiles_and_the_output_can_be_chosen() {
 }
 
 #[test]
+fn a_wrong_name_of_a_dataset_is_explained() {
+    let bench = Bench::sample(2);
+    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
+    let config = config.replace("PADCHEST_ROOT:", "# PADCHEST_ROOT:");
+    fs::write(bench.path("config.yml"), config).unwrap();
+    for (arguments, words) in [
+        (&["--dataset", "rnsa"][..], "did you mean rsna?"),
+        (&["--dataset", "rsna,CheXpert"], "did you mean chexpert?"),
+        (
+            &["--dataset", "padchest"],
+            "the config has no PADCHEST_ROOT; it has",
+        ),
+        (&["--dataset", "brax", "rsna"], "--dataset NAME,rsna"),
+    ] {
+        for command in [&["preview", "-o", "sheet.png"][..], &["materialize"]] {
+            let ran = bench.run(&[command, arguments].concat()).expect_status(1);
+            assert!(ran.stderr().contains(words), "{}", ran.stderr());
+        }
+    }
+    bench
+        .run(&["preview", "-o", "sheet.png", "--dataset", ""])
+        .expect_status(2);
+}
+
+#[test]
+fn the_file_is_what_its_name_says() {
+    let bench = Bench::small(2, "IMAGE_SIZE: 16");
+    for (name, start) in [
+        ("sheet.png", &b"\x89PNG"[..]),
+        ("sheet.JPG", b"\xff\xd8\xff"),
+        ("sheet.jpeg", b"\xff\xd8\xff"),
+        ("sheet", b"\x89PNG"),
+    ] {
+        let ran = bench.run(&["preview", "-o", name]).expect_status(0);
+        assert!(
+            fs::read(bench.path(name)).unwrap().starts_with(start),
+            "{name}"
+        );
+        let told = ran.stdout();
+        assert!(told.starts_with(&format!("Wrote {name} (")), "{told}");
+        assert!(told.ends_with("): 1 dataset, 2 pictures\n"), "{told}");
+    }
+    let ran = bench.run(&["preview", "-o", "sheet.pdf"]).expect_status(1);
+    assert!(ran.stderr().contains(".png or .jpg"), "{}", ran.stderr());
+    let ran = bench.run(&["report", "-o", "report.pdf"]).expect_status(1);
+    assert!(ran.stderr().contains(".html"), "{}", ran.stderr());
+    assert!(!bench.path("sheet.pdf").exists() && !bench.path("report.pdf").exists());
+    let ran = bench.run(&["report", "-o", "report.html"]).expect_status(0);
+    let told = ran.stdout();
+    assert!(told.starts_with("Wrote report.html ("), "{told}");
+    assert!(told.ends_with("): 1 dataset, 2 pictures\n"), "{told}");
+    // Nothing but the file where it goes to the standard output.
+    let ran = bench.run(&["report", "-o", "-"]).expect_status(0);
+    assert!(ran.stdout().trim_end().ends_with("</html>"));
+}
+
+#[test]
 fn a_sheet_that_would_be_too_large_is_refused() {
     let bench = Bench::small(100, "IMAGE_SIZE: 16");
     let ran = preview(&bench, &["--images", "100", "--tile", "1024"]).expect_status(1);
@@ -316,7 +373,7 @@ fn foreign_and_hostile_trees_are_shown_as_far_as_they_can_be() {
     fs::create_dir(bench.path("foreign/.hidden")).unwrap();
     fs::create_dir(bench.path("foreign/broken")).unwrap();
     fs::write(bench.path("foreign/broken/index.json"), "{\"000000\": {").unwrap();
-    let ran = preview(&bench, &["foreign"]).expect_status(1);
+    let ran = preview(&bench, &["foreign"]).expect_status(3);
     let told = ran.stderr();
     assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
     assert!(

@@ -78,7 +78,7 @@ fn expect_refused(bench: &Bench, words: &[&str]) {
         }
         assert!(tree(bench) == before, "{more:?} changed the tree");
     }
-    let check = bench.run(&["check"]).expect_status(1);
+    let check = bench.run(&["check"]).expect_status(3);
     assert!(check.stdout().contains(words[0]), "{}", check.stdout());
 }
 

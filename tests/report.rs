@@ -254,7 +254,7 @@ fn failures_of_all_kinds_are_shown_once() {
     fs::write(&list, text + "../outside.png\n").unwrap();
     fs::remove_file(bench.small_source(0)).unwrap();
     fs::write(bench.small_source(3), "").unwrap();
-    bench.run(&["materialize"]).expect_status(1);
+    bench.run(&["materialize"]).expect_status(3);
     // Found by nobody but the page.
     fs::remove_file(bench.small_source(1)).unwrap();
 
@@ -287,8 +287,8 @@ fn of_many_failures_some_hundred_are_shown() {
     let bench = Bench::small(700, "IMAGE_SIZE: 16");
     fs::remove_dir_all(bench.path("raw/images")).unwrap();
     fs::create_dir(bench.path("raw/images")).unwrap();
-    bench.run(&["materialize"]).expect_status(1);
-    let page = page(&bench, &[], 0);
+    bench.run(&["materialize"]).expect_status(3);
+    let page = page(&bench, &[], 3);
     let failures = section(&page, "failures");
     assert_eq!(rows(failures).len(), 1 + 300);
     assert!(failures.contains("400 more of chex-ray14"), "{failures}");
@@ -326,9 +326,9 @@ fn lists_and_indexes_that_cannot_be_read_are_shown_and_fail() {
     let bench = Bench::sample(2);
     bench.run(&["materialize"]).expect_status(0);
     fs::remove_file(bench.path("raw/chexpert/train.csv")).unwrap();
-    let ran = report(&bench, &[]).expect_status(1);
+    let ran = report(&bench, &[]).expect_status(3);
     assert!(ran.stderr().contains("chexpert: CHEXPERT_ROOT"));
-    let raw = page(&bench, &[], 1);
+    let raw = page(&bench, &[], 3);
     assert!(section(&raw, "summary").contains("CHEXPERT_ROOT"));
     let rows = by_name(section(&raw, "views"));
     assert_eq!(rows["chexpert"], ["cannot be read"]);
@@ -336,11 +336,11 @@ fn lists_and_indexes_that_cannot_be_read_are_shown_and_fail() {
 
     fs::remove_file(bench.path("machex/rsna/index.json")).unwrap();
     fs::write(bench.path("machex/brax/index.json"), "[1, 2]").unwrap();
-    let ran = report(&bench, &["machex"]).expect_status(1);
+    let ran = report(&bench, &["machex"]).expect_status(3);
     assert!(ran.stderr().contains("rsna: has no index.json"));
     assert!(ran.stderr().contains("brax: "), "{}", ran.stderr());
     assert_eq!(ran.stderr().lines().count(), 2, "{}", ran.stderr());
-    let tree = page(&bench, &["machex"], 1);
+    let tree = page(&bench, &["machex"], 3);
     assert!(section(&tree, "summary").contains("materialize writes it last"));
 }
 

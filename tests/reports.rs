@@ -78,7 +78,7 @@ fn a_report_that_is_no_file_costs_its_text_and_a_warning() {
             "5 reports cannot be read, see above.",
         ),
     ] {
-        let checked = run(&bench, arguments).expect_status(1).stdout();
+        let checked = run(&bench, arguments).expect_status(3).stdout();
         assert!(checked.contains("cannot be read: it is a "), "{checked}");
         assert!(checked.contains(said), "{checked}");
     }

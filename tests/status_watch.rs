@@ -32,7 +32,7 @@ fn watching_leaves_the_terminal_as_it_was_and_ends_with_the_mount() {
         let watch = watch.wait();
         let shown = watch.text();
         assert_eq!(watch.status, 0, "{shown}");
-        assert!(shown.contains("not mounted any more"), "{shown}");
+        assert!(shown.contains("is not mounted any"), "{shown}");
         assert!(
             !shown.contains("\x1b[2J") && !shown.contains("\x1b[H"),
             "{shown}"

@@ -120,6 +120,14 @@ impl Table {
         Some(table)
     }
 
+    /// Width of the longest word of the last column.
+    fn longest_word(&self) -> usize {
+        let last = self.head.len().saturating_sub(1);
+        let cells = self.rows.iter().filter_map(|row| row.get(last));
+        let words = cells.flat_map(|cell| cell.text.split(' '));
+        words.map(display_width).max().unwrap_or(0)
+    }
+
     /// Widths of the columns with which the table fits; `None` if it does not.
     fn fitting(&self) -> Option<Vec<usize>> {
         let mut widths = self.widths();
@@ -130,7 +138,8 @@ impl Table {
         }
         let (last, (_, align)) = (widths.last_mut()?, self.head.last()?);
         let narrow = last.saturating_sub(too_much);
-        if *align == Align::Right || narrow < LEAST_COLUMN {
+        let least = self.longest_word().max(LEAST_COLUMN);
+        if *align == Align::Right || narrow < least {
             return None;
         }
         *last = narrow;
@@ -266,5 +275,7 @@ mod tests {
         let lists = "brax\n  images  7\n  layout  all of\n          the images\n          in one\n          folder\n\
                      mimic\n  images  9\n  layout  images/\n";
         assert_eq!(plain(&table, 20), lists);
+        table.row(texts(["rsna", "5", "0", "images_of_the_second_stage/"]));
+        assert!(plain(&table, 40).contains("\n  layout  images_of_the_second_stage/\n"));
     }
 }

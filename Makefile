@@ -79,6 +79,8 @@ bench-training: test-setup
 pictures: test-setup
 	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
 	$$(sh scripts/python-environment.sh target/python-clients) scripts/pictures.py docs
+	cargo build --release --locked
+	$$(sh scripts/python-environment.sh target/python-clients) scripts/terminal.py $(MACHEX) docs/terminal.svg
 
 # Builds the wheel for x86-64 Linux with glibc 2.17 or later.
 wheel: setup

@@ -4,7 +4,7 @@
 #
 #   bookworm   Debian 12: the .deb is installed, used, removed and purged
 #   bullseye   Debian 11, Python 3.9, glibc 2.31: the wheel, by pip
-#   noble      Ubuntu 24.04, Python 3.12: the wheel, by pip
+#   trixie     Debian 13, Python 3.13: the wheel, by pip
 #   xenial     Ubuntu 16.04, glibc 2.23: the program of the wheel, without Python
 #   static     Ubuntu 16.04: the static program, if `make binary` has built it
 #
@@ -23,12 +23,12 @@ make_root() {
     suite="$1"
     [ -e "$roots/$suite.made" ] && return
     case "$suite" in
-    bullseye | bookworm) mirror=http://deb.debian.org/debian check="" ;;
+    bullseye | bookworm | trixie) mirror=http://deb.debian.org/debian check="" ;;
     # Debian has no keys of Ubuntu; nothing of this root is kept or given away.
     *) mirror=http://archive.ubuntu.com/ubuntu check=--no-check-gpg ;;
     esac
     case "$suite" in
-    bullseye | noble) packages=--include=python3,python3-venv,ca-certificates ;;
+    bullseye | trixie) packages=--include=python3,python3-venv,ca-certificates ;;
     *) packages="" ;;
     esac
     rm -rf "${roots:?}/$suite"

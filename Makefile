@@ -106,7 +106,8 @@ packages-aarch64: setup
 
 # Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
 # Needs root, debootstrap and FUSE.
-packages-test: packages
+packages-test: packages-setup
+	sh packaging/packages.sh "$$(uname -m)" deb
 	sh packaging/test-roots.sh
 
 # Builds the source archives of cargo and maturin, and tests them from the archives alone.

@@ -190,7 +190,8 @@ fn a_mount_ends_with_the_process_that_it_is_for() {
     }
     // Readers keep what they have open, though a signal asks for the same end.
     let said = ran.stdout();
-    let own = said.trim_end().trim_end_matches(')').rsplit(' ').next();
+    let first = said.lines().next().unwrap();
+    let own = first.trim_end_matches(')').rsplit(' ').next();
     let own = rustix::process::Pid::from_raw(own.unwrap().parse().unwrap()).unwrap();
     rustix::process::kill_process(own, Signal::TERM).unwrap();
     thread::sleep(Duration::from_millis(300));

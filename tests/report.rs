@@ -232,7 +232,7 @@ fn a_mount_knows_its_views_and_what_its_readers_met() {
     let folder = bench.path("raw/rsna/stage_2_train_images_jpg");
     let source = folder.join(key.as_str().unwrap());
     fs::remove_file(&source).unwrap();
-    let failing = page(&bench, &["mnt", "--images", "4"], 0);
+    let failing = page(&bench, &["mnt", "--images", "4"], 3);
     let failures = section(&failing, "failures");
     assert!(failures.contains("the source is missing"), "{failures}");
     assert!(failures.contains(&*source.to_string_lossy()), "{failures}");
@@ -258,7 +258,7 @@ fn failures_of_all_kinds_are_shown_once() {
     // Found by nobody but the page.
     fs::remove_file(bench.small_source(1)).unwrap();
 
-    let raw = page(&bench, &[], 0);
+    let raw = page(&bench, &[], 3);
     let rows_of = |page: &str| rows(section(page, "failures"));
     let raw_rows = rows_of(&raw);
     let images: Vec<&str> = raw_rows.iter().skip(1).map(|row| &*row[1]).collect();
@@ -308,7 +308,7 @@ fn keys_cannot_change_the_page() {
         format!("x.png\n{hostile}\n../</table><b onclick=x>.png\n"),
     )
     .unwrap();
-    let page = page(&bench, &[], 0);
+    let page = page(&bench, &[], 3);
     for raw in [
         "<script",
         "<img src=x",

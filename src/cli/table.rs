@@ -272,7 +272,7 @@ mod tests {
                        brax        7  all of the images in\n               one folder\n\
                        mimic       9  images/\n";
         assert_eq!(plain(&table, 36), without);
-        let lists = "brax\n  images  7\n  layout  all of\n          the images\n          in one\n          folder\n\
+        let lists = "brax\n  images  7\n  layout  all of the\n          images in\n          one folder\n\
                      mimic\n  images  9\n  layout  images/\n";
         assert_eq!(plain(&table, 20), lists);
         table.row(texts(["rsna", "5", "0", "images_of_the_second_stage/"]));

@@ -137,7 +137,7 @@ fn lines(screen: &vt100::Screen) -> Vec<String> {
 pub fn widest(text: &str) -> (usize, String) {
     let plain = strip_str(text).to_string();
     let lines = plain
-        .lines()
+        .split(['\n', '\r'])
         .map(|line| (line.chars().count(), line.to_owned()));
     lines.max().unwrap_or_default()
 }

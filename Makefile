@@ -79,6 +79,8 @@ bench-training: test-setup
 pictures: test-setup
 	$$(sh scripts/python-environment.sh target/python-clients) -m pip install --quiet --force-reinstall --no-deps .
 	$$(sh scripts/python-environment.sh target/python-clients) scripts/pictures.py docs
+	cargo build --release --locked
+	$$(sh scripts/python-environment.sh target/python-clients) scripts/terminal.py $(MACHEX) docs/terminal.svg
 
 # Builds the wheel for x86-64 Linux with glibc 2.17 or later.
 wheel: setup
@@ -104,7 +106,8 @@ packages-aarch64: setup
 
 # Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
 # Needs root, debootstrap and FUSE.
-packages-test: packages
+packages-test: packages-setup
+	sh packaging/packages.sh "$$(uname -m)" deb
 	sh packaging/test-roots.sh
 
 # Builds the source archives of cargo and maturin, and tests them from the archives alone.

@@ -9,7 +9,9 @@ python="$(sh scripts/python-environment.sh target/packaging packaging/requiremen
 rm -rf target/source
 mkdir -p target/source target/dist
 
+rm -f target/package/machex-*.crate
 cargo package --locked --no-verify
+version="$(basename target/package/machex-*.crate .crate | sed 's/^machex-//')"
 cp target/package/machex-*.crate target/dist/
 tar -C target/source -xzf target/package/machex-*.crate
 crate="$(echo target/source/machex-*)"
@@ -19,7 +21,7 @@ mv "$crate" target/source/crate
 
 "$(dirname "$python")/maturin" sdist --out target/dist
 mkdir target/source/sdist
-tar -C target/source/sdist --strip-components=1 -xzf target/dist/machex-*.tar.gz
+tar -C target/source/sdist --strip-components=1 -xzf "target/dist/machex-$version.tar.gz"
 python3 -m venv target/source/venv
 target/source/venv/bin/python -m pip install --quiet --disable-pip-version-check pytest
 (

@@ -4,7 +4,7 @@
 #
 #   bookworm   Debian 12: the .deb is installed, used, removed and purged
 #   bullseye   Debian 11, Python 3.9, glibc 2.31: the wheel, by pip
-#   noble      Ubuntu 24.04, Python 3.12: the wheel, by pip
+#   trixie     Debian 13, Python 3.13: the wheel, by pip
 #   xenial     Ubuntu 16.04, glibc 2.23: the program of the wheel, without Python
 #   static     Ubuntu 16.04: the static program, if `make binary` has built it
 #
@@ -14,8 +14,10 @@ set -eu
 cd "$(dirname "$0")/.."
 
 roots="$(pwd)/target/roots"
-wheel="$(echo target/wheels/x86_64/machex-*.whl)"
-deb="$(echo target/dist/machex_*_amd64.deb)"
+machine="$(uname -m)"
+wheel="$(echo target/wheels/"$machine"/machex-*.whl)"
+[ -e "$wheel" ] || { echo "build the packages first: make packages" >&2 && exit 1; }
+deb="$(echo target/dist/machex_*_"$(dpkg --print-architecture)".deb)"
 mkdir -p "$roots"
 
 # Makes a root once; the tests work in a copy of it.
@@ -23,12 +25,12 @@ make_root() {
     suite="$1"
     [ -e "$roots/$suite.made" ] && return
     case "$suite" in
-    bullseye | bookworm) mirror=http://deb.debian.org/debian check="" ;;
+    bullseye | bookworm | trixie) mirror=http://deb.debian.org/debian check="" ;;
     # Debian has no keys of Ubuntu; nothing of this root is kept or given away.
     *) mirror=http://archive.ubuntu.com/ubuntu check=--no-check-gpg ;;
     esac
     case "$suite" in
-    bullseye | noble) packages=--include=python3,python3-venv,ca-certificates ;;
+    bullseye | trixie) packages=--include=python3,python3-venv,ca-certificates ;;
     *) packages="" ;;
     esac
     rm -rf "${roots:?}/$suite"
@@ -52,11 +54,18 @@ enter() {
     cp packaging/first-use.sh examples/train_classifier.py "$root/examples"
 }
 
+mounted_below() {
+    awk -v root="$root/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo
+}
+
 leave() {
     [ -d "$root" ] || return 0
     # What a failed test has left mounted.
-    awk -v root="$root/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
-        while read -r point; do umount -l "$point"; done
+    mounted_below | sort -r | while read -r point; do umount -l "$point"; done
+    if [ -n "$(mounted_below)" ]; then
+        echo "still mounted, so that nothing is removed: $(mounted_below)" >&2
+        exit 1
+    fi
     rm -rf --one-file-system "$root"
 }
 
@@ -119,8 +128,8 @@ for suite in "$@"; do
     enter "$base"
     case "$suite" in
     bookworm) by_deb ;;
-    xenial) program_alone target/unpacked/x86_64/machex-*.data/scripts/machex ;;
-    static) program_alone target/x86_64-unknown-linux-musl/release/machex ;;
+    xenial) program_alone target/unpacked/"$machine"/machex-*.data/scripts/machex ;;
+    static) program_alone target/"$machine"-unknown-linux-musl/release/machex ;;
     *) by_pip ;;
     esac
     leave

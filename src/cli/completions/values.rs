@@ -8,7 +8,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::config::example;
-use crate::datasets::KnownDatasets;
+use crate::datasets::{DatasetInfo, KnownDatasets};
 use crate::files::machex_mountpoints;
 
 /// The tag of the candidate that stands for all files. Shells complete files better than clap: with
@@ -32,9 +32,9 @@ fn with_value(arg: Arg, command: &str, known: KnownDatasets) -> Arg {
         names.any(|name| name.as_str() == "DIR")
     };
     match (command, arg.get_id().as_str()) {
-        (_, "dataset") => arg.add(ArgValueCompleter::new(move |typed: &OsStr| {
-            dataset_names(typed, known)
-        })),
+        _ if arg.get_long() == Some("dataset") => {
+            arg.add(ArgValueCandidates::new(move || dataset_names(known)))
+        }
         ("status" | "unmount", "mountpoint") => arg.add(ArgValueCompleter::new(mount_points)),
         ("config", "keys") => arg.add(ArgValueCandidates::new(move || config_keys(known))),
         _ if is_folder(&arg) => arg.add(ArgValueCompleter::new(|_: &OsStr| vec![all(FOLDERS)])),
@@ -49,23 +49,12 @@ fn all(tag: &'static str) -> CompletionCandidate {
     CompletionCandidate::new(tag).tag(Some(tag.into()))
 }
 
-/// Names of datasets, also after commas.
-fn dataset_names(typed: &OsStr, known: KnownDatasets) -> Vec<CompletionCandidate> {
-    let Some(typed) = typed.to_str() else {
-        return Vec::new();
-    };
-    let (before, start) = match typed.rfind(',') {
-        Some(comma) => typed.split_at(comma + 1),
-        None => ("", typed),
-    };
-    let is_new = |name: &str| !before.split(',').any(|given| given == name);
+fn dataset_names(known: KnownDatasets) -> Vec<CompletionCandidate> {
     let infos = known.iter().map(|dataset| dataset.info());
-    let fitting = infos.filter(|info| info.folder.starts_with(start) && is_new(info.folder));
-    let candidates = fitting.map(|info| {
-        let help = info.marks.title.into();
-        CompletionCandidate::new(format!("{before}{}", info.folder)).help(Some(help))
-    });
-    candidates.collect()
+    let candidate = |info: &DatasetInfo| {
+        CompletionCandidate::new(info.folder).help(Some(info.marks.title.into()))
+    };
+    infos.map(candidate).collect()
 }
 
 fn config_keys(known: KnownDatasets) -> Vec<CompletionCandidate> {

@@ -46,7 +46,8 @@ fn page_name(command: &Command) -> String {
 fn own_sections(command: &Command, all: &[&str], known: KnownDatasets) -> Roff {
     let name = command.get_name();
     let mut roff = Roff::new();
-    let takes_datasets = command.get_arguments().any(|arg| arg.get_id() == "dataset");
+    let mut options = command.get_arguments();
+    let takes_datasets = options.any(|arg| arg.get_long() == Some("dataset"));
     if takes_datasets || ["machex", "datasets"].contains(&name) {
         add_datasets(&mut roff, known);
     }

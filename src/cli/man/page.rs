@@ -70,6 +70,12 @@ pub fn join(parts: &[String]) -> String {
     for part in parts {
         page += part.strip_prefix(&preamble).unwrap_or(part);
     }
-    // Unless it is escaped, groff prints another character, which cannot be pasted into a shell.
-    page.replace('~', r"\(ti")
+    let escaped = page.chars().map(|character| match character {
+        // groff prints another character, which cannot be pasted into a shell.
+        '~' => r"\(ti".to_owned(),
+        // Not every program that shows pages reads UTF-8.
+        _ if !character.is_ascii() => format!(r"\[u{:04X}]", u32::from(character)),
+        _ => character.to_string(),
+    });
+    escaped.collect()
 }

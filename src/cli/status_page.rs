@@ -67,7 +67,7 @@ impl StatusPage {
             status.mode.shown()
         );
         writeln!(self.text, "{}\n", fill(&head, self.width))?;
-        write!(self.text, "{}\n", table(&status.datasets))?;
+        writeln!(self.text, "{}", table(&status.datasets))?;
         let opened = format!(
             "{} of existing files, {} of files that had to be made; {}",
             HumanCount(status.counts.hits),

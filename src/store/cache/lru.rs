@@ -218,7 +218,7 @@ mod tests {
 
     /// Some have no group.
     fn group(number: u8) -> Option<ContentGroup> {
-        (number % 3 > 0).then(|| ContentGroup::of_number(u32::from(number % 3)))
+        (!number.is_multiple_of(3)).then(|| ContentGroup::of_number(u32::from(number % 3)))
     }
 
     fn evict(order: &mut Lru, limit: u64) -> Vec<ContentKey> {

@@ -132,8 +132,9 @@ packages-setup:
 # The version of a release, such as 0.1.0.
 VERSION ?=
 
-# Checks what GitHub reads, the scripts, and that all files name the same version.
+# Checks what GitHub reads, the scripts, that all files name the same version, and THIRD-PARTY.txt.
 check-project: lint-workflows lint-scripts release-check
+	python3 packaging/third-party.py --check
 
 lint-workflows: lint-tools
 	sh scripts/lint-workflows.sh

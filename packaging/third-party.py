@@ -21,7 +21,17 @@ TARGETS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu")
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense|ofl|ufl)", re.IGNORECASE)
 TEXT_SUFFIXES = {"", ".md", ".txt", ".apache", ".mit", ".bsd", ".ijg"}
 # Folders of vendored libraries that hold what is not compiled.
-NOT_LINKED = {"test", "tests", "testdata", "doc", "docs", "examples", "thirdparty", "java", "release"}
+NOT_LINKED = {
+    "test",
+    "tests",
+    "testdata",
+    "doc",
+    "docs",
+    "examples",
+    "thirdparty",
+    "java",
+    "release",
+}
 # Of several licences to choose from, the first of these.
 PREFERRED = ("MIT", "Zlib", "BSD-3-Clause", "BSD-2-Clause", "Apache-2.0")
 # How the files of a licence are named, when a crate has one file for each.
@@ -109,9 +119,10 @@ def document() -> str:
             users.setdefault(key, []).append(name)
     parts = [HEAD]
     if without:
-        parts.append("Software whose archive contains no text of its licence:\n\n" + "".join(
-            f"    {name}\n" for name in without
-        ))
+        parts.append(
+            "Software whose archive contains no text of its licence:\n\n"
+            + "".join(f"    {name}\n" for name in without)
+        )
     for key in sorted(texts, key=lambda key: users[key]):
         names = "".join(f"    {name}\n" for name in dict.fromkeys(users[key]))
         parts.append(f"{'=' * 100}\n{names}\n{texts[key]}")

@@ -95,8 +95,9 @@ fn counts(reports: &[TreeReport], options: Options) -> Table {
 fn kinds(reports: &[TreeReport]) -> Table {
     let mut table = Table::new(&[
         ("dataset", Align::Left),
-        ("one decoded", Align::Left),
         ("layout", Align::Left),
+        // The last column, since it can be broken into lines.
+        ("one decoded", Align::Left),
     ]);
     for report in reports.iter().filter(|report| report.error.is_none()) {
         let proof = match &report.proof {
@@ -108,7 +109,7 @@ fn kinds(reports: &[TreeReport]) -> Table {
             None => Cell::from("-".to_owned()),
         };
         let name = report.dataset.to_owned();
-        table.row([name.into(), proof, report.layout.clone().into()]);
+        table.row([name.into(), report.layout.clone().into(), proof]);
     }
     table
 }

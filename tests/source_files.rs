@@ -54,7 +54,7 @@ const LOSSY: [&str; 9] = [
     "mount/session.rs",
     "render/jpeg/raw.rs",
     "serve/index.rs",
-    "store/lock.rs",
+    "store/lock_holder.rs",
     "survey/tree.rs",
 ];
 

@@ -9,10 +9,10 @@ program="$1"
 runnable="${2:-$program}"
 stage=target/staged
 rm -rf "$stage"
-mkdir -p "$stage/completions" "$stage/doc"
-install -m 755 "$program" "$stage/machex"
+mkdir -p "$stage/bin" "$stage/sbin" "$stage/completions" "$stage/doc"
+install -m 755 "$program" "$stage/bin/machex"
 # mount(8) and fstab call this name.
-ln -s ../bin/machex "$stage/mount.fuse.machex"
+ln -s ../bin/machex "$stage/sbin/mount.fuse.machex"
 "$runnable" man "$stage/man"
 for section in 1 5; do
     mkdir "$stage/man$section"

@@ -1,4 +1,4 @@
-//! The kernels for 64-bit ARM. NEON is part of its baseline, so calling them is safe.
+//! The kernels for 64-bit ARM. NEON is part of its baseline, so every processor has it.
 //!
 //! A sample times a weight fits in 31 bits. NEON multiplies and adds 32-bit lanes directly, so the
 //! weights need not be split.
@@ -9,7 +9,6 @@ use super::coefficients::{Coefficients, PRECISION_BITS, ROUND};
 use super::plain;
 
 /// Resamples one row, eight pixels per step.
-#[target_feature(enable = "neon")]
 pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]) {
     for (output, out) in out.iter_mut().enumerate().take(coefficients.len()) {
         let weights = coefficients.of(output);
@@ -36,7 +35,6 @@ pub(super) fn horizontal(coefficients: &Coefficients, row: &[u8], out: &mut [u8]
 
 /// Combines whole rows into one by `weights`, eight columns per step. Every row must be at least as
 /// long as `out`.
-#[target_feature(enable = "neon")]
 pub(super) fn vertical(rows: &[&[u8]], weights: &[i32], out: &mut [u8]) {
     assert!(rows.len() == weights.len() && rows.iter().all(|row| row.len() >= out.len()));
     let whole = out.len() / 8 * 8;

@@ -6,7 +6,7 @@ MACHEX := target/release/machex
 CARGO_TOOLS := $(CURDIR)/target/packaging/bin
 
 .PHONY: demo test model-check check check-rust check-python deny bench bench-mount bench-training \
-	pictures wheel wheel-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
+	pictures wheel wheel-aarch64 test-aarch64 binary binary-aarch64 packages packages-aarch64 packages-test sdist \
 	third-party check-project lint-workflows lint-scripts lint-tools doc msrv \
 	minimal-versions advisories release-check release-notes checksums draft-release try-wheel \
 	setup test-setup packages-setup
@@ -89,6 +89,10 @@ wheel: setup
 # Builds the wheel for 64-bit ARM, on any machine that has Rust's standard library for it.
 wheel-aarch64: setup
 	sh packaging/wheel.sh aarch64
+
+# Runs the golden set through the program of the aarch64 wheel, below qemu-user on other machines.
+test-aarch64: test-setup
+	sh packaging/test-aarch64.sh
 
 # Builds static programs, which run on every Linux of their architecture.
 binary: setup

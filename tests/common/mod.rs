@@ -30,7 +30,10 @@ impl Bench {
     pub fn new() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
-            program: env!("CARGO_BIN_EXE_machex").into(),
+            program: match std::env::var_os("MACHEX_TEST_PROGRAM") {
+                Some(program) => program.into(),
+                None => env!("CARGO_BIN_EXE_machex").into(),
+            },
         }
     }
 

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs the golden set through the program of the aarch64 wheel: on another machine below qemu-user,
+# with the C library of Debian's package for cross-compiling.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=""
+if [ "$(uname -m)" != aarch64 ]; then
+    command -v qemu-aarch64-static >/dev/null || missing="$missing qemu-user-static"
+    [ -d /usr/aarch64-linux-gnu/lib ] || missing="$missing libc6-arm64-cross"
+fi
+if [ -n "$missing" ]; then
+    echo "this needs$missing: apt-get install$missing" >&2
+    exit 1
+fi
+
+wheel="$(sh packaging/wheel.sh aarch64 | tail -n 1)"
+rm -rf target/unpacked/aarch64
+python3 -m zipfile -e "$wheel" target/unpacked/aarch64
+program="$(echo "$(pwd)"/target/unpacked/aarch64/*.data/scripts/machex)"
+chmod +x "$program"
+if [ "$(uname -m)" != aarch64 ]; then
+    emulated="$(pwd)/target/unpacked/aarch64/emulated"
+    printf '#!/bin/sh\nexec qemu-aarch64-static -L /usr/aarch64-linux-gnu %s "$@"\n' "$program" >"$emulated"
+    chmod +x "$emulated"
+    program="$emulated"
+fi
+MACHEX_TEST_PROGRAM="$program" cargo test --locked --test golden

@@ -21,7 +21,12 @@ program="$(echo "$(pwd)"/target/unpacked/aarch64/*.data/scripts/machex)"
 chmod +x "$program"
 if [ "$(uname -m)" != aarch64 ]; then
     emulated="$(pwd)/target/unpacked/aarch64/emulated"
-    printf '#!/bin/sh\nexec qemu-aarch64-static -L /usr/aarch64-linux-gnu %s "$@"\n' "$program" >"$emulated"
+    # Not with qemu's -L: it would look up every absolute path below that folder first.
+    libraries=/usr/aarch64-linux-gnu/lib
+    cat >"$emulated" <<EOT
+#!/bin/sh
+exec qemu-aarch64-static $libraries/ld-linux-aarch64.so.1 --library-path $libraries "$program" "\$@"
+EOT
     chmod +x "$emulated"
     program="$emulated"
 fi

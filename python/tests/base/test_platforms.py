@@ -11,6 +11,8 @@ import pytest
 #: Makes an interpreter look like that of another operating system, as far as the package asks.
 OTHER = """
 import os, sys, numpy, subprocess
+# Before the change, since these import modules of Windows alone if that seems to be the platform.
+import multiprocessing.reduction, shutil
 sys.platform = {platform!r}
 for name in ("memfd_create", "getxattr"):
     delattr(os, name)

@@ -17,6 +17,10 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "NOT TESTED, since only root can make file systems of other distributions: the packages"
     exit 0
 fi
+if [ "${MACHEX_SKIP_FUSE:-0}" = 1 ]; then
+    echo "NOT TESTED, since MACHEX_SKIP_FUSE=1: the packages in other distributions"
+    exit 0
+fi
 roots="$(pwd)/target/roots"
 machine="$(uname -m)"
 wheel="$(echo target/wheels/"$machine"/machex-*.whl)"

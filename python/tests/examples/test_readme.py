@@ -49,7 +49,13 @@ def test_from_pip_install_to_an_epoch(tmp_path: Path) -> None:
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     (packages,) = environment.glob("lib/python*/site-packages")
-    (packages / "pytorch.pth").write_text(f"{site.getsitepackages()[0]}\n")
+    others = tmp_path / "others"
+    others.mkdir()
+    for package in Path(site.getsitepackages()[0]).iterdir():
+        # pip would take an installed machex of this version for the one of the wheel.
+        if not package.name.startswith("machex"):
+            (others / package.name).symlink_to(package)
+    (packages / "pytorch.pth").write_text(f"{others}\n")
     path = f"{environment / 'bin'}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euxc", lines],

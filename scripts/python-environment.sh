@@ -6,7 +6,7 @@
 set -eu
 
 folder="$1"
-needs="${2:-$(dirname "$0")/../python/tests/requirements.txt}"
+needs="${2:-$(dirname "$0")/client-requirements.txt}"
 if ! cmp -s "$needs" "$folder/requirements.txt"; then
     [ -x "$folder/bin/python" ] || python3 -m venv "$folder" >&2
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$needs" >&2

@@ -593,15 +593,3 @@ fn a_user_without_root_can_mount() {
     assert!(unmounted.status.success(), "{unmounted:?}");
     assert!(place.is_empty());
 }
-
-#[test]
-fn passthrough_that_is_insisted_on_needs_a_cache_on_a_disk() {
-    if skips_fuse("--passthrough on") {
-        return;
-    }
-    let place = Place::new(1, "");
-    if is_root("passthrough") {
-        let mounted = Mounted::new(&place.0, &["--passthrough", "on"]);
-        assert_eq!(mounted.status()["mode"], "passthrough");
-    }
-}

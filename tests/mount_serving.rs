@@ -12,7 +12,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::mounted::{Mounted, passthrough_modes, skips_fuse};
+use common::mounted::{Mounted, is_root, passthrough_modes, skips_fuse};
 use common::{Bench, cached_files, write_png};
 
 const SHARD: &str = "chex-ray14/00";
@@ -496,4 +496,16 @@ fn images_that_are_ready_are_counted_in_every_mount() {
     fs::write(bench.path("config.yml"), config).unwrap();
     bench.run(&["materialize"]).expect_status(0);
     assert_eq!(ready(&Mounted::new(&bench, &[])), 5);
+}
+
+#[test]
+fn passthrough_that_is_insisted_on_needs_a_cache_on_a_disk() {
+    if skips_fuse("--passthrough on") {
+        return;
+    }
+    let bench = Bench::small(1, "IMAGE_SIZE: 64\n");
+    if is_root("passthrough") {
+        let mounted = Mounted::new(&bench, &["--passthrough", "on"]);
+        assert_eq!(mounted.status()["mode"], "passthrough");
+    }
 }

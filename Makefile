@@ -33,7 +33,7 @@ demo: setup
 
 # Runs all tests of the program and of the Python package. Tests that need root say so.
 test: test-setup
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 	$(MAKE) model-check
 	sh scripts/test-python.sh
 

@@ -1,8 +1,9 @@
 //! Colour in what the commands print.
 //!
 //! Text is styled in any case: `{GOOD}text{GOOD:#}`, or [`styled`]. The streams drop the escapes if
-//! the output is not a terminal, `NO_COLOR` is set or `TERM` is `dumb`; `CLICOLOR_FORCE` keeps them.
-//! So everything that may contain a style is written to [`stdout`] or [`stderr`].
+//! the output is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb` without `CI`, whose logs
+//! understand escapes; `CLICOLOR_FORCE` keeps them. So everything that may contain a style is
+//! written to [`stdout`] or [`stderr`].
 
 use std::fmt;
 use std::io::{Stderr, Stdout};

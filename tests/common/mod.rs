@@ -14,6 +14,25 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+/// Variables by which whoever runs the tests would decide what the program prints.
+const SURROUNDINGS: [&str; 7] = [
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "JOURNAL_STREAM",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "RUST_LOG",
+];
+
+/// The command, without what the surroundings of the tests say about output.
+pub fn without_surroundings(command: &mut Command) -> &mut Command {
+    for name in SURROUNDINGS {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// The golden raw trees and what the reference makes of them.
 pub fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -129,8 +148,7 @@ impl Bench {
         let all = [program, &[self.program.to_str().unwrap()], arguments].concat();
         let mut command = Command::new(all[0]);
         command.args(&all[1..]).current_dir(self.folder.path());
-        command
-            .env_remove("RUST_LOG")
+        without_surroundings(&mut command)
             // Messages on one line each, for tests that look for words.
             .env("COLUMNS", "10000")
             .env("XDG_CACHE_HOME", self.path("xdg"));

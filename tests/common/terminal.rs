@@ -10,7 +10,7 @@ use anstream::adapter::strip_str;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::Bench;
+use super::{Bench, without_surroundings};
 
 /// As in most terminals before somebody drags them.
 pub const COLUMNS: u16 = 80;
@@ -51,10 +51,7 @@ impl OnTerminal {
                 .unwrap()
         };
         command.stdin(open()).stdout(open()).stderr(open());
-        command
-            .env("TERM", "xterm-256color")
-            .env_remove("NO_COLOR")
-            .env_remove("CLICOLOR_FORCE");
+        without_surroundings(command).env("TERM", "xterm-256color");
         let child = command.spawn().unwrap();
         // Otherwise this process would hold the terminal open.
         let closed = Command::new("true");

@@ -83,11 +83,11 @@ pictures: test-setup
 	$$(sh scripts/python-environment.sh target/python-clients) scripts/terminal.py $(MACHEX) docs/terminal.svg
 
 # Builds the wheel for x86-64 Linux with glibc 2.17 or later.
-wheel: setup
+wheel: packages-setup
 	sh packaging/wheel.sh x86_64
 
 # Builds the wheel for 64-bit ARM, on any machine that has Rust's standard library for it.
-wheel-aarch64: setup
+wheel-aarch64: packages-setup
 	sh packaging/wheel.sh aarch64
 
 # Runs the golden set through the program of the aarch64 wheel, below qemu-user on other machines.
@@ -95,23 +95,23 @@ test-aarch64: test-setup
 	sh packaging/test-aarch64.sh
 
 # Builds static programs, which run on every Linux of their architecture.
-binary: setup
+binary: packages-setup
 	sh packaging/binary.sh x86_64
 
-binary-aarch64: setup
+binary-aarch64: packages-setup
 	sh packaging/binary.sh aarch64
 
 # Builds the .deb and the .rpm from the wheel of an architecture.
-packages: setup
+packages: packages-setup
 	sh packaging/packages.sh x86_64
 
-packages-aarch64: setup
+packages-aarch64: packages-setup
 	sh packaging/packages.sh aarch64
 
 # Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
 # Needs root, debootstrap and FUSE.
 packages-test: packages-setup
-	sh packaging/packages.sh "$$(uname -m)" deb
+	sh packaging/packages.sh "$$(uname -m)"
 	sh packaging/test-roots.sh
 
 # Builds the source archives of cargo and maturin, and tests them from the archives alone.

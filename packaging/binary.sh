@@ -10,14 +10,16 @@ arch="${1:-x86_64}"
 target="$arch-unknown-linux-musl"
 python="$(sh scripts/python-environment.sh target/packaging packaging/requirements.txt)"
 PATH="$(cd "$(dirname "$python")" && pwd):$PATH"
-sh packaging/need-target.sh "$target"
-cargo zigbuild --release --locked --bin machex --target "$target" >&2
 
-program="target/$target/release/machex"
+build() {
+    sh packaging/need-target.sh "$1"
+    cargo zigbuild --release --locked --bin machex --target "$1" >&2
+    echo "target/$1/release/machex"
+}
+program="$(build "$target")"
 runnable="$program"
-if [ "$arch" != "$(uname -m)" ]; then
-    runnable="${MACHEX:-target/release/machex}"
-fi
+# The man pages are written by the same version, for this machine.
+[ "$arch" = "$(uname -m)" ] || runnable="$(build "$(uname -m)-unknown-linux-musl")"
 sh packaging/stage.sh "$program" "$runnable"
 version="$("$runnable" --version | cut -d ' ' -f 2)"
 name="machex-$version-$arch-linux-static"

@@ -1,12 +1,11 @@
 #!/bin/sh
-# Builds the .deb and the .rpm: `packaging/packages.sh [ARCH [deb|rpm]]`, where ARCH is x86_64 (if left
-# out) or aarch64; with `deb` or `rpm`, only this one. Both hold the program of the wheel, which runs on every Linux with glibc 2.17 or later.
+# Builds the .deb and the .rpm: `packaging/packages.sh [ARCH]`, where ARCH is x86_64 (if left out) or
+# aarch64. Both hold the program of the wheel, which runs on every Linux with glibc 2.17 or later.
 # Prints the paths of the packages.
 set -eu
 cd "$(dirname "$0")/.."
 
 arch="${1:-x86_64}"
-only="${2:-}"
 target="$arch-unknown-linux-gnu"
 
 unpack() {
@@ -23,12 +22,8 @@ sh packaging/stage.sh "$program" "$runnable"
 
 mkdir -p target/dist
 # The files are stripped, and built for the target, already.
-if [ "$only" != rpm ]; then
-    sh packaging/cargo-tool.sh cargo-deb 3.8.0
-    target/packaging/bin/cargo-deb deb --no-build --no-strip --target "$target" -o target/dist/
-fi
-if [ "$only" != deb ]; then
-    sh packaging/cargo-tool.sh cargo-generate-rpm 0.21.1
-    target/packaging/bin/cargo-generate-rpm generate-rpm --target "$target" -o target/dist/
-    ls target/dist/*"$arch"*.rpm
-fi
+sh packaging/cargo-tool.sh cargo-deb 3.8.0
+target/packaging/bin/cargo-deb deb --no-build --no-strip --target "$target" -o target/dist/
+sh packaging/cargo-tool.sh cargo-generate-rpm 0.21.1
+target/packaging/bin/cargo-generate-rpm generate-rpm --target "$target" -o target/dist/
+ls target/dist/*"$arch"*.rpm

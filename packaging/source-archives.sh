@@ -16,6 +16,9 @@ cp target/package/machex-*.crate target/dist/
 tar -C target/source -xzf target/package/machex-*.crate
 crate="$(echo target/source/machex-*)"
 mv "$crate" target/source/crate
+# The clients that one test reads with are 7 GB.
+mkdir -p target/python-clients target/source/crate/target
+ln -s "$root/target/python-clients" target/source/crate/target/python-clients
 # The same folder for what is compiled, so that dependencies are compiled once.
 (cd target/source/crate && CARGO_TARGET_DIR="$root/target" cargo test --locked)
 

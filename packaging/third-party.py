@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "THIRD-PARTY.txt"
+# The notice in the file COPYRIGHT of musl.
+MUSL = ROOT / "packaging/musl-licence.txt"
 TARGETS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu")
 
 # Files that state a licence, wherever they are in a crate.
@@ -42,8 +44,8 @@ machex contains the software below, each under its own licence, and:
 
     Rust's standard library (MIT OR Apache-2.0)
     SQLite, in libsqlite3-sys (public domain)
-    libc++ and compiler-rt of LLVM, in wheels and packages (Apache-2.0 WITH LLVM-exception)
-    musl, in static programs (MIT)
+    libc++, libunwind and compiler-rt of LLVM (Apache-2.0 WITH LLVM-exception)
+    musl, in static programs (MIT, at the end of this file)
 
 This software is based in part on the work of the Independent JPEG Group.
 packaging/third-party.py makes this file.
@@ -126,6 +128,7 @@ def document() -> str:
     for key in sorted(texts, key=lambda key: users[key]):
         names = "".join(f"    {name}\n" for name in dict.fromkeys(users[key]))
         parts.append(f"{'=' * 100}\n{names}\n{texts[key]}")
+    parts.append(f"{'=' * 100}\n    musl, in static programs (MIT)\n\n{text_of(MUSL)}")
     return "\n".join(parts)
 
 

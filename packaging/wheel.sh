@@ -20,13 +20,11 @@ maturin build --release --locked --strip --zig --target "$target" \
 wheel="$(echo "target/wheels/$arch"/machex-*.whl)"
 
 # Reads the library versions that the program asks for; maturin has only claimed them.
-audit="$("$python" -m auditwheel show "$wheel")"
-echo "$audit" >&2
-case "$audit" in
-*"$tag"*) ;;
-*)
-    echo "$wheel is not $tag" >&2
+"$python" -m auditwheel show "$wheel" >&2
+found="$("$python" -m auditwheel show --json "$wheel" |
+    "$python" -c 'import json, sys; print(json.load(sys.stdin)["overall_tag"])')"
+if [ "$found" != "$tag" ]; then
+    echo "$wheel is $found, not $tag" >&2
     exit 1
-    ;;
-esac
+fi
 echo "$wheel"

@@ -6,8 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 python="$(sh scripts/python-environment.sh target/lint scripts/lint-requirements.txt)"
-# actionlint calls shellcheck.
-PATH="$(dirname "$python"):$PATH"
+# actionlint calls shellcheck, if the path to it is absolute.
+PATH="$(cd "$(dirname "$python")" && pwd):$PATH"
 # Without arguments, actionlint looks for a Git repository, which an unpacked archive is not.
 actionlint .github/workflows/*.yml
 zizmor --offline --quiet --no-progress .github

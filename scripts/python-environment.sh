@@ -8,7 +8,8 @@ set -eu
 folder="$1"
 needs="${2:-$(dirname "$0")/client-requirements.txt}"
 if ! cmp -s "$needs" "$folder/requirements.txt"; then
-    [ -x "$folder/bin/python" ] || python3 -m venv "$folder" >&2
+    # Without Debian's python3-venv, an environment without pip stays behind.
+    "$folder/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$folder" >&2
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$needs" >&2
     cp "$needs" "$folder/requirements.txt"
 fi

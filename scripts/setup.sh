@@ -41,7 +41,18 @@ else
     echo "machex needs$missing: ask an administrator to run: apt-get install$missing" >&2
     exit 1
 fi
-echo "installing$missing"
 $as_root apt-get update -qq
+found=""
+for package in $missing; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+        found="$found $package"
+    else
+        # Ubuntu has Chromium as a snap only.
+        echo "NOT INSTALLED, since this distribution does not have it: $package"
+    fi
+done
+[ -n "$found" ] || exit 0
+echo "installing$found"
 # shellcheck disable=SC2086 # a list of words
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing
+$as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $found

@@ -32,10 +32,31 @@ pub fn is_root(what: &str) -> bool {
 
 /// The modes of `--passthrough` that can be tested here.
 pub fn passthrough_modes() -> Vec<&'static str> {
-    match is_root("passthrough") {
+    match is_root("passthrough") && has_passthrough() {
         true => vec!["off", "on"],
         false => vec!["off"],
     }
+}
+
+/// Whether the kernel passes files of the temporary folder through; if not, says what is missing.
+fn has_passthrough() -> bool {
+    const OVERLAY: i64 = 0x794c_7630;
+    let folder = std::env::temp_dir();
+    let is_overlay = rustix::fs::statfs(&folder).unwrap().f_type as i64 == OVERLAY;
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    let is_old = (numbers.next(), numbers.next()) < (Some(6), Some(9));
+    let (folder, needs) = (folder.display(), "NOT TESTED: passthrough, which needs");
+    if is_overlay {
+        eprintln!("{needs} files elsewhere than on an overlay, such as {folder}: set TMPDIR");
+    }
+    if is_old {
+        eprintln!("{needs} Linux 6.9 or later; this is {release}");
+    }
+    !is_overlay && !is_old
 }
 
 /// A mount that lives in the foreground of a child process.

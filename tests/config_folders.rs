@@ -218,3 +218,68 @@ fn no_option_leads_among_raw_images() {
     after.retain(|file| !file.starts_with("cache/"));
     assert_eq!(after, before);
 }
+
+/// Images are often on another disk than the lists, and reached by a link.
+#[test]
+fn images_that_a_link_leads_to_are_raw_data_too() {
+    let bench = Bench::small(1, "");
+    fs::create_dir(bench.path("big")).unwrap();
+    fs::rename(bench.path("raw/images"), bench.path("big/images")).unwrap();
+    symlink("../big/images", bench.path("raw/images")).unwrap();
+    let config = fs::read_to_string(bench.path("config.yml")).unwrap();
+    let before = files_below(&bench.path("big"));
+    for arguments in [
+        &["mount", "config.yml", "big/images"][..],
+        &["mount", "config.yml", "big"],
+        &["mount", "config.yml", "mnt", "--cache-path", "big/images/x"],
+        &["mount", "config.yml", "mnt", "--log-file", "big/images/x"],
+        &["report", "-o", "big/images/report.html"],
+        &["preview", "-o", "big/images/x.png"],
+    ] {
+        let text = bench.run(arguments).expect_status(1).stderr();
+        assert!(text.contains("raw/images"), "{arguments:?}: {text}");
+    }
+    for place in ["big/images", "big/images/out"] {
+        let lines = config.replace("MACHEX_PATH: out", &format!("MACHEX_PATH: {place}"));
+        assert_ne!(lines, config);
+        fs::write(bench.path("config.yml"), lines).unwrap();
+        let text = bench.run(&["materialize"]).expect_status(1).stderr();
+        assert!(
+            text.contains("MACHEX_PATH: ") && text.contains("raw/images"),
+            "{text}"
+        );
+    }
+    assert_eq!(files_below(&bench.path("big")), before);
+    // The folder above holds nothing of the dataset.
+    let lines = config.replace("MACHEX_PATH: out", "MACHEX_PATH: big/out");
+    fs::write(bench.path("config.yml"), lines).unwrap();
+    bench.run(&["materialize"]).expect_status(0);
+}
+
+/// A folder of links to datasets is no tree.
+#[test]
+fn links_in_the_tree_do_not_lead_into_raw_data() {
+    let bench = Bench::small(1, "");
+    let before = files_below(&bench.path("raw"));
+    fs::create_dir(bench.path("out")).unwrap();
+    symlink("../raw", bench.path("out/chex-ray14")).unwrap();
+    let text = bench.run(&["check"]).expect_status(1).stderr();
+    let words = "out/chex-ray14 is a link into CHEXRAY14_ROOT";
+    assert!(text.contains(words), "{text}");
+    bench.run(&["materialize"]).expect_status(1);
+    fs::remove_file(bench.path("out/chex-ray14")).unwrap();
+    fs::create_dir(bench.path("out/chex-ray14")).unwrap();
+    symlink("../../raw/images", bench.path("out/chex-ray14/00")).unwrap();
+    let text = bench.run(&["materialize"]).expect_status(1).stderr();
+    assert!(
+        text.contains("chex-ray14/00 is in CHEXRAY14_ROOT"),
+        "{text}"
+    );
+    assert_eq!(files_below(&bench.path("raw")), before);
+    // A disk of its own for a dataset is nothing to refuse.
+    fs::remove_dir_all(bench.path("out/chex-ray14")).unwrap();
+    fs::create_dir(bench.path("disk")).unwrap();
+    symlink("../disk", bench.path("out/chex-ray14")).unwrap();
+    bench.run(&["materialize"]).expect_status(0);
+    assert!(bench.path("disk/00/000000.jpg").is_file());
+}

@@ -503,3 +503,13 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
     assert_eq!((images, failed), (40, 0));
     assert!(new < 40 && skipped + new == 40 && skipped + 1 >= files.len() as u32);
 }
+
+#[test]
+fn a_wrong_share_is_a_wrong_command_line() {
+    let bench = Bench::small(1, "");
+    for share in ["3/2", "0/2", "a/b", "1", "Auto"] {
+        let ran = bench.run(&["materialize", "--part", share]);
+        let text = ran.expect_status(2).stderr();
+        assert!(text.contains("write K/N with 1 <= K <= N"), "{text}");
+    }
+}

@@ -9,8 +9,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Bench;
 use common::mounted::{detach, skips_fuse};
+use common::{Bench, files_below};
 use rustix::fs::{FileType, Mode};
 
 /// A bench of which every source is missing: each image that is read is a line of the log.
@@ -148,4 +148,32 @@ fn an_output_that_cannot_be_written_fails_no_mount() {
         .unwrap();
     bench.run(&["unmount", "mnt"]).expect_status(0);
     assert!(status.success());
+}
+
+/// A log among the images would count as one of a dataset, or be hidden; the config is no log.
+#[test]
+fn a_log_is_not_written_over_what_the_mount_is_made_of() {
+    let bench = failing(1);
+    bench.run(&["materialize"]).expect_status(3);
+    let before = files_below(&bench.path(""));
+    let config = fs::read(bench.path("config.yml")).unwrap();
+    for log in [
+        "config.yml",
+        "out/log",
+        "out/chex-ray14/index.json",
+        "out.state/log",
+        "mnt/log",
+    ] {
+        for how in ["--log-file", "-o"] {
+            let value = match how {
+                "-o" => format!("log_file={log}"),
+                _ => log.to_owned(),
+            };
+            let ran = bench.run(&["mount", "config.yml", "mnt", how, &value]);
+            let text = ran.expect_status(1).stderr();
+            assert!(text.contains("--log-file: "), "{log}: {text}");
+        }
+    }
+    assert_eq!(files_below(&bench.path("")), before);
+    assert_eq!(fs::read(bench.path("config.yml")).unwrap(), config);
 }

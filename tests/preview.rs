@@ -400,3 +400,15 @@ fn a_mount_whose_process_has_gone_is_explained() {
         ran.stderr()
     );
 }
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let bench = shades(3);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = bench.command(&["preview", "-o", "-"]);
+    command.stdout(writer).stderr(std::process::Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.is_empty(), "{text}");
+}

@@ -15,8 +15,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The outcome of `reports`, which are incomplete if the check was interrupted.
-    pub fn of(reports: &[TreeReport], options: Options, is_interrupted: bool) -> Self {
+    /// The outcome of `reports`. If the check was interrupted, they are incomplete, and those of
+    /// `unreached` datasets are missing.
+    pub fn of(
+        reports: &[TreeReport],
+        options: Options,
+        is_interrupted: bool,
+        unreached: usize,
+    ) -> Self {
         let has_sums = reports
             .iter()
             .flat_map(|report| &report.sums)
@@ -25,7 +31,10 @@ impl Verdict {
             && (has_sums || !options.sums)
             && !is_interrupted;
         let mut sentences = Vec::new();
-        if is_interrupted {
+        if is_interrupted && unreached > 0 {
+            let counted = counted(unreached as u64, "dataset was", "datasets were");
+            sentences.push(format!("Interrupted: {counted} not reached."));
+        } else if is_interrupted {
             sentences.push("Interrupted; these results are incomplete.".to_owned());
         } else if reports.iter().any(TreeReport::has_faults) {
             sentences.push("Something would fail, see above.".to_owned());
@@ -69,10 +78,11 @@ fn decoded(reports: &[TreeReport], options: Options, is_good: bool) -> String {
         of(|decoded| decoded.failed),
         of(|decoded| decoded.damaged),
     );
-    let all = if tried == images {
+    let good = tried.saturating_sub(failed);
+    let all = if good == images {
         format!("All {}", counted_were(images))
     } else {
-        format!("{} of {}", HumanCount(tried), counted_were(images))
+        format!("{} of {}", HumanCount(good), counted_were(images))
     };
     let mut words = format!("{all} decoded");
     let mut found = Vec::new();
@@ -189,7 +199,7 @@ mod tests {
             text,
             "1 dataset has no images, see above. No file was looked for, and no image was decoded."
         );
-        let verdict = Verdict::of(&[report(3, 3), report(0, 0)], Options::default(), false);
+        let verdict = Verdict::of(&[report(3, 3), report(0, 0)], Options::default(), false, 0);
         assert!(!verdict.is_good);
         assert_eq!(
             verdict.words,
@@ -198,7 +208,7 @@ mod tests {
     }
 
     fn words(report: TreeReport, options: Options) -> (bool, String) {
-        let verdict = Verdict::of(&[report], options, false);
+        let verdict = Verdict::of(&[report], options, false, 0);
         (verdict.is_good, verdict.words)
     }
 
@@ -247,13 +257,21 @@ mod tests {
         assert!(text.contains("1 is left out, since the source is damaged, see above."));
         let (good, text) = words(decoded(370, 84, 2), options);
         assert!(
-            !good && text.contains("84 cannot be rendered and 2 are made of"),
+            !good && text.contains(" 286 of 370 images were decoded: 84 cannot be rendered and 2"),
             "{text}"
         );
-        let verdict = Verdict::of(&[decoded(100, 0, 0)], options, true);
+        let verdict = Verdict::of(&[decoded(100, 0, 0)], options, true, 0);
         assert!(!verdict.is_good && !verdict.words.contains("well"));
         assert!(
             verdict.words.contains("100 of 370 images were decoded."),
+            "{}",
+            verdict.words
+        );
+        let verdict = Verdict::of(&[decoded(370, 0, 0)], options, true, 2);
+        assert!(
+            verdict
+                .words
+                .starts_with("Interrupted: 2 datasets were not reached. All 370"),
             "{}",
             verdict.words
         );

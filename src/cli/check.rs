@@ -59,7 +59,12 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
         reports.push(check::check(&config, tree, options, &work));
     }
     let is_interrupted = stop.load(Ordering::Relaxed);
-    let verdict = Verdict::of(&reports, options, is_interrupted);
+    let verdict = Verdict::of(
+        &reports,
+        options,
+        is_interrupted,
+        config.trees.len() - reports.len(),
+    );
     let exit = match () {
         () if is_interrupted => Exit::Interrupted,
         () if verdict.is_good => Exit::Success,

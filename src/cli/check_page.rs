@@ -81,7 +81,7 @@ fn counts(reports: &[TreeReport], options: Options) -> Table {
                 None => "-".to_owned().into(),
             };
             cells.extend([
-                of(Style::new(), |decoded| decoded.tried),
+                of(Style::new(), |decoded| decoded.tried - decoded.failed),
                 of(BAD, |decoded| decoded.failed),
                 of(WARNING, |decoded| decoded.damaged),
             ]);
@@ -136,8 +136,8 @@ fn write_notes(
     }
     if report.faults > 0 {
         page.line(format_args!(
-            "\n{name}: {} list entries can only fail:",
-            report.faults
+            "\n{name}: {} can only fail:",
+            counted(report.faults.into(), "image", "images")
         ))?;
         for fault in &report.fault_examples {
             page.line(format_args!("  {fault}"))?;

@@ -4,12 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dataset_argument::DatasetArgument;
-use super::output::Taken;
+use super::taken::Taken;
 use super::{DEFAULT_CONFIG, job};
 use crate::config::Config;
-use crate::datasets::{KnownDatasets, RawTree};
+use crate::datasets::KnownDatasets;
 use crate::files::is_disconnected;
-use crate::store::StateFolder;
 use crate::survey::{self, Options, Survey, Tree};
 
 /// A config file or a finished tree, and a selection of its datasets.
@@ -69,34 +68,14 @@ impl InputArguments {
 impl Input {
     /// Where no output may be written: the tree, and everything that it is made from.
     pub fn taken(&self) -> Vec<Taken> {
-        let mut taken = Vec::new();
-        let mut add = |path: &Path, by| {
-            taken.push(Taken {
-                path: path.to_owned(),
-                by,
-            });
-        };
         let (root, config) = match &self.kind {
             Kind::Config(config) => (config.machex_path.as_path(), Some(config.as_ref().clone())),
             Kind::Tree(tree) => (tree.root(), tree.config()),
         };
-        let roots = [
-            Some(root),
-            config.as_ref().map(|config| config.machex_path.as_path()),
-        ];
-        for root in roots.into_iter().flatten() {
-            add(root, "the tree, where every entry counts as a dataset");
-            add(
-                StateFolder::of(root).path(),
-                "where machex keeps its records of the tree",
-            );
-        }
+        let mut taken = Taken::by_tree(root).to_vec();
         if let Some(config) = &config {
-            add(&config.file, "the config file");
-            add(&config.cache_path, "machex' cache");
-            for folder in config.trees.iter().flat_map(RawTree::folders) {
-                add(folder, "a raw dataset");
-            }
+            taken.extend(Taken::by_config(config));
+            taken.push(Taken::new(&config.cache_path, "machex' cache"));
         }
         taken
     }

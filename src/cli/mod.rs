@@ -26,6 +26,7 @@ mod signals;
 mod status;
 mod status_page;
 mod table;
+mod taken;
 mod tell;
 mod unmount;
 mod usage;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
@@ -13,11 +13,11 @@ use super::colour::{self, FAINT, styled};
 use super::log::Target;
 use super::pasted::{program, quoted_path};
 use super::signals::{self, Asked};
+use super::taken::{Taken, keep_out_of};
 use super::{CliResult, DEFAULT_CONFIG, Exit, helper, input, job};
-
 use crate::config::{Config, check_memory, parse_size};
 use crate::datasets::KnownDatasets;
-use crate::files::raise_open_file_limit;
+use crate::files::{raise_open_file_limit, real_path};
 use crate::filesystem::{Passthrough, Stop};
 use crate::mount::{self, Mount, MountOptions, Process};
 use crate::serve::{ServeOptions, Server};
@@ -129,12 +129,13 @@ impl Arguments {
         if let Some(bytes) = options.cache_size {
             config.set_cache_size(bytes).context("--cache-size")?;
         }
+        let mountpoint = mountpoint.unwrap_or_else(|| config.machex_path.clone());
         if let Some(file) = &options.log_file {
-            config.check_outside_raw(file).context("--log-file")?;
+            check_log_file(file, &config, &mountpoint).context("--log-file")?;
         }
         config.workers = options.threads.unwrap_or(config.workers);
         Ok(Request {
-            mountpoint: mountpoint.unwrap_or_else(|| config.machex_path.clone()),
+            mountpoint,
             config,
             options,
             companion,
@@ -166,6 +167,17 @@ impl Arguments {
             _ => Target::ErrorOutput,
         }
     }
+}
+
+/// Checks that a log is not written where it would be in the way or out of sight.
+fn check_log_file(file: &Path, config: &Config, mountpoint: &Path) -> anyhow::Result<()> {
+    config.check_outside_raw(file)?;
+    let mut taken = Taken::by_config(config);
+    taken.push(Taken::new(
+        mountpoint,
+        "the mount point, which hides what is below it",
+    ));
+    keep_out_of(&taken, file, &real_path(file))
 }
 
 fn passthrough_mode() -> impl TypedValueParser<Value = Passthrough> {

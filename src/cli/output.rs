@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use indicatif::HumanBytes;
 
 use super::colour;
+use super::taken::{Taken, keep_out_of};
 use super::wrap::Page;
 use crate::files::{Durability, real_path, write_atomically};
 use crate::shown::Show as _;
@@ -20,14 +21,6 @@ pub enum Output {
     Standard,
     /// Absolute, with links resolved: the target of a link is replaced, not the link.
     File(PathBuf),
-}
-
-/// A file or folder that no output may replace or be written into.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    pub path: PathBuf,
-    /// What it is.
-    pub by: &'static str,
 }
 
 impl Output {
@@ -55,16 +48,7 @@ impl Output {
             let folder = folder.shown();
             bail!("{shown}: there is no folder {folder}; make it first: mkdir -p {folder}");
         }
-        if let Some(taken) = taken
-            .iter()
-            .find(|taken| real.starts_with(real_path(&taken.path)))
-        {
-            bail!(
-                "{shown}: {} is {}; give another place",
-                taken.path.shown(),
-                taken.by
-            );
-        }
+        keep_out_of(taken, path, &real)?;
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
             .map_err(io::Error::from)
             .with_context(|| format!("{shown}: cannot write in {}", folder.shown()))?;

@@ -38,9 +38,11 @@ pub struct InRawData {
 /// A folder of raw data.
 struct RawFolder<'a> {
     key: &'static str,
-    path: &'a PathBuf,
+    path: PathBuf,
     /// Without links.
     real: PathBuf,
+    /// The folder that the config names: `path`, or the one in which `path` is a link.
+    named: &'a Path,
     /// The name of its dataset.
     dataset: &'static str,
 }
@@ -96,6 +98,15 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
         // One is enough: the folder has to be changed anyway.
         tree_problem = tree_problem.or(found);
     }
+    tree_problem = tree_problem.or_else(|| trees.iter().find_map(|tree| {
+        let folder = machex_path.join(tree.dataset.folder());
+        let RawFolder { key, path, .. } = among(&real_path(&folder), &raw)?;
+        Some(format!(
+            "{} is a link into {key}, {}, and machex writes nothing among raw data; remove the link, \
+             or give another folder",
+            folder.shown(), path.shown()
+        ))
+    }));
     tree_problem = tree_problem.or_else(|| {
         not_a_folder(&state_path, &state)?;
         Some(format!(
@@ -108,7 +119,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
     }
 
     let shown = cache_path.shown();
-    let in_raw = raw.iter().find(|raw| is_in(&cache, &raw.real));
+    let in_raw = among(&cache, &raw);
     if let Some(problem) = not_a_folder(cache_path, &cache) {
         add(Key::CACHE_PATH, problem);
     } else if let Some(raw) = in_raw {
@@ -136,30 +147,34 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
 
 /// Checks that `path`, which need not exist, is not among raw data.
 pub(super) fn check_outside(path: &Path, trees: &[RawTree]) -> Result<(), InRawData> {
-    let real = real_path(path);
-    let inside = raw_folders(trees)
-        .into_iter()
-        .find(|raw| is_in(&real, &raw.real));
-    match inside {
+    let raw = raw_folders(trees);
+    match among(&real_path(path), &raw) {
         None => Ok(()),
-        Some(raw) => Err(InRawData {
+        Some(RawFolder {
+            key, path: folder, ..
+        }) => Err(InRawData {
             path: path.to_owned(),
-            key: raw.key,
-            folder: raw.path.to_owned(),
+            key,
+            folder: folder.to_owned(),
         }),
     }
+}
+
+/// The raw data that a path without links is in.
+fn among<'a>(real: &Path, raw: &'a [RawFolder<'a>]) -> Option<&'a RawFolder<'a>> {
+    raw.iter().find(|raw| is_in(real, &raw.real))
 }
 
 impl RawFolder<'_> {
     /// Where to write instead of into this folder.
     fn advice(&self, all: &[RawFolder<'_>]) -> String {
-        let beside = self.path.parent().filter(|above| above.parent().is_some());
+        let beside = self.named.parent().filter(|above| above.parent().is_some());
         let beside = beside.and_then(|above| free(&above.join(NAME), all));
         match beside {
             Some(beside) => format!("give a folder outside, such as {}", beside.shown()),
             None => format!(
                 "give a folder outside, or move the dataset into a folder of its own, such as {}",
-                self.path.join(self.dataset).shown()
+                self.named.join(self.dataset).shown()
             ),
         }
     }
@@ -223,18 +238,22 @@ fn is_in(path: &Path, folder: &Path) -> bool {
 fn raw_folders(trees: &[RawTree]) -> Vec<RawFolder<'_>> {
     let mut folders = Vec::new();
     for tree in trees {
-        let mut add = |key, path| {
+        let mut add = |key, path: &Path, named| {
             folders.push(RawFolder {
                 key,
-                path,
+                path: path.to_owned(),
                 real: real_path(path),
+                named,
                 dataset: tree.dataset.folder(),
             });
         };
-        add(tree.dataset.root_key(), &tree.root);
+        add(tree.dataset.root_key(), &tree.root, tree.root.as_path());
+        for link in tree.links() {
+            add(tree.dataset.root_key(), &link, &tree.root);
+        }
         for (key, value) in &tree.options {
             if let OptionValue::Folder(path) = value {
-                add(key, path);
+                add(key, path, path);
             }
         }
     }

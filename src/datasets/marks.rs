@@ -1,7 +1,8 @@
 //! What identifies a dataset's folder, and its other releases. Patterns are paths below a folder,
 //! ignoring case; `*` matches any characters.
 
-/// How to recognize a dataset, and where to get it. For messages only: no layout is chosen by it.
+/// How to recognize a dataset, and where to get it. For messages, and to protect what links in a
+/// root lead to: no layout is chosen by it.
 #[derive(Debug)]
 pub struct Marks {
     /// The publisher's name for it.

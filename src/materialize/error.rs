@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::catalog::CatalogError;
+use crate::config::InRawData;
 use crate::files::{is_disk_full, is_not_ours};
 use crate::removal::Removal;
 use crate::shown::Show as _;
@@ -32,6 +33,8 @@ pub enum MaterializeError {
     NotOurs { path: PathBuf, source: io::Error },
     #[error("{0}; remove it or make it yours")]
     Records(RecordsFault),
+    #[error(transparent)]
+    InRawData(#[from] InRawData),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("{path}: {source}", path = path.shown())]

@@ -1,5 +1,7 @@
 //! One dataset, ready to be processed: its catalog, its folder in the tree, and what is finished.
 
+use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,7 @@ use rayon::prelude::*;
 
 use super::{Job, MaterializeError};
 use crate::catalog::{Catalog, Entry, Views};
+use crate::config::Config;
 use crate::datasets::{self, RawTree, why_empty};
 use crate::files::machex_mount_of;
 use crate::files::real_path;
@@ -106,11 +109,29 @@ pub(super) fn refuse_own_mount(machex_path: &Path) -> Result<(), MaterializeErro
     }
 }
 
+/// Refuses a dataset's folder in which something is a link into raw data. The config has looked at
+/// the folder itself.
+fn keep_out_of_raw_data(config: &Config, folder: &Path) -> Result<(), MaterializeError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(MaterializeError::io(folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(MaterializeError::io(folder))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            config.check_outside_raw(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl DatasetPlan {
     fn new(job: &Job, tree: &RawTree) -> Result<Self, MaterializeError> {
         let name = tree.dataset.folder();
         let state = StateFolder::of(&job.config.machex_path).dataset(name);
         let folder = job.config.machex_path.join(name);
+        keep_out_of_raw_data(&job.config, &folder)?;
         let mut finished =
             FinishedTree::open(&folder, &state).map_err(MaterializeError::io(&state))?;
         if let Some(fault) = finished.take_faults().into_iter().next() {

@@ -103,6 +103,7 @@ fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> 
     for tree in &config.trees {
         let key = tree.dataset.root_key();
         needed.extend(tree.folders().map(|folder| (folder.to_owned(), key)));
+        needed.extend(tree.links().into_iter().map(|link| (link, key)));
     }
     for (folder, what) in needed {
         let real = real_path(&folder);

@@ -55,7 +55,11 @@ impl<'a> Preview<'a> {
     /// Writes the sheet.
     pub fn write(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
         match format {
-            Format::Png => Ok(self.write_png(out)?),
+            // As it is, so that a closed pipe is known as one.
+            Format::Png => self.write_png(out).map_err(|error| match error {
+                png::EncodingError::IoError(error) => error,
+                other => io::Error::other(other),
+            }),
             Format::Jpeg => {
                 let jpeg = to_jpeg(&self.picture, QUALITY).map_err(io::Error::other)?;
                 out.write_all(&jpeg)

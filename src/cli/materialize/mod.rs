@@ -6,15 +6,12 @@ mod summary;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use super::dataset_argument::DatasetArgument;
 use super::{CliResult, ConfigArgument, Exit, job, signals};
 use crate::config::check_memory;
 use crate::datasets::KnownDatasets;
-use crate::materialize::{self, Job, MaterializeError, Missing, Share, Summary};
+use crate::materialize::{self, Job, MaterializeError, Missing, Share, ShareError, Summary};
 use crate::progress::Overall;
-use crate::shown::Show as _;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -29,8 +26,8 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// Render only share K of N; "auto" reads it from the array job (Slurm, Kubernetes)
-    #[arg(long, value_name = "K/N", conflicts_with = "finish")]
-    part: Option<String>,
+    #[arg(long, value_name = "K/N", value_parser = part, conflicts_with = "finish")]
+    part: Option<Part>,
     /// After all shares: write the indexes and list missing images; render nothing
     #[arg(long, conflicts_with = "dry_run")]
     finish: bool,
@@ -47,7 +44,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let mut job = Job {
         datasets: arguments.dataset.of_config(&config, known)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
-        share: share(arguments.part.as_deref())?,
+        share: share(arguments.part)?,
         allow_removal: arguments.allow_removal,
         config,
     };
@@ -63,14 +60,26 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     }
 }
 
-fn share(part: Option<&str>) -> anyhow::Result<Share> {
-    Ok(match part {
-        None => Share::WHOLE,
-        Some("auto") => Share::from_environment(|name| std::env::var(name).ok())?,
-        Some(part) => part
-            .parse()
-            .with_context(|| format!("--part {}", part.shown()))?,
-    })
+/// The value of `--part`.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Auto,
+    Share(Share),
+}
+
+fn part(text: &str) -> Result<Part, ShareError> {
+    match text {
+        "auto" => Ok(Part::Auto),
+        _ => text.parse().map(Part::Share),
+    }
+}
+
+fn share(part: Option<Part>) -> Result<Share, ShareError> {
+    match part {
+        None => Ok(Share::WHOLE),
+        Some(Part::Auto) => Share::from_environment(|name| std::env::var(name).ok()),
+        Some(Part::Share(share)) => Ok(share),
+    }
 }
 
 fn render(job: &Job, as_json: bool) -> CliResult {

@@ -111,7 +111,7 @@ packages-aarch64: packages-setup
 # Installs the wheel and the .deb in new roots of old and new distributions, and uses them there.
 # Needs root, debootstrap and FUSE.
 packages-test: packages-setup
-	sh packaging/packages.sh "$$(uname -m)"
+	sh packaging/packages.sh "$$(uname -m)" deb
 	sh packaging/test-roots.sh
 
 # Builds the source archives of cargo and maturin, and tests them from the archives alone.

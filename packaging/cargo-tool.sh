@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 if "target/packaging/bin/$1" --version 2>/dev/null | grep -q -F "$2"; then
     exit 0
 fi
-cargo install --quiet --locked --root target/packaging "$1" --version "$2" >&2
+# Not optimised: to compile it takes longer than to pack a few files.
+cargo install --quiet --debug --locked --root target/packaging "$1" --version "$2" >&2

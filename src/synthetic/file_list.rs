@@ -36,7 +36,7 @@ impl Content {
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     /// Relative to the folder of the raw trees.
-    path: String,
+    path: PathBuf,
     /// Of a file; a folder has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<Content>,
@@ -73,8 +73,7 @@ impl FileList {
     }
 
     fn add(&self, path: &Path, content: Option<Content>) -> Result<(), SampleError> {
-        let path = path.strip_prefix(&self.raw).unwrap_or(path);
-        let path = path.to_string_lossy().into_owned();
+        let path = path.strip_prefix(&self.raw).unwrap_or(path).to_owned();
         let line = serde_json::to_string(&Line { path, content });
         self.append(line.map_err(io::Error::from))
             .map_err(SampleError::io(&self.path))
@@ -123,13 +122,12 @@ impl ListedFiles {
     }
 
     fn add(&mut self, line: Line) {
-        let path = PathBuf::from(line.path);
         if let Some(content) = line.content {
-            self.files.insert(path, content);
+            self.files.insert(line.path, content);
             return;
         }
         // A folder is created together with those that it is in.
-        for folder in path.ancestors() {
+        for folder in line.path.ancestors() {
             if !self.folders.insert(folder.to_owned()) {
                 break;
             }

@@ -91,6 +91,20 @@ fn the_next_command_of_a_share_and_of_what_is_missing_can_be_pasted() {
 }
 
 #[test]
+fn after_finish_with_failures_the_next_command_renders_them() {
+    let bench = with_a_failure();
+    bench.run(&["materialize", "config.yml"]).expect_status(3);
+    let finish = ["materialize", "config.yml", "--finish"];
+    let text = bench.run(&finish).expect_status(3).stdout();
+    let (_, next) = text.split_once("Once the sources are mended").unwrap();
+    let line = next.lines().nth(1).unwrap();
+    common::write_png(&bench.small_source(2), 40, 40, 1);
+    let mut shell = bench.command_below(&["sh", "-c", line.trim()], &[]);
+    let ran = Ran::of(&mut shell).expect_status(0);
+    assert_eq!(ran.summary_of(DATASET), [4, 1, 3, 0]);
+}
+
+#[test]
 fn the_document_for_scripts_has_the_same_counts() {
     let bench = with_a_failure();
     let ran = bench.run(&["materialize", "--json"]).expect_status(3);

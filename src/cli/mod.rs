@@ -68,7 +68,8 @@ enum Command {
     /// Write small synthetic raw datasets, and a config.yml for them, to try machex.
     ///
     /// You need no data use agreement for them. The folder gets raw/, with a tree for each dataset
-    /// in the layout of the real download, and config.yml.
+    /// in the layout of the real download, and config.yml. An earlier sample there is replaced,
+    /// unless you have added or changed a file in it: sample-files.jsonl lists what was written.
     #[command(after_long_help = examples::help(examples::SAMPLE))]
     Sample(sample::Arguments),
     /// Print a commented example of a config file, or what single keys mean.

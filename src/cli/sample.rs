@@ -3,18 +3,21 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::HumanBytes;
+use serde_json::Value;
 
-use super::pasted::{program, quoted_path};
-use super::{CliResult, Exit, job};
+use super::pasted::{CommandLine, program, quoted_path};
+use super::{CliResult, Exit, job, signals, tell};
 use crate::datasets::KnownDatasets;
+use crate::files::{Answer, ask_status, machex_mountpoints, real_path};
 use crate::progress::{Progress, Unit};
-use crate::sample::{self, Count, Options, Sample};
+use crate::sample::{Count, Options, Sample, Site};
 use crate::shown::Show as _;
-use crate::synthetic::Drawing;
+use crate::synthetic::{Drawing, SampleError};
 use crate::words::{counted, taken};
 
 #[derive(Debug, clap::Args)]
@@ -63,13 +66,65 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     };
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     job::start_threads(arguments.workers.map_or_else(cores, usize::from))?;
+    let stop = signals::stop_in_order("finishing the current images")?;
     let (started, total) = (Instant::now(), options.total(known));
-    let progress = Progress::of("sample", total, Unit::Images);
-    let each_image = || progress.advance(true);
-    let sample = sample::write(&arguments.dir, options, known, &each_image)?;
-    progress.finish();
-    let printed = print(&arguments.dir, &sample, known, total, started.elapsed());
-    Exit::Success.after_printing(printed.map_err(Into::into))
+    match write(&arguments.dir, options, known, &stop) {
+        Err(SampleError::Interrupted) => {
+            Exit::Interrupted.after_printing(print_interrupted().map_err(Into::into))
+        }
+        sample => {
+            let printed = print(&arguments.dir, &sample?, known, total, started.elapsed());
+            Exit::Success.after_printing(printed.map_err(Into::into))
+        }
+    }
+}
+
+fn write(
+    folder: &Path,
+    options: Options,
+    known: KnownDatasets,
+    stop: &AtomicBool,
+) -> Result<Sample, SampleError> {
+    let site = Site::find(folder, known, stop)?;
+    site.check_space(options)?;
+    let files = site.earlier_files();
+    if files > 0 {
+        refuse_mounted(&site.config())?;
+        tell::remark(&format!(
+            "replacing the earlier sample in {}, {}",
+            folder.shown(),
+            counted(files as u64, "file", "files")
+        ));
+    }
+    let progress = Progress::of("sample", options.total(known), Unit::Images);
+    let sample = site.write(options, &|| progress.advance(true));
+    if matches!(sample, Ok(_) | Err(SampleError::Interrupted)) {
+        progress.finish();
+    }
+    sample
+}
+
+/// Refuses to replace the raw data of a mount that uses this config. Mounts that do not answer, and
+/// those of other users, cannot be asked.
+fn refuse_mounted(config: &Path) -> Result<(), SampleError> {
+    let config = real_path(config);
+    let uses_it = |mountpoint: &PathBuf| match ask_status(mountpoint) {
+        Answer::Status(text) => serde_json::from_slice::<Value>(&text).is_ok_and(|status| {
+            let used = status["config"].as_str();
+            used.is_some_and(|used| real_path(Path::new(used)) == config)
+        }),
+        _ => false,
+    };
+    match machex_mountpoints().into_iter().find(uses_it) {
+        None => Ok(()),
+        Some(mountpoint) => Err(SampleError::Mounted { mountpoint }),
+    }
+}
+
+fn print_interrupted() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Interrupted; run the same command again:")?;
+    writeln!(out, "    {}", CommandLine::of_this_process())
 }
 
 /// Prints what was written, and commands that can be pasted.

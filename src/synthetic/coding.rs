@@ -30,6 +30,28 @@ pub enum Shade {
 /// Sizes of the pictures: square, portrait, landscape, larger and smaller than the output.
 const SIZES: [(u32, u32); 4] = [(1024, 1024), (880, 1030), (1301, 1067), (620, 745)];
 
+/// Mean number of pixels of a picture of [`SIZES`].
+const MEAN_PIXELS: u64 = 951_261;
+
+/// About how many bytes a drawn picture has on average: measured, and compared with a few drawings
+/// by a test.
+pub(super) fn mean_size(coding: Coding) -> u64 {
+    match coding {
+        Coding::Png { bits: 16, .. } => 1_800_000,
+        Coding::Png { shade, .. } => match shade {
+            Shade::Gray => 540_000,
+            Shade::Rgb => 1_700_000,
+        },
+        Coding::Jpeg { .. } => 155_000,
+        Coding::Dicom { syntax, .. } => match syntax {
+            Syntax::Explicit { bits: 8 } => MEAN_PIXELS,
+            Syntax::Explicit { .. } | Syntax::Implicit => 2 * MEAN_PIXELS,
+            Syntax::Jpeg => 155_000,
+            Syntax::JpegLs | Syntax::Deflated => 1_500_000,
+        },
+    }
+}
+
 /// Draws a picture of one of [`SIZES`] and encodes it.
 pub(super) fn draw(coding: Coding, seed: u64) -> Result<Vec<u8>, String> {
     let (width, height) = SIZES[(mix(seed) >> 24) as usize % SIZES.len()];
@@ -131,4 +153,33 @@ pub(super) fn encode_jpeg(
     turbojpeg::compress(image, 90, subsampling)
         .map(|jpeg| jpeg.to_vec())
         .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DICOM_CODINGS;
+    use super::*;
+
+    #[test]
+    fn mean_sizes_are_about_those_of_drawn_pictures() {
+        let shades = [Shade::Gray, Shade::Rgb];
+        let gray = Shade::Gray;
+        let pictures = shades
+            .into_iter()
+            .flat_map(|shade| [Coding::Png { bits: 8, shade }, Coding::Jpeg { shade }])
+            .chain([Coding::Png {
+                bits: 16,
+                shade: gray,
+            }]);
+        let syntaxes = DICOM_CODINGS.into_iter().chain([Syntax::Jpeg]);
+        let inverted = false;
+        for coding in pictures.chain(syntaxes.map(|syntax| Coding::Dicom { syntax, inverted })) {
+            let sizes = SIZES.iter().zip(1..).map(|(&(width, height), seed)| {
+                picture(coding, width, height, seed).unwrap().len() as u64
+            });
+            let mean = sizes.sum::<u64>() / SIZES.len() as u64;
+            let ratio = mean as f64 / mean_size(coding) as f64;
+            assert!((0.75..1.33).contains(&ratio), "{coding:?}: {mean}");
+        }
+    }
 }

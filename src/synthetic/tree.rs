@@ -6,13 +6,13 @@ use std::fs;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::coding::{Coding, draw};
-use super::{Drawing, SampleError};
+use super::coding::{Coding, draw, mean_size};
+use super::{Content, Drawing, FileList, SampleError};
 use crate::files::{Durability, write_atomically};
 
 /// Maximum number of names per file; ext4 has a limit of 65,000.
@@ -24,18 +24,31 @@ const VARIANTS: u32 = 4;
 /// How many pictures are collected before they are drawn: enough for all threads of a large machine.
 const BATCH: usize = 1024;
 
-/// Counts what is written, by any number of threads.
+/// Counts and lists what is written, by any number of threads.
 pub(crate) struct Tally<'a> {
     pub bytes: AtomicU64,
+    pub list: &'a FileList,
     /// Called after each picture.
     pub each_image: &'a (dyn Fn() + Sync),
+    /// Ends the work before the next picture.
+    pub stop: &'a AtomicBool,
 }
 
 impl Tally<'_> {
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SampleError> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<Content, SampleError> {
+        let content = Content::of(bytes);
+        self.list.add_file(path, content)?;
         write_file(path, bytes)?;
-        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(())
+        self.bytes.fetch_add(content.size, Ordering::Relaxed);
+        Ok(content)
+    }
+
+    fn go_on(&self) -> Result<(), SampleError> {
+        if self.stop.load(Ordering::Relaxed) {
+            Err(SampleError::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -46,11 +59,18 @@ pub struct SampleTree<'a> {
     drawing: Drawing,
     /// The last folder created: most files are in the same folder as the previous one.
     made: PathBuf,
-    /// Files to link to, with their number of names.
-    originals: HashMap<Original, (PathBuf, u32)>,
+    /// Files to link to.
+    originals: HashMap<OriginalKind, Original>,
     /// Pictures that are not drawn yet.
     waiting: Vec<Picture>,
-    tally: &'a Tally<'a>,
+    output: Output<'a>,
+}
+
+/// Where the files of a tree go.
+enum Output<'a> {
+    Disk(&'a Tally<'a>),
+    /// Nowhere: only their sizes are estimated and added up.
+    Sizes(u64),
 }
 
 /// A picture to draw.
@@ -61,21 +81,40 @@ struct Picture {
 }
 
 impl Picture {
-    fn write(&self, tally: &Tally<'_>) -> Result<(), SampleError> {
+    fn write(&self, tally: &Tally<'_>) -> Result<Content, SampleError> {
+        tally.go_on()?;
         let bytes = draw(self.coding, self.seed).map_err(|problem| SampleError::Encode {
             path: self.path.clone(),
             problem,
         })?;
-        tally.write(&self.path, &bytes)?;
+        let content = tally.write(&self.path, &bytes)?;
         (tally.each_image)();
-        Ok(())
+        Ok(content)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Original {
+enum OriginalKind {
     Picture { coding: Coding, variant: u32 },
     Text,
+}
+
+/// A file to link to.
+struct Original {
+    path: PathBuf,
+    content: Content,
+    /// Number of its names.
+    links: u32,
+}
+
+impl Original {
+    fn new(path: PathBuf, content: Content) -> Self {
+        Self {
+            path,
+            content,
+            links: 1,
+        }
+    }
 }
 
 impl<'a> SampleTree<'a> {
@@ -85,16 +124,33 @@ impl<'a> SampleTree<'a> {
         drawing: Drawing,
         tally: &'a Tally<'a>,
     ) -> Result<Self, SampleError> {
-        fs::create_dir_all(&root).map_err(SampleError::io(&root))?;
-        Ok(Self {
+        tally.list.create_folder(&root)?;
+        Ok(Self::with(root, count, drawing, Output::Disk(tally)))
+    }
+
+    /// A tree of which no file is written.
+    pub(crate) fn of_sizes(count: u32, drawing: Drawing) -> Self {
+        Self::with(PathBuf::new(), count, drawing, Output::Sizes(0))
+    }
+
+    fn with(root: PathBuf, count: u32, drawing: Drawing, output: Output<'a>) -> Self {
+        Self {
             root,
             count,
             drawing,
             made: PathBuf::new(),
             originals: HashMap::new(),
             waiting: Vec::new(),
-            tally,
-        })
+            output,
+        }
+    }
+
+    /// About how many bytes a tree [of sizes](Self::of_sizes) would have.
+    pub(crate) fn estimated_bytes(&self) -> u64 {
+        match self.output {
+            Output::Disk(_) => 0,
+            Output::Sizes(bytes) => bytes,
+        }
     }
 
     /// The numbers of the images to write.
@@ -104,11 +160,14 @@ impl<'a> SampleTree<'a> {
 
     /// Writes a picture at `path`, which is relative to the root, now or later.
     pub fn image(&mut self, path: &str, coding: Coding) -> Result<(), SampleError> {
+        let Some(tally) = self.written(mean_size(coding)) else {
+            return Ok(());
+        };
         let (seed, name) = (
             self.drawing.seed,
             xxh3_64_with_seed(path.as_bytes(), self.drawing.seed),
         );
-        let path = self.make_folder(path)?;
+        let path = self.make_folder(path, tally)?;
         if !self.drawing.hard_link {
             self.waiting.push(Picture {
                 path,
@@ -121,10 +180,11 @@ impl<'a> SampleTree<'a> {
                 self.finish()
             };
         }
+        tally.go_on()?;
         let variant = name as u32 % VARIANTS;
-        let original = Original::Picture { coding, variant };
-        if self.link(&path, original)? {
-            (self.tally.each_image)();
+        let kind = OriginalKind::Picture { coding, variant };
+        if self.link(&path, kind, tally)? {
+            (tally.each_image)();
             return Ok(());
         }
         let picture = Picture {
@@ -133,45 +193,72 @@ impl<'a> SampleTree<'a> {
             // A repeated picture must not depend on which name comes first.
             seed: seed.wrapping_add(u64::from(variant)),
         };
-        picture.write(self.tally)?;
-        self.originals.insert(original, (picture.path, 1));
+        let content = picture.write(tally)?;
+        self.originals
+            .insert(kind, Original::new(picture.path, content));
         Ok(())
     }
 
     /// Writes a text at `path`.
     pub fn text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
-        let path = self.make_folder(path)?;
-        self.tally.write(&path, text.as_bytes())
+        let Some(tally) = self.written(text.len() as u64) else {
+            return Ok(());
+        };
+        let path = self.make_folder(path, tally)?;
+        tally.write(&path, text.as_bytes()).map(drop)
     }
 
     /// Writes one of many texts; with hard links, all are links to the first.
     pub fn repeatable_text(&mut self, path: &str, text: &str) -> Result<(), SampleError> {
-        let path = self.make_folder(path)?;
-        if self.drawing.hard_link && self.link(&path, Original::Text)? {
+        let Some(tally) = self.written(text.len() as u64) else {
+            return Ok(());
+        };
+        let path = self.make_folder(path, tally)?;
+        if self.drawing.hard_link && self.link(&path, OriginalKind::Text, tally)? {
             return Ok(());
         }
-        self.tally.write(&path, text.as_bytes())?;
+        let content = tally.write(&path, text.as_bytes())?;
         if self.drawing.hard_link {
-            self.originals.insert(Original::Text, (path, 1));
+            self.originals
+                .insert(OriginalKind::Text, Original::new(path, content));
         }
         Ok(())
     }
 
     /// Draws and writes the pictures that are not written yet.
     pub(crate) fn finish(&mut self) -> Result<(), SampleError> {
-        let tally = self.tally;
+        let Output::Disk(tally) = self.output else {
+            return Ok(());
+        };
         let waiting = std::mem::take(&mut self.waiting);
         waiting
             .par_iter()
-            .try_for_each(|picture| picture.write(tally))
+            .try_for_each(|picture| picture.write(tally).map(drop))
+    }
+
+    /// What a file has to be written with; `None` if its size is all that is wanted of it.
+    fn written(&mut self, size: u64) -> Option<&'a Tally<'a>> {
+        match &mut self.output {
+            Output::Disk(tally) => Some(tally),
+            Output::Sizes(bytes) => {
+                *bytes += size;
+                None
+            }
+        }
     }
 
     /// Makes `path` a link to an original, unless there is none that takes one more.
-    fn link(&mut self, path: &Path, original: Original) -> Result<bool, SampleError> {
-        match self.originals.get_mut(&original) {
-            Some((first, links)) if *links < MAX_LINKS => {
-                *links += 1;
-                fs::hard_link(first, path).map_err(SampleError::io(path))?;
+    fn link(
+        &mut self,
+        path: &Path,
+        kind: OriginalKind,
+        tally: &Tally<'_>,
+    ) -> Result<bool, SampleError> {
+        match self.originals.get_mut(&kind) {
+            Some(original) if original.links < MAX_LINKS => {
+                original.links += 1;
+                tally.list.add_file(path, original.content)?;
+                fs::hard_link(&original.path, path).map_err(SampleError::io(path))?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -179,11 +266,11 @@ impl<'a> SampleTree<'a> {
     }
 
     /// Creates the folder of a file; returns its full path.
-    fn make_folder(&mut self, path: &str) -> Result<PathBuf, SampleError> {
+    fn make_folder(&mut self, path: &str, tally: &Tally<'_>) -> Result<PathBuf, SampleError> {
         let path = self.root.join(path);
         let folder = path.parent().unwrap_or(Path::new("/"));
         if folder != self.made {
-            fs::create_dir_all(folder).map_err(SampleError::io(folder))?;
+            tally.list.create_folder(folder)?;
             self.made = folder.to_owned();
         }
         Ok(path)

@@ -32,7 +32,7 @@ pub const STATUSES: &[Fact] = &[
         "done, but some images failed, or the check found something wrong",
         &["check", "preview", "report", "materialize"],
     ),
-    fact("130", "interrupted", &["check", "materialize"]),
+    fact("130", "interrupted", &["sample", "check", "materialize"]),
 ];
 
 pub const FILES: &[Fact] = &[

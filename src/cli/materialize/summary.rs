@@ -264,11 +264,10 @@ fn print_next(
         return write_whole(page, command.without_flag("--finish"));
     }
     if total.failed + total.unreadable_reports > 0 {
-        page.line(
-            "Once the sources are mended, run the same command again, which renders only what is \
-             missing:",
-        )?;
-        write_whole(page, CommandLine::of_this_process())?;
+        page.line("Once the sources are mended, run this, which renders only what is missing:")?;
+        // With --finish, it would render nothing.
+        let again = CommandLine::of_this_process().without_flag("--finish");
+        write_whole(page, again)?;
     }
     if !results.has_indexes() {
         let share = results.job.share;

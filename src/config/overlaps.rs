@@ -98,15 +98,7 @@ pub(super) fn overlaps(machex_path: &Path, cache_path: &Path, trees: &[RawTree])
         // One is enough: the folder has to be changed anyway.
         tree_problem = tree_problem.or(found);
     }
-    tree_problem = tree_problem.or_else(|| trees.iter().find_map(|tree| {
-        let folder = machex_path.join(tree.dataset.folder());
-        let RawFolder { key, path, .. } = among(&real_path(&folder), &raw)?;
-        Some(format!(
-            "{} is a link into {key}, {}, and machex writes nothing among raw data; remove the link, \
-             or give another folder",
-            folder.shown(), path.shown()
-        ))
-    }));
+    tree_problem = tree_problem.or_else(|| link_into_raw_data((machex_path, &tree), trees, &raw));
     tree_problem = tree_problem.or_else(|| {
         not_a_folder(&state_path, &state)?;
         Some(format!(
@@ -187,6 +179,29 @@ fn free(path: &Path, raw: &[RawFolder<'_>]) -> Option<PathBuf> {
         .iter()
         .any(|raw| is_in(&real, &raw.real) || is_in(&raw.real, &real));
     (!is_taken).then(|| path.to_owned())
+}
+
+/// The problem if the folder of a dataset in the tree is a link into raw data. The tree is given as
+/// in the config and without links.
+fn link_into_raw_data(
+    (machex_path, tree): (&Path, &Path),
+    trees: &[RawTree],
+    raw: &[RawFolder<'_>],
+) -> Option<String> {
+    let mut names = trees.iter().map(|tree| tree.dataset.folder());
+    names.find_map(|name| {
+        let folder = machex_path.join(name);
+        let real = real_path(&folder);
+        if real == tree.join(name) {
+            return None;
+        }
+        let RawFolder { key, path, .. } = among(&real, raw)?;
+        let (folder, path) = (folder.shown(), path.shown());
+        Some(format!(
+            "{folder} is a link into {key}, {path}, and machex writes nothing among raw data; \
+             remove the link, or give another folder"
+        ))
+    })
 }
 
 /// The problem if something that is no folder is at a path, or above it.

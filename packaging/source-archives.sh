@@ -24,6 +24,10 @@ ln -s "$root/target/python-clients" target/source/crate/target/python-clients
 
 "$(dirname "$python")/maturin" sdist --out target/dist
 mkdir target/source/sdist
+if tar -tzf "target/dist/machex-$version.tar.gz" | grep '\.pyc$'; then
+    echo "the source archive has files that Python left here" >&2
+    exit 1
+fi
 tar -C target/source/sdist --strip-components=1 -xzf "target/dist/machex-$version.tar.gz"
 python3 -m venv target/source/venv
 target/source/venv/bin/python -m pip install --quiet --disable-pip-version-check pytest

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
@@ -51,7 +51,7 @@ impl Earlier {
         } = search;
         let linked: Vec<LinkedFile> = linked.into_values().collect();
         linked.par_iter().try_for_each(|file| {
-            go_on(stop)?;
+            SampleError::if_stopped(stop)?;
             file.compare()
         })?;
         for file in linked {
@@ -82,7 +82,7 @@ impl Earlier {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => removed.map_err(SampleError::io(path))?,
             }
-            go_on(stop)?;
+            SampleError::if_stopped(stop)?;
         }
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Search<'_> {
     fn walk(&mut self, stop: &AtomicBool) -> Result<(), SampleError> {
         let mut waiting = vec![self.raw.to_owned()];
         while let Some(folder) = waiting.pop() {
-            go_on(stop)?;
+            SampleError::if_stopped(stop)?;
             for entry in fs::read_dir(&folder).map_err(SampleError::io(&folder))? {
                 let path = entry.map_err(SampleError::io(&folder))?.path();
                 // Links are not followed: no sample has any.
@@ -169,13 +169,5 @@ impl Search<'_> {
             path: path.to_owned(),
             list: self.list.to_owned(),
         }
-    }
-}
-
-fn go_on(stop: &AtomicBool) -> Result<(), SampleError> {
-    if stop.load(Ordering::Relaxed) {
-        Err(SampleError::Interrupted)
-    } else {
-        Ok(())
     }
 }

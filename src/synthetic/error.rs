@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::HumanBytes;
 
@@ -82,6 +83,14 @@ pub enum SampleError {
 }
 
 impl SampleError {
+    /// [`Self::Interrupted`] once `stop` is set.
+    pub(crate) fn if_stopped(stop: &AtomicBool) -> Result<(), Self> {
+        match stop.load(Ordering::Relaxed) {
+            true => Err(Self::Interrupted),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match () {

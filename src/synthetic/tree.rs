@@ -42,14 +42,6 @@ impl Tally<'_> {
         self.bytes.fetch_add(content.size, Ordering::Relaxed);
         Ok(content)
     }
-
-    fn go_on(&self) -> Result<(), SampleError> {
-        if self.stop.load(Ordering::Relaxed) {
-            Err(SampleError::Interrupted)
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// The synthetic raw tree of one dataset.
@@ -82,7 +74,7 @@ struct Picture {
 
 impl Picture {
     fn write(&self, tally: &Tally<'_>) -> Result<Content, SampleError> {
-        tally.go_on()?;
+        SampleError::if_stopped(tally.stop)?;
         let bytes = draw(self.coding, self.seed).map_err(|problem| SampleError::Encode {
             path: self.path.clone(),
             problem,
@@ -180,7 +172,7 @@ impl<'a> SampleTree<'a> {
                 self.finish()
             };
         }
-        tally.go_on()?;
+        SampleError::if_stopped(tally.stop)?;
         let variant = name as u32 % VARIANTS;
         let kind = OriginalKind::Picture { coding, variant };
         if self.link(&path, kind, tally)? {

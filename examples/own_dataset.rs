@@ -55,11 +55,11 @@ impl Dataset for Clinic {
     /// Pushes each image with its key, which goes into `index.json`, and the folder of the file of
     /// that name. The first image becomes 000000.jpg.
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
-        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        let file = ListFile::find(catalog.lists(), std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);
         catalog.set_layout("images/");
         let images = catalog.folder(&tree.root.join("images"));
-        let mut table = Table::open(catalog, &file)?;
+        let mut table = Table::open(catalog.lists(), &file)?;
         let (name, view) = (table.column("File")?, table.column("View")?);
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();

@@ -31,10 +31,12 @@
 //! * [`store`]: where finished images are stored, and the records about them.
 //! * [`catalog`]: the numbered list of one dataset, its stored form and its `index.json`.
 //! * [`lists`]: readers shared by the datasets (CSV and text lists, plain or gzip; sorted folders).
+//! * [`metadata`]: what the lists say about images: patients, views, labels, boxes, reports.
 //! * [`synthetic`]: computed pictures and made-up labels, for samples and tests.
 //! * [`datasets`]: the differences between the datasets, one small file each.
 //! * [`config`]: `config.yml`, checked once; all problems are reported at once.
 //! * [`source`]: source files, from the storage to the renderer.
+//! * [`metadata_table`]: one table of what is known of all images, as Parquet, Arrow or CSV.
 //! * `pipeline`: queues, threads and single flight for files that are made on demand.
 //! * [`removal`]: detects that sources of finished images are gone.
 //! * [`materialize`]: renders every image of every dataset, in parallel, resumable.
@@ -58,6 +60,8 @@ pub mod files;
 pub mod filesystem;
 pub mod lists;
 pub mod materialize;
+pub mod metadata;
+pub mod metadata_table;
 pub mod mount;
 pub mod names;
 mod pipeline;

@@ -4,11 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::stored::Input;
-use super::{Catalog, CatalogError, ClassLabel, EntryFault, Views};
+use super::{Catalog, CatalogError, ClassLabel, EntryFault, ListContext, Views};
 use crate::names::MAX_IMAGES;
 use crate::shown::Show as _;
 use crate::storage::Storage;
@@ -32,9 +31,6 @@ impl SourceLocation {
     }
 }
 
-/// Maximum number of warnings to keep; each list has only a few.
-const MAX_WARNINGS: usize = 100;
-
 /// Maximum length of a key in bytes: that of a path (PATH_MAX).
 const MAX_KEY_BYTES: usize = 4095;
 
@@ -44,34 +40,11 @@ const MAX_KEYS_BYTES: usize = 256 << 20;
 /// Characters of a key to show in a fault.
 const TOLD: usize = 200;
 
-/// Warnings from readers that cannot access the builder while they read.
-#[derive(Debug, Clone, Default)]
-pub struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Warnings {
-    /// Remembers something a person should know.
-    pub fn add(&self, warning: impl Into<String>) {
-        let mut warnings = self.0.lock();
-        if warnings.len() < MAX_WARNINGS {
-            warnings.push(warning.into());
-        }
-    }
-
-    /// All warnings so far.
-    #[cfg(test)]
-    pub fn all(&self) -> Vec<String> {
-        self.0.lock().clone()
-    }
-}
-
 /// Collects the entries of one dataset.
 pub struct CatalogBuilder {
-    config_key: &'static str,
-    storage: Arc<dyn Storage>,
+    /// Also has the inputs of the catalog, for its stored form.
+    lists: ListContext,
     catalog: Catalog,
-    /// What the catalog depends on, for its stored form.
-    inputs: Vec<Input>,
-    warnings: Warnings,
     /// Total length of all keys.
     key_bytes: usize,
 }
@@ -80,11 +53,8 @@ impl CatalogBuilder {
     /// `config_key` appears in errors; lists and folders are read from `storage`.
     pub fn new(config_key: &'static str, storage: Arc<dyn Storage>) -> Self {
         Self {
-            config_key,
-            storage,
+            lists: ListContext::new(config_key, storage),
             catalog: Catalog::default(),
-            inputs: Vec::new(),
-            warnings: Warnings::default(),
             key_bytes: 0,
         }
     }
@@ -111,7 +81,7 @@ impl CatalogBuilder {
         let number = catalog.len();
         if number == MAX_IMAGES {
             return Err(CatalogError::TooMany {
-                config_key: self.config_key,
+                config_key: self.lists.config_key(),
             });
         }
         // Counted in full, since datasets may keep whole keys while they read.
@@ -120,14 +90,14 @@ impl CatalogBuilder {
         let key = if is_long { start_of(key, TOLD) } else { key };
         if self.key_bytes > MAX_KEYS_BYTES || catalog.keys.try_reserve(key.len()).is_err() {
             return Err(CatalogError::LongKeys {
-                config_key: self.config_key,
+                config_key: self.lists.config_key(),
                 limit: MAX_KEYS_BYTES as u64,
             });
         }
         catalog.keys.push_str(key);
         // All keys together are far below 4 GB.
         let end = u32::try_from(catalog.keys.len()).map_err(|_| CatalogError::TooMany {
-            config_key: self.config_key,
+            config_key: self.lists.config_key(),
         })?;
         catalog.ends.push(end);
         catalog.places.push(place);
@@ -203,35 +173,26 @@ impl CatalogBuilder {
         self.catalog.warnings.push(warning.into());
     }
 
-    /// Collects warnings from readers for the user.
-    pub fn warnings(&self) -> Warnings {
-        self.warnings.clone()
+    /// For readers of lists and folders.
+    pub fn lists(&self) -> &ListContext {
+        &self.lists
     }
 
-    /// Records a file or folder that the catalog depends on: when it changes, the stored form is
-    /// not used any more. Call it before reading, so that no change is missed.
-    pub fn input(&mut self, path: &Path) {
-        self.inputs.push(Input::of(&*self.storage, path));
-    }
-
-    /// The storage of lists and folders.
-    pub fn storage(&self) -> &Arc<dyn Storage> {
-        &self.storage
-    }
-
-    /// Config key of the dataset's root, for errors.
-    pub fn config_key(&self) -> &'static str {
-        self.config_key
+    /// See [`ListContext::input`].
+    pub fn input(&self, path: &Path) {
+        self.lists.input(path);
     }
 
     /// The catalog, and what it depends on.
     pub fn finish(mut self) -> (Catalog, Vec<Input>) {
-        self.catalog.warnings.append(&mut self.warnings.0.lock());
+        self.catalog
+            .warnings
+            .append(&mut self.lists.warnings().take());
         self.catalog.keys.shrink_to_fit();
         self.catalog.ends.shrink_to_fit();
         self.catalog.places.shrink_to_fit();
         self.catalog.labels.shrink_to_fit();
-        (self.catalog, self.inputs)
+        (self.catalog, self.lists.take_inputs())
     }
 }
 

@@ -8,14 +8,16 @@ mod entry;
 mod error;
 pub mod index;
 mod left_out;
+mod list_context;
 mod presence;
 mod report;
 mod stored;
 
-pub use builder::{CatalogBuilder, FolderId, SourceLocation, Warnings};
+pub use builder::{CatalogBuilder, FolderId, SourceLocation};
 pub use entry::{Catalog, ClassLabel, Entry, Views};
 pub use error::{CatalogError, EntryFault, ListFault};
 pub use left_out::{LeftOut, LeftOutValue};
+pub use list_context::{ListContext, Warnings};
 pub use report::Report;
 pub use stored::Stored;
 // For the fuzz target `catalog`; the program uses `datasets::load`.

@@ -77,7 +77,7 @@ fn document(known: KnownDatasets) -> serde_json::Value {
             "root_key": info.root_key,
             "images": info.real_count,
             "patients": info.patients,
-            "patient_pool": info.patient_pool,
+            "patient_pool": info.patient_pool.map(|pool| pool.name),
         })
     });
     serde_json::json!({ "datasets": datasets.collect::<Vec<_>>() })

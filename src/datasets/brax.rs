@@ -3,7 +3,13 @@
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
+use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
+use crate::metadata::record::{LabelSource, View};
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use std::borrow::Cow;
 
 const LIST: &str = "master_spreadsheet_update.csv";
 
@@ -57,6 +63,69 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const LABELS_LIST: MetadataList = MetadataList {
+    files: &[LIST, "master_spreadsheet.csv"],
+    adds: "labels, patient, study, age group, sex, view, date",
+    covers_all: true,
+    join: Join {
+        of_cell: |cell| Cow::Borrowed(key_of(cell)),
+        ..Join::key(&["PngPath"])
+    },
+    columns: &[
+        Column {
+            names: &["AccessionNumber"],
+            meaning: Meaning::Study,
+        },
+        Column {
+            names: &["PatientSex"],
+            meaning: Meaning::Sex(DICOM_SEX),
+        },
+        Column {
+            names: &["PatientAge"],
+            meaning: Meaning::AgeGroup,
+        },
+        Column {
+            names: &["StudyDate"],
+            meaning: Meaning::Date,
+        },
+        Column {
+            names: &["ViewPosition"],
+            meaning: Meaning::View(&[
+                ViewName::of("AP", View::Ap),
+                ViewName::of("PA", View::Pa),
+                ViewName::of("L", View::Lateral),
+                ViewName::of("LATERAL", View::Lateral),
+                ViewName::of("LL", View::LeftLateral),
+                ViewName::of("RL", View::RightLateral),
+                ViewName::of("LAO", View::Oblique),
+                ViewName::of("RAO", View::Oblique),
+                ViewName::of("LPO", View::Oblique),
+                ViewName::of("RPO", View::Oblique),
+                ViewName::of("LLO", View::Oblique),
+                ViewName::of("RLO", View::Oblique),
+                // Lying on the side, with a horizontal beam.
+                ViewName::of("LLD", View::Other),
+                ViewName::of("RLD", View::Other),
+            ]),
+        },
+    ],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::States {
+            except: &["Support Devices"],
+        },
+        source: LabelSource::TextMining,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[LABELS_LIST],
+    dates: DateKind::Fictitious,
+    header: None,
+};
+
 pub struct Brax;
 
 impl Dataset for Brax {
@@ -65,11 +134,11 @@ impl Dataset for Brax {
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
-        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        let file = ListFile::find(catalog.lists(), std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);
         catalog.set_layout("images/");
         let folder = catalog.folder(&tree.root);
-        let mut table = Table::open(catalog, &file)?;
+        let mut table = Table::open(catalog.lists(), &file)?;
         let (path, view) = (table.column("PngPath")?, table.column("ViewPosition")?);
         while let Some(row) = table.next_row()? {
             let view = row.get(view).unwrap_or_default();
@@ -79,6 +148,23 @@ impl Dataset for Brax {
             }
         }
         Ok(())
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            // images/id_<patient>/Study_<...>/Series_<...>/image-<...>.png
+            let mut folders = key
+                .split('/')
+                .filter_map(|folder| folder.strip_prefix("id_"));
+            if let Some(patient) = folders.next() {
+                records.set_patient(number, patient);
+            }
+        });
+        records.read(&tree.root, &LABELS_LIST);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

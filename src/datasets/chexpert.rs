@@ -1,11 +1,17 @@
 //! CheXpert (Stanford): JPEGs by patient and study, and labels in one CSV.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
+use crate::metadata::list::{LabelCells, Labels};
+use crate::metadata::record::{LabelSource, Sex, Split, View};
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "train.csv";
@@ -66,6 +72,86 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const LABELS_LIST: MetadataList = MetadataList {
+    files: &[LIST, "CheXpert-v1.0 batch 1 (validate & csv)/train.csv"],
+    adds: "labels, age, sex, view",
+    covers_all: true,
+    join: Join {
+        of_cell: |cell| Cow::Borrowed(below_release(cell)),
+        of_key: |key| Some(below_release(key)),
+        ..Join::key(&["Path"])
+    },
+    columns: &[
+        Column {
+            names: &["Sex"],
+            meaning: Meaning::Sex(&[
+                ("Male", Some(Sex::Male)),
+                ("Female", Some(Sex::Female)),
+                ("Unknown", None),
+            ]),
+        },
+        // 0 in three rows means unknown; 90 stands for all greater ages, too.
+        Column {
+            names: &["Age"],
+            meaning: Meaning::Age {
+                zero_is_an_age: false,
+            },
+        },
+        Column {
+            names: &["Frontal/Lateral"],
+            meaning: Meaning::View(&[
+                ViewName {
+                    name: "Frontal",
+                    view: None,
+                    frontal: Some(true),
+                },
+                ViewName::of("Lateral", View::Lateral),
+            ]),
+        },
+        // Blank for laterals. 17 frontal images have a lateral view here.
+        Column {
+            names: &["AP/PA"],
+            meaning: Meaning::View(&[
+                ViewName::of("AP", View::Ap),
+                ViewName::of("PA", View::Pa),
+                ViewName {
+                    name: "LL",
+                    view: Some(View::LeftLateral),
+                    frontal: None,
+                },
+                ViewName {
+                    name: "RL",
+                    view: Some(View::RightLateral),
+                    frontal: None,
+                },
+            ]),
+        },
+    ],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::States {
+            except: &["Support Devices"],
+        },
+        source: LabelSource::TextMining,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[LABELS_LIST],
+    dates: DateKind::None,
+    header: None,
+};
+
+/// A path without the name of the release, which not all downloads have.
+fn below_release(path: &str) -> &str {
+    match path.split_once('/') {
+        Some((release, below)) if release.starts_with("CheXpert-v1.0") => below,
+        _ => path,
+    }
+}
+
 pub struct Chexpert;
 
 impl Dataset for Chexpert {
@@ -75,11 +161,11 @@ impl Dataset for Chexpert {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let folders = [tree.root.clone(), tree.root.join(BATCH_LISTS)];
-        let file = ListFile::find(catalog, &folders, LIST)?;
+        let file = ListFile::find(catalog.lists(), &folders, LIST)?;
         catalog.set_list(&file.path);
         catalog.input(&tree.root);
         let layout = Layout::find(tree, catalog)?;
-        let mut table = Table::open(catalog, &file)?;
+        let mut table = Table::open(catalog.lists(), &file)?;
         let (path, labels) = (table.column("Path")?, LabelColumns::of(&table)?);
         let mut numbers: HashMap<Box<str>, u32> = HashMap::new();
         let mut without_label = BTreeSet::new();
@@ -120,6 +206,32 @@ impl Dataset for Chexpert {
             }
         }
         Ok(())
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            // train/patient00001/study1/view1_frontal.jpg
+            let mut parts = below_release(key).split('/');
+            let split = match parts.next() {
+                Some("train") => Some(Split::Train),
+                Some("valid") => Some(Split::Validate),
+                Some("test") => Some(Split::Test),
+                _ => None,
+            };
+            records.each(&[number], |record| record.split = split);
+            let patient = parts.next().and_then(|part| part.strip_prefix("patient"));
+            if let Some(patient) = patient {
+                records.set_patient(number, patient);
+                if let Some(study) = parts.next() {
+                    records.set_study(number, &format!("{patient}/{study}"));
+                }
+            }
+        });
+        records.read(&tree.root, &LABELS_LIST);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
@@ -181,7 +293,7 @@ impl Layout {
         let mut patients = HashMap::new();
         for batch in &batches {
             let folder = catalog.folder(batch);
-            let names = sorted_folders(catalog, batch)?;
+            let names = sorted_folders(catalog.lists(), batch)?;
             patients.extend(names.into_iter().map(|name| (name, folder)));
         }
         Ok(Layout::Batches {

@@ -3,9 +3,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
+use super::{
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
+    nih_patient,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, sorted_files, sorted_folders};
+use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS, LabelCells, Labels};
+use crate::metadata::record::{LabelSource, Split};
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// The training and validation list; the test list is not used.
@@ -62,6 +70,91 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const ENTRIES: MetadataList = MetadataList {
+    files: &[
+        "Data_Entry_2017_v2020.csv",
+        "Data_Entry_2017.csv",
+        "sample_labels.csv",
+    ],
+    adds: "labels, age, sex, view, study",
+    covers_all: true,
+    join: Join::key(&["Image Index", "ImageIndex"]),
+    columns: &[
+        Column {
+            names: &["Patient Age", "PatientAge"],
+            meaning: Meaning::Age {
+                zero_is_an_age: true,
+            },
+        },
+        Column {
+            names: &["Patient Gender", "Patient Sex", "PatientGender"],
+            meaning: Meaning::Sex(DICOM_SEX),
+        },
+        Column {
+            names: &["View Position", "ViewPosition"],
+            meaning: Meaning::View(DICOM_VIEWS),
+        },
+    ],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::Items {
+            column: "Finding Labels",
+            items: |cell| {
+                (!cell.is_empty())
+                    .then(|| cell.split('|').map(|term| term.trim().to_owned()).collect())
+            },
+            is_labelled: |_| true,
+        },
+        source: LabelSource::TextMining,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+/// Numbers the images of a patient; all views of one number are one study.
+const FOLLOW_UP: &str = "Follow-up #";
+
+const BOXES: MetadataList = MetadataList {
+    files: &["BBox_List_2017.csv"],
+    adds: "984 boxes of 8 findings",
+    covers_all: false,
+    join: Join::key(&["Image Index"]).with(Rows::Many),
+    columns: &[],
+    labels: None,
+    boxes: Some(Boxes {
+        set: INFO.folder,
+        term: BoxTerm::Column("Finding Label", &[("Infiltrate", "Infiltration")]),
+        reader: None,
+        // The header has commas within its brackets, which makes two columns of each.
+        corners: Corners::Size(["Bbox [x", "y", "w", "h]"]),
+    }),
+};
+
+/// Labels of 4,376 images by radiologists: Majkowska et al. 2020.
+const RADIOLOGISTS: MetadataList = MetadataList {
+    files: &["google2019_nih-chest-xray-labels.csv"],
+    adds: "four findings of 4,376 images by radiologists, where the labels say nothing",
+    covers_all: false,
+    join: Join::key(&["Image Index"]),
+    columns: &[],
+    labels: Some(Labels {
+        set: "chex-ray14-google",
+        cells: LabelCells::Words {
+            present: "YES",
+            absent: "NO",
+        },
+        source: LabelSource::Radiologists,
+        fills: true,
+    }),
+    boxes: None,
+};
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[ENTRIES, BOXES, RADIOLOGISTS],
+    dates: DateKind::None,
+    header: None,
+};
+
 pub struct ChexRay14;
 
 impl Dataset for ChexRay14 {
@@ -70,9 +163,9 @@ impl Dataset for ChexRay14 {
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
-        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        let file = ListFile::find(catalog.lists(), std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);
-        let keys = lists::lines(catalog, &file)?;
+        let keys = lists::lines(catalog.lists(), &file)?;
         catalog.input(&tree.root);
         let flat = tree.root.join("images");
         let parts = if tree.storage.is_folder(&flat) {
@@ -99,6 +192,38 @@ impl Dataset for ChexRay14 {
         Ok(())
     }
 
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            if let Some(patient) = nih_patient(key) {
+                records.set_patient(number, patient);
+            }
+            // The tree has the images of train_val_list.txt alone.
+            records.each(&[number], |record| record.split = Some(Split::Train));
+        });
+        records.read_also(
+            &tree.root,
+            &ENTRIES,
+            &[FOLLOW_UP],
+            &mut |records, cells, numbers| {
+                let Some(follow_up) = cells.extra(FOLLOW_UP) else {
+                    return;
+                };
+                for number in numbers {
+                    let key = records.key(*number);
+                    if let Some(patient) = nih_patient(key) {
+                        records.set_study(*number, &format!("{patient}/{follow_up}"));
+                    }
+                }
+            },
+        );
+        records.read(&tree.root, &BOXES);
+        records.read(&tree.root, &RADIOLOGISTS);
+    }
+
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
         let mut list = String::new();
         for image in sample.images() {
@@ -118,7 +243,7 @@ impl Dataset for ChexRay14 {
 
 /// The folders `images_NNN/images/` or `images_NNN/`.
 fn parts(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<Vec<PathBuf>, CatalogError> {
-    let names = sorted_folders(catalog, &tree.root)?;
+    let names = sorted_folders(catalog.lists(), &tree.root)?;
     let is_part = |name: &&String| {
         let number = name.strip_prefix(PART_PREFIX);
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -147,7 +272,7 @@ fn places(
     let mut places = HashMap::new();
     for part in parts {
         let folder = catalog.folder(part);
-        let names = sorted_files(catalog, part, &[".png"], false)?;
+        let names = sorted_files(catalog.lists(), part, &[".png"], false)?;
         // The list cannot name files that are not UTF-8.
         let names = names.into_iter().filter_map(|name| name.into_string().ok());
         places.extend(names.map(|name| (name, folder)));

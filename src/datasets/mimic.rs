@@ -7,8 +7,16 @@ use std::path::{Path, PathBuf};
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
 };
-use crate::catalog::{CatalogBuilder, CatalogError, ClassLabel, EntryFault, SourceLocation};
-use crate::lists::{LabelColumns, ListFile, Table, ViewPositions};
+use crate::catalog::{
+    CatalogBuilder, CatalogError, ClassLabel, EntryFault, ListContext, SourceLocation,
+};
+use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_whole_report};
+use crate::metadata::list::{LabelCells, Labels};
+use crate::metadata::record::{LabelSource, Split, Texts, View};
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
+    sections,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 
 const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
@@ -90,6 +98,129 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const VIEW_LIST: MetadataList = MetadataList {
+    files: &[LIST],
+    adds: "view, date",
+    covers_all: true,
+    join: Join::stem(&["dicom_id"]),
+    columns: &[
+        Column {
+            names: &["ViewPosition"],
+            meaning: Meaning::View(&[
+                ViewName::of("AP", View::Ap),
+                ViewName::of("PA", View::Pa),
+                ViewName::of("LATERAL", View::Lateral),
+                ViewName::of("LL", View::LeftLateral),
+                ViewName::of("RL", View::RightLateral),
+                ViewName::of("XTABLE LATERAL", View::Lateral),
+                ViewName::of("LAO", View::Oblique),
+                ViewName::of("RAO", View::Oblique),
+                ViewName::of("LPO", View::Oblique),
+                ViewName::of("RPO", View::Oblique),
+                ViewName::of("AP AXIAL", View::Other),
+                ViewName::of("SWIMMERS", View::Other),
+                // Lying on the side, with a horizontal beam.
+                ViewName::of("AP LLD", View::Other),
+                ViewName::of("AP RLD", View::Other),
+                ViewName::of("PA LLD", View::Other),
+                ViewName::of("PA RLD", View::Other),
+            ]),
+        },
+        Column {
+            names: &["ViewCodeSequence_CodeMeaning"],
+            meaning: Meaning::Frontal(&[
+                ("antero-posterior", true),
+                ("postero-anterior", true),
+                ("lateral", false),
+                ("left lateral", false),
+                ("right lateral", false),
+            ]),
+        },
+        Column {
+            names: &["StudyDate"],
+            meaning: Meaning::Date,
+        },
+    ],
+    labels: None,
+    boxes: None,
+};
+
+const SPLIT_LIST: MetadataList = MetadataList {
+    files: &["mimic-cxr-2.0.0-split.csv"],
+    adds: "official split",
+    covers_all: true,
+    join: Join::stem(&["dicom_id"]),
+    columns: &[Column {
+        names: &["split"],
+        meaning: Meaning::Split(&[
+            ("train", Split::Train),
+            ("validate", Split::Validate),
+            ("test", Split::Test),
+        ]),
+    }],
+    labels: None,
+    boxes: None,
+};
+
+/// Rows about a study.
+const BY_STUDY: Join = Join {
+    of_key: study_of,
+    ..Join::key(&["study_id"])
+};
+
+/// The labels of a study, by CheXpert's labeller.
+const LABELS_LIST: MetadataList = MetadataList {
+    files: &[LABELS],
+    adds: "labels",
+    covers_all: true,
+    join: BY_STUDY,
+    columns: &[],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::States {
+            except: &["Support Devices"],
+        },
+        source: LabelSource::TextMining,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+/// The labels of 687 studies by a radiologist, which replace the others.
+const TEST_LIST: MetadataList = MetadataList {
+    files: &["mimic-cxr-2.1.0-test-set-labeled.csv"],
+    adds: "labels of 687 studies by a radiologist",
+    covers_all: false,
+    join: BY_STUDY,
+    columns: &[],
+    labels: Some(Labels {
+        set: "mimic-test",
+        cells: LabelCells::States {
+            except: &["Support Devices"],
+        },
+        source: LabelSource::Radiologists,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[VIEW_LIST, SPLIT_LIST, LABELS_LIST, TEST_LIST],
+    dates: DateKind::Shifted,
+    header: None,
+};
+
+/// The number of the study in a key: 50414267 of
+/// `files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg`.
+fn study_of(key: &str) -> Option<&str> {
+    key.rsplit('/').nth(1)?.strip_prefix('s')
+}
+
+/// The number of the patient in a key.
+fn patient_of(key: &str) -> Option<&str> {
+    key.rsplit('/').nth(2)?.strip_prefix('p')
+}
+
 pub struct Mimic;
 
 impl Dataset for Mimic {
@@ -99,17 +230,17 @@ impl Dataset for Mimic {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let root = std::slice::from_ref(&tree.root);
-        let file = ListFile::find(catalog, root, LIST)?;
-        let labels_file = ListFile::find(catalog, root, LABELS)?;
+        let file = ListFile::find(catalog.lists(), root, LIST)?;
+        let labels_file = ListFile::find(catalog.lists(), root, LABELS)?;
         catalog.set_list(&file.path);
         catalog.input(&tree.root);
         catalog.set_layout(match tree.folder_option(REPORTS_ROOT.name) {
             Some(_) => "files/, reports elsewhere",
             None => "files/",
         });
-        let labels = read_labels(catalog, &labels_file)?;
+        let labels = read_labels(catalog.lists(), &labels_file)?;
         let folder = catalog.folder(&tree.root);
-        let mut table = Table::open(catalog, &file)?;
+        let mut table = Table::open(catalog.lists(), &file)?;
         let image = table.column("dicom_id")?;
         let (subject, study) = (table.column("subject_id")?, table.column("study_id")?);
         let view = table.column("ViewPosition")?;
@@ -168,6 +299,44 @@ impl Dataset for Mimic {
         true
     }
 
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            if let Some(patient) = patient_of(key) {
+                records.set_patient(number, patient);
+            }
+            if let Some(study) = study_of(key) {
+                records.set_study(number, study);
+            }
+        });
+        for list in METADATA.lists {
+            records.read(&tree.root, list);
+        }
+    }
+
+    fn report_texts(&self, tree: &RawTree, key: &str) -> Option<Texts> {
+        let files = self.report_files(tree, key)?;
+        let (report, whole) = read_whole_report(&*tree.storage, &files);
+        if whole.is_empty() {
+            return None;
+        }
+        let study = study_of(key).map_or(String::new(), |study| format!("s{study}"));
+        let sections = sections::sections_of_study(&study, &whole);
+        let owned = |section: Option<&str>| section.map(str::to_owned);
+        Some(Texts {
+            report: Some(report.text),
+            language: "en",
+            findings: owned(sections.findings),
+            impression: owned(sections.impression),
+            last_paragraph: owned(sections.last_paragraph),
+            indication: owned(sections.indication),
+            comparison: owned(sections.comparison),
+        })
+    }
+
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
         let mut list = "dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,Rows,Columns\n".to_owned();
         let mut labels = format!("subject_id,study_id,{},No Finding\n", label_header());
@@ -208,10 +377,10 @@ fn study_folder(subject: &str, study: &str) -> String {
 
 /// The labels by study folder; the last row of a study wins.
 fn read_labels(
-    catalog: &CatalogBuilder,
+    lists: &ListContext,
     file: &ListFile,
 ) -> Result<HashMap<Box<str>, Result<ClassLabel, EntryFault>>, CatalogError> {
-    let mut table = Table::open(catalog, file)?;
+    let mut table = Table::open(lists, file)?;
     let columns = LabelColumns::of(&table)?;
     let (subject, study) = (table.column("subject_id")?, table.column("study_id")?);
     let mut labels = HashMap::new();

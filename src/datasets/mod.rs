@@ -12,6 +12,7 @@ mod links;
 mod load;
 mod marks;
 mod mimic;
+mod nih_mapping;
 mod objcxr;
 mod openi;
 mod padchest;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
+use crate::metadata::record::Texts;
+use crate::metadata::{MetadataRules, Records};
 use crate::shown::Show as _;
 use crate::storage::Storage;
 use crate::store::SourceId;
@@ -38,8 +41,8 @@ pub use hint::{explain, near, why_missing};
 pub use known_datasets::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
-use patients::NIH_PATIENTS;
-pub use patients::PatientRule;
+pub use patients::{PatientPool, PatientRule};
+use patients::{NIH_PATIENTS, nih_patient};
 pub use reports::reports_digest;
 
 /// The datasets that machex knows, in the order of the original script. A program can add its own:
@@ -76,7 +79,7 @@ pub struct DatasetInfo {
     /// How to find the patient of an image.
     pub patients: PatientRule,
     /// Datasets of the same pool share patients, under names that no key reveals.
-    pub patient_pool: Option<&'static str>,
+    pub patient_pool: Option<PatientPool>,
     /// What identifies its folder, and other releases.
     pub marks: Marks,
 }
@@ -107,6 +110,25 @@ pub trait Dataset: Sync + Send {
     /// Whether images have reports, so that [`Self::report_files`] is `Some`.
     fn has_reports(&self) -> bool {
         false
+    }
+
+    /// The lists that say more about images than [`Self::read`] needs.
+    fn metadata(&self) -> &'static MetadataRules {
+        &MetadataRules::NONE
+    }
+
+    /// Reads what the lists say about the images of a catalog of this dataset. A list that is
+    /// missing or damaged only leaves its part of the records empty.
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        for list in self.metadata().lists {
+            records.read(&tree.root, list);
+        }
+    }
+
+    /// The report of the image `key`, and its sections, if [`Self::report_files`] is `Some`. Lists
+    /// with reports are read by [`Self::read_metadata`].
+    fn report_texts(&self, _tree: &RawTree, _key: &str) -> Option<Texts> {
+        None
     }
 
     /// Writes a synthetic raw tree in this dataset's own layout.

@@ -1,8 +1,15 @@
 //! object-CXR (JF Healthcare): a folder of JPEGs.
 
+use std::borrow::Cow;
+
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
+use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::shape::{Area, FindingBox};
+use crate::metadata::{
+    DateKind, Join, MetadataList, MetadataRules, Records, Vocabulary, object_annotation,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// The training images; the test set is not used.
@@ -40,6 +47,31 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const OBJECTS: MetadataList = MetadataList {
+    files: &["train.csv"],
+    adds: "foreign objects: whether there are any, and their outlines",
+    covers_all: true,
+    join: Join {
+        of_cell: |cell| Cow::Borrowed(cell.rsplit('/').next().unwrap_or(cell)),
+        of_key: |key| key.rsplit('/').next(),
+        ..Join::key(&["image_name", "image_path"])
+    },
+    columns: &[],
+    labels: None,
+    boxes: None,
+};
+
+const ANNOTATION: &str = "annotation";
+
+/// The only term of the vocabulary.
+const OBJECT: &str = "annotation not empty";
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[OBJECTS],
+    dates: DateKind::None,
+    header: None,
+};
+
 pub struct ObjectCxr;
 
 impl Dataset for ObjectCxr {
@@ -49,6 +81,66 @@ impl Dataset for ObjectCxr {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|_, records, number| {
+            records.each(&[number], |record| {
+                record.frontal = Some(true);
+                record.split = Some(Split::Train);
+            });
+        });
+        let set = Vocabulary::get().label_set(INFO.folder);
+        records.read_also(
+            &tree.root,
+            &OBJECTS,
+            &[ANNOTATION],
+            &mut |records, cells, numbers| {
+                let annotation = cells.extra(ANNOTATION).unwrap_or_default();
+                let shapes = match object_annotation::shapes(&annotation) {
+                    Ok(shapes) => shapes,
+                    Err(error) => {
+                        cells.fault(
+                            ANNOTATION,
+                            &format!("{error}: {annotation}"),
+                            "not an annotation",
+                        );
+                        return;
+                    }
+                };
+                let state = Some(i8::from(!shapes.is_empty()));
+                let findings = set.combine(&[state], true, records.is_loose());
+                let terms: &[&str] = if shapes.is_empty() { &[] } else { &[OBJECT] };
+                let (terms, term) = (records.shared_terms(terms), records.shared(OBJECT));
+                let boxes: Vec<FindingBox> = shapes
+                    .into_iter()
+                    .map(|shape| FindingBox {
+                        finding: set.exact_finding(OBJECT),
+                        term: term.clone(),
+                        reader: None,
+                        outline: shape.kind,
+                        area: Area {
+                            x: shape.x,
+                            y: shape.y,
+                            width: shape.width,
+                            height: shape.height,
+                        },
+                        points: shape.points,
+                    })
+                    .collect();
+                records.each(numbers, |record| {
+                    record.findings = findings;
+                    record.terms = Some(terms.clone());
+                    record.negatives = Some(Negatives::Explicit);
+                    record.label_source = Some(LabelSource::Radiologists);
+                    record.boxes.clone_from(&boxes);
+                });
+            },
+        );
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -55,7 +55,7 @@ impl Dataset for OpenI {
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         let mut folder = tree.root.clone();
         catalog.set_layout("PNGs in the root");
-        let mut names = sorted_files(catalog, &folder, &[".png"], false)?;
+        let mut names = sorted_files(catalog.lists(), &folder, &[".png"], false)?;
         if names.is_empty() {
             let kaggle = tree.root.join(KAGGLE);
             // Either folder may appear later.
@@ -66,7 +66,7 @@ impl Dataset for OpenI {
             catalog.input(&kaggle);
             if tree.storage.is_folder(&kaggle) {
                 catalog.set_layout(format!("{KAGGLE}/"));
-                names = sorted_files(catalog, &kaggle, &[".png"], false)?;
+                names = sorted_files(catalog.lists(), &kaggle, &[".png"], false)?;
                 folder = kaggle;
             }
         }

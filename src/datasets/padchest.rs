@@ -9,6 +9,12 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
+use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
+use crate::metadata::record::{LabelSource, View};
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, ViewName,
+    python_list,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
@@ -96,6 +102,102 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const LABELS_LIST: MetadataList = MetadataList {
+    files: &[LIST],
+    adds: "labels, patient, study, age, sex, view, date, report",
+    covers_all: true,
+    join: Join::key(&["ImageID"]).with(Rows::Each),
+    columns: &[
+        Column {
+            names: &["PatientID"],
+            meaning: Meaning::Patient,
+        },
+        Column {
+            names: &["StudyID"],
+            meaning: Meaning::Study,
+        },
+        Column {
+            names: &["PatientSex_DICOM"],
+            meaning: Meaning::Sex(DICOM_SEX),
+        },
+        Column {
+            names: &["StudyDate_DICOM"],
+            meaning: Meaning::Date,
+        },
+        Column {
+            names: &["PatientBirth"],
+            meaning: Meaning::YearOfBirth,
+        },
+        Column {
+            names: &["Projection"],
+            meaning: Meaning::View(&[
+                ViewName::of("PA", View::Pa),
+                ViewName::of("AP", View::Ap),
+                ViewName::of("AP_horizontal", View::ApSupine),
+                ViewName::of("L", View::Lateral),
+                // Of the ribs, with an exposure of its own.
+                ViewName::of("COSTAL", View::Other),
+                ViewName::unknown("EXCLUDE"),
+                ViewName::unknown("UNK"),
+            ]),
+        },
+        Column {
+            names: &["MethodLabel"],
+            meaning: Meaning::LabelSource(&[
+                ("Physician", LabelSource::Physician),
+                ("RNN_model", LabelSource::Model),
+            ]),
+        },
+        Column {
+            names: &["Report"],
+            meaning: Meaning::Report("es"),
+        },
+    ],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::Items {
+            column: "Labels",
+            items: |cell| python_list::string_list(cell).map(|list| list.items),
+            is_labelled,
+        },
+        source: LabelSource::Physician,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[LABELS_LIST],
+    dates: DateKind::Real,
+    header: None,
+};
+
+/// Whether labels say what was found: not if the image was excluded, or if they only refer to an
+/// earlier one.
+fn is_labelled(labels: &[String]) -> bool {
+    let is = |label: &String, words: &[&str]| words.contains(&label.as_str());
+    let says_something = labels.iter().any(|label| !is(label, &["unchanged"]));
+    let is_excluded = labels
+        .iter()
+        .any(|label| is(label, &["exclude", "suboptimal study"]));
+    says_something && !is_excluded
+}
+
+/// More files that are known to be truncated or broken (torchxrayvision's `PC_Dataset`), which the
+/// original script does not know.
+const BROKEN: [&str; 10] = [
+    "216840111366964012989926673512011083134050913_00-168-009.png",
+    "216840111366964012373310883942009152114636712_00-102-045.png",
+    "216840111366964012819207061112010281134410801_00-129-131.png",
+    "216840111366964012487858717522009280135853083_00-075-001.png",
+    "216840111366964012989926673512011151082430686_00-157-045.png",
+    "216840111366964013686042548532013208193054515_02-026-007.png",
+    "216840111366964013590140476722013058110301622_02-056-111.png",
+    "216840111366964013590140476722013043111952381_02-065-198.png",
+    "216840111366964013829543166512013353113303615_02-092-190.png",
+    "216840111366964013962490064942014134093945580_01-178-104.png",
+];
+
 pub struct PadChest;
 
 impl Dataset for PadChest {
@@ -104,10 +206,10 @@ impl Dataset for PadChest {
     }
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
-        let file = ListFile::find(catalog, std::slice::from_ref(&tree.root), LIST)?;
+        let file = ListFile::find(catalog.lists(), std::slice::from_ref(&tree.root), LIST)?;
         catalog.set_list(&file.path);
         catalog.input(&tree.root);
-        let mut table = Table::open(catalog, &file)?;
+        let mut table = Table::open(catalog.lists(), &file)?;
         let (key, projection) = (table.column("ImageID")?, table.column("Projection")?);
         // Not needed if all images are in one folder.
         let directory = table.find("ImageDir");
@@ -133,6 +235,31 @@ impl Dataset for PadChest {
         }
         catalog.set_layout(layout.words());
         Ok(())
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        let unreadable = VETO.map(|name| name.replace(' ', ""));
+        let known_bad: BTreeSet<&str> = unreadable
+            .iter()
+            .map(String::as_str)
+            .chain(BROKEN)
+            .collect();
+        records.by_key(|key, records, number| {
+            if known_bad.contains(key) {
+                records.each(&[number], |record| record.known_bad = true);
+            }
+        });
+        records.read(&tree.root, &LABELS_LIST);
+        // The reports have no sections; all of them are about what was found.
+        for number in 0..records.catalog().len() {
+            if let Some(texts) = records.texts_of(number) {
+                texts.findings.clone_from(&texts.report);
+            }
+        }
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

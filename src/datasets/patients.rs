@@ -21,8 +21,26 @@ pub enum PatientRule {
     Unknown,
 }
 
+/// The patient in a file name of ChestX-ray14, such as 00000001 in `00000001_000.png`.
+pub(super) fn nih_patient(name: &str) -> Option<&str> {
+    let (patient, _) = name.split_once('_')?;
+    let is_number = !patient.is_empty() && patient.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(patient)
+}
+
+/// Datasets whose images show the same patients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatientPool {
+    pub name: &'static str,
+    /// Precedes the number of a patient, to make it unique over all datasets.
+    pub prefix: &'static str,
+}
+
 /// The pool of ChestX-ray14 and of the challenges that draw their images from it.
-pub(super) const NIH_PATIENTS: &str = "NIH Clinical Center";
+pub(super) const NIH_PATIENTS: PatientPool = PatientPool {
+    name: "NIH Clinical Center",
+    prefix: "nih",
+};
 
 #[cfg(test)]
 mod tests {
@@ -128,7 +146,7 @@ mod tests {
     fn a_pool_is_of_several_datasets() {
         let pools = || ALL.iter().filter_map(|dataset| dataset.info().patient_pool);
         for pool in pools() {
-            assert!(pools().filter(|other| *other == pool).count() > 1, "{pool}");
+            assert!(pools().filter(|other| *other == pool).count() > 1, "{pool:?}");
         }
     }
 }

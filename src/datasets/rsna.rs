@@ -1,8 +1,17 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
-use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
+use super::{
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
+    nih_mapping,
+};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
+use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS};
+use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::vocabulary::State;
+use crate::metadata::{
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+};
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// The training images; the test set is not used.
@@ -70,6 +79,71 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+/// A row for each box, or one without a box for an image without pneumonia.
+const BOXES: MetadataList = MetadataList {
+    files: &["stage_2_train_labels.csv"],
+    adds: "boxes of lung opacity, whether pneumonia is suspected",
+    covers_all: true,
+    join: Join::stem(&["patientId"]).with(Rows::Many),
+    columns: &[],
+    labels: None,
+    boxes: Some(Boxes {
+        set: INFO.folder,
+        term: BoxTerm::Always(OPACITY),
+        reader: None,
+        corners: Corners::Size(["x", "y", "width", "height"]),
+    }),
+};
+
+/// Three classes; repeated for each box.
+const CLASSES: MetadataList = MetadataList {
+    files: &["stage_2_detailed_class_info.csv"],
+    adds: "which images are normal",
+    boxes: None,
+    ..BOXES
+};
+
+/// A dump of the headers of Kaggle's DICOM files.
+const HEADERS: MetadataList = MetadataList {
+    files: &["kaggle_stage_2_train_images_dicom_headers.csv"],
+    adds: "age, sex, view",
+    covers_all: true,
+    join: Join::stem(&["PatientID"]),
+    columns: &[
+        // Without its unit: some are months.
+        Column {
+            names: &["PatientAge"],
+            meaning: Meaning::Age {
+                zero_is_an_age: false,
+            },
+        },
+        Column {
+            names: &["PatientSex"],
+            meaning: Meaning::Sex(DICOM_SEX),
+        },
+        Column {
+            names: &["ViewPosition"],
+            meaning: Meaning::View(DICOM_VIEWS),
+        },
+    ],
+    labels: None,
+    boxes: None,
+};
+
+const TARGET: &str = "Target";
+const CLASS: &str = "class";
+
+/// Terms of the vocabulary.
+const SUSPECTED: &str = "Target=1";
+const OPACITY: &str = "Lung Opacity";
+const NORMAL: &str = "Normal";
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[BOXES, CLASSES, HEADERS, nih_mapping::LIST],
+    dates: DateKind::None,
+    header: None,
+};
+
 pub struct Rsna;
 
 impl Dataset for Rsna {
@@ -79,6 +153,84 @@ impl Dataset for Rsna {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|_, records, number| {
+            records.each(&[number], |record| {
+                record.frontal = Some(true);
+                record.split = Some(Split::Train);
+            });
+        });
+        let set = Vocabulary::get().label_set(INFO.folder);
+        let (suspected, opacity, normal) =
+            (set.term(SUSPECTED), set.term(OPACITY), set.term(NORMAL));
+        let mut states: Vec<[State; 3]> = vec![[None; 3]; records.catalog().len() as usize];
+        records.read_also(&tree.root, &BOXES, &[TARGET], &mut |_, cells, numbers| {
+            let state = match cells.extra(TARGET).as_deref() {
+                Some("1" | "1.0") => Some(1),
+                Some("0" | "0.0") => Some(0),
+                Some(other) => {
+                    cells.fault(TARGET, other, "not 1 or 0");
+                    None
+                }
+                None => None,
+            };
+            for number in numbers {
+                if let Some(known) = states.get_mut(*number as usize) {
+                    known[0] = state;
+                    // All that is suspected has boxes of opacity; without, there may be others.
+                    known[1] = state.filter(|state| *state == 1);
+                }
+            }
+        });
+        records.read_also(&tree.root, &CLASSES, &[CLASS], &mut |_, cells, numbers| {
+            let (opacity, normal) = match cells.extra(CLASS).as_deref() {
+                Some("Lung Opacity") => (Some(1), Some(0)),
+                Some("Normal") => (Some(0), Some(1)),
+                Some("No Lung Opacity / Not Normal") => (None, Some(0)),
+                Some(other) => {
+                    cells.fault(CLASS, other, "not a class of the release");
+                    (None, None)
+                }
+                None => (None, None),
+            };
+            for number in numbers {
+                if let Some(known) = states.get_mut(*number as usize) {
+                    (known[1], known[2]) = (opacity, normal);
+                }
+            }
+        });
+        for (number, known) in (0..).zip(&states) {
+            if known.iter().all(Option::is_none) {
+                continue;
+            }
+            let mut terms = vec![None; set.terms().len()];
+            for (term, state) in [suspected, opacity, normal].into_iter().zip(known) {
+                if let Some(place) = term.and_then(|term| terms.get_mut(term)) {
+                    *place = *state;
+                }
+            }
+            let findings = set.combine(&terms, true, records.is_loose());
+            let told = [SUSPECTED, OPACITY, NORMAL].iter().zip(known);
+            let told: Vec<&str> = told
+                .filter(|(_, state)| **state == Some(1))
+                .map(|(term, _)| *term)
+                .collect();
+            let told = records.shared_terms(&told);
+            records.each(&[number], |record| {
+                record.findings = findings;
+                record.terms = Some(told.clone());
+                record.negatives = Some(Negatives::Explicit);
+                record.label_source = Some(LabelSource::Radiologists);
+            });
+        }
+        records.read(&tree.root, &HEADERS);
+        nih_mapping::read(tree, records, |image| &image.subset_img_id);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -1,11 +1,22 @@
 //! SIIM-ACR Pneumothorax Segmentation (Kaggle): DICOM files in nested folders. The folder of images
 //! is in the root, in one of the root's folders, or is the root itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release};
+use super::{
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
+    nih_mapping,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{sorted_folders, walk};
+use crate::metadata::list::DICOM_VIEWS;
+use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::runs::Runs;
+use crate::metadata::shape::FindingMask;
+use crate::metadata::{
+    DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+};
 use crate::shown::Show as _;
 use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
 
@@ -63,6 +74,41 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+/// A row for each mask, or one with -1 for an image without pneumothorax.
+const MASKS: MetadataList = MetadataList {
+    files: &[
+        "train-rle.csv",
+        "stage_2_train.csv",
+        "siim/train-rle.csv",
+        "pneumothorax/train-rle.csv",
+    ],
+    adds: "whether there is a pneumothorax, and its mask",
+    covers_all: true,
+    join: Join::stem(&["ImageId"]).with(Rows::Many),
+    columns: &[],
+    labels: None,
+    boxes: None,
+};
+
+const PIXELS: &str = "EncodedPixels";
+
+/// The only term of the vocabulary.
+const MASK: &str = "EncodedPixels != -1";
+
+/// Width and height of all pictures, in pixels.
+const SIDE: u32 = 1024;
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[MASKS, nih_mapping::LIST],
+    // All headers have the first of January 1901.
+    dates: DateKind::None,
+    header: Some(HeaderRules {
+        zero_is_an_age: false,
+        views: DICOM_VIEWS,
+        has_dates: false,
+    }),
+};
+
 pub struct SiimAcr;
 
 impl Dataset for SiimAcr {
@@ -82,7 +128,7 @@ impl Dataset for SiimAcr {
         // Keys are full paths, as in the original script; only the part below the folder is looked
         // up.
         let start = images.as_os_str().len() + usize::from(images.parent().is_some());
-        for path in walk(catalog, &images, ".dcm")? {
+        for path in walk(catalog.lists(), &images, ".dcm")? {
             catalog.views().frontal += 1;
             let skip = match path.to_str() {
                 Some(_) => start as u16,
@@ -92,6 +138,63 @@ impl Dataset for SiimAcr {
             catalog.push_file(path.as_os_str(), SourceLocation { folder, skip })?;
         }
         Ok(())
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            records.each(&[number], |record| {
+                record.frontal = Some(true);
+                record.split = Some(Split::Train);
+            });
+            // dicom-images-train/<study>/<series>/<image>.dcm
+            if let Some(study) = key.rsplit('/').nth(2) {
+                records.set_study(number, study);
+            }
+        });
+        let mut masks: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        records.read_also(&tree.root, &MASKS, &[PIXELS], &mut |_, cells, numbers| {
+            let Some(pixels) = cells.extra(PIXELS) else {
+                return;
+            };
+            if let Err(error) = Runs::from_siim([pixels.as_str()], SIDE, SIDE) {
+                cells.fault(PIXELS, &format!("{error}: {pixels}"), "not a mask");
+                return;
+            }
+            for number in numbers {
+                masks.entry(*number).or_default().push(pixels.clone());
+            }
+        });
+        let set = Vocabulary::get().label_set(INFO.folder);
+        let term = records.shared(MASK);
+        let (with, without) = (records.shared_terms(&[MASK]), records.shared_terms(&[]));
+        for (number, masks) in masks {
+            // Several rows are several lesions or readers.
+            let Ok(runs) = Runs::from_siim(masks.iter().map(String::as_str), SIDE, SIDE) else {
+                continue;
+            };
+            let is_there = !runs.is_empty();
+            let state = Some(i8::from(is_there));
+            let findings = set.combine(&[state], true, records.is_loose());
+            let terms = if is_there { &with } else { &without };
+            if let Some(record) = records.get_mut(number) {
+                record.findings = findings;
+                record.terms = Some(terms.clone());
+                record.negatives = Some(Negatives::Explicit);
+                record.label_source = Some(LabelSource::Radiologists);
+                if is_there {
+                    record.masks.push(FindingMask {
+                        finding: set.exact_finding(MASK),
+                        term: term.clone(),
+                        runs,
+                    });
+                }
+            }
+        }
+        nih_mapping::read(tree, records, |image| &image.sop_instance_uid);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
@@ -127,7 +230,7 @@ fn images(tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<PathBuf, Catal
     if tree.root.ends_with(IMAGES) {
         return Ok(tree.root.clone());
     }
-    let folders = sorted_folders(catalog, &tree.root)?;
+    let folders = sorted_folders(catalog.lists(), &tree.root)?;
     let inner = folders
         .iter()
         .map(|folder| tree.root.join(folder).join(IMAGES));

@@ -1,8 +1,16 @@
 //! VinDr-CXR (PhysioNet): a folder of DICOM files.
 
+use std::collections::BTreeSet;
+
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
+use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_VIEWS};
+use crate::metadata::record::{LabelSource, Negatives, Split, View};
+use crate::metadata::vocabulary::{LabelSet, State};
+use crate::metadata::{
+    DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+};
 use crate::synthetic::{Coding, DICOM_CODINGS, SampleError, SampleTree};
 
 /// The training images; the test set is not used.
@@ -54,6 +62,143 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+/// The edition of PhysioNet: a row for each image and reader, with a column for each of 28 labels.
+const READINGS: MetadataList = MetadataList {
+    files: &[
+        "annotations/image_labels_train.csv",
+        "image_labels_train.csv",
+    ],
+    adds: "28 labels by three readers",
+    covers_all: true,
+    join: Join::stem(&["image_id"]).with(Rows::Many),
+    columns: &[],
+    labels: None,
+    boxes: None,
+};
+
+const BOXES: Boxes = Boxes {
+    set: INFO.folder,
+    term: BoxTerm::Column(CLASS, &[]),
+    reader: Some(READER),
+    corners: Corners::Edges(["x_min", "y_min", "x_max", "y_max"]),
+};
+
+const BOXES_LIST: MetadataList = MetadataList {
+    files: &["annotations/annotations_train.csv", "annotations_train.csv"],
+    adds: "boxes of 22 labels",
+    boxes: Some(BOXES),
+    ..READINGS
+};
+
+/// The edition of Kaggle: a row for each box, and one for each reader who saw nothing.
+const KAGGLE: MetadataList = MetadataList {
+    files: &["train.csv"],
+    adds: "14 labels by three readers, boxes (Kaggle's edition)",
+    boxes: Some(BOXES),
+    ..READINGS
+};
+
+const CLASS: &str = "class_name";
+const READER: &str = "rad_id";
+
+/// The label for images on which a reader saw nothing.
+const NOTHING: &str = "No finding";
+
+/// The labels of Kaggle's edition. Of the others, it says nothing.
+const KAGGLE_LABELS: [&str; 15] = [
+    "Aortic enlargement",
+    "Atelectasis",
+    "Calcification",
+    "Cardiomegaly",
+    "Consolidation",
+    "ILD",
+    "Infiltration",
+    "Lung Opacity",
+    "Nodule/Mass",
+    "Other lesion",
+    "Pleural effusion",
+    "Pleural thickening",
+    "Pneumothorax",
+    "Pulmonary fibrosis",
+    NOTHING,
+];
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[READINGS, BOXES_LIST, KAGGLE],
+    dates: DateKind::None,
+    header: Some(HeaderRules {
+        zero_is_an_age: false,
+        views: DICOM_VIEWS,
+        has_dates: false,
+    }),
+};
+
+/// How many readers saw each label.
+struct Readings {
+    set: &'static LabelSet,
+    /// By image and term; absent if nobody looked for it.
+    seen: Vec<Option<u8>>,
+}
+
+impl Readings {
+    fn new(images: u32, set: &'static LabelSet) -> Self {
+        Self {
+            set,
+            seen: vec![None; images as usize * set.terms().len()],
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.seen.iter().all(Option::is_none)
+    }
+
+    /// `readers` more saw the label `term` of these images.
+    fn add(&mut self, numbers: &[u32], term: usize, readers: u8) {
+        for number in numbers {
+            let place = *number as usize * self.set.terms().len() + term;
+            if let Some(seen) = self.seen.get_mut(place) {
+                *seen = Some(seen.unwrap_or(0).saturating_add(readers));
+            }
+        }
+    }
+
+    /// A label that two of three readers saw is present, one that a single reader saw is uncertain.
+    fn take(&self, records: &mut Records<'_>) {
+        let terms = self.set.terms();
+        for (number, seen) in (0..).zip(self.seen.chunks(terms.len().max(1))) {
+            if seen.iter().all(Option::is_none) {
+                continue;
+            }
+            let state = |readers: &Option<u8>| {
+                readers.map(|readers| match readers {
+                    0 => 0,
+                    1 => -1,
+                    _ => 1,
+                })
+            };
+            let states: Vec<State> = seen.iter().map(state).collect();
+            let findings = self.set.combine(&states, true, records.is_loose());
+            let told: Vec<String> = terms
+                .iter()
+                .zip(&states)
+                .filter_map(|(term, state)| match state {
+                    Some(1) => Some((*term).to_owned()),
+                    Some(-1) => Some(format!("{term}=-1")),
+                    _ => None,
+                })
+                .collect();
+            let told: Vec<&str> = told.iter().map(String::as_str).collect();
+            let told = records.shared_terms(&told);
+            records.each(&[number], |record| {
+                record.findings = findings;
+                record.terms = Some(told.clone());
+                record.negatives = Some(Negatives::Explicit);
+                record.label_source = Some(LabelSource::Radiologists);
+            });
+        }
+    }
+}
+
 pub struct VinDrCxr;
 
 impl Dataset for VinDrCxr {
@@ -63,6 +208,68 @@ impl Dataset for VinDrCxr {
 
     fn read(&self, tree: &RawTree, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         IMAGES.read(&tree.root, catalog)
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|_, records, number| {
+            records.each(&[number], |record| {
+                // All images of the release are postero-anterior; its headers rarely say so.
+                record.view = Some(View::Pa);
+                record.frontal = Some(true);
+                record.split = Some(Split::Train);
+            });
+        });
+        let set = Vocabulary::get().label_set(INFO.folder);
+        let mut readings = Readings::new(records.catalog().len(), set);
+        records.read_also(
+            &tree.root,
+            &READINGS,
+            set.terms(),
+            &mut |_, cells, numbers| {
+                for (term, name) in set.terms().iter().enumerate() {
+                    match cells.extra(name).as_deref() {
+                        Some("1" | "1.0") => readings.add(numbers, term, 1),
+                        Some("0" | "0.0") => readings.add(numbers, term, 0),
+                        Some(other) => cells.fault(name, other, "not 1 or 0"),
+                        None => {}
+                    }
+                }
+            },
+        );
+        records.read(&tree.root, &BOXES_LIST);
+        if readings.is_empty() {
+            // Kaggle's images may have other names.
+            let mut seen = BTreeSet::new();
+            records.read_also(
+                &tree.root,
+                &KAGGLE,
+                &[CLASS, READER],
+                &mut |_, cells, numbers| {
+                    let (Some(class), Some(reader)) = (cells.extra(CLASS), cells.extra(READER))
+                    else {
+                        return;
+                    };
+                    let Some(term) = set.term(&class) else {
+                        cells.fault(CLASS, &class, "not a label of the release");
+                        return;
+                    };
+                    for number in numbers {
+                        // Each reader counts once for a label, whatever the number of boxes.
+                        if seen.insert((*number, term, reader.clone())) {
+                            readings.add(&[*number], term, 1);
+                        }
+                        for label in KAGGLE_LABELS.iter().filter_map(|name| set.term(name)) {
+                            readings.add(&[*number], label, 0);
+                        }
+                    }
+                },
+            );
+        }
+        readings.take(records);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

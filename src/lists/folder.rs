@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::{CatalogBuilder, CatalogError};
+use crate::catalog::{CatalogError, ListContext};
 use crate::storage::{Kind, Listed};
 
 /// Files and folders in one folder. Links count as their targets.
@@ -17,9 +17,9 @@ struct Listing {
     linked: Vec<OsString>,
 }
 
-/// Lists `folder` and makes it an input of the catalog.
-fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogError> {
-    let config_key = catalog.config_key();
+/// Lists `folder` and makes it an input.
+fn list(lists: &ListContext, folder: &Path) -> Result<Listing, CatalogError> {
+    let config_key = lists.config_key();
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => CatalogError::MissingFolder {
             config_key,
@@ -31,9 +31,9 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
             source,
         },
     };
-    catalog.input(folder);
+    lists.input(folder);
     let mut listing = Listing::default();
-    let storage = Arc::clone(catalog.storage());
+    let storage = Arc::clone(lists.storage());
     for listed in storage.list(folder).map_err(failed)? {
         let Listed { name, kind } = listed.map_err(failed)?;
         match kind {
@@ -44,19 +44,19 @@ fn list(catalog: &mut CatalogBuilder, folder: &Path) -> Result<Listing, CatalogE
     }
     listing.files.sort();
     listing.folders.sort();
-    catalog.input(folder);
+    lists.input(folder);
     Ok(listing)
 }
 
 /// Names of the files in `folder` that are not hidden and have one of `extensions`, compared
 /// exactly or in any case. They need not be UTF-8.
 pub fn sorted_files(
-    catalog: &mut CatalogBuilder,
+    lists: &ListContext,
     folder: &Path,
     extensions: &[&str],
     any_case: bool,
 ) -> Result<Vec<OsString>, CatalogError> {
-    let mut files = list(catalog, folder)?.files;
+    let mut files = list(lists, folder)?.files;
     files.retain(|name| !is_hidden(name) && has_extension(name, extensions, any_case));
     Ok(files)
 }
@@ -82,11 +82,8 @@ fn has_extension(name: &OsStr, extensions: &[&str], any_case: bool) -> bool {
 
 /// Names of the folders in `folder`, including those behind links. Names that are not UTF-8 are
 /// left out, since no list can contain them.
-pub fn sorted_folders(
-    catalog: &mut CatalogBuilder,
-    folder: &Path,
-) -> Result<Vec<String>, CatalogError> {
-    let mut listing = list(catalog, folder)?;
+pub fn sorted_folders(lists: &ListContext, folder: &Path) -> Result<Vec<String>, CatalogError> {
+    let mut listing = list(lists, folder)?;
     listing.folders.append(&mut listing.linked);
     listing.folders.sort();
     let names = listing.folders.into_iter();
@@ -96,14 +93,14 @@ pub fn sorted_folders(
 /// All files below `folder` whose names end with `extension`, in the order of Python's `os.walk`
 /// with sorted names: a folder's own files before its subfolders. Does not follow links to folders.
 pub fn walk(
-    catalog: &mut CatalogBuilder,
+    lists: &ListContext,
     folder: &Path,
     extension: &str,
 ) -> Result<Vec<PathBuf>, CatalogError> {
     let mut found = Vec::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {
-        let listing = list(catalog, &folder)?;
+        let listing = list(lists, &folder)?;
         let files = listing.files.iter();
         let files =
             files.filter(|name| !is_hidden(name) && has_extension(name, &[extension], false));
@@ -119,8 +116,8 @@ mod tests {
     use crate::storage::Folder;
     use std::fs;
 
-    fn builder() -> CatalogBuilder {
-        CatalogBuilder::new("SOME_ROOT", Folder::shared())
+    fn builder() -> ListContext {
+        ListContext::new("SOME_ROOT", Folder::shared())
     }
 
     #[test]
@@ -139,8 +136,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let mut catalog = builder();
-        let found = walk(&mut catalog, root.path(), ".dcm").unwrap();
+        let lists = &builder();
+        let found = walk(lists, root.path(), ".dcm").unwrap();
         let names: Vec<_> = found
             .iter()
             .map(|path| path.strip_prefix(root.path()).unwrap())
@@ -148,16 +145,15 @@ mod tests {
         let expected = ["B.dcm", "a.dcm", "b/2.dcm", "b/Z/1.dcm", "b/a/9.dcm"];
         assert_eq!(names, expected.map(Path::new));
 
-        let names =
-            |any_case| sorted_files(&mut builder(), root.path(), &[".dcm"], any_case).unwrap();
+        let names = |any_case| sorted_files(&builder(), root.path(), &[".dcm"], any_case).unwrap();
         assert_eq!(names(true), ["B.dcm", "a.dcm", "c.DCM"]);
         assert_eq!(names(false), ["B.dcm", "a.dcm"]);
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let mut catalog = builder();
-        let error = sorted_folders(&mut catalog, Path::new("/no/such"))
+        let lists = &builder();
+        let error = sorted_folders(lists, Path::new("/no/such"))
             .unwrap_err()
             .to_string();
         assert!(

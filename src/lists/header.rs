@@ -96,6 +96,19 @@ impl Header {
         Some(column)
     }
 
+    /// The same, but a name that differs only in case, or in blanks around it, will do if there is no
+    /// equal one.
+    pub(super) fn column_like(&self, name: &str) -> Option<usize> {
+        let position = |(_, record): &(u8, ByteRecord)| {
+            record.iter().position(|column| {
+                let column = decode(column).0;
+                column.trim().eq_ignore_ascii_case(name.trim())
+            })
+        };
+        let equal = self.column(name);
+        equal.or_else(|| self.present().and_then(position))
+    }
+
     /// For messages: which columns exist, and which of them may be meant by `name`.
     pub(super) fn words(&self, name: &str) -> String {
         let candidates = || match self.chosen.get() {

@@ -17,7 +17,7 @@ impl ImageFolder {
     pub fn read(&self, root: &Path, catalog: &mut CatalogBuilder) -> Result<(), CatalogError> {
         catalog.set_layout(format!("{}/", self.path));
         let path = root.join(self.path);
-        let names = sorted_files(catalog, &path, self.extensions, true)?;
+        let names = sorted_files(catalog.lists(), &path, self.extensions, true)?;
         catalog.views().frontal = names.len() as u32;
         let folder = catalog.folder(&path);
         for name in &names {

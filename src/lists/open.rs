@@ -8,7 +8,7 @@ use super::gunzip::Gunzip;
 use super::kind::{KIND_BYTES, advice, kind_of};
 use super::limit::{ListLimit, MAX_LIST_BYTES};
 use super::utf16::{Utf16, byte_order};
-use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
+use crate::catalog::{CatalogError, ListContext, ListFault};
 use crate::files::{Unfit, is_absent};
 use crate::shown::Show as _;
 use crate::storage::Storage;
@@ -26,21 +26,21 @@ pub struct ListFile {
 
 impl ListFile {
     /// Finds `name` or `name.gz` in the first of `folders` that has it, and makes it an input of
-    /// the catalog.
+    /// the caller's result.
     ///
     /// # Errors
     /// Also if nothing with the name is a file.
     pub fn find(
-        catalog: &mut CatalogBuilder,
+        lists: &ListContext,
         folders: &[PathBuf],
         name: &str,
     ) -> Result<Self, CatalogError> {
         let mut unfit = None;
         for folder in folders {
             for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
-                match look_at(&**catalog.storage(), &path) {
+                match look_at(&**lists.storage(), &path) {
                     Ok(true) => {
-                        catalog.input(&path);
+                        lists.input(&path);
                         return Ok(Self { path });
                     }
                     Ok(false) => {}
@@ -50,7 +50,7 @@ impl ListFile {
                 }
             }
         }
-        let config_key = catalog.config_key();
+        let config_key = lists.config_key();
         Err(match unfit {
             Some((path, error)) => CatalogError::reading(config_key, &path, 0, error),
             None => CatalogError::MissingList {
@@ -63,13 +63,13 @@ impl ListFile {
 
     /// Its text in UTF-8 without a byte order mark; cells in an 8-bit encoding stay as they are.
     /// The contents decide, not the name: gzip is decompressed and UTF-16 is decoded.
-    pub(super) fn open(&self, catalog: &CatalogBuilder) -> io::Result<Box<dyn Read>> {
-        let file = catalog.storage().open(&self.path, MAX_LIST_BYTES)?;
+    pub(super) fn open(&self, lists: &ListContext) -> io::Result<Box<dyn Read>> {
+        let file = lists.storage().open(&self.path, MAX_LIST_BYTES)?;
         let (head, list) = Head::of(file)?;
         if !head.starts_with(GZIP) {
             return text_of(head, list);
         }
-        let (path, warnings) = (self.path.clone(), catalog.warnings());
+        let (path, warnings) = (self.path.clone(), lists.warnings());
         let on_garbage = move || {
             let path = path.shown();
             warnings.add(format!(
@@ -81,13 +81,8 @@ impl ListFile {
     }
 
     /// A reader's error as a catalog error, at `line` (0: no line).
-    pub(super) fn error(
-        &self,
-        catalog: &CatalogBuilder,
-        line: u64,
-        error: io::Error,
-    ) -> CatalogError {
-        CatalogError::reading(catalog.config_key(), &self.path, line, error)
+    pub(super) fn error(&self, lists: &ListContext, line: u64, error: io::Error) -> CatalogError {
+        CatalogError::reading(lists.config_key(), &self.path, line, error)
     }
 }
 

@@ -18,24 +18,33 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads the first of `files` that exists. If it cannot be read, only its text is lost.
 pub fn read_report(storage: &dyn Storage, files: &[PathBuf]) -> Report {
+    read_whole_report(storage, files).0
+}
+
+/// The same, and the whole text with a line feed at the end of each line. Both are empty if no file
+/// exists.
+pub fn read_whole_report(storage: &dyn Storage, files: &[PathBuf]) -> (Report, String) {
     for path in files {
         match storage.read(path, MAX_BYTES).and_then(inflated) {
             Ok(bytes) => return report_of(&bytes, path),
             Err(error) if is_absent(&error) => {}
-            Err(error) => return unreadable(path, &error.to_string()),
+            Err(error) => return (unreadable(path, &error.to_string()), String::new()),
         }
     }
-    Report::default()
+    (Report::default(), String::new())
 }
 
-fn report_of(bytes: &[u8], path: &Path) -> Report {
+fn report_of(bytes: &[u8], path: &Path) -> (Report, String) {
     let kind = kind_of(bytes);
     let (text, read_as) = match str::from_utf8(bytes) {
         // As the original script reads it, whatever it looks like.
         Ok(text) => (Cow::Borrowed(text), None),
         Err(_) => match (byte_order(bytes), kind) {
             (Some(order), _) => (utf16::decode(bytes, order).into(), Some("UTF-16")),
-            (None, Some(kind)) => return unreadable(path, &format!("it is {kind}")),
+            (None, Some(kind)) => {
+                let report = unreadable(path, &format!("it is {kind}"));
+                return (report, String::new());
+            }
             (None, None) => (decode(bytes).0, Some("Windows-1252")),
         },
     };
@@ -47,11 +56,14 @@ fn report_of(bytes: &[u8], path: &Path) -> Report {
         (None, Some(kind)) => Some(format!("the report {path} is {kind}; taken as it is")),
         (None, None) => None,
     };
-    Report {
+    // As in Python's text mode.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let report = Report {
         text: essence(&text),
         warning,
         is_unreadable: false,
-    }
+    };
+    (report, text)
 }
 
 fn unreadable(path: &Path, problem: &str) -> Report {
@@ -118,12 +130,10 @@ impl ReportStamp {
 /// The part of a report that the original script keeps: the findings, or else the impression, on
 /// one line.
 fn essence(text: &str) -> String {
-    // As in Python's text mode.
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let after = |marker| text.rsplit_once(marker).map(|(_, rest)| rest);
     let part = after("FINDINGS:")
         .or_else(|| after("IMPRESSION:"))
-        .unwrap_or(&text);
+        .unwrap_or(text);
     let line = part.replace("IMPRESSION:", "").replace('\n', "");
     let mut squeezed = String::with_capacity(line.len());
     for c in line.chars() {

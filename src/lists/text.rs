@@ -5,22 +5,22 @@ use std::io::{self, BufRead, BufReader, Read};
 use super::ListFile;
 use super::limit::{MAX_LINE_BYTES, MAX_ROWS, MAX_TEXT_BYTES};
 use super::open::decode;
-use crate::catalog::{CatalogBuilder, CatalogError, ListFault};
+use crate::catalog::{CatalogError, ListContext, ListFault};
 use crate::shown::Show as _;
 
 /// The nonempty lines of a list, as in Python's text mode (CR LF and CR also end a line). Spaces at
 /// the end of a line belong to it. A line that is not UTF-8 is read as Windows-1252.
-pub fn lines(catalog: &CatalogBuilder, file: &ListFile) -> Result<Vec<String>, CatalogError> {
+pub fn lines(lists: &ListContext, file: &ListFile) -> Result<Vec<String>, CatalogError> {
     let source = file
-        .open(catalog)
-        .map_err(|error| file.error(catalog, 0, error))?;
+        .open(lists)
+        .map_err(|error| file.error(lists, 0, error))?;
     let (mut lines, mut number) = (Lines::default(), 1);
     lines
         .read(source, &mut number)
-        .map_err(|error| file.error(catalog, number, error))?;
+        .map_err(|error| file.error(lists, number, error))?;
     if lines.foreign > 0 {
         let (path, line) = (file.path.shown(), lines.foreign);
-        catalog.warnings().add(format!(
+        lists.warnings().add(format!(
             "{path}, line {line}: this is not UTF-8; such lines are read as Windows-1252"
         ));
     }
@@ -95,12 +95,12 @@ mod tests {
     use proptest::prelude::*;
     use std::fs;
 
-    fn read(text: &[u8]) -> Result<(Vec<String>, CatalogBuilder), CatalogError> {
+    fn read(text: &[u8]) -> Result<(Vec<String>, ListContext), CatalogError> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("list"), text).unwrap();
-        let mut catalog = CatalogBuilder::new("SOME_ROOT", Folder::shared());
-        let file = ListFile::find(&mut catalog, &[folder.path().to_owned()], "list")?;
-        Ok((lines(&catalog, &file)?, catalog))
+        let lists = ListContext::new("SOME_ROOT", Folder::shared());
+        let file = ListFile::find(&lists, &[folder.path().to_owned()], "list")?;
+        Ok((lines(&lists, &file)?, lists))
     }
 
     #[test]

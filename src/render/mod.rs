@@ -21,6 +21,7 @@ mod jpeg;
 mod jpeg2000;
 mod memory;
 mod other;
+mod placement;
 mod png;
 mod rendered;
 mod resize;
@@ -30,8 +31,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use contents::Contents;
+pub use dicom::Attributes;
 pub use error::RenderError;
 pub use format::refuse;
+pub use placement::{Axis, Placement};
 pub use rendered::{Damage, Notes, Rendered};
 
 use encode::Encoder;
@@ -196,6 +199,15 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
             }
         })
     })
+}
+
+/// What a DICOM file, or the beginning of one, says about patient and study. Other files say nothing.
+pub fn attributes(source: &[u8]) -> Attributes {
+    let read = || match Format::of(source)? {
+        Format::Dicom => Ok(Attributes::of(source)),
+        _ => Ok(Attributes::default()),
+    };
+    guarded(read).unwrap_or_default()
 }
 
 fn open(source: &[u8]) -> Result<Box<dyn SourceImage + '_>, RenderError> {

@@ -15,7 +15,7 @@ use super::ListFile;
 use super::header::{Header, is_blank, stated_separator};
 use super::limit::{MAX_COLUMNS, MAX_LINE_BYTES, MAX_ROWS, RowLimit};
 use super::open::decode;
-use crate::catalog::{CatalogBuilder, CatalogError, ListFault, Warnings};
+use crate::catalog::{CatalogError, ListContext, ListFault, Warnings};
 use crate::shown::Show as _;
 
 /// Words that pandas reads as a missing value (`pandas._libs.parsers.STR_NA_VALUES`, version 2.1).
@@ -85,9 +85,9 @@ enum Note {
 
 impl Table {
     /// Opens `file` and reads its header.
-    pub fn open(catalog: &CatalogBuilder, file: &ListFile) -> Result<Self, CatalogError> {
+    pub fn open(lists: &ListContext, file: &ListFile) -> Result<Self, CatalogError> {
         let (list, mut head) =
-            open_head(file, catalog).map_err(|error| file.error(catalog, 0, error))?;
+            open_head(file, lists).map_err(|error| file.error(lists, 0, error))?;
         let stated = stated_separator(&head);
         if let Some((_, end)) = stated {
             head.drain(..end);
@@ -98,10 +98,10 @@ impl Table {
                     ListFault::Empty => 0,
                     _ => 1,
                 };
-                file.error(catalog, line, fault.into())
+                file.error(lists, line, fault.into())
             })?;
         Ok(Self {
-            config_key: catalog.config_key(),
+            config_key: lists.config_key(),
             file: file.clone(),
             header,
             rows: None,
@@ -109,7 +109,7 @@ impl Table {
             notes: Notes {
                 file: file.clone(),
                 lines_before: u64::from(stated.is_some()),
-                warnings: catalog.warnings(),
+                warnings: lists.warnings(),
                 told: Default::default(),
             },
         })
@@ -128,6 +128,11 @@ impl Table {
     /// The column `name`, if it exists; the first if there are several.
     pub fn find(&self, name: &str) -> Option<Column> {
         self.header.column(name).map(Column)
+    }
+
+    /// The column `name`, in any case and with blanks around it, as other releases have it.
+    pub fn find_like(&self, name: &str) -> Option<Column> {
+        self.header.column_like(name).map(Column)
     }
 
     /// The next row; `None` at the end.
@@ -243,8 +248,8 @@ impl Rows {
 }
 
 /// Opens a list; returns its first bytes, and the rest.
-fn open_head(file: &ListFile, catalog: &CatalogBuilder) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
-    let mut list = file.open(catalog)?;
+fn open_head(file: &ListFile, lists: &ListContext) -> io::Result<(Box<dyn Read>, Vec<u8>)> {
+    let mut list = file.open(lists)?;
     let mut head = Vec::new();
     // One byte more than a header may have.
     let most = MAX_LINE_BYTES as u64 + 1;

@@ -4,15 +4,15 @@ use super::*;
 use crate::storage::Folder;
 use proptest::prelude::*;
 
-fn builder() -> CatalogBuilder {
-    CatalogBuilder::new("SOME_ROOT", Folder::shared())
+fn builder() -> ListContext {
+    ListContext::new("SOME_ROOT", Folder::shared())
 }
 
-fn table(text: &[u8], catalog: &mut CatalogBuilder) -> Result<Table, CatalogError> {
+fn table(text: &[u8], lists: &ListContext) -> Result<Table, CatalogError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("list.csv"), text).unwrap();
-    let file = ListFile::find(catalog, &[folder.path().to_owned()], "list.csv")?;
-    Table::open(catalog, &file)
+    let file = ListFile::find(lists, &[folder.path().to_owned()], "list.csv")?;
+    Table::open(lists, &file)
 }
 
 fn rows_of(mut table: Table) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
@@ -30,9 +30,9 @@ fn rows(text: &[u8]) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
 
 /// The warnings about a table.
 fn warnings(text: &[u8]) -> Vec<String> {
-    let mut catalog = builder();
-    rows_of(table(text, &mut catalog).unwrap()).unwrap();
-    catalog.warnings().all()
+    let lists = &builder();
+    rows_of(table(text, lists).unwrap()).unwrap();
+    lists.warnings().take()
 }
 
 fn row(a: &str, b: &str) -> [Option<String>; 2] {

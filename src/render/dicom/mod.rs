@@ -5,6 +5,7 @@
 //! samples of the image, so the whole image must be decoded, but only the rows that the crop keeps
 //! are converted.
 
+mod attributes;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod dataset;
@@ -30,6 +31,7 @@ use super::jpeg::markers::segments;
 use super::jpeg2000::{JP2, SOC_SIZ};
 use super::source::{Channels, SourceImage, Window, check_size, reserve, zeros};
 use super::{Damage, Description, Notes, RenderError, error};
+pub use attributes::Attributes;
 use dataset::Elements;
 use header::{Coding, Header};
 use normalise::Normaliser;

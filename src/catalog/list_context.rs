@@ -1,0 +1,78 @@
+//! What readers of lists need to know, and what they note while they read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::stored::Input;
+use crate::storage::Storage;
+
+/// Maximum number of warnings to keep; each list has only a few.
+const MAX_WARNINGS: usize = 100;
+
+/// Warnings from readers of lists.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Remembers something a person should know.
+    pub fn add(&self, warning: impl Into<String>) {
+        let mut warnings = self.0.lock();
+        if warnings.len() < MAX_WARNINGS {
+            warnings.push(warning.into());
+        }
+    }
+
+    /// All warnings so far, which are then forgotten.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+/// Passed to the readers of lists and folders.
+pub struct ListContext {
+    config_key: &'static str,
+    storage: Arc<dyn Storage>,
+    inputs: Mutex<Vec<Input>>,
+    warnings: Warnings,
+}
+
+impl ListContext {
+    /// `config_key` appears in errors; lists and folders are read from `storage`.
+    pub fn new(config_key: &'static str, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            config_key,
+            storage,
+            inputs: Mutex::default(),
+            warnings: Warnings::default(),
+        }
+    }
+
+    /// Records a file or folder that the result depends on: when it changes, a stored form is not
+    /// used any more. Call it before reading, so that no change is missed.
+    pub fn input(&self, path: &Path) {
+        let input = Input::of(&*self.storage, path);
+        self.inputs.lock().push(input);
+    }
+
+    /// The recorded inputs, which are then forgotten.
+    pub fn take_inputs(&self) -> Vec<Input> {
+        std::mem::take(&mut self.inputs.lock())
+    }
+
+    /// The storage of lists and folders.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// Config key of the dataset's root, for errors.
+    pub fn config_key(&self) -> &'static str {
+        self.config_key
+    }
+
+    /// Collects warnings from readers for the user.
+    pub fn warnings(&self) -> Warnings {
+        self.warnings.clone()
+    }
+}

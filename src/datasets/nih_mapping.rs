@@ -1,0 +1,64 @@
+//! Which images of the challenges are which images of ChestX-ray14: the file that RSNA publishes.
+
+use serde::Deserialize;
+
+use super::{RawTree, nih_patient};
+use crate::lists;
+use crate::metadata::{Join, ListNote, MetadataList, Records};
+
+/// The file is JSON, so it has no columns.
+pub(super) const LIST: MetadataList = MetadataList {
+    files: &["pneumonia-challenge-dataset-mappings_2018.json"],
+    adds: "the patient in ChestX-ray14, and the same image there",
+    covers_all: false,
+    join: Join::stem(&[]),
+    columns: &[],
+    labels: None,
+    boxes: None,
+};
+
+/// One of its 30,000 images. It has the original labels, too.
+#[derive(Debug, Deserialize)]
+pub(super) struct MappedImage {
+    /// In ChestX-ray14, such as `00000001_000.png`.
+    img_id: String,
+    /// In the RSNA challenge.
+    #[serde(default)]
+    pub subset_img_id: String,
+    #[serde(default, rename = "SOPInstanceUID")]
+    pub sop_instance_uid: String,
+}
+
+/// Sets the patients of the images that the file names, by the `name` of a file without its
+/// extension.
+pub(super) fn read(tree: &RawTree, records: &mut Records<'_>, name: fn(&MappedImage) -> &String) {
+    let Some(file) = records.find(&tree.root, LIST.files) else {
+        return;
+    };
+    let images: Vec<MappedImage> = match lists::json(records.lists(), &file) {
+        Ok(images) => images,
+        Err(error) => {
+            records.warn(error.to_string());
+            return;
+        }
+    };
+    let index = records.index(&LIST.join);
+    let mut note = ListNote::new(&file.path);
+    for image in &images {
+        note.rows += 1;
+        let numbers: Vec<u32> = index.find(name(image)).collect();
+        if numbers.is_empty() {
+            note.unmatched_rows.add(name(image));
+        }
+        for number in numbers {
+            let same = records.shared(&image.img_id);
+            if let Some(patient) = nih_patient(&image.img_id) {
+                records.set_patient(number, patient);
+            }
+            records.each(&[number], |record| {
+                record.same_image_as = Some(same.clone())
+            });
+        }
+    }
+    records.note(note);
+}

@@ -1,0 +1,217 @@
+//! The records of all images of one dataset, filled while its lists are read.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::list::Join;
+use super::notes::ListNote;
+use super::record::{Record, Texts};
+use crate::catalog::{Catalog, ListContext};
+
+/// The records of the images of a catalog, by number.
+pub struct Records<'a> {
+    catalog: &'a Catalog,
+    lists: ListContext,
+    records: Vec<Record>,
+    names: HashSet<Arc<str>>,
+    term_lists: HashSet<Arc<[Arc<str>]>>,
+    options: Options,
+    notes: Vec<ListNote>,
+    /// What has gone wrong besides the cells of a list.
+    warnings: Vec<String>,
+}
+
+/// How to name patients, and what to take for a finding.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Precedes the name of a patient, to make it unique over all datasets.
+    pub patient_prefix: &'static str,
+    /// Precedes the name of a study.
+    pub study_prefix: &'static str,
+    /// Also use doubtful terms.
+    pub loose: bool,
+}
+
+impl<'a> Records<'a> {
+    /// Empty records for all images of `catalog`.
+    pub fn new(catalog: &'a Catalog, lists: ListContext, options: Options) -> Self {
+        Self {
+            catalog,
+            lists,
+            records: vec![Record::default(); catalog.len() as usize],
+            names: HashSet::new(),
+            term_lists: HashSet::new(),
+            options,
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub fn catalog(&self) -> &'a Catalog {
+        self.catalog
+    }
+
+    /// The key of the image `number`.
+    pub fn key(&self, number: u32) -> &'a str {
+        self.catalog.get(number).map_or("", |entry| entry.key())
+    }
+
+    /// Calls `set` with the key and the number of each image: for what keys tell.
+    pub fn by_key(&mut self, set: impl Fn(&str, &mut Self, u32)) {
+        for number in 0..self.catalog.len() {
+            set(self.key(number), self, number);
+        }
+    }
+
+    /// For readers of lists.
+    pub fn lists(&self) -> &ListContext {
+        &self.lists
+    }
+
+    pub fn is_loose(&self) -> bool {
+        self.options.loose
+    }
+
+    /// The record of the image `number`, to change.
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut Record> {
+        self.records.get_mut(number as usize)
+    }
+
+    /// The one copy of a text that many records have.
+    pub fn shared(&mut self, text: &str) -> Arc<str> {
+        shared(&mut self.names, text)
+    }
+
+    /// The one copy of a list of terms that many records have.
+    pub fn shared_terms(&mut self, terms: &[&str]) -> Arc<[Arc<str>]> {
+        let terms: Vec<Arc<str>> = terms.iter().map(|term| self.shared(term)).collect();
+        if let Some(known) = self.term_lists.get(terms.as_slice()) {
+            return Arc::clone(known);
+        }
+        let terms: Arc<[Arc<str>]> = terms.into();
+        self.term_lists.insert(Arc::clone(&terms));
+        terms
+    }
+
+    /// Sets the patient of an image; `name` is unique within the dataset.
+    pub fn set_patient(&mut self, number: u32, name: &str) {
+        let prefix = self.options.patient_prefix;
+        let patient = self.shared(&format!("{prefix}:{name}"));
+        if let Some(record) = self.get_mut(number) {
+            record.patient = Some(patient);
+        }
+    }
+
+    /// Sets the study of an image; `name` is unique within the dataset.
+    pub fn set_study(&mut self, number: u32, name: &str) {
+        let prefix = self.options.study_prefix;
+        let study = self.shared(&format!("{prefix}:{name}"));
+        if let Some(record) = self.get_mut(number) {
+            record.study = Some(study);
+        }
+    }
+
+    /// The texts of an image, to change.
+    pub fn texts_mut(&mut self, number: u32, language: &'static str) -> Option<&mut Texts> {
+        let texts = &mut self.get_mut(number)?.texts;
+        let texts = texts.get_or_insert_default();
+        texts.language = language;
+        Some(texts)
+    }
+
+    /// The texts of an image, to change, if it has some.
+    pub fn texts_of(&mut self, number: u32) -> Option<&mut Texts> {
+        self.get_mut(number)?.texts.as_deref_mut()
+    }
+
+    /// Keys by what `join` compares them as.
+    pub fn index(&self, join: &Join) -> Index<'a> {
+        Index::new(self.catalog, join.of_key)
+    }
+
+    /// Remembers what was found in a list.
+    pub fn note(&mut self, note: ListNote) {
+        self.notes.push(note);
+    }
+
+    /// Remembers something a person should know.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// The records, the lists that were read, and what a person should know.
+    pub fn finish(self) -> Finished {
+        let mut warnings = self.warnings;
+        warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
+        warnings.extend(self.lists.warnings().take());
+        Finished {
+            records: self.records,
+            notes: self.notes,
+            warnings,
+        }
+    }
+}
+
+/// What [`Records::finish`] returns.
+pub struct Finished {
+    /// By number of the image.
+    pub records: Vec<Record>,
+    pub notes: Vec<ListNote>,
+    pub warnings: Vec<String>,
+}
+
+fn shared(names: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(known) = names.get(text) {
+        return Arc::clone(known);
+    }
+    let name: Arc<str> = text.into();
+    names.insert(Arc::clone(&name));
+    name
+}
+
+/// The images of a catalog by a part of their keys.
+pub struct Index<'a> {
+    first: HashMap<&'a str, u32>,
+    /// The next image with the same name; [`END`] if there is none.
+    next: Vec<u32>,
+}
+
+/// No further image.
+const END: u32 = u32::MAX;
+
+impl<'a> Index<'a> {
+    fn new(catalog: &'a Catalog, of_key: fn(&str) -> Option<&str>) -> Self {
+        let mut first = HashMap::with_capacity(catalog.len() as usize);
+        let mut next = vec![END; catalog.len() as usize];
+        // Backwards, so that each chain begins with the smallest number.
+        for number in (0..catalog.len()).rev() {
+            let Some(name) = catalog.get(number).and_then(|entry| of_key(entry.key())) else {
+                continue;
+            };
+            if let Some(later) = first.insert(name, number) {
+                next[number as usize] = later;
+            }
+        }
+        Self { first, next }
+    }
+
+    /// The numbers of the images with this name.
+    pub fn find(&self, name: &str) -> impl Iterator<Item = u32> {
+        let first = self.first.get(name).copied();
+        std::iter::successors(first, |number| {
+            let next = self.next.get(*number as usize).copied();
+            next.filter(|next| *next != END)
+        })
+    }
+
+    /// The first image with this name, which is then only found if it is the last one left.
+    pub fn take(&mut self, name: &str) -> Option<u32> {
+        let first = self.first.get_mut(name)?;
+        let number = *first;
+        match self.next.get(number as usize) {
+            Some(next) if *next != END => *first = *next,
+            _ => {}
+        }
+        Some(number)
+    }
+}

@@ -1,0 +1,208 @@
+//! The rows of one dataset.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::RecordBatch;
+use parking_lot::Mutex;
+use rayon::prelude::*;
+
+use super::columns::batch;
+use super::row::Row;
+use super::writer::TableError;
+use crate::catalog::{Catalog, ListContext};
+use crate::datasets::RawTree;
+use crate::metadata::{HeaderRules, ListNote, Named, Options, Record, Records, age, date};
+use crate::render::{Attributes, Placement, RenderParams};
+use crate::source::SourceHeader;
+
+/// Rows that one thread makes at a time.
+const BATCH_ROWS: u32 = 4096;
+
+/// Batches that wait for the writer, for each thread.
+const AHEAD: usize = 2;
+
+/// What to read besides the lists.
+#[derive(Debug, Clone, Copy)]
+pub struct TableOptions {
+    /// The headers of all images: for their size, and for what only a header tells.
+    pub headers: bool,
+    /// Also use doubtful terms.
+    pub loose: bool,
+    /// Size of the finished images.
+    pub params: RenderParams,
+}
+
+/// What the lists say about the images of one dataset.
+pub struct DatasetTable<'a> {
+    tree: &'a RawTree,
+    catalog: &'a Catalog,
+    options: TableOptions,
+    records: Vec<Record>,
+    notes: Vec<ListNote>,
+    warnings: Vec<String>,
+    /// Images whose header could not be read.
+    unreadable: Mutex<Named>,
+}
+
+impl<'a> DatasetTable<'a> {
+    /// Reads the lists of `tree`, whose images are those of `catalog`.
+    pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions) -> Self {
+        let info = tree.dataset.info();
+        let lists = ListContext::new(info.root_key, tree.storage.clone());
+        let names = Options {
+            patient_prefix: info.patient_pool.map_or(info.folder, |pool| pool.prefix),
+            study_prefix: info.folder,
+            loose: options.loose,
+        };
+        let mut records = Records::new(catalog, lists, names);
+        tree.dataset.read_metadata(tree, &mut records);
+        let finished = records.finish();
+        Self {
+            tree,
+            catalog,
+            options,
+            records: finished.records,
+            notes: finished.notes,
+            warnings: finished.warnings,
+            unreadable: Mutex::default(),
+        }
+    }
+
+    /// The lists that were read.
+    pub fn notes(&self) -> &[ListNote] {
+        &self.notes
+    }
+
+    /// What a person should know about the lists.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The images whose header could not be read, so far.
+    pub fn unreadable(&self) -> Named {
+        self.unreadable.lock().clone()
+    }
+
+    /// Makes the rows, in the order of the images, and passes them to `write` in batches. Calls
+    /// `done` with the number of rows of each. Uses rayon's current pool.
+    ///
+    /// # Errors
+    /// Those of `write`; [`TableError::Interrupted`] once `stop` is set.
+    pub fn write(
+        &self,
+        stop: &AtomicBool,
+        done: &mut dyn FnMut(u64),
+        write: &mut dyn FnMut(&RecordBatch) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        let starts: Vec<u32> = (0..self.catalog.len()).step_by(BATCH_ROWS as usize).collect();
+        for window in starts.chunks(rayon::current_num_threads() * AHEAD) {
+            let batches: Vec<_> = window.par_iter().map(|start| self.batch(*start, stop)).collect();
+            for batch in batches {
+                let batch = batch?;
+                if batch.num_rows() > 0 {
+                    write(&batch)?;
+                }
+                done(batch.num_rows() as u64);
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&self, start: u32, stop: &AtomicBool) -> Result<RecordBatch, TableError> {
+        let end = start.saturating_add(BATCH_ROWS).min(self.catalog.len());
+        let mut rows = Vec::with_capacity((end - start) as usize);
+        let mut last_report = None;
+        for number in (start..end).filter(|number| self.catalog.has(*number)) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(TableError::Interrupted);
+            }
+            rows.extend(self.row(number, &mut last_report));
+        }
+        Ok(batch(&rows)?)
+    }
+
+    fn row(&self, number: u32, last_report: &mut Option<LastReport>) -> Option<Row<'a>> {
+        let key = self.catalog.get(number)?.key();
+        let mut record = self.records.get(number as usize)?.clone();
+        let header = self.header(number, key);
+        if let (Some(rules), Some(header)) = (self.tree.dataset.metadata().header, &header) {
+            self.take_attributes(rules, &header.attributes, &mut record);
+        }
+        let placement = header.as_ref().and_then(|header| {
+            let (width, height) = (header.description.width, header.description.height);
+            let side = |side| u32::try_from(side).ok();
+            Placement::new(side(width)?, side(height)?, self.options.params.size)
+        });
+        let mut texts = record.texts.take().map(|texts| *texts);
+        if let Some(files) = self.tree.dataset.report_files(self.tree, key) {
+            if last_report.as_ref().is_none_or(|last| last.files != files) {
+                *last_report = Some(LastReport::read(self.tree, key, files));
+            }
+            texts = last_report.as_ref().and_then(|last| last.texts.clone());
+        }
+        Some(Row {
+            dataset: self.tree.dataset.folder(),
+            number,
+            key,
+            dates: self.tree.dataset.metadata().dates,
+            record,
+            header,
+            placement,
+            texts,
+        })
+    }
+
+    fn header(&self, number: u32, key: &str) -> Option<SourceHeader> {
+        if !self.options.headers {
+            return None;
+        }
+        let source = self.catalog.get(number)?.source().ok();
+        let header = source.and_then(|path| SourceHeader::read(&*self.tree.storage, &path).ok());
+        if header.is_none() {
+            self.unreadable.lock().add(key);
+        }
+        header
+    }
+
+    /// Takes from a header what no list tells.
+    fn take_attributes(&self, rules: HeaderRules, header: &Attributes, record: &mut Record) {
+        if record.age_raw.is_none()
+            && let Some(raw) = &header.patient_age
+        {
+            record.age_raw = Some(raw.as_str().into());
+            record.age_years = age::years(raw, rules.zero_is_an_age);
+        }
+        if record.sex.is_none()
+            && let Some(sex) = &header.patient_sex
+        {
+            record.sex = rules.sex(sex);
+        }
+        if record.view_raw.is_none()
+            && let Some(view) = &header.view_position
+        {
+            record.view_raw = Some(view.as_str().into());
+            if let Some(known) = rules.views.iter().find(|known| known.name == view) {
+                record.view = record.view.or(known.view);
+                record.frontal = record.frontal.or(known.frontal);
+            }
+        }
+        if record.study_date.is_none() && rules.has_dates {
+            let date = header.study_date.as_deref();
+            record.study_date = date.and_then(date::days_from_yyyymmdd);
+        }
+    }
+}
+
+/// The report that was read last: the images of a study share it.
+struct LastReport {
+    files: Vec<PathBuf>,
+    texts: Option<crate::metadata::record::Texts>,
+}
+
+impl LastReport {
+    fn read(tree: &RawTree, key: &str, files: Vec<PathBuf>) -> Self {
+        let texts = tree.dataset.report_texts(tree, key);
+        Self { files, texts }
+    }
+}

@@ -1,0 +1,21 @@
+//! One table of what is known of all images: a row for each, in the order of the tree.
+//!
+//! ```text
+//! lists ─► records ──┐
+//! image headers ─────┼─► rows ─► columns (arrays) ─► writer (Parquet, Arrow, CSV)
+//! reports ───────────┘
+//! ```
+
+mod columns;
+mod csv;
+mod dataset;
+mod nested;
+mod row;
+mod writer;
+
+pub use columns::schema;
+pub use dataset::{DatasetTable, TableOptions};
+pub use writer::{TableError, TableFormat, TableWriter};
+
+/// Name of the table in the folder of a dataset.
+pub const FILE_NAME: &str = "metadata.parquet";

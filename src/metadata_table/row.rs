@@ -1,0 +1,26 @@
+//! One row of the table, before it becomes part of columns.
+
+use crate::metadata::Record;
+use crate::metadata::record::{DateKind, Texts};
+use crate::render::Placement;
+use crate::source::SourceHeader;
+
+/// Everything that is known of one image.
+pub(super) struct Row<'a> {
+    pub dataset: &'static str,
+    pub number: u32,
+    pub key: &'a str,
+    pub dates: DateKind,
+    /// With what the header adds.
+    pub record: Record,
+    pub header: Option<SourceHeader>,
+    pub placement: Option<Placement>,
+    pub texts: Option<Texts>,
+}
+
+impl Row<'_> {
+    /// A text of the report.
+    pub(super) fn text(&self, part: fn(&Texts) -> &Option<String>) -> Option<&str> {
+        part(self.texts.as_ref()?).as_deref()
+    }
+}

@@ -1,0 +1,117 @@
+//! Writes batches as Parquet, Arrow or CSV.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::columns::schema;
+use super::csv::CsvTable;
+
+/// Rows that Parquet keeps together: few enough to hold a group with all reports in memory.
+const GROUP_ROWS: usize = 32_768;
+
+/// Why a table cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The form of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    Parquet,
+    /// Arrow's IPC file format (Feather version 2).
+    Arrow,
+    /// With lists as JSON.
+    Csv,
+}
+
+impl TableFormat {
+    /// The format for a file name; `None` if its extension is of none.
+    pub fn of(file: &Path) -> Option<Self> {
+        let extension = file.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
+        match extension.as_str() {
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "feather" => Some(Self::Arrow),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+/// Writes one table.
+pub enum TableWriter<W: Write + Send> {
+    Parquet(Box<ArrowWriter<W>>),
+    Arrow(Box<FileWriter<W>>),
+    Csv(Box<CsvTable<W>>),
+}
+
+impl<W: Write + Send> TableWriter<W> {
+    /// # Errors
+    /// If `output` cannot be written.
+    pub fn new(output: W, format: TableFormat) -> Result<Self, TableError> {
+        Ok(match format {
+            TableFormat::Parquet => {
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::ZSTD(ZstdLevel::default()))
+                    .set_max_row_group_row_count(Some(GROUP_ROWS))
+                    .build();
+                let writer = ArrowWriter::try_new(output, schema(), Some(properties))?;
+                Self::Parquet(Box::new(writer))
+            }
+            TableFormat::Arrow => Self::Arrow(Box::new(FileWriter::try_new(output, &schema())?)),
+            TableFormat::Csv => Self::Csv(Box::new(CsvTable::new(output, &schema())?)),
+        })
+    }
+
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        match self {
+            Self::Parquet(writer) => writer.write(batch)?,
+            Self::Arrow(writer) => writer.write(batch)?,
+            Self::Csv(writer) => writer.write(batch)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the table, with facts about the whole (key and value), which CSV cannot hold. Returns
+    /// the output.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn finish(self, facts: &[(&str, String)]) -> Result<W, TableError> {
+        Ok(match self {
+            Self::Parquet(mut writer) => {
+                for (key, value) in facts {
+                    writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+                }
+                writer.into_inner()?
+            }
+            Self::Arrow(mut writer) => {
+                for (key, value) in facts {
+                    writer.write_metadata(*key, value);
+                }
+                writer.finish()?;
+                writer.into_inner()?
+            }
+            Self::Csv(writer) => writer.finish()?,
+        })
+    }
+}

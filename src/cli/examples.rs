@@ -81,6 +81,21 @@ pub const REPORT: &[Example] = &[
     ),
 ];
 
+pub const METADATA: &[Example] = &[
+    example(
+        "Write the table of all datasets of a config",
+        "machex metadata config.yml -o metadata.parquet",
+    ),
+    example(
+        "Write that of one dataset as CSV, without reading the headers of its images",
+        "machex metadata config.yml --dataset chexpert --no-headers -o chexpert.csv",
+    ),
+    example(
+        "Join the tables that a mount makes",
+        "machex metadata /mnt/machex -o metadata.parquet",
+    ),
+];
+
 pub const MOUNT: &[Example] = &[
     example(
         "Mount the tree on a folder of yours",

@@ -1,5 +1,6 @@
 //! The input of `preview` and `report`: the raw datasets of a config file, or a finished tree.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::survey::{self, Options, Survey, Tree};
 
 /// A config file or a finished tree, and a selection of its datasets.
 #[derive(Debug, clap::Args)]
-pub struct InputArguments {
+pub struct PlaceArguments {
     /// Config file, or folder of a finished tree or of a mount [default: config.yml]
     #[arg(value_name = "CONFIG|ROOT", conflicts_with = "config")]
     place: Option<PathBuf>,
@@ -22,6 +23,13 @@ pub struct InputArguments {
     config: Option<PathBuf>,
     #[command(flatten)]
     dataset: DatasetArgument,
+}
+
+/// The same, and the number of images to show.
+#[derive(Debug, clap::Args)]
+pub struct InputArguments {
+    #[command(flatten)]
+    place: PlaceArguments,
     /// Number of images per dataset, evenly spread and including the first
     #[arg(long, value_name = "N", default_value_t = 6)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -30,33 +38,41 @@ pub struct InputArguments {
 
 /// The opened input.
 pub struct Input {
-    kind: Kind,
+    kind: Place,
     options: Options,
 }
 
-enum Kind {
+/// An opened config file or finished tree.
+pub enum Place {
     Config(Box<Config>),
     Tree(Tree),
 }
 
-impl InputArguments {
-    /// Opens the input and checks that it has the named datasets.
-    pub fn open(&self, known: KnownDatasets) -> anyhow::Result<Input> {
+impl PlaceArguments {
+    /// Opens the place, and checks that it has the named datasets.
+    pub fn open(&self, known: KnownDatasets) -> anyhow::Result<(Place, BTreeSet<String>)> {
         let root = self.place.as_ref().filter(|place| is_folder(place));
-        let (kind, datasets) = match root {
+        Ok(match root {
             Some(root) => {
                 let tree = Tree::open(root, known)?;
                 let datasets = self.dataset.of_tree(&tree)?;
-                (Kind::Tree(tree), datasets)
+                (Place::Tree(tree), datasets)
             }
             None => {
                 let named = self.config.as_ref().or(self.place.as_ref());
                 let path = named.map_or(Path::new(DEFAULT_CONFIG), PathBuf::as_path);
                 let config = job::load_config_file(path, known)?;
                 let datasets = self.dataset.of_config(&config, known)?;
-                (Kind::Config(Box::new(config)), datasets)
+                (Place::Config(Box::new(config)), datasets)
             }
-        };
+        })
+    }
+}
+
+impl InputArguments {
+    /// Opens the input and checks that it has the named datasets.
+    pub fn open(&self, known: KnownDatasets) -> anyhow::Result<Input> {
+        let (kind, datasets) = self.place.open(known)?;
         let images = self.images;
         Ok(Input {
             kind,
@@ -65,12 +81,12 @@ impl InputArguments {
     }
 }
 
-impl Input {
+impl Place {
     /// Where no output may be written: the tree, and everything that it is made from.
     pub fn taken(&self) -> Vec<Taken> {
-        let (root, config) = match &self.kind {
-            Kind::Config(config) => (config.machex_path.as_path(), Some(config.as_ref().clone())),
-            Kind::Tree(tree) => (tree.root(), tree.config()),
+        let (root, config) = match self {
+            Place::Config(config) => (config.machex_path.as_path(), Some(config.as_ref().clone())),
+            Place::Tree(tree) => (tree.root(), tree.config()),
         };
         let mut taken = Taken::by_tree(root).to_vec();
         if let Some(config) = &config {
@@ -79,15 +95,22 @@ impl Input {
         }
         taken
     }
+}
+
+impl Input {
+    /// See [`Place::taken`].
+    pub fn taken(&self) -> Vec<Taken> {
+        self.kind.taken()
+    }
 
     /// Reads lists or indexes; for a config file, also starts the threads that render.
     pub fn survey(&self) -> anyhow::Result<Survey> {
         match &self.kind {
-            Kind::Config(config) => {
+            Place::Config(config) => {
                 job::start_threads(config.workers)?;
                 Ok(survey::of_config(config, &self.options))
             }
-            Kind::Tree(tree) => Ok(tree.survey(&self.options)),
+            Place::Tree(tree) => Ok(tree.survey(&self.options)),
         }
     }
 }

@@ -15,6 +15,7 @@ mod job;
 mod log;
 mod man;
 mod materialize;
+mod metadata;
 mod mount;
 mod output;
 mod pasted;
@@ -94,6 +95,14 @@ enum Command {
     /// raw datasets, or the folder of a finished tree or of a mount.
     #[command(after_long_help = examples::help(examples::REPORT))]
     Report(report::Arguments),
+    /// Write one table of what the lists say of all images: labels, patients, views, boxes, reports.
+    ///
+    /// The table has a row for each image of the tree, in its order. The labels of all datasets are
+    /// in one vocabulary of 36 findings: 1 present, 0 absent, -1 uncertain, null not labelled. What
+    /// no list tells is null; "machex check" says which lists are missing. Give a config to read the
+    /// lists, or the folder of a mount or of a tree that was made with metadata.
+    #[command(after_long_help = examples::help(examples::METADATA))]
+    Metadata(metadata::Arguments),
     /// Mount the tree; machex renders each image the first time something reads it.
     ///
     /// Returns once the mount is ready; a process in the background serves it until you unmount it.
@@ -190,6 +199,7 @@ pub fn main(known: KnownDatasets) -> std::process::ExitCode {
         Command::Check(arguments) => check::run(&arguments, known),
         Command::Preview(arguments) => preview::run(&arguments, known),
         Command::Report(arguments) => report::run(&arguments, known),
+        Command::Metadata(arguments) => metadata::run(&arguments, known),
         Command::Datasets(arguments) => datasets::run(&arguments, known),
         Command::Sample(arguments) => sample::run(&arguments, known),
         Command::Config(arguments) => config::run(&arguments, known),

@@ -58,11 +58,11 @@ impl Output {
     /// Writes the output; a file is written completely or not at all.
     pub fn write(
         &self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         match self {
             Self::Standard => {
-                let mut out = BufWriter::new(io::stdout().lock());
+                let mut out = BufWriter::new(io::stdout());
                 write(&mut out)?;
                 out.flush()?;
                 Ok(())

@@ -14,8 +14,7 @@ use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_whole_repo
 use crate::metadata::list::{LabelCells, Labels};
 use crate::metadata::record::{LabelSource, Split, Texts, View};
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
-    sections,
+    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName, sections,
 };
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
 

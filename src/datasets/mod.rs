@@ -41,8 +41,8 @@ pub use hint::{explain, near, why_missing};
 pub use known_datasets::{KnownDatasets, conflict};
 pub use load::load;
 pub use marks::{Marks, Release};
-pub use patients::{PatientPool, PatientRule};
 use patients::{NIH_PATIENTS, nih_patient};
+pub use patients::{PatientPool, PatientRule};
 pub use reports::reports_digest;
 
 /// The datasets that machex knows, in the order of the original script. A program can add its own:

@@ -1,9 +1,21 @@
 //! Open-i (NLM): a folder of PNGs whose views are not recorded. Kaggle's edition has the same
 //! images in `images/images_normalized/`.
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
-use crate::lists::sorted_files;
+use crate::lists::{ListFile, Table, sorted_files};
+use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
+use crate::metadata::record::{LabelSource, Negatives, Texts, View};
+use crate::metadata::{
+    Column, DateKind, Join, ListNote, Meaning, MetadataList, MetadataRules, Records, ViewName,
+    Vocabulary, ecgen, glob,
+};
+use crate::shown::Show as _;
 use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
 
 /// Folder of the images in the edition `raddar/chest-xrays-indiana-university`.
@@ -36,7 +48,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 8,
     folder: "openi",
     root_key: "OPENI_ROOT",
-    options: &[],
+    options: &[USE_VIEWS],
     real_count: 7_470,
     numbering: Numbering::Folder { images: "" },
     // CXR1_1_IM-0001-3001.png: the number of the report, of which every patient has one
@@ -44,6 +56,304 @@ const INFO: DatasetInfo = DatasetInfo {
     patient_pool: None,
     marks: MARKS,
 };
+
+/// Takes the frontal images, by the views that a list has, if FRONTAL_ONLY is set.
+const USE_VIEWS: OptionKey = OptionKey {
+    name: "OPENI_VIEWS",
+    kind: OptionKind::Bool,
+};
+
+/// The part of a name that NLM's and Kaggle's editions have in common: `1000_IM-0003-1001` of
+/// `CXR1000_IM-0003-1001.png` and of `1000_IM-0003-1001.dcm.png`. NLM's names of the first report
+/// have its number twice.
+fn common_name(name: &str) -> &str {
+    let name = name.strip_suffix(".png").unwrap_or(name);
+    let name = name.strip_suffix(".dcm").unwrap_or(name);
+    let name = name.strip_prefix("CXR").unwrap_or(name);
+    match name.strip_prefix("1_") {
+        Some(second) if second.starts_with("1_IM-") => second,
+        _ => name,
+    }
+}
+
+/// The number of the report in the name of an image.
+fn report_of(name: &str) -> Option<&str> {
+    let (report, _) = common_name(name).split_once('_')?;
+    let is_number = !report.is_empty() && report.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(report)
+}
+
+const BY_IMAGE: Join = Join {
+    of_cell: |cell| Cow::Borrowed(common_name(cell)),
+    of_key: |key| Some(common_name(key)),
+    ..Join::key(&["filename", "imageid"])
+};
+
+/// Views by eye, in Kaggle's edition.
+const PROJECTIONS: MetadataList = MetadataList {
+    files: &["indiana_projections.csv"],
+    adds: "which images are frontal",
+    covers_all: true,
+    join: BY_IMAGE,
+    columns: &[Column {
+        names: &["projection"],
+        meaning: Meaning::View(&[
+            ViewName {
+                name: "Frontal",
+                view: None,
+                frontal: Some(true),
+            },
+            ViewName::of("Lateral", View::Lateral),
+        ]),
+    }],
+    labels: None,
+    boxes: None,
+};
+
+/// A dump of the headers of the DICOM files. Its views are wrong now and then.
+const HEADERS: MetadataList = MetadataList {
+    files: &["nlmcxr_dicom_metadata.csv"],
+    adds: "view, age, date",
+    covers_all: true,
+    join: BY_IMAGE,
+    columns: &[
+        Column {
+            names: &["View Position"],
+            meaning: Meaning::View(&[
+                ViewName::of("PA", View::Pa),
+                ViewName::of("AP", View::Ap),
+                ViewName::of("LL", View::LeftLateral),
+                ViewName::of("RL", View::RightLateral),
+                ViewName::of("LATERAL", View::Lateral),
+                ViewName::of("LARGE LATERAL", View::Lateral),
+            ]),
+        },
+        Column {
+            names: &["Study Date"],
+            meaning: Meaning::Date,
+        },
+        Column {
+            names: &["Patient's Birth Date"],
+            meaning: Meaning::DateOfBirth,
+        },
+        Column {
+            names: &["Patient's Sex"],
+            meaning: Meaning::Sex(DICOM_SEX),
+        },
+    ],
+    labels: None,
+    boxes: None,
+};
+
+/// The reports of Kaggle's edition; NLM's are XML files.
+const REPORTS: MetadataList = MetadataList {
+    files: &["indiana_reports.csv"],
+    adds: "labels, reports (Kaggle's edition)",
+    covers_all: true,
+    join: Join {
+        of_key: report_of,
+        ..Join::key(&["uid"])
+    },
+    columns: &[
+        Column {
+            names: &["findings"],
+            meaning: Meaning::Findings("en"),
+        },
+        Column {
+            names: &["impression"],
+            meaning: Meaning::Impression("en"),
+        },
+        Column {
+            names: &["indication"],
+            meaning: Meaning::Indication("en"),
+        },
+        Column {
+            names: &["comparison"],
+            meaning: Meaning::Comparison("en"),
+        },
+    ],
+    labels: Some(Labels {
+        set: INFO.folder,
+        cells: LabelCells::Items {
+            column: "MeSH",
+            items: |cell| {
+                (!cell.is_empty()).then(|| {
+                    let terms = cell.split(';').map(str::trim);
+                    terms
+                        .filter(|term| !term.is_empty())
+                        .map(str::to_owned)
+                        .collect()
+                })
+            },
+            is_labelled,
+        },
+        source: LabelSource::Indexers,
+        fills: false,
+    }),
+    boxes: None,
+};
+
+/// NLM's reports: a folder with an XML file for each.
+const XML: MetadataList = MetadataList {
+    files: &["ecgen-radiology"],
+    adds: "labels, reports",
+    join: BY_IMAGE,
+    columns: &[],
+    labels: None,
+    ..REPORTS
+};
+
+/// Larger than any report.
+const MAX_REPORT_BYTES: u64 = 1 << 20;
+
+const METADATA: MetadataRules = MetadataRules {
+    lists: &[XML, REPORTS, HEADERS, PROJECTIONS],
+    dates: DateKind::Shifted,
+    header: None,
+};
+
+/// Whether a report was indexed, and its picture good enough for that.
+fn is_labelled(terms: &[String]) -> bool {
+    let is_about_it = |term: &String| {
+        let heading = glob::heading(term);
+        heading != "No Indexing" && heading != "Technical Quality of Image Unsatisfactory"
+    };
+    let is_left_out = |term: &String| glob::heading(term) == "No Indexing";
+    terms.iter().any(is_about_it) && !terms.iter().any(is_left_out)
+}
+
+/// Reads NLM's reports; returns whether there are any.
+fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
+    let folder = tree.root.join(XML.files[0]);
+    if !tree.storage.is_folder(&folder) {
+        // It may appear later.
+        records.lists().input(&folder);
+        return false;
+    }
+    let names = match sorted_files(records.lists(), &folder, &[".xml"], false) {
+        Ok(names) => names,
+        Err(error) => {
+            records.warn(error.to_string());
+            return false;
+        }
+    };
+    let index = records.index(&XML.join);
+    let set = Vocabulary::get().label_set(INFO.folder);
+    let mut note = ListNote::new(&folder);
+    let mut seen = BTreeSet::new();
+    for name in names {
+        let path = folder.join(&name);
+        let bytes = tree.storage.read(&path, MAX_REPORT_BYTES);
+        let report = bytes
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| ecgen::report(&bytes).map_err(|error| error.to_string()));
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => {
+                records.warn(format!("{}: {}", path.shown(), error.shown()));
+                continue;
+            }
+        };
+        note.rows += 1;
+        let images = report.images.iter();
+        let numbers: Vec<u32> = images
+            .flat_map(|image| index.find(common_name(image)))
+            .collect();
+        if numbers.is_empty() {
+            note.unmatched_rows.add(&report.uid);
+            continue;
+        }
+        seen.extend(numbers.iter().copied());
+        let states = match is_labelled(&report.major) {
+            true => set.listed(&report.major.iter().map(String::as_str).collect::<Vec<_>>()),
+            false => Vec::new(),
+        };
+        let findings = set.combine(&states, true, records.is_loose());
+        let terms: Vec<&str> = report.major.iter().map(String::as_str).collect();
+        let terms = records.shared_terms(&terms);
+        let negatives = match report.major.as_slice() {
+            _ if states.is_empty() => None,
+            [only] if only == "normal" => Some(Negatives::Implied),
+            _ => Some(Negatives::Unmentioned),
+        };
+        let whole = [&report.findings, &report.impression].into_iter().flatten();
+        let whole = whole.map(String::as_str).collect::<Vec<_>>().join("\n");
+        for number in numbers {
+            records.each(&[number], |record| {
+                record.findings = findings;
+                record.terms = Some(terms.clone());
+                record.negatives = negatives;
+                record.label_source = negatives.map(|_| LabelSource::Indexers);
+            });
+            if let Some(texts) = records.texts_mut(number, "en") {
+                *texts = Texts {
+                    report: (!whole.is_empty()).then(|| whole.clone()),
+                    findings: report.findings.clone(),
+                    impression: report.impression.clone(),
+                    indication: report.indication.clone(),
+                    comparison: report.comparison.clone(),
+                    ..std::mem::take(texts)
+                };
+            }
+        }
+    }
+    for number in records.catalog().present_numbers() {
+        if !seen.contains(&number) {
+            note.unmatched_images.add(records.key(number));
+        }
+    }
+    records.note(note);
+    true
+}
+
+/// The views that lists have: whether an image is frontal, by its common name. Those by eye count
+/// more than those of headers.
+fn frontal_by_lists(
+    tree: &RawTree,
+    catalog: &CatalogBuilder,
+) -> Result<HashMap<String, bool>, CatalogError> {
+    let mut frontal = HashMap::new();
+    for list in [HEADERS, PROJECTIONS] {
+        let file = match ListFile::find(
+            catalog.lists(),
+            std::slice::from_ref(&tree.root),
+            list.files[0],
+        ) {
+            Ok(file) => file,
+            Err(CatalogError::MissingList { .. }) => {
+                // It may appear later.
+                catalog.input(&tree.root.join(list.files[0]));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut table = Table::open(catalog.lists(), &file)?;
+        let names = list.join.column.iter();
+        let name = names.filter_map(|name| table.find(name)).next();
+        let name = name.map_or_else(|| table.column("filename"), Ok)?;
+        let [
+            Column {
+                names,
+                meaning: Meaning::View(views),
+            },
+            ..,
+        ] = list.columns
+        else {
+            continue;
+        };
+        let view = table.column(names[0])?;
+        while let Some(row) = table.next_row()? {
+            let (Some(name), Some(view)) = (row.get(name), row.get(view)) else {
+                continue;
+            };
+            let known = views.iter().find(|known| known.name == view.trim());
+            if let Some(is_frontal) = known.and_then(|known| known.frontal) {
+                frontal.insert(common_name(name.trim()).to_owned(), is_frontal);
+            }
+        }
+    }
+    Ok(frontal)
+}
 
 pub struct OpenI;
 
@@ -70,16 +380,73 @@ impl Dataset for OpenI {
                 folder = kaggle;
             }
         }
-        catalog.views().other = names.len() as u32;
-        if tree.frontal_only {
-            catalog.leave_out("view not known", names.len() as u32);
-            return Ok(());
-        }
+        let frontal = match tree.bool_option(USE_VIEWS.name) {
+            true => frontal_by_lists(tree, catalog)?,
+            false => HashMap::new(),
+        };
         let folder = catalog.folder(&folder);
         for name in &names {
-            catalog.push_file(name, SourceLocation::below(folder))?;
+            let known = name
+                .to_str()
+                .and_then(|name| frontal.get(common_name(name)));
+            let views = catalog.views();
+            let left_out = match known {
+                Some(true) => {
+                    views.frontal += 1;
+                    None
+                }
+                Some(false) => {
+                    views.lateral += 1;
+                    Some("lateral")
+                }
+                None => {
+                    views.other += 1;
+                    Some("view not known")
+                }
+            };
+            match left_out {
+                Some(why) if tree.frontal_only => catalog.leave_out(why, 1),
+                _ => drop(catalog.push_file(name, SourceLocation::below(folder))?),
+            }
         }
         Ok(())
+    }
+
+    fn metadata(&self) -> &'static MetadataRules {
+        &METADATA
+    }
+
+    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+        records.by_key(|key, records, number| {
+            // Every report is of another study; which are of the same patient is not known.
+            if let Some(report) = report_of(key) {
+                records.set_patient(number, report);
+                records.set_study(number, report);
+            }
+        });
+        if !read_xml(tree, records) {
+            records.read(&tree.root, &REPORTS);
+        }
+        // Views by eye replace those of headers, but do not tell PA from AP.
+        records.read(&tree.root, &PROJECTIONS);
+        let by_eye: Vec<_> = (0..records.catalog().len())
+            .map(|number| {
+                records
+                    .get_mut(number)
+                    .map(|record| (record.frontal, record.view_raw.clone()))
+            })
+            .collect();
+        records.read(&tree.root, &HEADERS);
+        for (number, seen) in (0..).zip(by_eye) {
+            let (Some((Some(frontal), raw)), Some(record)) = (seen, records.get_mut(number)) else {
+                continue;
+            };
+            if record.frontal != Some(frontal) {
+                record.frontal = Some(frontal);
+                record.view = (!frontal).then_some(View::Lateral);
+                record.view_raw = raw;
+            }
+        }
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

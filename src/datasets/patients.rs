@@ -146,7 +146,10 @@ mod tests {
     fn a_pool_is_of_several_datasets() {
         let pools = || ALL.iter().filter_map(|dataset| dataset.info().patient_pool);
         for pool in pools() {
-            assert!(pools().filter(|other| *other == pool).count() > 1, "{pool:?}");
+            assert!(
+                pools().filter(|other| *other == pool).count() > 1,
+                "{pool:?}"
+            );
         }
     }
 }

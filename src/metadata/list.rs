@@ -98,6 +98,8 @@ pub enum Meaning {
     AgeGroup,
     /// The year of birth: the age is its difference from the year of the study.
     YearOfBirth,
+    /// The date of birth: the age in whole years at the date of the study.
+    DateOfBirth,
     /// The names of views.
     View(&'static [ViewName]),
     /// Words that tell whether a view is frontal if the view itself is blank.
@@ -114,6 +116,7 @@ pub enum Meaning {
     Findings(&'static str),
     Impression(&'static str),
     Indication(&'static str),
+    Comparison(&'static str),
 }
 
 /// A view as a list names it.

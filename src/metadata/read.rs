@@ -1,7 +1,7 @@
 //! Reads a list into records, as its description says. Nothing that is wrong with a list stops
 //! anything: what cannot be known stays absent, and a person is told why.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::age;
 use super::cells::Cells;
@@ -173,7 +173,7 @@ impl Records<'_> {
         cells: &mut Cells<'_, '_>,
         numbers: &[u32],
     ) {
-        let (mut born, mut day) = (None, None);
+        let (mut born, mut birthday, mut day) = (None, None, None);
         for (column, place) in columns {
             let name = column.names.first().copied().unwrap_or_default();
             let Some(cell) = cells.id(*place) else {
@@ -185,6 +185,10 @@ impl Records<'_> {
             }
             match column.meaning {
                 Meaning::YearOfBirth => born = Some(cell.to_owned()),
+                Meaning::DateOfBirth => match date::days_from_yyyymmdd(cell) {
+                    Some(days) => birthday = Some((days, cell.to_owned())),
+                    None => cells.fault(name, cell, "not a date"),
+                },
                 Meaning::Date => match date::days_from_yyyymmdd(cell) {
                     Some(days) => day = Some(days),
                     None => cells.fault(name, cell, "not a date"),
@@ -199,6 +203,15 @@ impl Records<'_> {
         }
         if let Some(days) = day {
             self.each(numbers, |record| record.study_date = Some(days));
+        }
+        if let Some((birthday, raw)) = birthday {
+            let raw = self.shared(&raw);
+            let years = day.and_then(|day| date::years_between(birthday, day));
+            let age = years.filter(|years| (0.0..=age::OLDEST as f32).contains(years));
+            self.each(numbers, |record| {
+                record.age_raw = Some(raw.clone());
+                record.age_years = age;
+            });
         }
         if let Some(born) = born {
             let year = born.parse::<f32>().ok().filter(|year| year.fract() == 0.0);
@@ -280,8 +293,11 @@ impl Records<'_> {
             Meaning::Indication(language) => self.each_text(numbers, language, |texts| {
                 texts.indication = Some(cell.to_owned());
             }),
+            Meaning::Comparison(language) => self.each_text(numbers, language, |texts| {
+                texts.comparison = Some(cell.to_owned());
+            }),
             // These need other cells of the row.
-            Meaning::Date | Meaning::YearOfBirth => {}
+            Meaning::Date | Meaning::DateOfBirth | Meaning::YearOfBirth => {}
         }
         None
     }
@@ -340,9 +356,4 @@ fn word<T: Copy>(words: &[(&str, T)], cell: &str) -> Option<T> {
     let mut words = words.iter();
     let found = words.find(|(word, _)| word.eq_ignore_ascii_case(cell));
     found.map(|(_, meaning)| *meaning)
-}
-
-/// The paths of lists that are looked for, for people.
-pub fn paths(root: &Path, list: &MetadataList) -> Vec<PathBuf> {
-    list.files.iter().map(|file| root.join(file)).collect()
 }

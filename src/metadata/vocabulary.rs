@@ -202,13 +202,15 @@ impl LabelSet {
         findings
     }
 
-    /// The states of terms in a list of what is present: a term matches an item if it is equal, or,
-    /// with `*`, as a pattern. Case does not count, since lists do not keep to one.
+    /// The states of terms in a list of what is present: a term matches an item if it is equal, or
+    /// equal to what is before its first `/`, or, with `*`, as a pattern. Case does not count, since lists do not keep to one.
     pub fn listed(&self, items: &[&str]) -> Vec<State> {
         let items: Vec<String> = items.iter().map(|item| item.to_lowercase()).collect();
         let patterns = self.patterns.iter();
         let states = patterns.map(|pattern| {
-            let is_present = items.iter().any(|item| glob::matches(pattern, item));
+            let means =
+                |item: &String| glob::matches(pattern, item) || *pattern == glob::heading(item);
+            let is_present = items.iter().any(means);
             Some(i8::from(is_present))
         });
         states.collect()

@@ -25,7 +25,10 @@ impl<W: Write> CsvTable<W> {
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         for row in 0..batch.num_rows() {
-            let cells = batch.columns().iter().map(|column| text(&value(column, row)));
+            let cells = batch
+                .columns()
+                .iter()
+                .map(|column| text(&value(column, row)));
             self.writer.write_record(cells)?;
         }
         Ok(())

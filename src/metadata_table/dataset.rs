@@ -95,9 +95,14 @@ impl<'a> DatasetTable<'a> {
         done: &mut dyn FnMut(u64),
         write: &mut dyn FnMut(&RecordBatch) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
-        let starts: Vec<u32> = (0..self.catalog.len()).step_by(BATCH_ROWS as usize).collect();
+        let starts: Vec<u32> = (0..self.catalog.len())
+            .step_by(BATCH_ROWS as usize)
+            .collect();
         for window in starts.chunks(rayon::current_num_threads() * AHEAD) {
-            let batches: Vec<_> = window.par_iter().map(|start| self.batch(*start, stop)).collect();
+            let batches: Vec<_> = window
+                .par_iter()
+                .map(|start| self.batch(*start, stop))
+                .collect();
             for batch in batches {
                 let batch = batch?;
                 if batch.num_rows() > 0 {

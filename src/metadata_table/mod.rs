@@ -9,12 +9,15 @@
 mod columns;
 mod csv;
 mod dataset;
+mod facts;
+mod joined;
 mod nested;
 mod row;
 mod writer;
 
 pub use columns::schema;
 pub use dataset::{DatasetTable, TableOptions};
+pub use facts::Facts;
 pub use writer::{TableError, TableFormat, TableWriter};
 
 /// Name of the table in the folder of a dataset.

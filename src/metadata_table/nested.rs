@@ -68,7 +68,12 @@ fn lists(lengths: &[usize], fields: Fields, columns: Vec<ArrayRef>) -> ArrayRef 
     let offsets = OffsetBuffer::from_lengths(lengths.iter().copied());
     let values = StructArray::new(fields.clone(), columns, None);
     let field = item(DataType::Struct(fields));
-    Arc::new(ListArray::new(field, offsets, Arc::new(values), Some(nulls)))
+    Arc::new(ListArray::new(
+        field,
+        offsets,
+        Arc::new(values),
+        Some(nulls),
+    ))
 }
 
 fn finding_name(finding: Option<usize>) -> Option<&'static str> {
@@ -86,10 +91,16 @@ pub(super) fn boxes(rows: &[Row<'_>]) -> ArrayRef {
         })
         .collect();
     let text = |value: fn(&FindingBox) -> Option<&str>| -> ArrayRef {
-        Arc::new(all.iter().map(|(shown, _)| value(shown)).collect::<StringArray>())
+        Arc::new(
+            all.iter()
+                .map(|(shown, _)| value(shown))
+                .collect::<StringArray>(),
+        )
     };
     let source = |value: fn(&FindingBox) -> f64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(all.iter().map(|(shown, _)| value(shown))))
+        Arc::new(Float64Array::from_iter_values(
+            all.iter().map(|(shown, _)| value(shown)),
+        ))
     };
     let tree = |value: fn(&Clipped) -> Option<f64>| -> ArrayRef {
         let values = all.iter().map(|(_, clipped)| value(clipped.as_ref()?));
@@ -153,7 +164,9 @@ pub(super) fn masks(rows: &[Row<'_>]) -> ArrayRef {
     let lengths: Vec<usize> = rows.iter().map(|row| row.record.masks.len()).collect();
     let all: Vec<&FindingMask> = rows.iter().flat_map(|row| &row.record.masks).collect();
     let sizes = |value: fn(&FindingMask) -> u32| -> ArrayRef {
-        Arc::new(UInt32Array::from_iter_values(all.iter().map(|mask| value(mask))))
+        Arc::new(UInt32Array::from_iter_values(
+            all.iter().map(|mask| value(mask)),
+        ))
     };
     let mut runs = ListBuilder::new(UInt32Builder::new());
     for mask in &all {
@@ -184,7 +197,12 @@ mod tests {
             term: "Nodule".into(),
             reader: None,
             outline: Outline::Rectangle,
-            area: Area { x, y, width, height },
+            area: Area {
+                x,
+                y,
+                width,
+                height,
+            },
             points: Vec::new(),
         }
     }

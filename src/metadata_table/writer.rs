@@ -45,7 +45,10 @@ pub enum TableFormat {
 impl TableFormat {
     /// The format for a file name; `None` if its extension is of none.
     pub fn of(file: &Path) -> Option<Self> {
-        let extension = file.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
+        let extension = file
+            .extension()
+            .and_then(OsStr::to_str)?
+            .to_ascii_lowercase();
         match extension.as_str() {
             "parquet" => Some(Self::Parquet),
             "arrow" | "feather" => Some(Self::Arrow),
@@ -100,7 +103,8 @@ impl<W: Write + Send> TableWriter<W> {
         Ok(match self {
             Self::Parquet(mut writer) => {
                 for (key, value) in facts {
-                    writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+                    writer
+                        .append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
                 }
                 writer.into_inner()?
             }

@@ -1,0 +1,39 @@
+//! The tables that a finished tree has already, as one.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::columns::schema;
+use super::writer::{TableError, TableWriter};
+
+impl<W: Write + Send> TableWriter<W> {
+    /// Adds the rows of the table in the file `path`, and returns how many.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has other columns than this version of machex writes.
+    pub fn append(&mut self, path: &Path) -> Result<u64, TableError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        let (found, expected) = (builder.schema(), schema());
+        let names = |fields: &arrow_schema::Fields| -> Vec<_> {
+            let fields = fields.iter();
+            fields
+                .map(|field| (field.name().clone(), field.data_type().clone()))
+                .collect()
+        };
+        if names(found.fields()) != names(expected.fields()) {
+            let problem = "it has other columns than this version of machex writes: make it again";
+            return Err(io::Error::other(problem).into());
+        }
+        let mut rows = 0;
+        for batch in builder.build()? {
+            // Without the facts about a single dataset.
+            let batch = batch?.with_schema(schema())?;
+            rows += batch.num_rows() as u64;
+            self.write(&batch)?;
+        }
+        Ok(rows)
+    }
+}

@@ -40,7 +40,7 @@ def compare_chexpert(root: Path, ours: pd.DataFrame) -> Comparison | None:
     release = r"^CheXpert-v1\.0[^/]*/"
     theirs = labels(data, data.csv["Path"].str.replace(release, "", regex=True))
     findings = list(theirs.columns)
-    _add_raw_labels(theirs, data.csv["No Finding"])
+    _add_raw_labels(theirs, data, findings)
     theirs["patient"] = data.csv["patientid"].to_numpy()
     theirs["age"] = data.csv["age_years"].to_numpy()
     theirs["sex"] = sex(data)
@@ -72,7 +72,7 @@ def compare_mimic(root: Path, ours: pd.DataFrame) -> Comparison | None:
     )
     theirs = labels(data, data.csv["dicom_id"])
     findings = list(theirs.columns)
-    _add_raw_labels(theirs, data.csv["No Finding"])
+    _add_raw_labels(theirs, data, findings)
     theirs["patient"] = data.csv["patientid"].to_numpy()
     theirs["view"] = data.csv["view"].to_numpy()
     # Studies whose images are not in the list of images have a row without an image.
@@ -99,7 +99,7 @@ def compare_brax(root: Path, ours: pd.DataFrame) -> Comparison | None:
     key = data.csv["PngPath"].str.replace(r"(?<=\.png).*$", "", regex=True)
     theirs = labels(data, key)
     findings = list(theirs.columns)
-    _add_raw_labels(theirs, data.csv["No Finding"])
+    _add_raw_labels(theirs, data, findings)
     theirs["patient"] = data.csv["patientid"].astype(str).to_numpy()
     theirs["age"] = data.csv["age_years"].to_numpy()
     theirs["sex"] = sex(data)
@@ -118,8 +118,11 @@ def compare_brax(root: Path, ours: pd.DataFrame) -> Comparison | None:
     return result
 
 
-def _add_raw_labels(theirs: pd.DataFrame, no_finding: pd.Series) -> None:
-    theirs["nothing found"] = is_one(no_finding)
+def _add_raw_labels(theirs: pd.DataFrame, data: datasets.Dataset, findings: list[str]) -> None:
+    """Adds what the labels do not tell: where nothing was found, and which cells were -1."""
+    theirs["nothing found"] = is_one(data.csv["No Finding"])
+    for finding in findings:
+        theirs[f"{finding}: -1"] = is_uncertain(data.csv[finding])
 
 
 def _compare_findings(result: Comparison, findings: list[str]) -> None:
@@ -132,5 +135,7 @@ def _compare_findings(result: Comparison, findings: list[str]) -> None:
             reasons = [(DEVICES, overruled)]
         else:
             reasons = [(CONTRADICTION, overruled & (is_one(ours) | is_uncertain(ours)))]
-        reasons.append((UNCERTAIN, is_uncertain(ours) & is_missing(theirs)))
-        result.finding(finding, reasons)
+        uncertain = np.asarray(result.theirs[f"{finding}: -1"], dtype=bool)
+        both = [*reasons, (UNCERTAIN, is_uncertain(ours) & uncertain)]
+        result.finding(finding, both)
+        result.column(f"{finding}: -1", is_uncertain(ours), uncertain, reasons)

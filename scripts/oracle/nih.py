@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from categories import NARROWER, NOT_IN_TRAIN_VAL, TEXT_MINED
+from categories import NARROWER_ABSENT, NOT_IN_TRAIN_VAL, TEXT_MINED
 from comparison import (
     Comparison,
     compare_views,
@@ -71,7 +71,9 @@ def compare_google(root: Path, ours: pd.DataFrame) -> Comparison | None:
     result.rows(theirs=[(NOT_IN_TRAIN_VAL, ~result.only_theirs.index.isin(in_tree))])
     result.finding("Fracture")
     opacity, theirs_opacity = result.ours["Lung Opacity"], result.theirs["Lung Opacity"]
-    result.finding("Lung Opacity", [(NARROWER, is_missing(opacity) & is_zero(theirs_opacity))])
+    result.finding(
+        "Lung Opacity", [(NARROWER_ABSENT, is_missing(opacity) & is_zero(theirs_opacity))]
+    )
     for finding, terms in (("Pneumothorax", ["Pneumothorax"]), ("Nodule/Mass", ["Nodule", "Mass"])):
         column = result.ours[finding]
         mined = is_one(result.ours[terms].max(axis=1))

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-from categories import AUTOMATIC_ONLY, BROADER, MAJOR_ONLY, NOT_INDEXED
+from categories import AUTOMATIC_ONLY, BROADER, MAJOR_ONLY, NARROWER, NOT_INDEXED, SUBSTRING
 from comparison import (
     Comparison,
     compare_views,
@@ -20,31 +20,46 @@ from comparison import (
 )
 from torchxrayvision import datasets
 
-#: The human indexers' headings that make a finding, in lower case. A heading may be followed by
-#: qualifiers, `opacity/lung/base`; with a slash at its end it stands with its first qualifier.
+#: The human indexers' headings that name a finding, in lower case. A heading may be followed by
+#: qualifiers, `opacity/lung/base`; one with a slash here stands with its first qualifier.
 HEADINGS = {
     "Atelectasis": ["pulmonary atelectasis"],
     "Cardiomegaly": ["cardiomegaly"],
     "Edema": ["pulmonary edema"],
-    "Emphysema": ["emphysema", "pulmonary emphysema", "bullous emphysema"],
+    "Emphysema": ["emphysema", "pulmonary emphysema"],
     "Fibrosis": ["pulmonary fibrosis"],
     "Fracture": ["fractures, bone"],
-    "Granuloma": ["granuloma", "calcified granuloma"],
-    "Hernia": ["hernia, hiatal", "hernia, diaphragmatic"],
+    "Granuloma": ["granuloma"],
+    "Hernia": [],
     "Infiltration": ["infiltrate"],
-    "Lung Lesion": ["nodule", "cavitation"],
-    "Lung Opacity": ["opacity", "airspace disease", "consolidation", "infiltrate"],
+    "Lung Lesion": [],
+    "Lung Opacity": ["opacity"],
     "Mass": [],
     "Nodule": ["nodule"],
-    "Pleural Effusion": [
-        "pleural effusion",
-        "hydropneumothorax",
-        "hemothorax",
-        "hemopneumothorax",
-    ],
+    "Pleural Effusion": ["pleural effusion"],
     "Pleural Thickening": ["thickening/pleura"],
     "Pneumonia": ["pneumonia"],
-    "Pneumothorax": ["pneumothorax", "hydropneumothorax", "hemopneumothorax"],
+    "Pneumothorax": ["pneumothorax"],
+}
+
+#: Headings that are narrower than a finding.
+NARROWER_HEADINGS = {
+    "Emphysema": ["bullous emphysema"],
+    "Granuloma": ["calcified granuloma"],
+    "Hernia": ["hernia, hiatal", "hernia, diaphragmatic"],
+    "Lung Lesion": ["nodule", "cavitation"],
+    "Lung Opacity": ["airspace disease", "consolidation", "infiltrate"],
+    "Pleural Effusion": ["hydropneumothorax", "hemothorax", "hemopneumothorax"],
+    "Pneumothorax": ["hydropneumothorax", "hemopneumothorax"],
+}
+
+#: What torchxrayvision looks for, and terms that contain it and are another finding.
+OTHER_TERMS = {
+    "Emphysema": ("emphysema", r"subcutaneous emphysemas?"),
+    "Fibrosis": ("fibrosis", r"cystic fibrosis"),
+    "Granuloma": ("granuloma", r"granulomatous"),
+    "Mass": ("mass", r"(?:mediastinal|thyroid) mass(?:es)?"),
+    "Pleural Effusion": ("effusion", r"pericardial effusions?"),
 }
 
 #: torchxrayvision's findings without a column of their own here: narrower than Granuloma.
@@ -81,12 +96,19 @@ def compare(root: Path, ours: pd.DataFrame) -> Comparison | None:
     not_indexed = major.map(lambda found: found <= NOT_INDEXED_HEADINGS)
     for finding in findings:
         column, automatic = result.ours[finding], result.theirs[finding]
-        found = major.map(lambda found, wanted=frozenset(HEADINGS[finding]): bool(found & wanted))
+        named = _has_one(major, HEADINGS[finding])
+        narrower = _has_one(major, NARROWER_HEADINGS.get(finding, []))
+        too_few, too_many = is_one(column) & is_zero(automatic), is_zero(column) & is_one(automatic)
         reasons = [
             (NOT_INDEXED, is_missing(column) & not_indexed),
-            (MAJOR_ONLY, is_one(column) & found & is_zero(automatic)),
-            (AUTOMATIC_ONLY, is_zero(column) & ~found & is_one(automatic)),
+            (MAJOR_ONLY, too_few & named),
+            (NARROWER, too_few & narrower),
         ]
+        if finding in OTHER_TERMS:
+            word, other = OTHER_TERMS[finding]
+            rest = result.theirs["labels_automatic"].str.replace(other, "", regex=True)
+            reasons.append((SUBSTRING, too_many & ~rest.str.contains(word)))
+        reasons.append((AUTOMATIC_ONLY, too_many & ~named & ~narrower))
         if finding == "Mass":
             is_mass = major.map(lambda found: "mass" in found)
             reasons.append((BROADER, is_missing(column) & is_mass))
@@ -95,6 +117,10 @@ def compare(root: Path, ours: pd.DataFrame) -> Comparison | None:
 
 
 NOT_INDEXED_HEADINGS = frozenset(["no indexing", "technical quality of image unsatisfactory"])
+
+
+def _has_one(headings: pd.Series, wanted: list[str]) -> pd.Series:
+    return headings.map(lambda found: not found.isdisjoint(wanted))
 
 
 def _headings(terms: str) -> frozenset[str]:

@@ -25,15 +25,15 @@ CHILDREN = Category(5, "torchxrayvision leaves out births after 2008 and unknown
 NO_LABEL_ROW = Category(6, "torchxrayvision leaves out studies without a row of labels")
 STRIPS = Category(7, "torchxrayvision leaves out strips (side ratio above 10)")
 ROWS_OF_MASKS = Category(8, "torchxrayvision has a row for each mask, machex one for each image")
+VIEW_NOT_IN_TREE = Category(9, "the tree has no images of this view")
 
 # Patient, age, sex, view.
 VIEW_NAME = Category(10, "the same view has another name")
-VIEW_OTHER = Category(11, "not one of the views that machex names: OTHER, OBLIQUE or null")
-AGE_ZERO = Category(12, "0 stands for an unknown age")
-AGE_OVER_120 = Category(13, "an age above 120 has lost its unit")
-AGE_AT_STUDY = Category(14, "age at the study, not in 2017")
-SEX_OTHER = Category(15, "O is a sex of its own, not neither")
-PATIENT_IS_IMAGE = Category(16, "PatientID is different for each image, so it tells no patient")
+AGE_ZERO = Category(11, "0 stands for an unknown age")
+AGE_OVER_120 = Category(12, "an age above 120 has lost its unit")
+AGE_AT_STUDY = Category(13, "age at the study, not in 2017")
+SEX_OTHER = Category(14, "O is a sex of its own, not neither")
+PATIENT_IS_IMAGE = Category(15, "PatientID is different for each image, so it tells no patient")
 
 # Labels.
 UNCERTAIN = Category(20, "-1 (uncertain) is kept")

@@ -14,6 +14,7 @@ from categories import (
     SEX_OTHER,
     STRIPS,
     UNCERTAIN,
+    VIEW_NOT_IN_TREE,
 )
 from comparison import (
     Comparison,
@@ -28,6 +29,10 @@ from comparison import (
     without_prefix,
 )
 from torchxrayvision import datasets
+
+#: The views of the tree. It has none of the other codes, and none of a blank.
+MIMIC_VIEWS = ("AP", "PA", "LL", "LATERAL")
+BRAX_VIEWS = ("AP", "PA", "L")
 
 
 def compare_chexpert(root: Path, ours: pd.DataFrame) -> Comparison | None:
@@ -82,7 +87,8 @@ def compare_mimic(root: Path, ours: pd.DataFrame) -> Comparison | None:
     studies = set(data.csv["study_id"].astype(str))
     study = result.only_ours["key"].str.extract(r"/s(\d+)/", expand=False)
     unlabelled = ~study.isin(studies) & result.only_ours[findings].isna().all(axis=1)
-    result.rows(ours=[(NO_LABEL_ROW, unlabelled)])
+    other_view = ~result.only_theirs["view"].isin(MIMIC_VIEWS)
+    result.rows(ours=[(NO_LABEL_ROW, unlabelled)], theirs=[(VIEW_NOT_IN_TREE, other_view)])
     result.column("patient", without_prefix(result.ours["patient_key"]), result.theirs["patient"])
     compare_views(result, result.theirs["view"])
     _compare_findings(result, findings)
@@ -108,7 +114,9 @@ def compare_brax(root: Path, ours: pd.DataFrame) -> Comparison | None:
     listed = pd.read_csv(path)
     listed.index = pd.Index(listed["PngPath"].str.replace(r"(?<=\.png).*$", "", regex=True))
     sides = listed.loc[result.only_ours.index, ["Rows", "Columns"]]
-    result.rows(ours=[(STRIPS, sides.max(axis=1) > 10 * sides.min(axis=1))])
+    strips = sides.max(axis=1) > 10 * sides.min(axis=1)
+    other_view = ~result.only_theirs["view"].isin(BRAX_VIEWS)
+    result.rows(ours=[(STRIPS, strips)], theirs=[(VIEW_NOT_IN_TREE, other_view)])
     result.column("patient", without_prefix(result.ours["patient_key"]), result.theirs["patient"])
     result.column("age", result.ours["age_years"], result.theirs["age"])
     other = (result.ours["sex"] == "O") & is_missing(result.theirs["sex"])

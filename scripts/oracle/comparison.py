@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from categories import VIEW_NAME, VIEW_OTHER, Category
+from categories import VIEW_NAME, Category
 
 #: torchxrayvision's names of findings that machex names otherwise.
 FINDINGS = {
@@ -135,24 +135,6 @@ def is_missing(column: Any) -> Any:
 #: Names of views that mean the same there and here.
 VIEW_NAMES = {"L": "LATERAL", "AP Supine": "AP_SUPINE", "LARGE LATERAL": "LATERAL"}
 
-#: What machex makes of views that it does not name.
-OTHER_VIEWS = {
-    "COSTAL": "OTHER",
-    "EXCLUDE": None,
-    "UNK": None,
-    "LAO": "OBLIQUE",
-    "RAO": "OBLIQUE",
-    "LPO": "OBLIQUE",
-    "RPO": "OBLIQUE",
-    "AP AXIAL": "OTHER",
-    "SWIMMERS": "OTHER",
-    "XTABLE LATERAL": "LATERAL",
-    "AP LLD": "OTHER",
-    "AP RLD": "OTHER",
-    "PA LLD": "OTHER",
-    "PA RLD": "OTHER",
-}
-
 
 def compare_views(comparison: Comparison, theirs: Any) -> None:
     """Compares the views, whose missing values torchxrayvision calls UNKNOWN."""
@@ -160,10 +142,7 @@ def compare_views(comparison: Comparison, theirs: Any) -> None:
     theirs = theirs.where(theirs != "UNKNOWN", None)
     ours = comparison.ours["view"].reset_index(drop=True)
     named = theirs.map(VIEW_NAMES)
-    other = theirs.map(OTHER_VIEWS)
-    is_other = theirs.isin(list(OTHER_VIEWS)) & ((other == ours) | (other.isna() & ours.isna()))
-    reasons = [(VIEW_NAME, named.notna() & (named == ours)), (VIEW_OTHER, is_other)]
-    comparison.column("view", ours, theirs, reasons)
+    comparison.column("view", ours, theirs, [(VIEW_NAME, named.notna() & (named == ours))])
 
 
 def find_list(root: Path, *names: str) -> Path | None:

@@ -28,11 +28,13 @@ LABELS = (
     "Pneumothorax",
     "Support Devices",
 )
+#: The frequent ones more often than the rare ones.
 MIMIC_VIEWS = (
-    *("AP", "PA", "LATERAL", "LL", "", "PA LLD", "LAO", "RAO", "AP AXIAL", "AP LLD", "AP RLD"),
+    *("AP", "PA", "LATERAL", "LL") * 10,
+    *("", "PA LLD", "LAO", "RAO", "AP AXIAL", "AP LLD", "AP RLD"),
     *("XTABLE LATERAL", "PA RLD", "LPO", "SWIMMERS"),
 )
-BRAX_VIEWS = ("PA", "AP", "L", "RL", "LL", "")
+BRAX_VIEWS = (*("PA", "AP", "L") * 5, "RL", "LL", "")
 
 STUDIES = 1200
 

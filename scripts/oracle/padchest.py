@@ -19,6 +19,7 @@ from categories import (
     UNREADABLE_OURS,
     UNREADABLE_THEIRS,
     UNUSABLE,
+    VIEW_NOT_IN_TREE,
 )
 from comparison import (
     Comparison,
@@ -45,6 +46,8 @@ UNREADABLE = (
     "216840111366964012373310883942009118085640636_00-070-094.png",
     "216840111366964012487858717522009209140601076_00-032-109.png",
 )
+
+VIEWS_NOT_IN_TREE = ("COSTAL", "EXCLUDE", "UNK")
 
 #: Terms that contain the name of a finding and are another one.
 OTHER_TERMS = {
@@ -133,7 +136,10 @@ def _compare_rows(result: Comparison, listed: pd.DataFrame) -> None:
             (UNREADABLE_THEIRS, result.only_ours["known_bad"] == True),  # noqa: E712
             (CHILDREN, here["PatientBirth"].isna() | (here["PatientBirth"] > 2008)),
         ],
-        theirs=[(UNREADABLE_OURS, result.only_theirs.index.isin(UNREADABLE))],
+        theirs=[
+            (UNREADABLE_OURS, result.only_theirs.index.isin(UNREADABLE)),
+            (VIEW_NOT_IN_TREE, result.only_theirs["view"].isin(VIEWS_NOT_IN_TREE)),
+        ],
     )
 
 

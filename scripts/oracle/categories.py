@@ -22,10 +22,11 @@ NO_LABEL_CELL = Category(2, "torchxrayvision leaves out rows whose Labels are bl
 UNREADABLE_THEIRS = Category(3, "on torchxrayvision's list of unreadable files; known_bad here")
 UNREADABLE_OURS = Category(4, "on the original script's list of unreadable files")
 CHILDREN = Category(5, "torchxrayvision leaves out births after 2008 and unknown ones")
-NO_LABEL_ROW = Category(6, "torchxrayvision leaves out studies without a row of labels")
+NO_LABEL_ROW = Category(6, "torchxrayvision leaves out images without a row of labels")
 STRIPS = Category(7, "torchxrayvision leaves out strips (side ratio above 10)")
 ROWS_OF_MASKS = Category(8, "torchxrayvision has a row for each mask, machex one for each image")
 VIEW_NOT_IN_TREE = Category(9, "the tree has no images of this view")
+NO_IMAGE = Category(16, "the list names an image that is not there")
 
 # Patient, age, sex, view.
 VIEW_NAME = Category(10, "the same view has another name")

@@ -51,7 +51,7 @@ def compare_rsna(root: Path, ours: pd.DataFrame) -> Comparison | None:
     result = Comparison(
         "rsna", ours.set_index(ours["key"].str.replace(r"\.\w+$", "", regex=True)), theirs
     )
-    result.rows()
+    result.folder_rows(root, ["Lung Opacity", "No Finding"])
     patient = result.ours["patient_key"]
     no_patient = is_missing(patient) | patient.str.startswith("nih:").fillna(False)
     result.column("patient", patient, result.theirs["patient"], [(PATIENT_IS_IMAGE, no_patient)])
@@ -80,7 +80,7 @@ def compare_siim(root: Path, ours: pd.DataFrame) -> Comparison | None:
     theirs = rows[~rows.index.duplicated()]
     ours = ours.set_index(ours["key"].str.extract(r"([^/]+)\.dcm$", expand=False))
     result = Comparison("siim", ours, theirs)
-    result.rows()
+    result.folder_rows(root, ["Pneumothorax"])
     result.count("rows only there", ROWS_OF_MASKS, len(rows) - len(theirs))
     result.finding("Pneumothorax")
     result.column("masks", result.ours["has_masks"], result.theirs["has_boxes"])
@@ -88,7 +88,9 @@ def compare_siim(root: Path, ours: pd.DataFrame) -> Comparison | None:
 
 
 def compare_vindr(root: Path, ours: pd.DataFrame) -> Comparison | None:
-    path = find_list(root, "train.csv", "annotations/annotations_train.csv")
+    path = find_list(
+        root, "annotations/annotations_train.csv", "annotations_train.csv", "train.csv"
+    )
     if path is None:
         return None
     data = datasets.VinDr_Dataset(imgpath=root, csvpath=str(path))
@@ -96,11 +98,13 @@ def compare_vindr(root: Path, ours: pd.DataFrame) -> Comparison | None:
     theirs["has_boxes"] = data.csv["has_masks"].to_numpy()
     ours = ours.set_index(ours["key"].str.replace(r"\.\w+$", "", regex=True))
     result = Comparison("vindrcxr", ours, theirs)
-    result.rows()
+    result.folder_rows(root, ["Cardiomegaly", "No Finding"])
     result.column("boxes", result.ours["has_boxes"], result.theirs["has_boxes"])
     readers = data.rawcsv.groupby(["class_name", "image_id"])["rad_id"].nunique()
 
     def readers_of(term: str) -> np.ndarray:
+        if term not in readers.index:
+            return np.zeros(len(result.ours))
         return readers.loc[term].reindex(result.ours.index).fillna(0).to_numpy()
 
     for finding, term in (
@@ -143,7 +147,7 @@ def compare_objcxr(root: Path, ours: pd.DataFrame) -> Comparison | None:
     theirs = labels(data, data.csv[name].str.replace(r"^.*/", "", regex=True))
     theirs["has_boxes"] = data.csv["has_masks"].to_numpy()
     result = Comparison("objcxr", ours.set_index("key"), theirs)
-    result.rows()
+    result.folder_rows(root, ["Foreign Object"])
     result.finding("Foreign Object")
     result.column("boxes", result.ours["has_boxes"], result.theirs["has_boxes"])
     return result

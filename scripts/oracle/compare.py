@@ -69,7 +69,10 @@ def compare_all(
         if key not in by_key:
             continue
         ours = metadata_table.read(tables, folder)
-        result = compare(by_key[key], ours) if len(ours) else None
+        try:
+            result = compare(by_key[key], ours) if len(ours) else None
+        except KeyError as error:
+            sys.exit(f"{folder}: a list or the table has no column {error}, which is compared")
         if result is None:
             continue
         compared.append(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from categories import VIEW_NAME, Category
+from categories import NO_IMAGE, NO_LABEL_ROW, VIEW_NAME, Category
 
 #: torchxrayvision's names of findings that machex names otherwise.
 FINDINGS = {
@@ -68,6 +69,15 @@ class Comparison:
                 self.unexplained.append(
                     Unexplained(self.dataset, column, int(left.sum()), examples)
                 )
+
+    def folder_rows(self, folder: Path, findings: Sequence[str]) -> None:
+        """Explains the rows that only one table has if the tree is what a folder holds."""
+        files = [name for _, _, names in os.walk(folder) for name in names]
+        present = {*files, *(os.path.splitext(name)[0] for name in files)}
+        self.rows(
+            ours=[(NO_LABEL_ROW, self.only_ours[list(findings)].isna().all(axis=1))],
+            theirs=[(NO_IMAGE, ~self.only_theirs.index.isin(present))],
+        )
 
     def column(self, name: str, ours: Any, theirs: Any, reasons: Sequence[Reason] = ()) -> None:
         """Compares a column; a missing value equals a missing value."""

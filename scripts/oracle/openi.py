@@ -89,7 +89,7 @@ def compare(root: Path, ours: pd.DataFrame) -> Comparison | None:
         theirs[name] = data.csv[name].to_numpy()
     stem = ours["key"].str.replace(r"(?:\.dcm)?\.png$", "", regex=True)
     result = Comparison("openi", ours.set_index(stem), theirs)
-    result.rows()
+    result.folder_rows(root, ["No Finding"])
     result.column("patient", without_prefix(result.ours["patient_key"]), result.theirs["patientid"])
     compare_views(result, result.theirs["view"])
     major = result.theirs["labels_major"].map(_headings)

@@ -157,7 +157,7 @@ def _compare_findings(result: Comparison, findings: list[str]) -> None:
 
     for finding in findings:
         ours, theirs = result.ours[finding], result.theirs[finding]
-        too_many = is_zero(ours) & is_one(theirs)
+        too_many = ~is_one(ours) & is_one(theirs)
         too_few = is_one(ours) & is_zero(theirs)
         result.finding(
             finding,

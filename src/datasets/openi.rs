@@ -83,18 +83,21 @@ fn report_of(name: &str) -> Option<&str> {
     is_number.then_some(report)
 }
 
-const BY_IMAGE: Join = Join {
-    of_cell: |cell| Cow::Borrowed(common_name(cell)),
-    of_key: |key| Some(common_name(key)),
-    ..Join::key(&["filename", "imageid"])
-};
+/// Rows that name an image in one of these ways.
+const fn by_image(column: &'static [&'static str]) -> Join {
+    Join {
+        of_cell: |cell| Cow::Borrowed(common_name(cell)),
+        of_key: |key| Some(common_name(key)),
+        ..Join::key(column)
+    }
+}
 
 /// Views by eye, in Kaggle's edition.
 const PROJECTIONS: MetadataList = MetadataList {
     files: &["indiana_projections.csv"],
     adds: "which images are frontal",
     covers_all: true,
-    join: BY_IMAGE,
+    join: by_image(&["filename"]),
     columns: &[Column {
         names: &["projection"],
         meaning: Meaning::View(&[
@@ -115,7 +118,7 @@ const HEADERS: MetadataList = MetadataList {
     files: &["nlmcxr_dicom_metadata.csv"],
     adds: "view, age, date",
     covers_all: true,
-    join: BY_IMAGE,
+    join: by_image(&["imageid"]),
     columns: &[
         Column {
             names: &["View Position"],
@@ -197,7 +200,7 @@ const REPORTS: MetadataList = MetadataList {
 const XML: MetadataList = MetadataList {
     files: &["ecgen-radiology"],
     adds: "labels, reports",
-    join: BY_IMAGE,
+    join: by_image(&[]),
     columns: &[],
     labels: None,
     ..REPORTS
@@ -328,9 +331,7 @@ fn frontal_by_lists(
             Err(error) => return Err(error),
         };
         let mut table = Table::open(catalog.lists(), &file)?;
-        let names = list.join.column.iter();
-        let name = names.filter_map(|name| table.find(name)).next();
-        let name = name.map_or_else(|| table.column("filename"), Ok)?;
+        let name = table.column(list.join.column[0])?;
         let [
             Column {
                 names,
@@ -420,8 +421,9 @@ impl Dataset for OpenI {
         records.by_key(|key, records, number| {
             // Every report is of another study; which are of the same patient is not known.
             if let Some(report) = report_of(key) {
-                records.set_patient(number, report);
-                records.set_study(number, report);
+                let report = format!("CXR{report}");
+                records.set_patient(number, &report);
+                records.set_study(number, &report);
             }
         });
         if !read_xml(tree, records) {

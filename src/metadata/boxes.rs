@@ -85,18 +85,19 @@ impl Columns {
             );
             return;
         }
-        let term = match self.boxes.term {
-            BoxTerm::Always(term) => term.to_owned(),
+        let (term, usual) = match self.boxes.term {
+            BoxTerm::Always(term) => (term.to_owned(), term),
             BoxTerm::Column(_, spelling) => {
                 let Some(term) = self.term.and_then(|column| cells.text(column)) else {
                     return;
                 };
-                let mut spelling = spelling.iter();
-                let usual = spelling.find(|(other, _)| *other == term);
-                usual.map_or(term, |(_, usual)| (*usual).to_owned())
+                let usual = spelling.iter().find(|(other, _)| *other == term);
+                (term, usual.map_or("", |(_, usual)| *usual))
             }
         };
-        let finding = self.set.exact_finding(&term);
+        let finding = self
+            .set
+            .exact_finding(if usual.is_empty() { &term } else { usual });
         let term = records.shared(&term);
         let reader = self.reader.and_then(|column| cells.text(column));
         let reader = reader.map(|reader| records.shared(&reader));

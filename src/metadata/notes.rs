@@ -21,7 +21,8 @@ pub struct ListNote {
     pub unmatched_rows: Named,
     /// Images of the tree that no row is about, and some of their keys.
     pub unmatched_images: Named,
-    /// Cells that could not be used, in words with line and column.
+    /// Missing columns, and cells that could not be used: in words that follow the path, such as
+    /// `, line 7, column "Age": ...`. The rest of the list is good.
     pub faults: Vec<String>,
 }
 
@@ -66,11 +67,7 @@ impl ListNote {
     /// What a person should know, each with the path of the list.
     pub fn warnings(&self) -> Vec<String> {
         let path = self.path.shown();
-        let mut warnings: Vec<String> = self
-            .faults
-            .iter()
-            .map(|fault| format!("{path}{fault}"))
-            .collect();
+        let mut warnings = Vec::new();
         if self.rows > 0 && self.unmatched_rows.count == self.rows {
             let rows = self.unmatched_rows.words();
             warnings.push(format!(

@@ -101,8 +101,9 @@ impl Records<'_> {
                 .map(|(name, _)| *name),
         );
         for name in absent {
-            if let Err(error) = table.column(name) {
-                self.warn(error.to_string());
+            if let Err(CatalogError::MissingColumn { column, found, .. }) = table.column(name) {
+                note.faults
+                    .push(format!(": there is no column \"{column}\": {found}"));
             }
         }
         let mut index = self.index(&list.join);

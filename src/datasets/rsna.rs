@@ -1,8 +1,8 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
 use super::{
-    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
-    nih_mapping,
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, OptionKey, OptionKind, PatientRule,
+    RawTree, Release, nih_mapping,
 };
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
@@ -69,7 +69,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 7,
     folder: "rsna",
     root_key: "RSNA_ROOT",
-    options: &[],
+    options: &[MAPPING],
     real_count: 26_684,
     numbering: Numbering::Folder {
         images: IMAGES.path,
@@ -128,6 +128,12 @@ const HEADERS: MetadataList = MetadataList {
     ],
     labels: None,
     boxes: None,
+};
+
+/// The file that names the images of ChestX-ray14, if it is not in the root.
+const MAPPING: OptionKey = OptionKey {
+    name: "RSNA_MAPPING",
+    kind: OptionKind::File,
 };
 
 const TARGET: &str = "Target";
@@ -230,7 +236,8 @@ impl Dataset for Rsna {
             });
         }
         records.read(&tree.root, &HEADERS);
-        nih_mapping::read(tree, records, |image| &image.subset_img_id);
+        let given = tree.file_option(MAPPING.name);
+        nih_mapping::read(tree, records, given, |image| &image.subset_img_id);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

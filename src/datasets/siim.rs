@@ -194,7 +194,7 @@ impl Dataset for SiimAcr {
                 }
             }
         }
-        nih_mapping::read(tree, records, |image| &image.sop_instance_uid);
+        nih_mapping::read(tree, records, None, |image| &image.sop_instance_uid);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

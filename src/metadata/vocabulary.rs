@@ -248,7 +248,7 @@ struct Seen {
     narrower_absent: u32,
     /// A broader term is present: perhaps it is the finding.
     may_be_broader: bool,
-    /// A doubtful term is present.
+    /// A doubtful term is present or uncertain.
     may_be_doubtful: bool,
 }
 
@@ -262,7 +262,7 @@ impl Seen {
             Kind::Broader | Kind::Doubtful => {}
         }
         self.may_be_broader |= kind == Kind::Broader && state == Some(1);
-        self.may_be_doubtful |= kind == Kind::Doubtful && state == Some(1);
+        self.may_be_doubtful |= kind == Kind::Doubtful && matches!(state, Some(1 | -1));
         match kind {
             Kind::Exact | Kind::Broader => self.is_absent |= state == Some(0),
             Kind::Narrower => {

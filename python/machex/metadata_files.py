@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +26,8 @@ METADATA_NAME = "metadata.parquet"
 
 #: File names of Arrow IPC end like this; all others are Parquet.
 _IPC_SUFFIXES = (".arrow", ".feather", ".ipc")
+
+_WORD = re.compile("[a-z0-9]+")
 
 #: Entries of the table's own metadata with a JSON object, which has a value for each dataset.
 _BY_DATASET = (b"machex.files", b"machex.negatives")
@@ -124,7 +127,8 @@ def near(wanted: object, names: Sequence[str]) -> str:
     """Names those that somebody probably meant, for an error message; empty if there are none."""
     lower = str(wanted).lower()
     of_lower = {name.lower(): name for name in names}
-    close = [name for name in of_lower if lower and (lower in name or name in lower)]
+    words_of = {name: set(_WORD.findall(name)) for name in (lower, *of_lower)}
+    close = [name for name in of_lower if words_of[name] & words_of[lower]]
     close += [name for name in get_close_matches(lower, of_lower, 3) if name not in close]
     return f"; did you mean {' or '.join(of_lower[name] for name in close[:3])}?" if close else ""
 

@@ -214,7 +214,7 @@ def test_a_table_of_another_state_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TreeError, match=r"has no row for image 000002 .*materialize --metadata"):
         MaCheXDataset(root, **fields)
     pyarrow.parquet.write_table(table_of("mimic", DATASETS["mimic"][::-1]), path)
-    with pytest.raises(TreeError, match="image 000000 is files/p10/p10000002/.* in the index"):
+    with pytest.raises(TreeError, match=r"image 000000 is files/p10/p10000002/.* in the index"):
         MaCheXDataset(root, **fields)
     path.write_bytes(b"no table")
     with pytest.raises(TreeError, match=r"metadata\.parquet is damaged, or not a metadata table"):

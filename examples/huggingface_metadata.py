@@ -4,8 +4,8 @@
     python examples/huggingface_metadata.py demo/mnt --view PA --finding "Pleural Effusion"
 
 The Dataset has the paths of the images, not their bytes: it decodes an image when you access it, so
-machex renders the images that you use. With --save, `datasets.load_from_disk` opens it again, as
-long as the tree is at the same path.
+machex renders the images that you use. What --save writes contains the images, so that
+`datasets.load_from_disk` opens it anywhere.
 """
 
 from __future__ import annotations

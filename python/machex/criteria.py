@@ -108,6 +108,8 @@ def _matches(name: str, column: pyarrow.ChunkedArray, wanted: Any) -> NDArray[np
             found = _in_range(arrow, column, wanted)
         else:
             values = [_value(arrow, column.type, value) for value in _listed(wanted)]
+            if None in values:
+                raise ValueError("None is no value to look for: an unknown value never matches")
             found = arrow.compute.is_in(column, arrow.array(values, column.type))
     except (arrow.ArrowInvalid, arrow.ArrowTypeError, TypeError, ValueError) as error:
         raise TypeError(f"where({name}={wanted!r}): {error}") from error

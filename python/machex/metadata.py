@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -189,7 +189,7 @@ def _read(
     return concatenated([read_file(path / name / METADATA_NAME, columns) for name in names])
 
 
-def rows_of(path: Path, names: tuple[str, ...], columns: tuple[str, ...] | None) -> pyarrow.Table:
+def rows_of(path: Path, names: tuple[str, ...], columns: Sequence[str] | None) -> pyarrow.Table:
     """Reads the rows of some datasets from a table of several.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +53,8 @@ class MetadataRows:
         """
         return read_schema(self.path)
 
-    def read(self, columns: Sequence[str]) -> pyarrow.Table:
-        """Reads columns.
+    def read(self, columns: Sequence[str] | None) -> pyarrow.Table:
+        """Reads columns; all by default.
 
         Raises:
             TreeError: when the table does not exist, cannot be used, or lacks an image.
@@ -63,7 +63,7 @@ class MetadataRows:
         """
         if self._order is None:
             self._order = self._find_order()
-        table = self._read([*columns])
+        table = self._read(columns)
         is_whole = len(self._order) == table.num_rows and np.all(np.diff(self._order) == 1)
         return table if is_whole else table.take(self._order)
 
@@ -71,10 +71,10 @@ class MetadataRows:
         """Reads columns into memory that processes share. Raises as :meth:`read`."""
         return shared(self.read(columns), self.share, (tuple(columns),))
 
-    def _read(self, columns: Iterable[str]) -> pyarrow.Table:
+    def _read(self, columns: Sequence[str] | None) -> pyarrow.Table:
         if self._table is None:
             return read_file(self.path, columns)
-        return rows_of(self.path, (self.index.dataset,), tuple(columns))
+        return rows_of(self.path, (self.index.dataset,), columns)
 
     def _find_order(self) -> NDArray[np.intp]:
         """Returns the row of the table for each image.

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset
 
 from machex.criteria import VALUES, checked_criteria, matching_rows
-from machex.metadata_files import near
+from machex.metadata_files import concatenated, near
 from machex.metadata_rows import MetadataRows
 from machex.patients import split_rows
 from machex.trees import PathLike
 
 if TYPE_CHECKING:
+    import pyarrow
+
     from machex.index import Index
 
 Item = dict[str, Any]
@@ -101,6 +103,25 @@ class Selectable(Dataset[Item]):
         found = [matching_rows(part.metadata_rows, criteria)[part.chosen_rows()] for part in parts]
         positions = self._positions()
         return Selection(self._base(), positions[np.concatenate(found)[positions]])
+
+    def load_metadata(self, columns: Iterable[str] | None = None) -> pyarrow.Table:
+        """Reads columns of the metadata of these images; all columns by default.
+
+        Returns:
+            A ``pyarrow.Table`` with a row for each image, in their order.
+
+        Raises:
+            TreeError: when there is no metadata, or it is not that of this tree.
+            ValueError: when there is no such column. The message names similar ones.
+            ImportError: when pyarrow is not installed.
+        """
+        if isinstance(columns, str):
+            raise TypeError(f"columns must be a list of names: [{columns!r}]")
+        columns = None if columns is None else list(columns)
+        tables = [
+            part.metadata_rows.read(columns).take(part.chosen_rows()) for part in self._parts()
+        ]
+        return concatenated(tables).take(self._positions())
 
     @overload
     def split(

@@ -123,8 +123,8 @@ def test_huggingface_metadata(root: Path, tmp_path: Path) -> None:
     data = datasets.load_from_disk(str(saved))
     assert len(data) == 45
     row = data[44]
-    with Image.open(root / "chexpert/00/000024.jpg") as image:
+    with Image.open(root / "chexpert/00/000025.jpg") as image:
         assert np.array_equal(np.asarray(row["image"]), np.asarray(image))
-    assert (row["dataset"], row["patient_key"]) == ("chexpert", "chexpert:00025")
+    assert (row["dataset"], row["patient_key"]) == ("chexpert", "chexpert:00026")
     chosen = run("huggingface_metadata.py", root, "--datasets", "chexpert", "--view", "AP")
     assert chosen.splitlines()[1] == "0 of them with a label, Pleural Effusion in 0"

@@ -11,7 +11,7 @@ import pytest
 from metadata_trees import write_tree
 from torch.utils.data import DataLoader, Subset
 
-from machex import ChestXrayDataset, MaCheXDataset, TreeError
+from machex import ChestXrayDataset, MaCheXDataset, TreeError, load_metadata
 from machex.selections import Selection
 
 
@@ -99,6 +99,7 @@ def test_criteria(root: Path, criteria: dict[str, Any], expected: list[int]) -> 
         ({"age": (18, 30, 65)}, TypeError, "a range has two ends"),
         ({"age": "old"}, TypeError, r"where\(age='old'\)"),
         ({"study_date": "March"}, TypeError, r"where\(study_date='March'\)"),
+        ({"frontal": [None, True]}, TypeError, "an unknown value never matches"),
         ({"boxes": "Edema"}, TypeError, "True finds images that have some"),
     ],
 )
@@ -122,6 +123,20 @@ def test_selections_can_be_chained(root: Path) -> None:
     of_all = data.split((0.5, 0.5), seed=1)
     assert set(train.indices) <= set(of_all[0].indices), "the split is that of all images"
     assert of_all[1].where(sex="F").indices == validation.indices
+
+
+def test_the_metadata_of_a_selection_has_its_rows(root: Path) -> None:
+    data = MaCheXDataset(root)
+    table = data.where(sex="F").load_metadata(["Edema", "age_years"])
+    assert table.to_pydict() == {"Edema": [1, -1, None], "age_years": [18, 65.5, 30]}
+    assert data.load_metadata().equals(load_metadata(root).to_arrow())
+    one = ChestXrayDataset(root / "chexpert")
+    one.keys = ["000004", "000000"]
+    assert one.load_metadata(["id"])["id"].to_pylist() == ["000004", "000000"]
+    with pytest.raises(ValueError, match="no column 'age'; did you mean age_years"):
+        data.load_metadata(["age"])
+    with pytest.raises(TypeError, match=r"list of names: \['view'\]"):
+        data.load_metadata("view")
 
 
 def test_chosen_keys_are_kept(root: Path) -> None:

@@ -15,8 +15,8 @@ Trees, mounted or materialized:
     load_index(root, dataset)   one dataset as an Index, without PyTorch
     load_metadata(root)         patients, views, findings, boxes and so on as
                                 one table, the Metadata; needs pyarrow
-    geometry(width, height)     from pixels of a source to those of a tree: a
-                                Geometry
+    geometry(width, height)     from pixels of a source to those of a tree,
+                                as a Geometry
     list_datasets(root)         the names of the datasets of a tree
     LABELS                      the 13 findings of a class_label, in order
 

@@ -129,9 +129,12 @@ def shared(
     # A descriptor of its own for Arrow, which closes it. Both have one position in the file.
     own = os.dup(writer.file.fileno())
     with open(own, "wb") as sink, arrow.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table.combine_chunks())
+        stream.write_table(table)
+    del table
     writer.file.seek(0, os.SEEK_END)
     writer.end(_SECTION, start, "u1")
+    # Arrow keeps the memory of the table that was read, for the next one.
+    arrow.default_memory_pool().release_unused()
     return Metadata(writer.finish(), load, arguments)
 
 

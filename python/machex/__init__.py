@@ -13,8 +13,8 @@ Trees, mounted or materialized:
     MaCheXDataset(root)         all datasets of a tree, for PyTorch
     ChestXrayDataset(folder)    one dataset, for PyTorch
     load_index(root, dataset)   one dataset as an Index, without PyTorch
-    load_metadata(root)         patients, views, findings, boxes and so on as
-                                one table, the Metadata; needs pyarrow
+    load_metadata(root)         patients, views, findings and so on as one
+                                table, a Metadata; needs pyarrow
     geometry(width, height)     from pixels of a source to those of a tree,
                                 as a Geometry
     list_datasets(root)         the names of the datasets of a tree

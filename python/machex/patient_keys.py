@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
 
+from machex.known import KnownDataset, known_datasets
 from machex.metadata_rows import MetadataRows
 
-#: The dataset that gives the ids of a prefix of ``patient_key``; elsewhere the prefix is that
-#: dataset. ChestX-ray14's patients are also in RSNA and SIIM-ACR.
-_DATASET_OF_PREFIX: Mapping[str, str] = {"nih": "chex-ray14"}
 
-
-def patients_of_table(table: MetadataRows) -> list[tuple[str, str] | None] | None:
+def patients_of_table(
+    table: MetadataRows, rule: KnownDataset | None
+) -> list[tuple[str, str] | None] | None:
     """Returns the dataset and the patient of each image; ``None`` if there is no table.
 
-    In the list, ``None`` stands for an unknown patient.
+    In the list, ``None`` stands for an unknown patient. ``rule`` is that of the dataset.
 
     Raises:
         TreeError: when the table is not that of the index.
@@ -29,12 +27,25 @@ def patients_of_table(table: MetadataRows) -> list[tuple[str, str] | None] | Non
         # A split without metadata needs NumPy only, and a mount may have a table all the same.
         warn_caller(f"{table.index.dataset}: its metadata does not tell the patients: {error}")
         return None
-    return [None if key is None else _split_key(key) for key in keys]
+    home = _home(rule)
+    return [None if key is None else _split_key(key, home) for key in keys]
 
 
-def _split_key(key: str) -> tuple[str, str]:
+def _home(rule: KnownDataset | None) -> str | None:
+    """Returns the dataset of a pool whose keys name the patients: ChestX-ray14 for RSNA."""
+    if rule is None or rule.patient_pool is None:
+        return None
+    members = known_datasets().items()
+    return next(
+        (name for name, own in members if own.patient_pool == rule.patient_pool and own.in_key),
+        None,
+    )
+
+
+def _split_key(key: str, home: str | None) -> tuple[str, str]:
     prefix, _, patient = key.partition(":")
-    return _DATASET_OF_PREFIX.get(prefix, prefix), patient
+    # The prefix of a pool is not the name of a dataset.
+    return (prefix if home is None or prefix in known_datasets() else home), patient
 
 
 def warn_caller(message: str) -> None:

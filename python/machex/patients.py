@@ -128,8 +128,8 @@ def split_by_patient(
     the fractions, not exact. An image whose patient is unknown counts as a patient of its own.
 
     RSNA and SIIM-ACR are drawn from ChestX-ray14 under other names. Where the metadata table names
-    the patient in ChestX-ray14 (RSNA, with its official mapping), all images of the patient are in
-    one share. Otherwise do not train on one of these three and validate on another. The function
+    the patient in ChestX-ray14 (with RSNA's official mapping), all images of the patient are in one
+    share. Otherwise do not train on one of these three and validate on another. The function
     warns you if a patient could be in two shares.
 
     Args:
@@ -199,13 +199,13 @@ def _told_patients(table: MetadataRows, patient_list: PathLike | None) -> Patien
     may_tell = patient_list is None
     # A dataset without a pool whose patients are unknown has none in the table either.
     if may_tell and (rule is None or (rule.in_key is None and rule.patient_pool is not None)):
-        told = patients_of_table(table)
+        told = patients_of_table(table, rule)
         if told is not None:
             return told
     try:
         own = patients_of(index, patient_list)
     except TreeError:
-        told = patients_of_table(table) if may_tell else None
+        told = patients_of_table(table, rule) if may_tell else None
         if told is None:
             raise
         return told

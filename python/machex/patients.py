@@ -196,20 +196,25 @@ def _told_patients(table: MetadataRows, patient_list: PathLike | None) -> Patien
     index = table.index
     name = _find_known_name(index)
     rule = known_datasets()[name] if name is not None else None
-    may_tell = patient_list is None
-    # A dataset without a pool whose patients are unknown has none in the table either.
-    if may_tell and (rule is None or (rule.in_key is None and rule.patient_pool is not None)):
+    told: Patients | None = None
+    if rule is None and patient_list is None:
         told = patients_of_table(table, rule)
         if told is not None:
             return told
     try:
         own = patients_of(index, patient_list)
     except TreeError:
-        told = patients_of_table(table, rule) if may_tell else None
+        if patient_list is None:
+            told = patients_of_table(table, rule)
         if told is None:
             raise
         return told
-    return [None if patient is None else (index.dataset, patient) for patient in own]
+    # The keys of some editions tell nothing. A dataset whose patients nothing tells, and which has
+    # none in common with others, has none in the table either.
+    may_tell = rule is not None and (rule.in_key is not None or rule.patient_pool is not None)
+    if may_tell and patient_list is None and not any(own):
+        told = patients_of_table(table, rule)
+    return told or [None if patient is None else (index.dataset, patient) for patient in own]
 
 
 def _warn_of_overlap(indexes: Sequence[Columns], patients: Sequence[Patients]) -> None:

@@ -138,6 +138,18 @@ def test_a_renamed_folder_has_its_patients_from_the_table(tmp_path: Path) -> Non
     assert not patients(shares[0]) & patients(shares[1])
 
 
+def test_keys_of_another_edition_have_their_patients_from_the_table(tmp_path: Path) -> None:
+    """Those of Kaggle's Open-i do not begin as the rule says."""
+    rows = [
+        {"key": f"{n // 3}_IM-{n:04}-1001.dcm.png", "patient_key": f"openi:{n // 3}"}
+        for n in range(60)
+    ]
+    root = write_tree(tmp_path / "tree", {"openi": rows})
+    shares = ChestXrayDataset(root / "openi", fields=("patient_key",)).split((0.5, 0.5))
+    assert patients(shares[0])
+    assert not patients(shares[0]) & patients(shares[1])
+
+
 def test_official_splits(tmp_path: Path) -> None:
     splits = ["train", "test", None, "validate", "train"]
     mimic = [{"key": f"files/p10/p{n}/s1/a.jpg", "split": split} for n, split in enumerate(splits)]

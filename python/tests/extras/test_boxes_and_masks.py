@@ -171,4 +171,6 @@ def test_workers_return_boxes(root: Path, start: str) -> None:
     loader = DataLoader(data, 2, num_workers=1, collate_fn=list, multiprocessing_context=start)
     ((first, second),) = loader
     assert first["box_labels"] == ["Cardiomegaly", "Other lesion"]
+    assert isinstance(first["boxes"], tv_tensors.BoundingBoxes)
+    assert torch.equal(first["boxes"], data[0]["boxes"])
     assert len(second["boxes"]) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +26,6 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 _NO_COLUMNS = ("age", "findings", "dataset")
 
 
-def needs_table(criteria: Mapping[str, Any]) -> bool:
-    """Whether some criterion is about more than the dataset."""
-    return bool(criteria.keys() - {"dataset"})
-
-
 def checked_criteria(
     criteria: Mapping[str, Any], findings: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -42,7 +37,7 @@ def checked_criteria(
         ValueError: when a value cannot be in its column.
         TypeError: when ``findings`` is not a dictionary.
     """
-    chosen = {name: value for name, value in criteria.items() if value is not None}
+    chosen = {name: _repeatable(value) for name, value in criteria.items() if value is not None}
     for name, possible in VALUES.items():
         for value in _listed(chosen.get(name, ())):
             if value not in possible:
@@ -55,7 +50,9 @@ def checked_criteria(
             raise TypeError(
                 f"findings must be a dictionary such as {{'Edema': 1}}, not {findings!r}"
             )
-        chosen["findings"] = {name: value for name, value in findings.items() if value is not None}
+        chosen["findings"] = {
+            name: _repeatable(value) for name, value in findings.items() if value is not None
+        }
     return chosen
 
 
@@ -162,6 +159,11 @@ def _is_whole(value: Any) -> bool:
 
 def _is_text(arrow: Any, kind: Any) -> bool:
     return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
+
+
+def _repeatable(wanted: Any) -> Any:
+    """Returns a criterion whose values can be looked at several times."""
+    return list(wanted) if isinstance(wanted, Iterator) else wanted
 
 
 def _listed(wanted: Any) -> Sequence[Any]:

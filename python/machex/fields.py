@@ -144,5 +144,7 @@ def _checked_findings(
     if findings is None:
         return tuple(finding_names(schema))
     findings = tuple(findings)
+    if not findings:
+        raise ValueError("findings must name at least one")
     check_findings(schema, findings)
     return findings

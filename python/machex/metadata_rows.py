@@ -19,6 +19,11 @@ from machex.trees import PathLike
 if TYPE_CHECKING:
     import pyarrow
 
+_RENEW = (
+    "it was written for another state of the tree; write it again (machex materialize --metadata, "
+    "or machex metadata)"
+)
+
 
 class MetadataRows:
     """Reads columns of the metadata, with a row for each image of an index.
@@ -31,7 +36,8 @@ class MetadataRows:
         """``table`` is a table of several datasets; by default, it is that of the folder."""
         self.index = index
         self._table = None if table is None else Path(os.path.abspath(table))
-        self._order: NDArray[np.intp] | None = None
+        #: The row of each image, and the time and size of the file that has it there.
+        self._order: tuple[NDArray[np.intp], tuple[int, int] | None] | None = None
 
     def __reduce__(self) -> tuple[type[MetadataRows], tuple[Columns, Path | None]]:
         return MetadataRows, (self.index, self._table)
@@ -61,15 +67,25 @@ class MetadataRows:
             ValueError: when it has no such column.
             ImportError: when pyarrow is not installed.
         """
-        if self._order is None:
-            self._order = self._find_order()
+        stamp = self._stamp()
+        if self._order is None or self._order[1] != stamp:
+            self._order = self._find_order(), stamp
+        order = self._order[0]
         table = self._read(columns)
-        is_whole = len(self._order) == table.num_rows and np.all(np.diff(self._order) == 1)
-        return table if is_whole else table.take(self._order)
+        is_whole = len(order) == table.num_rows and np.all(np.diff(order) == 1)
+        return table if is_whole else table.take(order)
 
     def share(self, columns: Sequence[str]) -> Metadata:
         """Reads columns into memory that processes share. Raises as :meth:`read`."""
         return shared(self.read(columns), self.share, (tuple(columns),))
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            # Reading the file explains it.
+            return None
+        return status.st_mtime_ns, status.st_size
 
     def _read(self, columns: Sequence[str] | None) -> pyarrow.Table:
         if self._table is None:
@@ -97,7 +113,3 @@ class MetadataRows:
                 )
             order[at] = row
         return order
-
-
-_RENEW = "it was written for another state of the tree; write it again with machex materialize \
---metadata"

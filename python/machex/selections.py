@@ -61,7 +61,7 @@ class Selectable(Dataset[Item]):
         dataset: str | Iterable[str] | None = None,
         view: str | Iterable[str] | None = None,
         sex: str | Iterable[str] | None = None,
-        age: float | tuple[float | None, float | None] | None = None,
+        age: float | Iterable[float | None] | None = None,
         findings: Mapping[str, Any] | None = None,
         **columns: Any,
     ) -> Selection:
@@ -97,9 +97,7 @@ class Selectable(Dataset[Item]):
         criteria = checked_criteria({**columns, **named}, findings)
         parts = self._parts()
         if "dataset" in criteria:
-            names = [dataset] if isinstance(dataset, str) else list(dataset or ())
-            criteria["dataset"] = names
-            _check_names(names, [part.index.dataset for part in parts])
+            _check_names(criteria["dataset"], [part.index.dataset for part in parts])
         found = [matching_rows(part.metadata_rows, criteria)[part.chosen_rows()] for part in parts]
         positions = self._positions()
         return Selection(self._base(), positions[np.concatenate(found)[positions]])
@@ -219,8 +217,8 @@ class Selection(Subset[Item], Selectable):
         return np.asarray(self.indices, np.intp)
 
 
-def _check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
-    for name in wanted:
+def _check_names(wanted: str | Iterable[str], names: Sequence[str]) -> None:
+    for name in [wanted] if isinstance(wanted, str) else wanted:
         if name not in names:
             raise ValueError(
                 f"there is no dataset {name!r}{near(name, names)}, but {', '.join(names)}"

@@ -206,6 +206,16 @@ def test_rows_follow_the_index_not_the_table(tmp_path: Path) -> None:
     assert [data[at]["key"] for at in range(2)] == [rows[2]["key"], rows[0]["key"]]
 
 
+def test_a_table_that_is_written_again_is_read_again(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]})
+    data = MaCheXDataset(root)
+    assert data.where(Edema=0).indices == [0, 1, 2]
+    table = table_of("mimic", [{**row, "Edema": at} for at, row in enumerate(DATASETS["mimic"])])
+    path = root / "mimic/metadata.parquet"
+    pyarrow.parquet.write_table(table.take([2, 0, 1]), path)
+    assert data.where(Edema=[0, 2]).indices == [0, 2]
+
+
 def test_a_table_of_another_state_is_refused(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]})
     path = root / "mimic/metadata.parquet"
@@ -246,6 +256,7 @@ def test_a_tree_without_metadata_says_how_to_get_it(root: Path, tmp_path: Path) 
         ({"findings": ["edema"]}, ValueError, "did you mean Edema"),
         ({"findings": ["view"]}, ValueError, "no finding 'view'; the findings are Atelectasis"),
         ({"findings": "Edema"}, TypeError, r"findings must be a list of names: \['Edema'\]"),
+        ({"findings": []}, ValueError, "findings must name at least one"),
         ({"uncertain": "maybe"}, ValueError, "'ignore', 'positive', 'negative', not 'maybe'"),
         ({"fields": ("img",), "findings": ["Edema"]}, ValueError, "needs the field 'findings'"),
         ({"fields": ("finding",)}, ValueError, "no field 'finding'; the fields are img, .*boxes"),

@@ -125,6 +125,14 @@ def test_selections_can_be_chained(root: Path) -> None:
     assert of_all[1].where(sex="F").indices == validation.indices
 
 
+def test_criteria_may_be_anything_to_go_through(root: Path) -> None:
+    data = MaCheXDataset(root)
+    found = data.where(
+        dataset=iter(["brax", "chexpert"]), view=iter({"PA"}), findings={"Edema": iter([0, 1])}
+    )
+    assert found.indices == [2, 3]
+
+
 def test_the_metadata_of_a_selection_has_its_rows(root: Path) -> None:
     data = MaCheXDataset(root)
     table = data.where(sex="F").load_metadata(["Edema", "age_years"])

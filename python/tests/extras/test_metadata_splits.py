@@ -53,7 +53,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rsna_is_on_the_side_of_its_patients_in_chexray14(root: Path) -> None:
     data = MaCheXDataset(root, fields=("patient_key", "dataset"))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         shares = data.split((0.5, 0.3, 0.2), seed=2)
     assert sum(map(len, shares)) == len(data)
     for number, share in enumerate(shares):
@@ -98,7 +98,7 @@ def test_a_mapping_that_lacks_an_image_is_said(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="chex-ray14, rsna have patients in common"):
         MaCheXDataset(root).split()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         ChestXrayDataset(root / "rsna").split()
 
 
@@ -133,7 +133,7 @@ def test_a_renamed_folder_has_its_patients_from_the_table(tmp_path: Path) -> Non
     rows = [{"key": f"{n}.png", "patient_key": f"mimic:{n // 3}"} for n in range(30)]
     root = write_tree(tmp_path / "tree", {"mimic-cxr": rows})
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         shares = ChestXrayDataset(root / "mimic-cxr", fields=("patient_key",)).split((0.5, 0.5))
     assert not patients(shares[0]) & patients(shares[1])
 

@@ -151,7 +151,8 @@ def load_metadata(
         table.group_by("view").aggregate([("Edema", "sum")])
         frame = table.to_pandas()
 
-    The rows are in the order of :class:`machex.MaCheXDataset`: by dataset, then as in the index.
+    The rows of a tree are in the order of :class:`machex.MaCheXDataset`: by the name of the
+    dataset, then as in the index. A table that ``machex metadata`` has written keeps its order.
 
     Args:
         root: a tree, materialized or mounted; or the folder of one dataset; or a table that

@@ -29,7 +29,7 @@ _IPC_SUFFIXES = (".arrow", ".feather", ".ipc")
 
 _WORD = re.compile("[a-z0-9]+")
 
-#: Entries of the table's own metadata with a JSON object, which has a value for each dataset.
+#: Entries of the table's own metadata with a JSON object, in which datasets have their values.
 _BY_DATASET = (b"machex.files", b"machex.negatives")
 
 
@@ -64,6 +64,8 @@ def read_file(path: Path, columns: Iterable[str] | None) -> pyarrow.Table:
         ImportError: when pyarrow is not installed.
     """
     arrow = import_pyarrow()
+    if path.suffix == ".csv":
+        raise TreeError(f"{path}: CSV has no types; write the table as .parquet or .arrow")
     with _explained(path), open(path, "rb") as file:
         if path.suffix in _IPC_SUFFIXES:
             table = arrow.ipc.open_file(file).read_all()
@@ -149,11 +151,21 @@ def concatenated(tables: Sequence[pyarrow.Table]) -> pyarrow.Table:
         ) from error
     metadata = dict(table.schema.metadata or {})
     for name in _BY_DATASET:
-        parts = [(one.schema.metadata or {}).get(name, b"{}") for one in tables]
-        joined = {key: value for part in parts for key, value in json.loads(part).items()}
+        joined: dict[str, Any] = {}
+        for one in tables:
+            _add(joined, json.loads((one.schema.metadata or {}).get(name, b"{}")))
         if joined:
             metadata[name] = json.dumps(joined).encode()
     return table.replace_schema_metadata(metadata)
+
+
+def _add(joined: dict[str, Any], part: dict[str, Any]) -> None:
+    """Adds the values of an object to those of another one, also of objects in them."""
+    for key, value in part.items():
+        if isinstance(value, dict) and isinstance(joined.get(key), dict):
+            _add(joined[key], value)
+        else:
+            joined[key] = value
 
 
 def _known(schema: pyarrow.Schema, columns: Iterable[str]) -> list[str]:

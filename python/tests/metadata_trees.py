@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import io
 import json
@@ -79,6 +80,31 @@ SCHEMA = pyarrow.schema(
 
 Row = Mapping[str, Any]
 
+#: Rows of three datasets, for tests that need few.
+SMALL: dict[str, list[dict[str, Any]]] = {
+    "brax": [
+        {"key": "images/id_a/1.png", "age_years": 9, "age_is_group": True, "Edema": -1},
+    ],
+    "chexpert": [
+        {
+            "key": "train/patient00001/study1/view1_frontal.jpg",
+            "patient_key": "chexpert:00001",
+            "view": "PA",
+            "frontal": True,
+            "sex": "F",
+            "age_years": 61.5,
+            "split": "train",
+            "Edema": 1,
+            "Pleural Effusion": 0,
+            "Cardiomegaly": -1,
+            "study_date": datetime.date(2015, 3, 1),
+            "report": "no change",
+        },
+        {"key": "train/patient00002/study1/view1_frontal.jpg", "Pleural Effusion": 1},
+    ],
+    "mimic": [{"key": f"files/p10/p1000000{number}/s1/a.jpg", "Edema": 0} for number in range(3)],
+}
+
 
 @functools.cache
 def _jpeg() -> bytes:
@@ -101,8 +127,12 @@ def table_of(name: str, rows: Sequence[Row]) -> pyarrow.Table:
         }
         for number, row in enumerate(rows)
     ]
-    described = json.dumps({name: [f"{name}.csv"]})
-    schema = SCHEMA.with_metadata({"machex.version": "0.1.0", "machex.files": described})
+    facts = {
+        "machex.version": "0.1.0",
+        "machex.files": json.dumps({name: [f"{name}.csv"]}),
+        "machex.negatives": json.dumps({"partial": {name: ["Nodule/Mass"]}}),
+    }
+    schema = SCHEMA.with_metadata(facts)
     return pyarrow.Table.from_pylist(complete, schema)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
 import pickle
@@ -16,40 +15,15 @@ import pandas
 import pyarrow
 import pytest
 import torch
-from metadata_trees import FINDINGS, SCHEMA, table_of, write_table, write_tree
+from metadata_trees import FINDINGS, SCHEMA, SMALL, table_of, write_table, write_tree
 from torch.utils.data import DataLoader
 
-import machex
 from machex import ChestXrayDataset, MaCheXDataset, TreeError, load_metadata
-
-DATASETS: dict[str, list[dict[str, Any]]] = {
-    "brax": [
-        {"key": "images/id_a/1.png", "age_years": 9, "age_is_group": True, "Edema": -1},
-    ],
-    "chexpert": [
-        {
-            "key": "train/patient00001/study1/view1_frontal.jpg",
-            "patient_key": "chexpert:00001",
-            "view": "PA",
-            "frontal": True,
-            "sex": "F",
-            "age_years": 61.5,
-            "split": "train",
-            "Edema": 1,
-            "Pleural Effusion": 0,
-            "Cardiomegaly": -1,
-            "study_date": datetime.date(2015, 3, 1),
-            "report": "no change",
-        },
-        {"key": "train/patient00002/study1/view1_frontal.jpg", "Pleural Effusion": 1},
-    ],
-    "mimic": [{"key": f"files/p10/p1000000{number}/s1/a.jpg", "Edema": 0} for number in range(3)],
-}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tree(tmp_path_factory.mktemp("metadata") / "tree", DATASETS)
+    return write_tree(tmp_path_factory.mktemp("metadata") / "tree", SMALL)
 
 
 def test_the_table_has_the_rows_of_all_datasets(root: Path) -> None:
@@ -60,11 +34,13 @@ def test_the_table_has_the_rows_of_all_datasets(root: Path) -> None:
     rows = list(zip(table["dataset"].to_pylist(), table["key"].to_pylist()))
     assert rows == [(data[at]["dataset"], data[at]["key"]) for at in range(len(data))]
     assert table.to_arrow().equals(
-        pyarrow.concat_tables([table_of(name, rows) for name, rows in DATASETS.items()])
+        pyarrow.concat_tables([table_of(name, rows) for name, rows in SMALL.items()])
     )
     assert json.loads(table.schema.metadata[b"machex.files"]) == {
-        name: [f"{name}.csv"] for name in DATASETS
+        name: [f"{name}.csv"] for name in SMALL
     }
+    partial = json.loads(table.schema.metadata[b"machex.negatives"])["partial"]
+    assert partial == {name: ["Nodule/Mass"] for name in SMALL}
     assert table.findings == list(FINDINGS)
     assert repr(table) == f"<machex.Metadata: 6 images, {len(SCHEMA.names)} columns>"
 
@@ -79,12 +55,12 @@ def test_columns_and_datasets_can_be_chosen(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["all.parquet", "all.arrow"])
 def test_one_table_of_all_datasets(root: Path, tmp_path: Path, name: str) -> None:
-    path = write_table(tmp_path / name, DATASETS)
+    path = write_table(tmp_path / name, SMALL)
     assert load_metadata(path).to_arrow().equals(load_metadata(root).to_arrow())
     assert load_metadata(path, ["mimic"], ["Edema"])["Edema"].to_pylist() == [0, 0, 0]
     with pytest.raises(TreeError, match=r"no rows of 'rsna', but of brax, chexpert, mimic"):
         load_metadata(path, ["rsna"])
-    bare = write_tree(tmp_path / "bare", DATASETS, metadata=False)
+    bare = write_tree(tmp_path / "bare", SMALL, metadata=False)
     options: dict[str, Any] = {"fields": ("findings",), "findings": ["Edema"]}
     data = MaCheXDataset(bare, metadata=path, **options)
     beside = MaCheXDataset(root, **options)
@@ -193,13 +169,13 @@ def test_workers_share_the_table(root: Path, start: str) -> None:
 
 def test_rows_follow_the_index_not_the_table(tmp_path: Path) -> None:
     """An image that could not be rendered is in the table, and not in the index of the tree."""
-    root = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]})
+    root = write_tree(tmp_path / "tree", {"mimic": SMALL["mimic"]})
     path = root / "mimic/index.json"
     document = json.loads(path.read_text())
     del document["000001"]
     path.write_text(json.dumps(dict(reversed(document.items()))))
-    rows = [{**row, "Edema": number} for number, row in enumerate(DATASETS["mimic"][:2])]
-    rows.append({**DATASETS["mimic"][2], "Edema": -1})
+    rows = [{**row, "Edema": number} for number, row in enumerate(SMALL["mimic"][:2])]
+    rows.append({**SMALL["mimic"][2], "Edema": -1})
     pyarrow.parquet.write_table(table_of("mimic", rows), root / "mimic/metadata.parquet")
     data = MaCheXDataset(root, fields=("key", "findings"), findings=["Edema"], uncertain="positive")
     assert [data[at]["findings"].item() for at in range(2)] == [1, 0]
@@ -207,92 +183,10 @@ def test_rows_follow_the_index_not_the_table(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_written_again_is_read_again(tmp_path: Path) -> None:
-    root = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]})
+    root = write_tree(tmp_path / "tree", {"mimic": SMALL["mimic"]})
     data = MaCheXDataset(root)
     assert data.where(Edema=0).indices == [0, 1, 2]
-    table = table_of("mimic", [{**row, "Edema": at} for at, row in enumerate(DATASETS["mimic"])])
+    table = table_of("mimic", [{**row, "Edema": at} for at, row in enumerate(SMALL["mimic"])])
     path = root / "mimic/metadata.parquet"
     pyarrow.parquet.write_table(table.take([2, 0, 1]), path)
     assert data.where(Edema=[0, 2]).indices == [0, 2]
-
-
-def test_a_table_of_another_state_is_refused(tmp_path: Path) -> None:
-    root = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]})
-    path = root / "mimic/metadata.parquet"
-    fields = {"fields": ("findings",)}
-    pyarrow.parquet.write_table(table_of("mimic", DATASETS["mimic"][:2]), path)
-    with pytest.raises(TreeError, match=r"has no row for image 000002 .*materialize --metadata"):
-        MaCheXDataset(root, **fields)
-    pyarrow.parquet.write_table(table_of("mimic", DATASETS["mimic"][::-1]), path)
-    with pytest.raises(TreeError, match=r"image 000000 is files/p10/p10000002/.* in the index"):
-        MaCheXDataset(root, **fields)
-    path.write_bytes(b"no table")
-    with pytest.raises(TreeError, match=r"metadata\.parquet is damaged, or not a metadata table"):
-        MaCheXDataset(root, **fields)
-    with pytest.raises(TreeError, match=r"metadata\.parquet is damaged"):
-        load_metadata(root)
-
-
-def test_a_tree_without_metadata_says_how_to_get_it(root: Path, tmp_path: Path) -> None:
-    bare = write_tree(tmp_path / "tree", {"mimic": DATASETS["mimic"]}, metadata=False)
-    words = r"does not exist: .*machex materialize --metadata, or .*METADATA: true"
-    with pytest.raises(TreeError, match=words):
-        load_metadata(bare)
-    with pytest.raises(TreeError, match=words):
-        MaCheXDataset(bare, fields=("view",))
-    with pytest.raises(TreeError, match=words):
-        MaCheXDataset(bare).where(view="PA")
-    with pytest.raises(TreeError, match="does not exist"):
-        MaCheXDataset(bare, fields=("view",), metadata=tmp_path / "none.parquet")
-    with pytest.raises(TreeError, match=r"no dataset 'mimc'.*did you mean mimic"):
-        load_metadata(root, ["mimc"])
-    assert len(MaCheXDataset(bare)) == 3
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "words"),
-    [
-        ({"findings": ["Effusion"]}, ValueError, "'Effusion'; did you mean Pleural Effusion"),
-        ({"findings": ["edema"]}, ValueError, "did you mean Edema"),
-        ({"findings": ["view"]}, ValueError, "no finding 'view'; the findings are Atelectasis"),
-        ({"findings": "Edema"}, TypeError, r"findings must be a list of names: \['Edema'\]"),
-        ({"findings": []}, ValueError, "findings must name at least one"),
-        ({"uncertain": "maybe"}, ValueError, "'ignore', 'positive', 'negative', not 'maybe'"),
-        ({"fields": ("img",), "findings": ["Edema"]}, ValueError, "needs the field 'findings'"),
-        ({"fields": ("finding",)}, ValueError, "no field 'finding'; the fields are img, .*boxes"),
-    ],
-)
-def test_wrong_arguments(
-    root: Path, options: dict[str, Any], error: type[Exception], words: str
-) -> None:
-    with pytest.raises(error, match=words):
-        MaCheXDataset(root, **{"fields": ("findings",), **options})
-
-
-def test_wrong_arguments_of_load_metadata(root: Path) -> None:
-    with pytest.raises(ValueError, match="no column 'age'; did you mean age_years"):
-        load_metadata(root, columns=["age"])
-    with pytest.raises(TypeError, match=r"a list of names: \['view'\]"):
-        load_metadata(root, columns="view")
-    with pytest.raises(TypeError, match=r"a list of names: \['mimic'\]"):
-        load_metadata(root, "mimic")
-    with pytest.raises(ValueError, match="at least one"):
-        load_metadata(root, [])
-    with pytest.raises(KeyError, match="no column 'sex', but view"):
-        load_metadata(root, columns=["view"])["sex"]
-
-
-def test_what_is_needed_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(ImportError, match="pip install pyarrow"):
-            load_metadata(root)
-        with pytest.raises(ImportError, match="pip install pyarrow"):
-            MaCheXDataset(root, fields=("findings",))
-        assert len(MaCheXDataset(root)) == 6
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "torchvision.tv_tensors", None)
-        patch.delattr("torchvision.tv_tensors", raising=False)
-        with pytest.raises(ImportError, match=r"pip install 'torchvision>=0\.16'"):
-            MaCheXDataset(root, fields=("boxes",))
-    assert machex.load_metadata is load_metadata

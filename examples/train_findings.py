@@ -80,6 +80,8 @@ def main() -> None:
             names.append(name)
             print(f"{name}: {'; '.join(counts)}")
 
+    if not names:
+        raise SystemExit(f"no dataset labels {', '.join(arguments.findings)}")
     data = machex.MaCheXDataset(
         arguments.root,
         transforms,

@@ -98,9 +98,9 @@ class Selectable(Dataset[Item]):
         parts = self._parts()
         if "dataset" in criteria:
             _check_names(criteria["dataset"], [part.index.dataset for part in parts])
-        found = [matching_rows(part.metadata_rows, criteria)[part.chosen_rows()] for part in parts]
-        positions = self._positions()
-        return Selection(self._base(), positions[np.concatenate(found)[positions]])
+        own, order = self._rows_by_part()
+        found = [matching_rows(part.metadata_rows, criteria)[rows] for part, rows in own]
+        return self._selected(np.concatenate([np.empty(0, np.bool_), *found])[order])
 
     def load_metadata(self, columns: Iterable[str] | None = None) -> pyarrow.Table:
         """Reads columns of the metadata of these images; all columns by default.
@@ -116,10 +116,11 @@ class Selectable(Dataset[Item]):
         if isinstance(columns, str):
             raise TypeError(f"columns must be a list of names: [{columns!r}]")
         columns = None if columns is None else list(columns)
-        tables = [
-            part.metadata_rows.read(columns).take(part.chosen_rows()) for part in self._parts()
-        ]
-        return concatenated(tables).take(self._positions())
+        own, order = self._rows_by_part()
+        # The columns of a selection without images are those of any dataset.
+        own = own or [(self._parts()[0], np.empty(0, np.intp))]
+        tables = [part.metadata_rows.read(columns).take(rows) for part, rows in own]
+        return concatenated(tables).take(order)
 
     @overload
     def split(
@@ -167,33 +168,54 @@ class Selectable(Dataset[Item]):
             return self._official_split()
         if by != "patient":
             raise ValueError(f"by must be 'patient' or 'official', not {by!r}")
-        parts = self._parts()
-        tables = [part.metadata_rows for part in parts]
-        shares = split_rows(tables, fractions, seed, patient_lists)
-        share_of_row = np.full(sum(len(part.index) for part in parts), -1)
+        names = {part.index.dataset for part in self._parts()}
+        unknown = dict(patient_lists or {}).keys() - names
+        if unknown:
+            raise ValueError(f"patient_lists names datasets that are not there: {sorted(unknown)}")
+        own, order = self._rows_by_part()
+        used = {part.index.dataset for part, _ in own}
+        lists = {name: path for name, path in dict(patient_lists or {}).items() if name in used}
+        shares = split_rows([part.metadata_rows for part, _ in own], fractions, seed, lists)
+        share_of_row = np.full(sum(len(part.index) for part, _ in own), -1)
         for share, rows in enumerate(shares):
             share_of_row[rows] = share
-        starts = np.cumsum([0, *(len(part.index) for part in parts)])
-        chosen = [start + part.chosen_rows() for start, part in zip(starts, parts)]
-        share_of = share_of_row[np.concatenate(chosen)]
+        starts = np.cumsum([0, *(len(part.index) for part, _ in own)])
+        chosen = [start + rows for start, (_, rows) in zip(starts, own)]
+        share_of = share_of_row[np.concatenate([np.empty(0, np.intp), *chosen])][order]
         return [self._selected(share_of == share) for share in range(len(shares))]
 
     def _official_split(self) -> dict[str, Selection]:
+        own, order = self._rows_by_part()
         columns = [
-            np.asarray(part.metadata_rows.read(["split"])["split"].to_pylist(), object)[
-                part.chosen_rows()
-            ]
-            for part in self._parts()
+            np.asarray(part.metadata_rows.read(["split"])["split"].to_pylist(), object)[rows]
+            for part, rows in own
         ]
-        column = np.concatenate(columns)
+        column = np.concatenate([np.empty(0, object), *columns])[order]
         are_in = {name: column == name for name in VALUES["split"]}
         are_in[UNASSIGNED] = ~np.logical_or.reduce(list(are_in.values()))
         return {name: self._selected(is_in) for name, is_in in are_in.items()}
 
-    def _selected(self, is_in: NDArray[np.bool_]) -> Selection:
-        """Selects the images whose position in the base is marked."""
+    def _rows_by_part(self) -> tuple[list[tuple[Part, NDArray[np.intp]]], NDArray[np.intp]]:
+        """Returns the datasets that have some of the images, and the rows of these in each.
+
+        The second value brings what all these rows have, one after the other, into the order of the
+        images.
+        """
+        parts = self._parts()
+        chosen = [part.chosen_rows() for part in parts]
+        ends = np.cumsum([len(rows) for rows in chosen])
         positions = self._positions()
-        return Selection(self._base(), positions[is_in[positions]])
+        part_of = np.searchsorted(ends, positions, side="right")
+        own = [
+            (part, rows[positions[part_of == number] - (end - len(rows))])
+            for number, (part, rows, end) in enumerate(zip(parts, chosen, ends))
+            if np.any(part_of == number)
+        ]
+        return own, np.argsort(np.argsort(part_of, kind="stable"))
+
+    def _selected(self, is_in: NDArray[np.bool_]) -> Selection:
+        """Selects some of the images."""
+        return Selection(self._base(), self._positions()[is_in])
 
 
 class Selection(Subset[Item], Selectable):

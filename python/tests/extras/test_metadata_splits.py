@@ -76,6 +76,30 @@ def test_metadata_moves_no_patient_that_the_keys_tell(root: Path, bare: Path) ->
     assert not patients(alone[1]) & patients(beside[0])
 
 
+def test_a_selection_needs_nothing_of_other_datasets(bare: Path, tmp_path: Path) -> None:
+    lists = {"padchest": [{"key": f"{number}.png"} for number in range(5)]}
+    root = write_tree(tmp_path / "tree", {**lists, "chex-ray14": DATASETS["chex-ray14"]})
+    data = MaCheXDataset(root, fields=("patient_key",))
+    with pytest.raises(TreeError, match="say where it is"):
+        MaCheXDataset(write_tree(tmp_path / "bare", lists, metadata=False)).split()
+    (root / "padchest/metadata.parquet").unlink()
+    of_one = data.where(dataset="chex-ray14")
+    shares = of_one.split((0.5, 0.5))
+    assert sorted(shares[0].indices + shares[1].indices) == of_one.indices
+    assert not patients(shares[0]) & patients(shares[1])
+    assert len(of_one.where(view="PA")) == 0
+    assert of_one.load_metadata(["key"])["key"][0].as_py() == "00000000_000.png"
+    assert len(of_one.split(by="official")["unassigned"]) == len(of_one)
+    # No image at all.
+    none = of_one.where(view="PA")
+    assert [len(share) for share in none.split()] == [0, 0]
+    assert none.where(view="AP").indices == []
+    assert [len(share) for share in none.split(by="official").values()] == [0] * 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        MaCheXDataset(bare).where(dataset=["rsna", "vindrcxr"]).split()
+
+
 def test_one_table_of_all_datasets(bare: Path, root: Path, tmp_path: Path) -> None:
     table = write_table(tmp_path / "all.parquet", DATASETS)
     expected = [share.indices for share in MaCheXDataset(root).split()]

@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from metadata_trees import write_tree
 from torch.utils.data import DataLoader, Subset
@@ -137,6 +138,13 @@ def test_the_metadata_of_a_selection_has_its_rows(root: Path) -> None:
     data = MaCheXDataset(root)
     table = data.where(sex="F").load_metadata(["Edema", "age_years"])
     assert table.to_pydict() == {"Edema": [1, -1, None], "age_years": [18, 65.5, 30]}
+    # In another order, as somebody may set it.
+    table = Selection(data, np.array([5, 0, 3, 1])).load_metadata(["view", "dataset"])
+    assert table["view"].to_pylist() == [None, "PA", "PA", "AP"]
+    assert table["dataset"].to_pylist() == ["chexpert", "brax", "chexpert", "brax"]
+    assert Selection(data, np.array([5, 0, 3, 1])).where(view="PA").indices == [0, 3]
+    none = data.where(view="OBLIQUE").load_metadata(["view"])
+    assert none.to_pydict() == {"view": []}
     assert data.load_metadata().equals(load_metadata(root).to_arrow())
     one = ChestXrayDataset(root / "chexpert")
     one.keys = ["000004", "000000"]

@@ -93,7 +93,7 @@ def test_fields_and_criteria(root: Path) -> None:
     data = MaCheXDataset(root, fields=fields, findings=["Pleural Effusion", "No Finding"])
     items = [data[at] for at in range(len(data))]
     labelled = {item["dataset"] for item in items if item["findings_mask"][0]}
-    assert labelled >= {"chex-ray14", "chexpert", "mimic", "padchest"}
+    assert labelled >= {"chexpert", "mimic", "padchest"}
     frontal = data.where(view=["PA", "AP"])
     assert frontal.indices == [at for at, item in enumerate(items) if item["view"] in ("PA", "AP")]
     women = data.where(sex="F", age=(18, 65))

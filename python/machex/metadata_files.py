@@ -185,7 +185,7 @@ def _why_no_file(path: Path) -> str:
     if path.name != METADATA_NAME:
         return f"{path} does not exist"
     return (
-        f"{path} does not exist: write it with machex materialize --metadata, or mount the tree "
-        "with METADATA: true in its config; or name a table that machex metadata has written: "
+        f"{path} does not exist: write it with machex materialize --metadata (METADATA: true in "
+        "the config), or mount the tree; or name a table that machex metadata has written: "
         "metadata='FILE' for a dataset class, load_metadata('FILE')"
     )

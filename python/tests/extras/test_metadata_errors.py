@@ -38,7 +38,7 @@ def test_a_table_of_another_state_is_refused(tmp_path: Path) -> None:
 
 def test_a_tree_without_metadata_says_how_to_get_it(root: Path, tmp_path: Path) -> None:
     bare = write_tree(tmp_path / "tree", {"mimic": SMALL["mimic"]}, metadata=False)
-    words = r"does not exist: .*machex materialize --metadata, or .*METADATA: true"
+    words = r"does not exist: .*machex materialize --metadata .*METADATA: true.*or mount the tree"
     with pytest.raises(TreeError, match=words):
         load_metadata(bare)
     with pytest.raises(TreeError, match=words):

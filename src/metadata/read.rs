@@ -177,13 +177,10 @@ impl Records<'_> {
         let (mut born, mut birthday, mut day) = (None, None, None);
         for (column, place) in columns {
             let name = column.names.first().copied().unwrap_or_default();
-            let Some(cell) = cells.id(*place) else {
+            let Some(cell) = cells.text(*place) else {
                 continue;
             };
-            let cell = cell.trim();
-            if cell.is_empty() {
-                continue;
-            }
+            let cell = cell.as_str();
             match column.meaning {
                 Meaning::YearOfBirth => born = Some(cell.to_owned()),
                 Meaning::DateOfBirth => match date::days_from_yyyymmdd(cell) {

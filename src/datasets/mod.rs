@@ -8,6 +8,7 @@ mod empty;
 mod finder;
 mod hint;
 mod known_datasets;
+mod labeller;
 mod links;
 mod load;
 mod marks;

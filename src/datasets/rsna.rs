@@ -7,7 +7,7 @@ use super::{
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS};
-use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::record::Split;
 use crate::metadata::vocabulary::State;
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, Vocabulary,
@@ -221,19 +221,7 @@ impl Dataset for Rsna {
                     *place = *state;
                 }
             }
-            let findings = set.combine(&terms, true, records.is_loose());
-            let told = [SUSPECTED, OPACITY, NORMAL].iter().zip(known);
-            let told: Vec<&str> = told
-                .filter(|(_, state)| **state == Some(1))
-                .map(|(term, _)| *term)
-                .collect();
-            let told = records.shared_terms(&told);
-            records.each(&[number], |record| {
-                record.findings = findings;
-                record.terms = Some(told.clone());
-                record.negatives = Some(Negatives::Explicit);
-                record.label_source = Some(LabelSource::Radiologists);
-            });
+            records.set_readings(&[number], set, &terms);
         }
         records.read(&tree.root, &HEADERS);
         let given = tree.file_option(MAPPING.name);

@@ -216,6 +216,17 @@ impl LabelSet {
         states.collect()
     }
 
+    /// The terms that are present, and, with `=-1`, those that are uncertain.
+    pub fn told(&self, states: &[State]) -> Vec<String> {
+        let terms = self.terms.iter().zip(states);
+        let told = terms.filter_map(|(term, state)| match state {
+            Some(1) => Some((*term).to_owned()),
+            Some(-1) => Some(format!("{term}=-1")),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// The states of findings, from those of terms by number. With `closed`, all that was found is
     /// in the list, so that a finding is absent if all kinds of it are. With `loose`, doubtful terms
     /// count as narrower ones.

@@ -134,6 +134,15 @@ impl<'a> Records<'a> {
         });
     }
 
+    /// Changes the records of images.
+    pub fn each(&mut self, numbers: &[u32], change: impl Fn(&mut Record)) {
+        for number in numbers {
+            if let Some(record) = self.get_mut(*number) {
+                change(record);
+            }
+        }
+    }
+
     /// The texts of an image, to change, if it has some.
     pub fn texts_of(&mut self, number: u32) -> Option<&mut Texts> {
         self.get_mut(number)?.texts.as_deref_mut()

@@ -19,6 +19,7 @@ mod padchest;
 mod patients;
 mod reports;
 mod rsna;
+mod samples;
 mod siim;
 mod vindrcxr;
 

@@ -11,13 +11,20 @@ use crate::lists::{Column, Table};
 pub(super) struct Columns {
     labels: Labels,
     set: &'static LabelSet,
+    /// A column tells who made the labels of a row.
+    has_source: bool,
     /// The column of each term, or the only column.
     columns: Vec<Option<Column>>,
 }
 
 impl Columns {
     /// Finds the columns; adds the names of those that are missing to `absent`.
-    pub(super) fn of(table: &Table, labels: Labels, absent: &mut Vec<&'static str>) -> Self {
+    pub(super) fn of(
+        table: &Table,
+        labels: Labels,
+        has_source: bool,
+        absent: &mut Vec<&'static str>,
+    ) -> Self {
         let set = Vocabulary::get().label_set(labels.set);
         let mut find = |name: &'static str| {
             let column = table.find_like(name);
@@ -33,6 +40,7 @@ impl Columns {
         Self {
             labels,
             set,
+            has_source,
             columns,
         }
     }
@@ -161,6 +169,7 @@ impl Columns {
         };
         let terms = records.shared_terms(terms);
         let (labels, is_labelled) = (self.labels, findings != States::default());
+        let has_source = self.has_source;
         records.each(numbers, |record: &mut Record| {
             if labels.fills {
                 record.findings.fill(&findings);
@@ -169,7 +178,7 @@ impl Columns {
             record.findings = findings;
             record.terms = Some(terms.clone());
             record.negatives = is_labelled.then_some(negatives);
-            if is_labelled && record.label_source.is_none() {
+            if is_labelled && !(has_source && record.label_source.is_some()) {
                 record.label_source = Some(labels.source);
             }
         });

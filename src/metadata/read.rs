@@ -84,9 +84,11 @@ impl Records<'_> {
                 None => absent.extend(column.names.first()),
             }
         }
+        let mut found = columns.iter();
+        let has_source = found.any(|(column, _)| matches!(column.meaning, Meaning::LabelSource(_)));
         let labels = list
             .labels
-            .map(|labels| labels::Columns::of(&table, labels, &mut absent));
+            .map(|labels| labels::Columns::of(&table, labels, has_source, &mut absent));
         let boxes = list
             .boxes
             .map(|boxes| super::boxes::Columns::of(&table, boxes, &mut absent));

@@ -143,11 +143,11 @@ impl<'a> Records<'a> {
     pub fn finish(self) -> Finished {
         let mut warnings = self.warnings;
         warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
-        warnings.extend(self.lists.warnings().take());
         Finished {
             records: self.records,
             notes: self.notes,
             warnings,
+            remarks: self.lists.warnings().take(),
         }
     }
 }
@@ -157,7 +157,10 @@ pub struct Finished {
     /// By number of the image.
     pub records: Vec<Record>,
     pub notes: Vec<ListNote>,
+    /// What could not be read.
     pub warnings: Vec<String>,
+    /// What is odd about lists that were read.
+    pub remarks: Vec<String>,
 }
 
 fn shared(names: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {

@@ -833,3 +833,22 @@ fn nothing_is_written_if_it_is_interrupted() {
     });
     assert_eq!(left.count(), 0);
 }
+
+#[test]
+fn the_page_of_layouts_names_every_list() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/layouts.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut rows = 0;
+    for dataset in ALL {
+        for list in dataset.metadata().lists {
+            let files: Vec<String> = list.files.iter().map(|file| format!("`{file}`")).collect();
+            let (key, files) = (dataset.root_key(), files.join(", "));
+            let row = format!("\n| `{key}` | {files} | {} |\n", list.adds);
+            assert!(page.contains(&row), "add to docs/layouts.md:{row}");
+            rows += 1;
+        }
+    }
+    let (_, section) = page.split_once("## Lists for the metadata table").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    assert_eq!(section.matches("_ROOT` |").count(), rows, "no other rows");
+}

@@ -183,7 +183,7 @@ pub struct Index<'a> {
 const END: u32 = u32::MAX;
 
 impl<'a> Index<'a> {
-    fn new(catalog: &'a Catalog, of_key: fn(&str) -> Option<&str>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, of_key: fn(&str) -> Option<&str>) -> Self {
         let mut first = HashMap::with_capacity(catalog.len() as usize);
         let mut next = vec![END; catalog.len() as usize];
         // Backwards, so that each chain begins with the smallest number.

@@ -164,3 +164,91 @@ fn an_image_that_cannot_be_decoded_fails_the_check() {
     let json = json(&bench, 3);
     assert!(report(&json, "objcxr")["proof"]["error"].is_string());
 }
+
+/// The lists that are there, and those that are not, of one dataset.
+fn lists(json: &Value, dataset: &str) -> (Vec<String>, Vec<String>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for file in report(json, dataset)["metadata"].as_array().unwrap() {
+        assert!(!file["adds"].as_str().unwrap().is_empty());
+        let list = file["list"].as_str().unwrap().to_owned();
+        match file["found"].as_str() {
+            Some(path) => {
+                assert!(fs::exists(path).unwrap(), "{path}");
+                found.push(list);
+            }
+            None => missing.push(list),
+        }
+    }
+    (found, missing)
+}
+
+#[test]
+fn lists_for_the_metadata_are_named_and_none_has_to_be_there() {
+    let bench = sample();
+    let all = json(&bench, 0);
+    for dataset in ALL {
+        let (found, missing) = lists(&all, dataset.folder());
+        // What the sample does not have.
+        let expected: &[&str] = match dataset.folder() {
+            "chex-ray14" => &["google2019_nih-chest-xray-labels.csv"],
+            "siim" => &["pneumonia-challenge-dataset-mappings_2018.json"],
+            _ => &[],
+        };
+        assert_eq!(missing, expected);
+        assert!(!found.is_empty());
+    }
+    let said = bench.run(&["check"]).expect_status(0).stdout();
+    for line in [
+        "\nchexpert: metadata: train.csv\n",
+        "\nvindrcxr: metadata: annotations/image_labels_train.csv, annotations/annotations_train.csv\n",
+        "\n  not there: google2019_nih-chest-xray-labels.csv: four findings of 4,376 images",
+        "\nopeni: metadata: ecgen-radiology/, nlmcxr_dicom_metadata.csv, indiana_projections.csv\n",
+    ] {
+        assert!(said.contains(line), "no {line:?} in:\n{said}");
+    }
+
+    let raw = |name: &str| bench.path("raw").join(name);
+    // A file is no folder of reports, and a folder is no list.
+    fs::remove_dir_all(raw("openi/ecgen-radiology")).unwrap();
+    fs::write(raw("openi/ecgen-radiology"), "").unwrap();
+    fs::remove_file(raw("objcxr/train.csv")).unwrap();
+    fs::create_dir(raw("objcxr/train.csv")).unwrap();
+    fs::remove_file(raw("siim/train-rle.csv")).unwrap();
+    fs::write(raw("siim/stage_2_train.csv.gz"), "").unwrap();
+    fs::rename(
+        raw("mimic/mimic-cxr-2.0.0-split.csv"),
+        raw("mimic/split.csv"),
+    )
+    .unwrap();
+    let some = json(&bench, 0);
+    let missing = |dataset| lists(&some, dataset).1;
+    assert_eq!(
+        missing("openi"),
+        ["ecgen-radiology/", "indiana_reports.csv"]
+    );
+    assert_eq!(missing("objcxr"), ["train.csv"]);
+    assert_eq!(lists(&some, "siim").0, ["train-rle.csv"]);
+    assert_eq!(missing("mimic"), ["mimic-cxr-2.0.0-split.csv"]);
+}
+
+#[test]
+fn lists_of_another_edition_are_not_missed() {
+    let bench = sample();
+    let folder = bench.path("raw/vindrcxr/annotations");
+    let both = [
+        "annotations/image_labels_train.csv",
+        "annotations/annotations_train.csv",
+    ];
+    assert_eq!(lists(&json(&bench, 0), "vindrcxr").0, both);
+    fs::remove_file(folder.join("annotations_train.csv")).unwrap();
+    let (found, missing) = lists(&json(&bench, 0), "vindrcxr");
+    assert_eq!(
+        (found, missing),
+        (vec![both[0].to_owned()], vec![both[1].to_owned()])
+    );
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(lists(&json(&bench, 0), "vindrcxr").1.len(), 3);
+    fs::write(bench.path("raw/vindrcxr/train.csv"), "image_id\n").unwrap();
+    let (found, missing) = lists(&json(&bench, 0), "vindrcxr");
+    assert_eq!((found, missing), (vec!["train.csv".to_owned()], vec![]));
+}

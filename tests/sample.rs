@@ -138,13 +138,12 @@ fn hard_links_repeat_a_few_files() {
     bench
         .run(&["sample", "s", "--images", "40", "--hard-link"])
         .expect_status(0);
-    let images = files_below(&bench.path("s/raw/rsna"));
+    let folder = bench.path("s/raw/rsna/stage_2_train_images_jpg");
+    let images = files_below(&folder);
     assert_eq!(images.len(), 40);
-    let inodes = images.iter().map(|image| {
-        fs::metadata(bench.path("s/raw/rsna").join(image))
-            .unwrap()
-            .ino()
-    });
+    let inodes = images
+        .iter()
+        .map(|image| fs::metadata(folder.join(image)).unwrap().ino());
     assert!(inodes.collect::<std::collections::BTreeSet<_>>().len() <= 4);
 }
 
@@ -217,8 +216,10 @@ fn what_no_sample_wrote_is_never_removed() {
     refused("an empty folder", "raw/openi/empty is not in");
     fs::remove_dir(path("raw/openi/empty")).unwrap();
 
-    let image = path("raw/rsna").join(&files_below(&path("raw/rsna"))[0]);
-    for changed in [image, path("raw/chexpert/train.csv")] {
+    let images = path("raw/rsna/stage_2_train_images_jpg");
+    let image = images.join(&files_below(&images)[0]);
+    let report = path("raw/openi/ecgen-radiology/1.xml");
+    for changed in [image, report, path("raw/chexpert/train.csv")] {
         let original = fs::read(&changed).unwrap();
         let mut other = original.clone();
         *other.last_mut().unwrap() ^= 1;

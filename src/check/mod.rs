@@ -5,6 +5,7 @@
 //! image of each dataset is rendered as proof; [`Options::decode`] renders all, and writes nothing.
 
 mod decode;
+mod lists;
 mod reports;
 mod sums;
 mod verdict;
@@ -31,6 +32,7 @@ use crate::store::renewal;
 use crate::store::{FinishedTree, StateFolder};
 
 pub use decode::{Decoded, Example, Group};
+pub use lists::MetadataFile;
 pub use sums::{SUMS_NAME, Sums};
 pub use verdict::Verdict;
 
@@ -104,6 +106,8 @@ pub struct TreeReport {
     /// the first few.
     pub unreadable_reports: u32,
     pub warnings: Vec<String>,
+    /// The lists for the metadata table; one that is missing is no fault.
+    pub metadata: Vec<MetadataFile>,
     /// Why there are no images, and what to do.
     pub empty: Option<String>,
     /// Why the lists cannot be read at all.
@@ -152,9 +156,11 @@ impl TreeReport {
 
 /// Checks one raw tree of `config`.
 pub fn check(config: &Config, tree: &RawTree, options: Options, work: &Work<'_>) -> TreeReport {
+    let doing = format!("looking for the lists of {}", tree.shown_root());
     let report = TreeReport {
         dataset: tree.dataset.folder(),
         root: tree.root.shown().to_string(),
+        metadata: announce_if_slow(doing, || lists::look(tree)),
         ..TreeReport::default()
     };
     match datasets::load(tree, Some(&config.cache_path)) {

@@ -163,10 +163,36 @@ fn write_notes(
     for sums in &report.sums {
         write_sums(page, name, sums)?;
     }
+    write_metadata(page, report)?;
     for warning in &report.warnings {
         page.line(format_args!(
             "\n{name}: {WARNING}warning{WARNING:#}: {warning}"
         ))?;
+    }
+    Ok(())
+}
+
+/// Says which lists for the metadata table are there, and what the others would add to it.
+fn write_metadata(page: &mut Page<impl Write>, report: &TreeReport) -> io::Result<()> {
+    if report.metadata.is_empty() {
+        return Ok(());
+    }
+    let name = styled(STRONG, report.dataset);
+    let below_root = |path: &str| {
+        let below = path.strip_prefix(&report.root).unwrap_or(path);
+        below.trim_start_matches('/').to_owned()
+    };
+    let files = report.metadata.iter();
+    let found: Vec<String> = files
+        .filter_map(|file| file.found.as_deref().map(below_root))
+        .collect();
+    let found = match found.as_slice() {
+        [] => "none of its lists is there".to_owned(),
+        found => found.join(", "),
+    };
+    page.line(format_args!("\n{name}: metadata: {found}"))?;
+    for file in report.metadata.iter().filter(|file| file.found.is_none()) {
+        page.line(format_args!("  not there: {}: {}", file.list, file.adds))?;
     }
     Ok(())
 }

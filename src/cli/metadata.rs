@@ -168,6 +168,9 @@ fn tell_about(name: &str, table: &DatasetTable<'_>) -> bool {
             "{name}: images whose header cannot be read: {images}"
         ));
     }
+    for remark in table.remarks() {
+        tell::remark(&format!("{name}: {}", printable(remark)));
+    }
     for warning in table.warnings() {
         tell::problem(&format!("{name}: {}", printable(warning)));
     }

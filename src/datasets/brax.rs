@@ -1,7 +1,7 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with their view positions.
 
 use super::labeller::labeller;
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
 use crate::metadata::list::DICOM_SEX;
@@ -9,7 +9,7 @@ use crate::metadata::record::View;
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 use std::borrow::Cow;
 
 const LIST: &str = "master_spreadsheet_update.csv";
@@ -67,6 +67,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST, "master_spreadsheet.csv"],
     adds: "labels, patient, study, age group, sex, view, date",
+    edition: None,
     covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(key_of(cell)),
@@ -162,25 +163,7 @@ impl Dataset for Brax {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list =
-            "DicomPath,PngPath,PatientID,PatientSex,PatientAge,ViewPosition\n".to_owned();
-        for image in sample.images() {
-            let key = format!(
-                "images/id_{image:08x}/Study_{0}/Series_{0}/image-{0}.png",
-                image * 17 + 1
-            );
-            let view = ["PA", "L", "AP", "PA", "RL"][image as usize % 5];
-            let bits = if image % 4 == 3 { 8 } else { 16 };
-            sample.image(
-                &key,
-                Coding::Png {
-                    bits,
-                    shade: Shade::Gray,
-                },
-            )?;
-            list += &format!("Anonymized_DICOMs/x.dcm,{key}/sample,{image},F,40,{view}\n");
-        }
-        sample.text(LIST, &list)
+        samples::brax::write(sample)
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::labeller::labeller;
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
 use crate::metadata::record::{Sex, Split, View};
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+use crate::synthetic::{SampleError, SampleTree};
 
 const LIST: &str = "train.csv";
 
@@ -75,6 +75,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST, "CheXpert-v1.0 batch 1 (validate & csv)/train.csv"],
     adds: "labels, age, sex, view",
+    edition: None,
     covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(below_release(cell)),
@@ -228,29 +229,7 @@ impl Dataset for Chexpert {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list = format!(
-            "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,{}\n",
-            label_header()
-        );
-        for image in sample.images() {
-            let (view, words) = match image % 4 {
-                3 => ("view2_lateral", "Lateral,"),
-                _ => ("view1_frontal", "Frontal,AP"),
-            };
-            let key = format!("train/patient{:05}/study1/{view}.jpg", image + 1);
-            let shade = if image % 5 == 4 {
-                Shade::Rgb
-            } else {
-                Shade::Gray
-            };
-            sample.image(&key, Coding::Jpeg { shade })?;
-            let labels = label_row(image);
-            list += &format!(
-                "{PREFIX}{key},Female,{},{words},,{labels}\n",
-                20 + image % 70
-            );
-        }
-        sample.text(LIST, &list)
+        samples::chexpert::write(sample)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
-    nih_patient,
+    nih_patient, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, sorted_files, sorted_folders};
@@ -14,7 +14,7 @@ use crate::metadata::record::{LabelSource, Split};
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// The training and validation list; the test list is not used.
 const LIST: &str = "train_val_list.txt";
@@ -77,6 +77,7 @@ const ENTRIES: MetadataList = MetadataList {
         "sample_labels.csv",
     ],
     adds: "labels, age, sex, view, study",
+    edition: None,
     covers_all: true,
     join: Join::key(&["Image Index", "ImageIndex"]),
     columns: &[
@@ -117,6 +118,7 @@ const FOLLOW_UP: &str = "Follow-up #";
 const BOXES: MetadataList = MetadataList {
     files: &["BBox_List_2017.csv"],
     adds: "984 boxes of 8 findings",
+    edition: None,
     covers_all: false,
     join: Join::key(&["Image Index"]).with(Rows::Many),
     columns: &[],
@@ -134,6 +136,7 @@ const BOXES: MetadataList = MetadataList {
 const RADIOLOGISTS: MetadataList = MetadataList {
     files: &["google2019_nih-chest-xray-labels.csv"],
     adds: "four findings of 4,376 images by radiologists, where the labels say nothing",
+    edition: None,
     covers_all: false,
     join: Join::key(&["Image Index"]),
     columns: &[],
@@ -225,19 +228,7 @@ impl Dataset for ChexRay14 {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list = String::new();
-        for image in sample.images() {
-            let key = format!("{:08}_{:03}.png", image / 7 + 1, image % 7);
-            sample.image(
-                &format!("images/{key}"),
-                Coding::Png {
-                    bits: 8,
-                    shade: Shade::Gray,
-                },
-            )?;
-            list += &format!("{key}\n");
-        }
-        sample.text(LIST, &list)
+        samples::chexray14::write(sample)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::labeller::labeller;
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+    samples,
 };
 use crate::catalog::{
     CatalogBuilder, CatalogError, ClassLabel, EntryFault, ListContext, SourceLocation,
@@ -17,7 +18,7 @@ use crate::metadata::record::{LabelSource, Split, Texts, View};
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName, sections,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade, label_header, label_row};
+use crate::synthetic::{SampleError, SampleTree};
 
 const LIST: &str = "mimic-cxr-2.0.0-metadata.csv";
 const LABELS: &str = "mimic-cxr-2.0.0-chexpert.csv";
@@ -101,6 +102,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const VIEW_LIST: MetadataList = MetadataList {
     files: &[LIST],
     adds: "view, date",
+    edition: None,
     covers_all: true,
     join: Join::stem(&["dicom_id"]),
     columns: &[
@@ -148,6 +150,7 @@ const VIEW_LIST: MetadataList = MetadataList {
 const SPLIT_LIST: MetadataList = MetadataList {
     files: &["mimic-cxr-2.0.0-split.csv"],
     adds: "official split",
+    edition: None,
     covers_all: true,
     join: Join::stem(&["dicom_id"]),
     columns: &[Column {
@@ -172,6 +175,7 @@ const BY_STUDY: Join = Join {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LABELS],
     adds: "labels",
+    edition: None,
     covers_all: true,
     join: BY_STUDY,
     columns: &[],
@@ -183,6 +187,7 @@ const LABELS_LIST: MetadataList = MetadataList {
 const TEST_LIST: MetadataList = MetadataList {
     files: &["mimic-cxr-2.1.0-test-set-labeled.csv"],
     adds: "labels of 687 studies by a radiologist",
+    edition: None,
     covers_all: false,
     join: BY_STUDY,
     columns: &[],
@@ -327,34 +332,7 @@ impl Dataset for Mimic {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list = "dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,Rows,Columns\n".to_owned();
-        let mut labels = format!("subject_id,study_id,{},No Finding\n", label_header());
-        for image in sample.images() {
-            // Three images of every two studies, as in the real list.
-            let study = image * 2 / 3;
-            let (subject, number) = (10_000_032 + study / 2 * 13, 50_000_000 + study);
-            let folder = study_folder(&subject.to_string(), &number.to_string());
-            let name = format!(
-                "{:08x}-{:08x}-{image:08x}",
-                image.wrapping_mul(0x9e37_79b9),
-                !image
-            );
-            let view = ["PA", "LATERAL", "AP", "PA", "LL", "AP", ""][image as usize % 7];
-            sample.image(
-                &format!("{folder}/{name}.jpg"),
-                Coding::Jpeg { shade: Shade::Gray },
-            )?;
-            list += &format!("{name},{subject},{number},CHEST,{view},3056,2544\n");
-            if image % 3 != 1 {
-                let text = format!(
-                    "                                 FINAL REPORT\n EXAMINATION:  CHEST\n\n FINDINGS:\n Synthetic\n phantom {study}.\n\n IMPRESSION: No\n finding."
-                );
-                sample.repeatable_text(&format!("{folder}.txt"), &text)?;
-                labels += &format!("{subject},{number},{},\n", label_row(study));
-            }
-        }
-        sample.text(LIST, &list)?;
-        sample.text(LABELS, &labels)
+        samples::mimic::write(sample)
     }
 }
 

@@ -20,6 +20,7 @@ mod padchest;
 mod patients;
 mod reports;
 mod rsna;
+mod samples;
 mod siim;
 mod vindrcxr;
 

@@ -12,6 +12,7 @@ use crate::metadata::{Join, ListNote, MetadataList, Records};
 pub(super) const LIST: MetadataList = MetadataList {
     files: &["pneumonia-challenge-dataset-mappings_2018.json"],
     adds: "the patient in ChestX-ray14, and the same image there",
+    edition: None,
     covers_all: false,
     join: Join::stem(&[]),
     columns: &[],

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::record::Split;
@@ -10,7 +10,7 @@ use crate::metadata::shape::{Area, FindingBox};
 use crate::metadata::{
     DateKind, Join, MetadataList, MetadataRules, Records, Vocabulary, object_annotation,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// The training images; the test set is not used.
 const IMAGES: ImageFolder = ImageFolder {
@@ -50,6 +50,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const OBJECTS: MetadataList = MetadataList {
     files: &["train.csv"],
     adds: "foreign objects: whether there are any, and their outlines",
+    edition: None,
     covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(cell.rsplit('/').next().unwrap_or(cell)),
@@ -139,10 +140,6 @@ impl Dataset for ObjectCxr {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        for image in sample.images() {
-            let key = format!("train/{:05}.jpg", image + 1);
-            sample.image(&key, Coding::Jpeg { shade: Shade::Rgb })?;
-        }
-        Ok(())
+        samples::objcxr::write(sample)
     }
 }

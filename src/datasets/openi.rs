@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+    samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, sorted_files};
@@ -16,7 +17,7 @@ use crate::metadata::{
     Vocabulary, ecgen, glob,
 };
 use crate::shown::Show as _;
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// Folder of the images in the edition `raddar/chest-xrays-indiana-university`.
 const KAGGLE: &str = "images/images_normalized";
@@ -96,6 +97,7 @@ const fn by_image(column: &'static [&'static str]) -> Join {
 const PROJECTIONS: MetadataList = MetadataList {
     files: &["indiana_projections.csv"],
     adds: "which images are frontal",
+    edition: None,
     covers_all: true,
     join: by_image(&["filename"]),
     columns: &[Column {
@@ -117,6 +119,7 @@ const PROJECTIONS: MetadataList = MetadataList {
 const HEADERS: MetadataList = MetadataList {
     files: &["nlmcxr_dicom_metadata.csv"],
     adds: "view, age, date",
+    edition: None,
     covers_all: true,
     join: by_image(&["imageid"]),
     columns: &[
@@ -152,6 +155,7 @@ const HEADERS: MetadataList = MetadataList {
 const REPORTS: MetadataList = MetadataList {
     files: &["indiana_reports.csv"],
     adds: "labels, reports (Kaggle's edition)",
+    edition: Some("Kaggle"),
     covers_all: true,
     join: Join {
         of_key: report_of,
@@ -198,13 +202,17 @@ const REPORTS: MetadataList = MetadataList {
 
 /// NLM's reports: a folder with an XML file for each.
 const XML: MetadataList = MetadataList {
-    files: &["ecgen-radiology"],
+    files: &["ecgen-radiology/"],
     adds: "labels, reports",
+    edition: Some("NLM"),
     join: by_image(&[]),
     columns: &[],
     labels: None,
     ..REPORTS
 };
+
+/// Number of reports whose faults are told apart.
+const MAX_BAD_REPORTS: usize = 5;
 
 /// Larger than any report.
 const MAX_REPORT_BYTES: u64 = 1 << 20;
@@ -243,7 +251,7 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
     let index = records.index(&XML.join);
     let set = Vocabulary::get().label_set(INFO.folder);
     let mut note = ListNote::new(&folder);
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut bad_reports) = (BTreeSet::new(), 0);
     for name in names {
         let path = folder.join(&name);
         let bytes = tree.storage.read(&path, MAX_REPORT_BYTES);
@@ -253,7 +261,10 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
         let report = match report {
             Ok(report) => report,
             Err(error) => {
-                records.warn(format!("{}: {}", path.shown(), error.shown()));
+                bad_reports += 1;
+                if bad_reports <= MAX_BAD_REPORTS {
+                    records.warn(format!("{}: {}", path.shown(), error.shown()));
+                }
                 continue;
             }
         };
@@ -299,6 +310,11 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
                 };
             }
         }
+    }
+    if bad_reports > MAX_BAD_REPORTS {
+        let more = bad_reports - MAX_BAD_REPORTS;
+        let folder = folder.shown();
+        records.warn(format!("{folder}: {more} more reports cannot be read"));
     }
     for number in records.catalog().present_numbers() {
         if !seen.contains(&number) {
@@ -452,16 +468,6 @@ impl Dataset for OpenI {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        for image in sample.images() {
-            let key = format!("CXR{}_IM-{:04}-1001.png", image + 1, image % 10_000);
-            sample.image(
-                &key,
-                Coding::Png {
-                    bits: 8,
-                    shade: Shade::Rgb,
-                },
-            )?;
-        }
-        Ok(())
+        samples::openi::write(sample)
     }
 }

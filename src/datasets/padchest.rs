@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
+    samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
@@ -15,7 +16,7 @@ use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, ViewName,
     python_list,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 
 const LIST: &str = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
 
@@ -105,6 +106,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST],
     adds: "labels, patient, study, age, sex, view, date, report",
+    edition: None,
     covers_all: true,
     join: Join::key(&["ImageID"]).with(Rows::Each),
     columns: &[
@@ -263,27 +265,7 @@ impl Dataset for PadChest {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        let mut list =
-            ",ImageID,ImageDir,StudyDate_DICOM,PatientID,Projection,Report,Labels\n".to_owned();
-        for image in sample.images() {
-            let key = format!("{:039}_{:06x}.png", u64::from(image) * 7919 + 1, image);
-            let projection = ["PA", "L", "AP", "AP_horizontal"][image as usize % 4];
-            let bits = if image % 3 == 2 { 8 } else { 16 };
-            sample.image(
-                &format!("images/{key}"),
-                Coding::Png {
-                    bits,
-                    shade: Shade::Gray,
-                },
-            )?;
-            list += &format!(
-                "{image},{key},{},20140915,{:039},{projection},\"sin hallazgos, normal\",['normal']\n",
-                image % 50,
-                // Three images of every two patients.
-                u64::from(image * 2 / 3) * 7907 + 1
-            );
-        }
-        sample.text(LIST, &list)
+        samples::padchest::write(sample)
     }
 }
 

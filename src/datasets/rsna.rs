@@ -2,7 +2,7 @@
 
 use super::{
     Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, OptionKey, OptionKind, PatientRule,
-    RawTree, Release, nih_mapping,
+    RawTree, Release, nih_mapping, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
@@ -12,7 +12,7 @@ use crate::metadata::vocabulary::State;
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, Vocabulary,
 };
-use crate::synthetic::{Coding, SampleError, SampleTree, Shade};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// The training images; the test set is not used.
 const IMAGES: ImageFolder = ImageFolder {
@@ -83,6 +83,7 @@ const INFO: DatasetInfo = DatasetInfo {
 const BOXES: MetadataList = MetadataList {
     files: &["stage_2_train_labels.csv"],
     adds: "boxes of lung opacity, whether pneumonia is suspected",
+    edition: None,
     covers_all: true,
     join: Join::stem(&["patientId"]).with(Rows::Many),
     columns: &[],
@@ -107,6 +108,7 @@ const CLASSES: MetadataList = MetadataList {
 const HEADERS: MetadataList = MetadataList {
     files: &["kaggle_stage_2_train_images_dicom_headers.csv"],
     adds: "age, sex, view",
+    edition: None,
     covers_all: true,
     join: Join::stem(&["PatientID"]),
     columns: &[
@@ -229,11 +231,6 @@ impl Dataset for Rsna {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        for image in sample.images() {
-            let key =
-                format!("stage_2_train_images_jpg/{image:08x}-0000-4000-8000-{image:012x}.jpg");
-            sample.image(&key, Coding::Jpeg { shade: Shade::Gray })?;
-        }
-        Ok(())
+        samples::rsna::write(sample)
     }
 }

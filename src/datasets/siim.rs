@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{
     Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
-    nih_mapping,
+    nih_mapping, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{sorted_folders, walk};
@@ -18,7 +18,7 @@ use crate::metadata::{
     DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
 };
 use crate::shown::Show as _;
-use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// The training images; the test set is not used.
 const IMAGES: &str = "dicom-images-train";
@@ -83,6 +83,7 @@ const MASKS: MetadataList = MetadataList {
         "pneumothorax/train-rle.csv",
     ],
     adds: "whether there is a pneumothorax, and its mask",
+    edition: None,
     covers_all: true,
     join: Join::stem(&["ImageId"]).with(Rows::Many),
     columns: &[],
@@ -190,23 +191,7 @@ impl Dataset for SiimAcr {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        for image in sample.images() {
-            let uid = |part: u32| format!("1.2.276.0.7230010.3.1.{part}.8323329.{}", 1000 + image);
-            let key = format!("{IMAGES}/{}/{}/{}.dcm", uid(2), uid(3), uid(4));
-            let syntax = if image % 4 == 3 {
-                Syntax::Explicit { bits: 8 }
-            } else {
-                Syntax::Jpeg
-            };
-            sample.image(
-                &key,
-                Coding::Dicom {
-                    syntax,
-                    inverted: false,
-                },
-            )?;
-        }
-        Ok(())
+        samples::siim::write(sample)
     }
 }
 

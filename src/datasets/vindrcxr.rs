@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
+use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_VIEWS};
@@ -11,7 +11,7 @@ use crate::metadata::vocabulary::{LabelSet, State};
 use crate::metadata::{
     DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
 };
-use crate::synthetic::{Coding, DICOM_CODINGS, SampleError, SampleTree};
+use crate::synthetic::{SampleError, SampleTree};
 
 /// The training images; the test set is not used.
 const IMAGES: ImageFolder = ImageFolder {
@@ -69,6 +69,7 @@ const READINGS: MetadataList = MetadataList {
         "image_labels_train.csv",
     ],
     adds: "28 labels by three readers",
+    edition: Some("PhysioNet"),
     covers_all: true,
     join: Join::stem(&["image_id"]).with(Rows::Many),
     columns: &[],
@@ -94,6 +95,7 @@ const BOXES_LIST: MetadataList = MetadataList {
 const KAGGLE: MetadataList = MetadataList {
     files: &["train.csv"],
     adds: "14 labels by three readers, boxes (Kaggle's edition)",
+    edition: Some("Kaggle"),
     boxes: Some(BOXES),
     ..READINGS
 };
@@ -208,15 +210,23 @@ impl Dataset for VinDrCxr {
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         let mut readings = Readings::new(records.catalog().len(), set);
+        let mut counted = BTreeSet::new();
         records.read_also(
             &tree.root,
             &READINGS,
-            set.terms(),
+            &[set.terms(), &[READER]].concat(),
             &mut |_, cells, numbers| {
+                // A row that is there twice is still one reading.
+                let reader = cells.extra(READER);
+                let mut is_new = |number: &u32| match &reader {
+                    Some(reader) => counted.insert((*number, reader.clone())),
+                    None => true,
+                };
+                let numbers: Vec<u32> = numbers.iter().copied().filter(|n| is_new(n)).collect();
                 for (term, name) in set.terms().iter().enumerate() {
                     match cells.extra(name).as_deref() {
-                        Some("1" | "1.0") => readings.add(numbers, term, 1),
-                        Some("0" | "0.0") => readings.add(numbers, term, 0),
+                        Some("1" | "1.0") => readings.add(&numbers, term, 1),
+                        Some("0" | "0.0") => readings.add(&numbers, term, 0),
                         Some(other) => cells.fault(name, other, "not 1 or 0"),
                         None => {}
                     }
@@ -256,20 +266,6 @@ impl Dataset for VinDrCxr {
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {
-        for image in sample.images() {
-            let key = format!(
-                "train/{:032x}.dicom",
-                u128::from(image) * 0x9e37_79b9_7f4a_7c15
-            );
-            let syntax = DICOM_CODINGS[image as usize % DICOM_CODINGS.len()];
-            sample.image(
-                &key,
-                Coding::Dicom {
-                    syntax,
-                    inverted: image % 3 == 2,
-                },
-            )?;
-        }
-        Ok(())
+        samples::vindrcxr::write(sample)
     }
 }

@@ -59,7 +59,10 @@ impl Columns {
         ];
         let [Some(x), Some(y), Some(third), Some(fourth)] = found else {
             if found.iter().any(Option::is_some) {
-                cells.fault(names[0], &format!("{found:?}"), "a part of a box");
+                let known = found.iter().zip(names);
+                let known = known.filter_map(|(found, name)| Some(format!("{name} {}", (*found)?)));
+                let known: Vec<String> = known.collect();
+                cells.fault(names[0], &known.join(", "), "a part of a box");
             }
             return;
         };

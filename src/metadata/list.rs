@@ -8,10 +8,13 @@ use super::record::{LabelSource, Negatives, Sex, Split, View};
 /// One list of a dataset that says something about its images.
 #[derive(Debug, Clone, Copy)]
 pub struct MetadataList {
-    /// Paths below the root; the first that exists is read, plain or as `.gz`.
+    /// Paths below the root; the first that exists is read, plain or as `.gz`. One that ends with `/`
+    /// is a folder of files.
     pub files: &'static [&'static str],
     /// What the list adds to the table, for people.
     pub adds: &'static str,
+    /// Lists of different editions say the same: those of one are enough.
+    pub edition: Option<&'static str>,
     /// Whether each image of the tree should have a row.
     pub covers_all: bool,
     pub join: Join,

@@ -27,6 +27,8 @@ mod records;
 pub mod runs;
 pub mod sections;
 pub mod shape;
+#[cfg(test)]
+mod tests;
 pub mod vocabulary;
 
 pub use cells::Cells;

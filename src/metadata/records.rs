@@ -167,11 +167,11 @@ impl<'a> Records<'a> {
     pub fn finish(self) -> Finished {
         let mut warnings = self.warnings;
         warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
-        warnings.extend(self.lists.warnings().take());
         Finished {
             records: self.records,
             notes: self.notes,
             warnings,
+            remarks: self.lists.warnings().take(),
         }
     }
 }
@@ -181,7 +181,10 @@ pub struct Finished {
     /// By number of the image.
     pub records: Vec<Record>,
     pub notes: Vec<ListNote>,
+    /// What could not be read.
     pub warnings: Vec<String>,
+    /// What is odd about lists that were read.
+    pub remarks: Vec<String>,
 }
 
 fn shared(names: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
@@ -204,7 +207,7 @@ pub struct Index<'a> {
 const END: u32 = u32::MAX;
 
 impl<'a> Index<'a> {
-    fn new(catalog: &'a Catalog, of_key: fn(&str) -> Option<&str>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, of_key: fn(&str) -> Option<&str>) -> Self {
         let mut first = HashMap::with_capacity(catalog.len() as usize);
         let mut next = vec![END; catalog.len() as usize];
         // Backwards, so that each chain begins with the smallest number.

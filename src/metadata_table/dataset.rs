@@ -41,6 +41,7 @@ pub struct DatasetTable<'a> {
     records: Vec<Record>,
     notes: Vec<ListNote>,
     warnings: Vec<String>,
+    remarks: Vec<String>,
     /// Images whose header could not be read.
     unreadable: Mutex<Named>,
 }
@@ -65,6 +66,7 @@ impl<'a> DatasetTable<'a> {
             records: finished.records,
             notes: finished.notes,
             warnings: finished.warnings,
+            remarks: finished.remarks,
             unreadable: Mutex::default(),
         }
     }
@@ -74,9 +76,14 @@ impl<'a> DatasetTable<'a> {
         &self.notes
     }
 
-    /// What a person should know about the lists.
+    /// Lists and rows that could not be read.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What is odd about lists that were read.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The images whose header could not be read, so far.

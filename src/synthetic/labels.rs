@@ -16,3 +16,15 @@ pub fn label_row(image: u32) -> String {
         .collect();
     cells.join(",")
 }
+
+/// Cells for `No Finding` and [`label_header`]: as [`label_row`], but that now and then nothing was
+/// found, or nothing was labelled.
+pub fn chexpert_row(image: u32) -> String {
+    let blank = ",".repeat(LABELS.len() - 1);
+    match image % 7 {
+        // The last label, support devices, is no finding in the sense of the first.
+        4 => format!("1.0,{blank}1.0"),
+        6 => format!(",{blank}"),
+        _ => format!(",{}", label_row(image)),
+    }
+}

@@ -13,7 +13,7 @@ pub use coding::{Coding, Shade, picture};
 pub use dicom::{DICOM_CODINGS, Syntax};
 pub use error::SampleError;
 pub(crate) use file_list::{Content, FileList, ListedFiles};
-pub use labels::{label_header, label_row};
+pub use labels::{chexpert_row, label_header, label_row};
 pub use tree::SampleTree;
 pub(crate) use tree::{Tally, write_file};
 

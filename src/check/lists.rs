@@ -1,0 +1,62 @@
+//! Looks for the lists that `machex metadata` reads. No list is opened.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::datasets::RawTree;
+use crate::metadata::MetadataList;
+use crate::shown::Show as _;
+
+/// A list for the metadata table.
+#[derive(Debug, Serialize)]
+pub struct MetadataFile {
+    /// Its name in the release.
+    pub list: &'static str,
+    /// Its path, if it is there.
+    pub found: Option<String>,
+    /// What it adds to the table.
+    pub adds: &'static str,
+}
+
+/// The lists of a dataset, in the order of its description: those that are there, and those that are
+/// missed. A list is not missed if another edition of the release is there, and not its own.
+pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
+    let lists = tree.dataset.metadata().lists.iter();
+    let looked: Vec<(&MetadataList, Option<PathBuf>)> =
+        lists.map(|list| (list, find(tree, list))).collect();
+    let editions: Vec<&str> = looked
+        .iter()
+        .filter(|(_, found)| found.is_some())
+        .filter_map(|(list, _)| list.edition)
+        .collect();
+    let is_missed = |list: &MetadataList| {
+        let edition = list.edition;
+        edition.is_none_or(|edition| editions.is_empty() || editions.contains(&edition))
+    };
+    let told = looked
+        .iter()
+        .filter(|(list, found)| found.is_some() || is_missed(list));
+    told.map(|(list, found)| MetadataFile {
+        list: list.files.first().copied().unwrap_or_default(),
+        found: found.as_ref().map(|path| path.shown().to_string()),
+        adds: list.adds,
+    })
+    .collect()
+}
+
+/// The file or folder that would be read.
+fn find(tree: &RawTree, list: &MetadataList) -> Option<PathBuf> {
+    let is_file = |path: &PathBuf| {
+        let stat = tree.storage.stat(path);
+        stat.is_ok_and(|stat| stat.kind.unless_file().is_none())
+    };
+    list.files.iter().find_map(|name| {
+        let path = tree.root.join(name);
+        if name.ends_with('/') {
+            return tree.storage.is_folder(&path).then_some(path);
+        }
+        let packed = tree.root.join(format!("{name}.gz"));
+        [path, packed].into_iter().find(is_file)
+    })
+}

@@ -8,6 +8,7 @@ use std::fs;
 use common::mounted::{Mounted, skips_fuse};
 use common::{Bench, Ran};
 use machex::datasets::ALL;
+use machex::metadata::Vocabulary;
 use serde_json::Value;
 
 fn report(bench: &Bench, arguments: &[&str]) -> Ran {
@@ -88,20 +89,70 @@ fn by_name(html: &str) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// The findings of one dataset: positive, negative, neither.
-fn findings(page: &str, dataset: &str) -> BTreeMap<String, [u32; 3]> {
-    let heading = format!("<h3><bdi>{dataset}</bdi></h3>");
-    let table = section(page, "findings").split(&heading).nth(1).unwrap();
-    let table = table.split("</table>").next().unwrap();
-    let count = |cell: &String| {
-        let count = cell.split(' ').next().unwrap();
-        count.replace(',', "").parse().unwrap()
-    };
-    by_name(table)
-        .into_iter()
-        .filter(|(name, _)| name != "Finding")
-        .map(|(name, cells)| (name, std::array::from_fn(|at| count(&cells[at]))))
+/// The cell of each finding for one dataset.
+fn prevalence(page: &str, dataset: &str) -> BTreeMap<String, String> {
+    let rows = rows(section(page, "findings"));
+    let column = rows[0].iter().position(|cell| cell == dataset).unwrap();
+    let rows = rows.into_iter().skip(1);
+    rows.map(|row| (row[0].clone(), row[column].clone()))
         .collect()
+}
+
+/// A chart of one dataset: the number of images of each value, in the order of the page.
+fn chart(page: &str, dataset: &str, name: &str) -> Vec<(String, u32)> {
+    let heading = format!("<h3><bdi>{dataset}</bdi></h3>");
+    let charts = section(page, "images").split(&heading).nth(1).unwrap();
+    let charts = charts.split("<h3>").next().unwrap();
+    let chart = charts
+        .split(&format!("<caption><b>{name}</b>"))
+        .nth(1)
+        .unwrap();
+    let rows = rows(chart.split("</table>").next().unwrap()).into_iter();
+    rows.skip(1)
+        .map(|row| {
+            let count = row[1].split(' ').next().unwrap().replace(',', "");
+            (row[0].clone(), count.parse().unwrap())
+        })
+        .collect()
+}
+
+fn is_cell_of(cell: &str, [present, absent, uncertain]: [u32; 3]) -> bool {
+    let whole = present + absent + uncertain;
+    match (whole, uncertain) {
+        (0, _) => cell == "not labelled",
+        (_, 0) => cell.ends_with(&format!("% {present} of {whole}")),
+        _ => cell.ends_with(&format!("% {present} of {whole} {uncertain} uncertain")),
+    }
+}
+
+/// What a table says of each finding of one dataset: present, absent, uncertain.
+fn counted_in_table(bench: &Bench, dataset: &str) -> BTreeMap<String, [u32; 3]> {
+    let table = ["metadata", "-o", "table.csv", "--no-headers", "--dataset"];
+    let ran = bench.run(&[&table[..], &[dataset]].concat());
+    ran.expect_status(0);
+    let mut reader = csv::Reader::from_path(bench.path("table.csv")).unwrap();
+    let names: Vec<String> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let mut counts = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.unwrap();
+        for finding in Vocabulary::get().findings() {
+            let column = names.iter().position(|name| name == finding).unwrap();
+            let counts: &mut [u32; 3] = counts.entry((*finding).to_owned()).or_default();
+            match &record[column] {
+                "1" => counts[0] += 1,
+                "0" => counts[1] += 1,
+                "-1" => counts[2] += 1,
+                "" => {}
+                other => panic!("{other}"),
+            }
+        }
+    }
+    counts
 }
 
 fn check(bench: &Bench, status: i32) -> Vec<Value> {
@@ -115,7 +166,8 @@ fn index(bench: &Bench, path: &str) -> serde_json::Map<String, Value> {
     serde_json::from_str(&text).unwrap()
 }
 
-/// What the index itself says of each finding.
+/// What the index itself says of each finding: present, absent. It does not tell uncertain from not
+/// labelled.
 fn counted(index: &serde_json::Map<String, Value>) -> Vec<[u32; 3]> {
     let mut counts = vec![[0; 3]; 13];
     for label in index
@@ -162,18 +214,43 @@ fn a_config_is_counted_as_check_and_the_indexes_have_it() {
     let tree = page(&bench, &["machex"], 0);
     for dataset in ["chexpert", "mimic"] {
         let expected = counted(&index(&bench, &format!("machex/{dataset}/index.json")));
-        for page in [&raw, &tree] {
-            let got = findings(page, dataset);
-            assert_eq!(got.len(), 13, "{got:?}");
-            for (name, expected) in machex::lists::LABELS.iter().zip(&expected) {
-                assert_eq!(got[*name], *expected, "{dataset}: {name}");
-            }
+        let got = prevalence(&tree, dataset);
+        for (name, expected) in machex::lists::LABELS.iter().zip(&expected) {
+            let cell = &got[*name];
+            assert!(is_cell_of(cell, *expected), "{dataset}: {name}: {cell}");
         }
+        assert_eq!(got["Nodule"], "–not known");
+        assert_eq!(got["Read from"], "index.json (class_label)");
     }
-    let with_labels = section(&raw, "findings").matches("<table").count();
-    assert_eq!(with_labels, 2);
+    assert_eq!(prevalence(&tree, "padchest")["Nodule"], "–not known");
+    assert!(section(&tree, "images").contains("machex materialize --metadata"));
 
-    for page in [&raw, &tree] {
+    // The lists, and the table that is made of them.
+    for dataset in ALL.iter().map(|dataset| dataset.folder()) {
+        let of_lists = prevalence(&raw, dataset);
+        let expected = counted_in_table(&bench, dataset);
+        assert_eq!(expected.len(), 37);
+        for (name, expected) in expected {
+            let cell = &of_lists[&name];
+            assert!(is_cell_of(cell, expected), "{dataset}: {name}: {cell}");
+        }
+        let table = ["metadata", "-o", "table.parquet", "--dataset", dataset];
+        bench.run(&table).expect_status(0);
+        let place = bench.path(&format!("machex/{dataset}/metadata.parquet"));
+        fs::rename(bench.path("table.parquet"), place).unwrap();
+    }
+    let told = page(&bench, &["machex"], 0);
+    for dataset in ALL.iter().map(|dataset| dataset.folder()) {
+        let (mut of_table, mut of_lists) = (prevalence(&told, dataset), prevalence(&raw, dataset));
+        assert_eq!(of_table.remove("Read from").unwrap(), "metadata.parquet");
+        of_lists.remove("Read from").unwrap();
+        assert_eq!(of_table, of_lists, "{dataset}");
+        let sizes = |page: &str| chart(page, dataset, "Size");
+        assert_eq!(sizes(&told), sizes(&raw), "{dataset}: a sample of all");
+    }
+    assert!(!section(&told, "images").contains("--metadata"));
+
+    for page in [&raw, &tree, &told] {
         let pictures = section(page, "pictures");
         assert_eq!(
             pictures.matches("data:image/jpeg;base64,").count(),
@@ -321,6 +398,80 @@ fn keys_cannot_change_the_page() {
     assert!(page.contains("&#60;script&#62;alert(1)"));
 }
 
+/// The head of ChestX-ray14's list, and five rows; the last one is hostile.
+const ENTRIES: &str = "\
+Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position
+0000.png,Cardiomegaly|Emphysema,0,4711,58,M,PA
+0001.png,No Finding,1,4711,59,M,AP
+0002.png,Hernia,0,4712,9,F,PA
+0004.png,<b onclick=x>|</table><script>,0,<script>4713,7,<img src=y>,<i>PA
+gone.png,Hernia,0,4714,<script>,M,PA
+";
+
+#[test]
+fn what_lists_tell_is_counted_and_what_they_do_not_tell_is_said() {
+    let bench = Bench::small(6, "IMAGE_SIZE: 16");
+    fs::write(bench.path("raw/Data_Entry_2017.csv"), ENTRIES).unwrap();
+    let page = page(&bench, &[], 0);
+    let findings = prevalence(&page, "chex-ray14");
+    assert_eq!(findings["Cardiomegaly"], "25.0 % 1 of 4");
+    assert_eq!(findings["Hernia"], "25.0 % 1 of 4");
+    assert_eq!(findings["Pneumonia"], "0 % 0 of 4");
+    assert_eq!(findings["Scoliosis"], "not labelled");
+    assert_eq!(findings["Images with a label"], "4");
+    assert_eq!(findings["Labels made by"], "text mining");
+    assert_eq!(findings["Absent means"], "not named among what was found");
+    let lists = &findings["Read from"];
+    assert!(lists.contains("Data_Entry_2017.csv"), "{lists}");
+
+    let chart = |name| chart(&page, "chex-ray14", name);
+    let rows = |rows: &[(&str, u32)]| -> Vec<(String, u32)> {
+        let rows = rows.iter();
+        rows.map(|(name, count)| ((*name).to_owned(), *count))
+            .collect()
+    };
+    assert_eq!(
+        chart("View"),
+        rows(&[("PA", 2), ("AP", 1), ("not told", 3)])
+    );
+    let sexes = [("male", 2), ("female", 1), ("not told", 3)];
+    assert_eq!(chart("Sex"), rows(&sexes));
+    let ages = chart("Age");
+    assert_eq!(ages.len(), 7, "all decades up to the last one: {ages:?}");
+    assert_eq!(ages[0], ("0–9 years".to_owned(), 2));
+    assert_eq!(ages[1], ("10–19 years".to_owned(), 0));
+    assert_eq!(ages[5..], rows(&[("50–59 years", 2), ("not told", 2)]));
+    let bits = chart("Bits per sample");
+    assert_eq!(bits, rows(&[("8 bits", 6)]));
+    let sizes = chart("Size");
+    assert_eq!(sizes.len(), 6);
+    assert!(sizes.contains(&("400 × 420".to_owned(), 1)), "{sizes:?}");
+    assert!(section(&page, "images").contains("6 of 6 images looked at"));
+
+    // No patient, and nothing that a cell says.
+    for raw in ["4711", "<script", "<b onclick", "<img src=y", "<i>"] {
+        assert!(!page.contains(raw), "{raw}");
+    }
+}
+
+#[test]
+fn a_table_from_elsewhere_costs_only_what_it_tells() {
+    let bench = Bench::small(2, "IMAGE_SIZE: 16");
+    bench.run(&["materialize"]).expect_status(0);
+    let place = bench.path("out/chex-ray14/metadata.parquet");
+    fs::write(&place, "PAR1 no table PAR1").unwrap();
+    let broken = page(&bench, &["out"], 0);
+    assert!(
+        section(&broken, "views").contains("metadata.parquet: "),
+        "{broken}"
+    );
+    assert!(section(&broken, "images").contains("No <code>metadata.parquet</code>"));
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    let folder = page(&bench, &["out"], 0);
+    assert!(section(&folder, "views").contains("it is not a file"));
+}
+
 #[test]
 fn lists_and_indexes_that_cannot_be_read_are_shown_and_fail() {
     let bench = Bench::sample(2);
@@ -359,9 +510,10 @@ fn an_index_may_be_formatted_in_any_way() {
     fs::write(bench.path("out/chex-ray14/index.json"), compact).unwrap();
     let page = page(&bench, &["out"], 0);
     assert!(!page.contains("secret"));
-    let findings = findings(&page, "chex-ray14");
-    assert_eq!(findings["Enlarged Cardiomediastinum"], [1, 0, 0]);
-    assert_eq!(findings["Lung Opacity"], [0, 1, 0]);
+    let findings = prevalence(&page, "chex-ray14");
+    assert_eq!(findings["Enlarged Cardiomediastinum"], "100 % 1 of 1");
+    assert_eq!(findings["Lung Opacity"], "0 % 0 of 1");
+    assert_eq!(findings["Cardiomegaly"], "not labelled");
     assert!(page.contains("the class_label of 1 images is not"));
     assert_eq!(
         section(&page, "pictures")

@@ -76,7 +76,11 @@ impl InputArguments {
         let images = self.images;
         Ok(Input {
             kind,
-            options: Options { datasets, images },
+            options: Options {
+                datasets,
+                images,
+                metadata: false,
+            },
         })
     }
 }
@@ -98,6 +102,12 @@ impl Place {
 }
 
 impl Input {
+    /// Also counts what the metadata tells.
+    pub fn with_metadata(mut self) -> Self {
+        self.options.metadata = true;
+        self
+    }
+
     /// See [`Place::taken`].
     pub fn taken(&self) -> Vec<Taken> {
         self.kind.taken()

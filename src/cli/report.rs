@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
-    let place = arguments.place.open(known)?;
+    let place = arguments.place.open(known)?.with_metadata();
     let output = Output::open(&arguments.output, &place.taken())?;
     if !matches!(
         extension(&arguments.output).as_deref(),

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::columns::batch;
+use super::properties::ImageProperties;
 use super::row::Row;
 use super::writer::TableError;
 use crate::catalog::{Catalog, ListContext};
@@ -91,6 +92,18 @@ impl<'a> DatasetTable<'a> {
         self.unreadable.lock().clone()
     }
 
+    /// What the lists say about the image `number`.
+    pub fn listed(&self, number: u32) -> Option<ImageProperties> {
+        let record = self.records.get(number as usize)?;
+        Some(ImageProperties::of(record, None))
+    }
+
+    /// The same, with what the header of its source adds.
+    pub fn looked_at(&self, number: u32) -> Option<ImageProperties> {
+        let (record, header) = self.described(number)?;
+        Some(ImageProperties::of(&record, header.as_ref()))
+    }
+
     /// Makes the rows, in the order of the images, and passes them to `write` in batches. Calls
     /// `done` with the number of rows of each. Uses rayon's current pool.
     ///
@@ -136,11 +149,7 @@ impl<'a> DatasetTable<'a> {
 
     fn row(&self, number: u32, last_report: &mut Option<LastReport>) -> Option<Row<'a>> {
         let key = self.catalog.get(number)?.key();
-        let mut record = self.records.get(number as usize)?.clone();
-        let header = self.header(number, key);
-        if let (Some(rules), Some(header)) = (self.tree.dataset.metadata().header, &header) {
-            self.take_attributes(rules, &header.attributes, &mut record);
-        }
+        let (mut record, header) = self.described(number)?;
         let placement = header.as_ref().and_then(|header| {
             let (width, height) = (header.description.width, header.description.height);
             let side = |side| u32::try_from(side).ok();
@@ -163,6 +172,17 @@ impl<'a> DatasetTable<'a> {
             placement,
             texts,
         })
+    }
+
+    /// The record of an image with what its header adds, and the header.
+    fn described(&self, number: u32) -> Option<(Record, Option<SourceHeader>)> {
+        let key = self.catalog.get(number)?.key();
+        let mut record = self.records.get(number as usize)?.clone();
+        let header = self.header(number, key);
+        if let (Some(rules), Some(header)) = (self.tree.dataset.metadata().header, &header) {
+            self.take_attributes(rules, &header.attributes, &mut record);
+        }
+        Some((record, header))
     }
 
     fn header(&self, number: u32, key: &str) -> Option<SourceHeader> {

@@ -12,12 +12,16 @@ mod dataset;
 mod facts;
 mod joined;
 mod nested;
+mod properties;
+mod reader;
 mod row;
 mod writer;
 
 pub use columns::schema;
 pub use dataset::{DatasetTable, TableOptions};
 pub use facts::Facts;
+pub use properties::ImageProperties;
+pub use reader::read_properties;
 pub use writer::{TableError, TableFormat, TableWriter};
 
 /// Name of the table in the folder of a dataset.

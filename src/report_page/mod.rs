@@ -7,23 +7,28 @@
 //! The template escapes everything that is put into it, since keys and causes come from lists and
 //! files.
 
-mod bars;
+mod distributions;
 mod faults;
 mod pictures;
+mod prevalence;
+mod shares;
+mod view_counts;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 use indicatif::HumanCount;
 
-use bars::FindingsOf;
+use distributions::Distributions;
 use faults::Faults;
 use pictures::Pictures;
+use prevalence::{Cell, Prevalence};
+use view_counts::ViewCounts;
 
 use crate::shown::Show as _;
 use crate::survey::{
     DatasetSurvey, Origin, Survey, damaged, failures, galleries, overlays, printable,
 };
-use crate::words::{counted, overlay_bits};
+use crate::words::overlay_bits;
 
 /// Longer side of a picture in pixels.
 const PICTURE_SIDE: u32 = 200;
@@ -41,14 +46,17 @@ pub struct Report {
     made: DateTime<Utc>,
     figures: Vec<Figure>,
     errors: Vec<Remark>,
-    counts: Vec<Counts>,
-    total: Counts,
+    counts: Vec<ViewCounts>,
+    total: ViewCounts,
     is_raw: bool,
     has_unknown_views: bool,
     /// Which views are left out.
     left_out: Vec<Remark>,
     warnings: Vec<Remark>,
-    findings: Vec<FindingsOf>,
+    prevalence: Prevalence,
+    distributions: Vec<Distributions>,
+    /// Datasets of a tree that has no metadata of them.
+    without_metadata: Vec<String>,
     pictures: Vec<Pictures>,
     faults: Faults,
     damaged: Faults,
@@ -66,16 +74,6 @@ struct Figure {
 struct Remark {
     dataset: String,
     text: String,
-}
-
-/// A row of the table of counts.
-#[derive(Debug)]
-struct Counts {
-    dataset: String,
-    /// Absent if the lists or the index cannot be read.
-    images: Option<String>,
-    /// Frontal, lateral and other; absent if unknown.
-    views: [Option<String>; 3],
 }
 
 impl Report {
@@ -106,8 +104,8 @@ impl Report {
             made: Utc::now(),
             figures: figures(datasets, &faults, &damaged),
             errors: remarks(datasets, |dataset| dataset.error.as_slice()),
-            counts: datasets.iter().map(Counts::of).collect(),
-            total: Counts::sum(datasets),
+            counts: datasets.iter().map(ViewCounts::of).collect(),
+            total: ViewCounts::sum(datasets),
             is_raw: matches!(survey.origin, Origin::Config { .. }),
             has_unknown_views: datasets
                 .iter()
@@ -120,7 +118,13 @@ impl Report {
                 }
             }),
             warnings,
-            findings: datasets.iter().filter_map(FindingsOf::dataset).collect(),
+            prevalence: Prevalence::of(datasets),
+            distributions: datasets.iter().filter_map(Distributions::dataset).collect(),
+            without_metadata: datasets
+                .iter()
+                .filter(|dataset| dataset.metadata.is_none() && dataset.error.is_none())
+                .map(|dataset| printable(&dataset.name))
+                .collect(),
             pictures: galleries.iter().map(Pictures::of).collect(),
             faults,
             damaged,
@@ -174,76 +178,9 @@ fn figures(datasets: &[DatasetSurvey], faults: &Faults, damaged: &Faults) -> Vec
         .collect()
 }
 
-impl Counts {
-    fn of(dataset: &DatasetSurvey) -> Self {
-        let views = dataset.views.map(|views| {
-            [views.frontal, views.lateral, views.other]
-                .map(|count| HumanCount(count.into()).to_string())
-        });
-        Self {
-            dataset: printable(&dataset.name),
-            images: dataset
-                .error
-                .is_none()
-                .then(|| HumanCount(dataset.images.into()).to_string()),
-            views: views.map_or([None, None, None], |views| views.map(Some)),
-        }
-    }
-
-    /// The sum of all rows; the sums of views only if all are known.
-    fn sum(datasets: &[DatasetSurvey]) -> Self {
-        let mut sums = Some([0u64; 3]);
-        for dataset in datasets.iter().filter(|dataset| dataset.error.is_none()) {
-            sums = sums.zip(dataset.views).map(|([f, l, o], views)| {
-                [
-                    f + u64::from(views.frontal),
-                    l + u64::from(views.lateral),
-                    o + u64::from(views.other),
-                ]
-            });
-        }
-        let images = datasets.iter().map(|dataset| u64::from(dataset.images));
-        Self {
-            dataset: counted(datasets.len() as u64, "dataset", "datasets"),
-            images: Some(HumanCount(images.sum()).to_string()),
-            views: sums.map_or([None, None, None], |sums| {
-                sums.map(|sum| Some(HumanCount(sum).to_string()))
-            }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Views;
-
-    fn dataset(name: &str, views: Option<Views>) -> DatasetSurvey {
-        DatasetSurvey {
-            name: name.to_owned(),
-            images: 1000,
-            views,
-            ..DatasetSurvey::default()
-        }
-    }
-
-    const VIEWS: Views = Views {
-        frontal: 900,
-        lateral: 100,
-        other: 7,
-    };
-
-    #[test]
-    fn sums_are_of_what_is_known() {
-        let both = [dataset("a", Some(VIEWS)), dataset("b", Some(VIEWS))];
-        let sum = Counts::sum(&both);
-        assert_eq!(sum.images.as_deref(), Some("2,000"));
-        assert_eq!(sum.views[0].as_deref(), Some("1,800"));
-        assert_eq!(sum.views[1].as_deref(), Some("200"));
-        assert_eq!(sum.views[2].as_deref(), Some("14"));
-        let partly = [dataset("a", Some(VIEWS)), dataset("b", None)];
-        assert_eq!(Counts::sum(&partly).views, [None, None, None]);
-    }
 
     #[test]
     fn an_empty_survey_is_a_page() {

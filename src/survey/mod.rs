@@ -7,15 +7,17 @@
 //! root   ─► tree ─┘
 //! ```
 //!
-//! Free-text reports are never read into a survey, so that nothing made from one can show them.
+//! Free-text reports are never part of a survey, so that nothing made from one can show them.
 
 mod failures;
 mod findings;
 mod gallery;
 mod index_reader;
+mod metadata;
 mod mounted;
 mod pick;
 mod raw;
+mod tally;
 mod thumbnail;
 mod tree;
 mod words;
@@ -27,13 +29,15 @@ use crate::catalog::Views;
 use crate::render::RenderParams;
 
 pub use failures::{FailedImage, ToldBy, damaged, failures, overlays};
-pub use findings::{Finding, Findings};
+pub use findings::{FindingCounts, Findings};
 pub use gallery::{Gallery, GalleryImage, galleries};
 // For the fuzz target `index`.
 #[doc(hidden)]
 pub use index_reader::{IndexEntry, read_index};
+pub use metadata::{ImageCounts, MetadataSummary};
 pub use pick::Pick;
 pub use raw::of_config;
+pub use tally::Tally;
 pub use thumbnail::{ThumbnailError, thumbnail, to_jpeg};
 pub use tree::{Tree, TreeError};
 pub use words::printable;
@@ -45,6 +49,8 @@ pub struct Options {
     pub datasets: BTreeSet<String>,
     /// Maximum number of images to pick from each dataset.
     pub images: u32,
+    /// Whether to count what the metadata tells: this reads more lists, and headers.
+    pub metadata: bool,
 }
 
 impl Options {
@@ -86,8 +92,10 @@ pub struct DatasetSurvey {
     /// Images that the lists name but the settings leave out, by view, in words; empty if there are
     /// none.
     pub left_out: String,
-    /// `None` if no image has labels.
+    /// `None` if it is not known whether there are labels.
     pub findings: Option<Findings>,
+    /// How findings were found, and the views, patients and pictures; `None` if not known.
+    pub metadata: Option<MetadataSummary>,
     /// Images to look at, evenly spread and including the first.
     pub picks: Vec<Pick>,
     /// List entries that can only fail.

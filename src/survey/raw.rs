@@ -3,7 +3,9 @@
 use indicatif::HumanCount;
 use rayon::prelude::*;
 
-use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, ToldBy};
+use super::{
+    DatasetSurvey, FailedImage, Findings, MetadataSummary, Options, Origin, Pick, Survey, ToldBy,
+};
 use crate::catalog::{Catalog, EntryFault};
 use crate::config::Config;
 use crate::datasets::{self, RawTree, why_empty};
@@ -19,7 +21,7 @@ pub fn of_config(config: &Config, options: &Options) -> Survey {
         .collect();
     let datasets = trees
         .into_par_iter()
-        .map(|tree| look(config, tree, options.images))
+        .map(|tree| look(config, tree, options))
         .collect();
     Survey {
         origin: Origin::Config {
@@ -31,7 +33,7 @@ pub fn of_config(config: &Config, options: &Options) -> Survey {
     }
 }
 
-fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
+fn look(config: &Config, tree: &RawTree, options: &Options) -> DatasetSurvey {
     let name = tree.dataset.folder();
     let catalog = match datasets::load(tree, Some(&config.cache_path)) {
         Ok(catalog) => catalog,
@@ -47,18 +49,22 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
             "{absent} of {all} images are not there and are left out (ONLY_PRESENT: true)"
         ));
     }
-    let mut findings = Findings::default();
-    catalog
-        .present_numbers()
-        .filter_map(|number| catalog.get(number)?.class_label())
-        .for_each(|label| findings.add(label));
+    let metadata = options
+        .metadata
+        .then(|| MetadataSummary::of_lists(tree, &catalog, config.render_params()));
+    for warning in metadata.iter().flat_map(|metadata| &metadata.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
     DatasetSurvey {
         name: name.to_owned(),
         images: catalog.present(),
         views: Some(catalog.views()),
         left_out: catalog.left_out().to_string(),
-        findings: findings.if_any(),
-        picks: spread::evenly(catalog.present(), images)
+        findings: findings(&catalog, metadata.as_ref()),
+        metadata,
+        picks: spread::evenly(catalog.present(), options.images)
             .into_iter()
             .filter_map(|at| catalog.get(*present.get(at as usize)?))
             .map(|entry| Pick::of_entry(tree, &entry))
@@ -66,6 +72,26 @@ fn look(config: &Config, tree: &RawTree, images: u32) -> DatasetSurvey {
         faults: faults(name, &catalog),
         warnings,
         error: None,
+    }
+}
+
+/// The findings that the metadata tells; those of the catalog for a dataset that has only these.
+fn findings(catalog: &Catalog, metadata: Option<&MetadataSummary>) -> Option<Findings> {
+    let told = metadata.map(|metadata| &metadata.findings);
+    if let Some(told) = told.filter(|told| told.labelled() > 0) {
+        return Some(told.clone());
+    }
+    let entries = catalog
+        .present_numbers()
+        .filter_map(|number| catalog.get(number));
+    let mut of_catalog = Findings::of_class_labels();
+    entries
+        .filter_map(|entry| entry.class_label().copied())
+        .for_each(|label| of_catalog.add_class_label(&label));
+    if of_catalog.labelled() > 0 {
+        Some(of_catalog)
+    } else {
+        told.cloned()
     }
 }
 

@@ -9,12 +9,15 @@ use rayon::prelude::*;
 
 use super::index_reader::{IndexEntry, read_index};
 use super::pick::ImageBytes;
-use super::{DatasetSurvey, FailedImage, Findings, Options, Origin, Pick, Survey, mounted, raw};
+use super::{
+    DatasetSurvey, FailedImage, Findings, MetadataSummary, Options, Origin, Pick, Survey, mounted,
+    raw,
+};
 use crate::catalog::Views;
 use crate::config::Config;
 use crate::datasets::{self, KnownDatasets};
-use crate::files::is_disconnected;
-use crate::files::{is_folder, real_path};
+use crate::files::{is_disconnected, is_folder, real_path};
+use crate::metadata_table;
 use crate::names;
 use crate::shown::Show as _;
 use crate::spread;
@@ -126,7 +129,7 @@ impl Tree {
         let mut datasets: Vec<DatasetSurvey> = chosen
             .into_par_iter()
             .map(|(name, folder)| {
-                look(&self.root, name, folder, options.images)
+                look(&self.root, name, folder, options)
                     .unwrap_or_else(|error| DatasetSurvey::unreadable(name.clone(), error))
             })
             .collect();
@@ -181,7 +184,12 @@ fn from_lists(config: &Path, known: KnownDatasets, options: &Options) -> BTreeMa
         .collect()
 }
 
-fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSurvey, String> {
+fn look(
+    root: &Path,
+    name: &str,
+    folder: &Path,
+    options: &Options,
+) -> Result<DatasetSurvey, String> {
     let path = folder.join(names::INDEX_NAME);
     let read = |each: &mut dyn FnMut(u32, IndexEntry)| {
         let file = open(&path).map_err(|error| match error.kind() {
@@ -195,19 +203,25 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
         name: name.to_owned(),
         ..DatasetSurvey::default()
     };
-    let (mut findings, mut odd) = (Findings::default(), 0u32);
+    let (mut findings, mut odd) = (Findings::of_class_labels(), 0u32);
     read(&mut |number, entry| {
         survey.images = number + 1;
         odd += u32::from(entry.has_odd_label);
-        entry.label.iter().for_each(|label| findings.add(label));
+        let label = entry.label.iter();
+        label.for_each(|label| findings.add_class_label(label));
     })?;
-    survey.findings = findings.if_any();
+    survey.findings = (findings.labelled() > 0).then_some(findings);
+    if options.metadata {
+        add_metadata(folder, &mut survey);
+    }
     if odd > 0 {
         survey.warnings.push(format!(
             "the class_label of {odd} images is not a list of 13 numbers"
         ));
     }
-    let mut wanted = spread::evenly(survey.images, images).into_iter().peekable();
+    let mut wanted = spread::evenly(survey.images, options.images)
+        .into_iter()
+        .peekable();
     if wanted.peek().is_none() {
         return Ok(survey);
     }
@@ -217,6 +231,28 @@ fn look(root: &Path, name: &str, folder: &Path, images: u32) -> Result<DatasetSu
         }
     })?;
     Ok(survey)
+}
+
+/// Adds what the table of the dataset tells, if it has one.
+fn add_metadata(folder: &Path, survey: &mut DatasetSurvey) {
+    let path = folder.join(metadata_table::FILE_NAME);
+    let read = match open(&path) {
+        Ok(file) => MetadataSummary::of_table(&path, file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => Err(error.into()),
+    };
+    match read {
+        Ok(summary) => {
+            if summary.findings.labelled() > 0 || survey.findings.is_none() {
+                survey.findings = Some(summary.findings.clone());
+            }
+            survey.metadata = Some(summary);
+        }
+        Err(error) => {
+            let name = metadata_table::FILE_NAME;
+            survey.warnings.push(format!("{name}: {error}"));
+        }
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -25,10 +25,16 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 #: More failures than are shown unfolded.
 BROKEN = 20
 
+#: Datasets whose metadata is in the tree.
+WITH_METADATA = ("chex-ray14", "chexpert", "padchest", "mimic")
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a sample in which much is missing, after a run of materialize."""
+    """The report of a sample in which much is missing, after a run of materialize.
+
+    Some datasets have a table of metadata, and others do not.
+    """
     folder = tmp_path_factory.mktemp("report")
     program = find_program()
     subprocess.run([program, "sample", folder, "--images", "30"], check=True)
@@ -36,6 +42,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image.write_bytes(b"no image")
     ran = subprocess.run([program, "materialize", folder / "config.yml"], check=False)
     assert ran.returncode == 3
+    for dataset in WITH_METADATA:
+        table = folder / "machex" / dataset / "metadata.parquet"
+        config = [folder / "config.yml", "--dataset", dataset]
+        made = folder / "metadata.parquet"
+        subprocess.run([program, "metadata", *config, "-o", made], check=True)
+        made.rename(table)
     page = folder / "report.html"
     subprocess.run([program, "report", folder / "machex", "-o", page], check=True)
     return page
@@ -154,6 +166,44 @@ def test_everything_can_be_reached_by_keyboard(browser: Browser, report: Path) -
         assert outline not in ("none", "hidden"), name
         assert float(width.removesuffix("px")) >= 2, name
     assert set(visible) == reached
+    page.context.close()
+
+
+def test_the_findings_scroll_by_keyboard_beside_their_names(
+    browser: Browser, report: Path
+) -> None:
+    page = opened(browser, report, "light", 360)
+    region = page.get_by_role("region", name="Table of findings and datasets")
+    region.focus()
+    name = region.locator("tbody th").first
+    before = name.bounding_box()["x"]
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "document.activeElement.getAttribute('role') === 'region'"
+        " && document.activeElement.scrollLeft > 100"
+    )
+    assert name.bounding_box()["x"] == before, "the names stay in sight"
+    page.context.close()
+
+
+def test_every_state_of_a_finding_is_told_in_words(browser: Browser, report: Path) -> None:
+    page = opened(browser, report, "light")
+    cells = page.locator("#findings tbody td").all_text_contents()
+    assert len(cells) == 37 * 10
+    states = {"labelled" if " of " in cell else cell.strip() for cell in cells}
+    assert states == {"labelled", "not labelled", "–not known"}
+    page.context.close()
+
+
+def test_charts_are_tables_with_names(browser: Browser, report: Path) -> None:
+    page = opened(browser, report, "light")
+    for dataset in WITH_METADATA:
+        name = re.compile(f"^Age in {dataset}: [0-9]+ images")
+        chart = page.get_by_role("table", name=name)
+        assert chart.count() == 1, dataset
+        assert chart.get_by_role("rowheader").count() > 1
+        assert chart.get_by_role("columnheader").count() == 2
     page.context.close()
 
 

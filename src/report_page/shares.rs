@@ -1,26 +1,8 @@
-//! Shows how often each finding is positive and negative, as bars and as numbers.
+//! Shares of a whole, as text and as parts of a bar.
 
 use indicatif::HumanCount;
 
-use crate::survey::{DatasetSurvey, Finding, printable};
-
-/// The findings of one dataset.
-#[derive(Debug)]
-pub(super) struct FindingsOf {
-    pub dataset: String,
-    /// Images that have labels.
-    pub labelled: String,
-    pub rows: Vec<Row>,
-}
-
-/// One finding.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub name: &'static str,
-    pub parts: [Part; 3],
-}
-
-/// How often a finding is positive, negative, or neither.
+/// A part of a bar, and what it stands for.
 #[derive(Debug)]
 pub(super) struct Part {
     /// Name of the part's class in the page.
@@ -32,36 +14,13 @@ pub(super) struct Part {
     pub width: Option<String>,
 }
 
-impl FindingsOf {
-    /// `None` for a dataset without labels.
-    pub(super) fn dataset(dataset: &DatasetSurvey) -> Option<Self> {
-        let findings = dataset.findings.as_ref()?;
-        Some(Self {
-            dataset: printable(&dataset.name),
-            labelled: HumanCount(findings.labelled().into()).to_string(),
-            rows: findings
-                .each()
-                .map(|finding| Row::of(finding, findings.labelled()))
-                .collect(),
-        })
-    }
-}
-
-impl Row {
-    fn of(finding: Finding, whole: u32) -> Self {
-        let part = |class, count: u32| Part {
+impl Part {
+    pub(super) fn of(class: &'static str, count: u32, whole: u32) -> Self {
+        Self {
             class,
             count: HumanCount(count.into()).to_string(),
             share: share(count, whole),
             width: (count > 0).then(|| format!("{:.3}", percent(count, whole))),
-        };
-        Self {
-            name: finding.name,
-            parts: [
-                part("positive", finding.positive),
-                part("negative", finding.negative),
-                part("neither", finding.neither),
-            ],
         }
     }
 }
@@ -102,11 +61,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bar_is_as_long_as_its_whole(positive in 0u32..1000, negative in 0u32..1000, neither in 0u32..1000) {
-            let whole = positive + negative + neither;
-            let finding = Finding { name: "x", positive, negative, neither };
-            let row = Row::of(finding, whole);
-            let widths = row.parts.iter().filter_map(|part| part.width.as_ref());
+        fn a_bar_is_as_long_as_its_whole(counts in prop::array::uniform3(0u32..1000)) {
+            let whole = counts.iter().sum();
+            let parts = counts.map(|count| Part::of("x", count, whole));
+            let widths = parts.iter().filter_map(|part| part.width.as_ref());
             let sum: f64 = widths.map(|width| width.parse::<f64>().unwrap()).sum();
             let expected = if whole == 0 { 0.0 } else { 100.0 };
             prop_assert!((sum - expected).abs() < 0.01, "{}", sum);

@@ -1,0 +1,43 @@
+//! What is counted of an image: all that a summary of a dataset needs, and no text.
+
+use crate::metadata::record::{LabelSource, Negatives, Record, Sex, Split, View};
+use crate::metadata::vocabulary::States;
+use crate::source::SourceHeader;
+
+/// The countable properties of one image. What is not known is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ImageProperties {
+    pub view: Option<View>,
+    pub sex: Option<Sex>,
+    pub age_years: Option<f32>,
+    pub split: Option<Split>,
+    pub findings: States,
+    pub negatives: Option<Negatives>,
+    pub label_source: Option<LabelSource>,
+    /// Width and height of the source in pixels.
+    pub size: Option<(u32, u32)>,
+    /// Bits per sample of the source.
+    pub bits: Option<u8>,
+}
+
+impl ImageProperties {
+    /// The properties that a record tells, and a header if there is one.
+    pub(super) fn of(record: &Record, header: Option<&SourceHeader>) -> Self {
+        let description = header.map(|header| &header.description);
+        let size = description.and_then(|description| {
+            let width = u32::try_from(description.width).ok()?;
+            Some((width, u32::try_from(description.height).ok()?))
+        });
+        Self {
+            view: record.view,
+            sex: record.sex,
+            age_years: record.age_years,
+            split: record.split,
+            findings: record.findings,
+            negatives: record.negatives,
+            label_source: record.label_source,
+            size,
+            bits: description.and_then(|description| u8::try_from(description.bits).ok()),
+        }
+    }
+}

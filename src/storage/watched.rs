@@ -79,7 +79,10 @@ impl Storage for Watched {
 
 impl fmt::Debug for Watched {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Watched").field(&self.storage).finish()
+        formatter
+            .debug_tuple("Watched")
+            .field(&self.storage)
+            .finish()
     }
 }
 
@@ -129,7 +132,10 @@ mod tests {
             counted.fetch_add(1, Ordering::Relaxed);
         });
         let storage: &dyn Storage = &watched;
-        assert_eq!(storage.read(&folder.path().join("file"), 9).unwrap(), b"text");
+        assert_eq!(
+            storage.read(&folder.path().join("file"), 9).unwrap(),
+            b"text"
+        );
         assert_eq!(storage.list(folder.path()).unwrap().count(), 1);
         assert!(storage.stat(&folder.path().join("absent")).is_err());
         assert!(answers.load(Ordering::Relaxed) >= 4);

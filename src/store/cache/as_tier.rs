@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::record_db::FileRecord;
 use super::{Cache, DiskCache};
 use crate::store::tier::{
-    About, Copy, FileId, Kept, Lookup, Maker, Output, Patience, PutError, Remembered, Tier, TierKind, Want,
+    About, Copy, FileId, Kept, Lookup, Maker, Output, Patience, PutError, Remembered, Tier,
+    TierKind, Want,
 };
 use crate::store::{Body, ContentKey, Fingerprint};
 use crate::waits::Waits;

@@ -40,7 +40,9 @@ impl DiskCache {
             attempts += 1;
             match self.try_put(key, about, &offered, write) {
                 Err(PutError::Refused(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    if !self.make_room(offered.load(Ordering::Relaxed).max(about.expected), since) && attempts > 1 {
+                    if !self.make_room(offered.load(Ordering::Relaxed).max(about.expected), since)
+                        && attempts > 1
+                    {
                         return Err(PutError::Refused(error));
                     }
                 }

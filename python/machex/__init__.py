@@ -13,6 +13,10 @@ Trees, mounted or materialized:
     MaCheXDataset(root)         all datasets of a tree, for PyTorch
     ChestXrayDataset(folder)    one dataset, for PyTorch
     load_index(root, dataset)   one dataset as an Index, without PyTorch
+    load_metadata(root)         patients, views, findings and so on as one
+                                table, a Metadata; needs pyarrow
+    geometry(width, height)     from pixels of a source to those of a tree,
+                                as a Geometry
     list_datasets(root)         the names of the datasets of a tree
     LABELS                      the 13 findings of a class_label, in order
 
@@ -40,6 +44,8 @@ from machex.platforms import warn_of_platform
 
 if TYPE_CHECKING:
     # `as` makes a name public for type checkers.
+    from machex.coordinates import Geometry as Geometry
+    from machex.coordinates import geometry as geometry
     from machex.datasets import ChestXrayDataset as ChestXrayDataset
     from machex.datasets import MaCheXDataset as MaCheXDataset
     from machex.errors import AlreadyMountedError as AlreadyMountedError
@@ -50,6 +56,8 @@ if TYPE_CHECKING:
     from machex.index import Index as Index
     from machex.index import load_index as load_index
     from machex.labels import LABELS as LABELS
+    from machex.metadata import Metadata as Metadata
+    from machex.metadata import load_metadata as load_metadata
     from machex.mounting import Mount as Mount
     from machex.mounting import mount as mount
     from machex.patients import patient_id as patient_id

@@ -1,7 +1,7 @@
 """PyTorch datasets over a tree, materialized or mounted.
 
 The constructors, lengths and items match those of MaCheX's ``dataset.py``: to switch, you change
-one import. The arguments ``fields``, ``mode`` and ``datasets`` are new.
+one import. The arguments that have to be named are new.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from typing import Any, Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from machex.errors import TreeError
 from machex.index import Index, load_index
-from machex.patients import split_by_patient, warn_of_overlap
+from machex.metadata_rows import MetadataRows
 from machex.trees import PathLike, check_datasets, list_datasets
 
 try:
     import torch
-    from torch.utils.data import ConcatDataset, Dataset, Subset
+    from torch.utils.data import ConcatDataset
 
+    from machex.fields import FIELDS as FIELDS
+    from machex.fields import MetadataFields, checked_fields
     from machex.images import MODES, read_image
+    from machex.selections import Item as Item
+    from machex.selections import Part, Selectable
 except ImportError as missing:
     raise ImportError(
         f"the datasets need PyTorch and Pillow ({missing}): pip install torch torchvision pillow; "
         "machex.load_index works without them"
     ) from missing
 
-#: The names of all fields that an item can have.
-FIELDS: tuple[str, ...] = ("img", "key", "class_label", "report", "dataset", "path")
-
-Item = dict[str, Any]
 Transforms = Optional[Callable[[Any], Any]]
 
 
-class ChestXrayDataset(Dataset[Item]):
+class ChestXrayDataset(Selectable):
     """The images of one dataset.
 
     Args:
@@ -43,7 +44,7 @@ class ChestXrayDataset(Dataset[Item]):
         transforms: a function that takes a Pillow image and returns the value of ``img``. The
             default is torchvision's ``ToTensor``, which returns float32 in [0, 1], of shape
             (3, 1024, 1024), or (1, 1024, 1024) in mode "L".
-        fields: the fields of an item, out of :data:`FIELDS`:
+        fields: the fields of an item. From the index:
 
             * ``img``: the transformed image;
             * ``key``: the key that identifies the image in its dataset (str);
@@ -54,12 +55,37 @@ class ChestXrayDataset(Dataset[Item]):
             * ``report``: free text (str), empty if the image has none;
             * ``dataset``: the name of the dataset (str);
             * ``path``: the path of the image (str).
+
+            From the metadata, which needs pyarrow:
+
+            * ``findings``: float32 of shape (k,) for the k names in ``findings``: 1 present, 0
+              absent or not labelled. The item then also has ``findings_mask``, a bool of the same
+              shape: whether the finding is labelled;
+            * ``view``, ``sex``, ``patient_key``, ``study_key``, ``split``: a str, empty if unknown;
+            * ``age_years``: float, ``nan`` if the age in years is unknown;
+            * ``boxes``: ``tv_tensors.BoundingBoxes``, float32 of shape (n, 4): x1, y1, x2, y2 in
+              pixels of the tree, 0 to 1024, without those outside the picture. The item then also
+              has ``box_labels``, a list of n names;
+            * ``masks``: ``tv_tensors.Mask``, bool of shape (n, 1024, 1024). The item then also has
+              ``mask_labels``, a list of n names.
+
+            A box or mask has the name of its finding, or the dataset's own term if no finding has
+            it. Both are the places in the tree, whatever ``transforms`` does to ``img``: apply a
+            transform of ``torchvision.transforms.v2`` to whole items instead.
+        findings: the names of the findings for the field ``findings``; by default all that the
+            metadata has.
+        uncertain: what to make of an uncertain finding: ``"ignore"`` for one that is not labelled,
+            ``"positive"`` for 1, ``"negative"`` for 0.
+        metadata: a table that ``machex metadata`` has written; by default, ``metadata.parquet`` in
+            the folder of the dataset.
         mode: ``"L"`` for one channel: only the luma of the JPEG is decoded, which is faster.
             ``"RGB"`` for three channels. The default keeps the channels of the file: three.
 
     Raises:
-        TreeError: when ``root`` is not the folder of a dataset, or its index cannot be used.
-        ValueError: when ``fields`` or ``mode`` has an unknown value.
+        TreeError: when ``root`` is not the folder of a dataset, or its index cannot be used; or
+            when metadata is needed that does not exist, or is not that of this tree.
+        ValueError: when ``fields``, ``findings``, ``uncertain`` or ``mode`` has an unknown value.
+        ImportError: when pyarrow or torchvision is needed, and is not installed.
     """
 
     #: Name of the dataset.
@@ -72,15 +98,21 @@ class ChestXrayDataset(Dataset[Item]):
         *,
         fields: Iterable[str] = ("img",),
         mode: str | None = None,
+        findings: Iterable[str] | None = None,
+        uncertain: str = "ignore",
+        metadata: PathLike | None = None,
     ) -> None:
         self.root = root
-        self.fields = _checked_fields(fields)
+        self.fields = checked_fields(fields)
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, not {mode!r}")
         self.mode = mode
         #: The columns of ``index.json``.
         self.index: Index = load_index(root)
         self.dataset = self.index.dataset
+        #: The metadata of all images of the index.
+        self.metadata_rows = MetadataRows(self.index, metadata)
+        self._metadata = MetadataFields(self.metadata_rows, self.fields, findings, uncertain)
         self._chosen: Sequence[str] | None = None
         needs_default = transforms is None and "img" in self.fields
         self.transforms = _to_tensor() if needs_default else transforms
@@ -114,38 +146,26 @@ class ChestXrayDataset(Dataset[Item]):
             self._fill(item, field, row)
         return item
 
-    def split(
-        self,
-        fractions: Sequence[float] = (0.9, 0.1),
-        *,
-        seed: int = 0,
-        patient_lists: Mapping[str, PathLike] | None = None,
-    ) -> list[Subset[Item]]:
-        """Splits by patient into subsets; see :func:`machex.split_by_patient`."""
-        shares = self._shares(fractions, seed, patient_lists)
-        return [_subset(self, positions) for positions in shares]
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The names of the findings of the field ``findings``, in its order."""
+        return self._metadata.findings
 
-    def _shares(
-        self,
-        fractions: Sequence[float],
-        seed: int,
-        patient_lists: Mapping[str, PathLike] | None,
-    ) -> list[NDArray[np.intp]]:
-        """Returns the positions of each share in :attr:`keys`."""
-        shares = split_by_patient(self.index, fractions, seed=seed, patient_lists=patient_lists)
+    def chosen_rows(self) -> NDArray[np.intp]:
+        """Returns the row in :attr:`index` of each image."""
         if self._chosen is None:
-            return shares
-        share_of_row = np.full(len(self.index), -1)
-        for share, rows in enumerate(shares):
-            share_of_row[rows] = share
-        chosen = np.array([self.index.find(image_id) for image_id in self._chosen], np.intp)
-        return [np.flatnonzero(share_of_row[chosen] == share) for share in range(len(shares))]
+            return np.arange(len(self.index))
+        return np.array([self.index.find(image_id) for image_id in self._chosen], np.intp)
+
+    def _parts(self) -> Sequence[Part]:
+        return [self]
 
     def _fill(self, item: Item, field: str, row: int) -> None:
         index = self.index
         if field == "img":
             image = read_image(index, row, self.mode)
-            item["img"] = image if self.transforms is None else self.transforms(image)
+            transformed = image if self.transforms is None else self.transforms(image)
+            item["img"] = self._metadata.image(transformed)
         elif field == "class_label":
             label = torch.from_numpy(index.class_labels[row].astype(np.float32))
             item["class_label"] = label
@@ -156,22 +176,28 @@ class ChestXrayDataset(Dataset[Item]):
             item["key"] = index.keys[row]
         elif field == "dataset":
             item["dataset"] = index.dataset
-        else:
+        elif field == "path":
             item["path"] = index.paths[row]
+        else:
+            self._metadata.fill(item, field, row)
 
 
-class MaCheXDataset(Dataset[Item]):
+class MaCheXDataset(Selectable):
     """The images of all datasets of a tree, sorted by the names of the datasets.
 
     Args:
         root: the tree, such as ``/mnt/machex``.
-        transforms, fields, mode: see :class:`ChestXrayDataset`.
+        transforms, fields, mode, findings, uncertain: see :class:`ChestXrayDataset`.
+        metadata: a table of all datasets that ``machex metadata`` has written; by default,
+            ``metadata.parquet`` in the folder of each dataset.
         datasets: the names of the datasets to use, in any order; all by default.
 
     Raises:
         TreeError: when ``root`` is not a tree, lacks one of the datasets, or has one whose index is
-            missing or cannot be used.
-        ValueError: when ``fields`` or ``mode`` has an unknown value, or ``datasets`` is empty.
+            missing or cannot be used; or when metadata is needed that does not exist.
+        ValueError: when ``fields``, ``findings``, ``uncertain`` or ``mode`` has an unknown value,
+            or ``datasets`` is empty.
+        ImportError: when pyarrow or torchvision is needed, and is not installed.
     """
 
     #: All datasets, concatenated.
@@ -187,6 +213,9 @@ class MaCheXDataset(Dataset[Item]):
         fields: Iterable[str] = ("img",),
         mode: str | None = None,
         datasets: Iterable[str] | None = None,
+        findings: Iterable[str] | None = None,
+        uncertain: str = "ignore",
+        metadata: PathLike | None = None,
     ) -> None:
         self.root = root
         if isinstance(datasets, str):
@@ -196,11 +225,21 @@ class MaCheXDataset(Dataset[Item]):
             raise ValueError("datasets must name at least one")
         if datasets is not None:
             check_datasets(root, names)
-        fields = _checked_fields(fields)
+        options: dict[str, Any] = {
+            "fields": checked_fields(fields),
+            "mode": mode,
+            "findings": findings if findings is None or isinstance(findings, str) else [*findings],
+            "uncertain": uncertain,
+            "metadata": metadata,
+        }
         self.datasets = [
-            ChestXrayDataset(os.path.join(root, name), transforms, fields=fields, mode=mode)
-            for name in names
+            ChestXrayDataset(os.path.join(root, name), transforms, **options) for name in names
         ]
+        if len({one.findings for one in self.datasets}) > 1:
+            raise TreeError(
+                f"the tables of {', '.join(names)} do not have the same findings: name those that "
+                "you want, findings=[...], or write the metadata of all again"
+            )
         self.ds = ConcatDataset(self.datasets)
 
     def __repr__(self) -> str:
@@ -215,42 +254,18 @@ class MaCheXDataset(Dataset[Item]):
         item: Item = self.ds[idx]
         return item
 
-    def split(
-        self,
-        fractions: Sequence[float] = (0.9, 0.1),
-        *,
-        seed: int = 0,
-        patient_lists: Mapping[str, PathLike] | None = None,
-    ) -> list[Subset[Item]]:
-        """Splits by patient into subsets; see :func:`machex.split_by_patient`."""
-        fractions = tuple(fractions)
-        warn_of_overlap([one.index for one in self.datasets])
-        lists = dict(patient_lists or {})
-        shares: list[list[NDArray[np.intp]]] = [[] for _ in fractions]
-        start = 0
-        for one in self.datasets:
-            own = {name: lists.pop(name) for name in [one.dataset] if name in lists}
-            for share, positions in zip(shares, one._shares(fractions, seed, own)):
-                share.append(positions + start)
-            start += len(one)
-        if lists:
-            raise ValueError(f"patient_lists names datasets that are not there: {sorted(lists)}")
-        return [_subset(self, np.concatenate(share)) for share in shares]
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The names of the findings of the field ``findings``, in its order."""
+        return self.datasets[0].findings
+
+    def _parts(self) -> Sequence[Part]:
+        return self.datasets
 
 
 def _check_position(dataset: ChestXrayDataset | MaCheXDataset, idx: int) -> None:
     if not -len(dataset) <= idx < len(dataset):
         raise IndexError(f"there are {len(dataset):,} images, and no image {idx}")
-
-
-def _checked_fields(fields: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(fields, str):
-        raise TypeError(f"fields must be a list of names: [{fields!r}]")
-    fields = tuple(fields)
-    for field in fields:
-        if field not in FIELDS:
-            raise ValueError(f"there is no field {field!r}; the fields are {', '.join(FIELDS)}")
-    return fields
 
 
 def _to_tensor() -> Callable[[Any], Any]:
@@ -263,7 +278,3 @@ def _to_tensor() -> Callable[[Any], Any]:
             "pass transforms=..."
         ) from missing
     return ToTensor()  # type: ignore[no-any-return]
-
-
-def _subset(dataset: Dataset[Item], rows: NDArray[np.intp]) -> Subset[Item]:
-    return Subset(dataset, rows.tolist())

@@ -13,10 +13,12 @@ from typing import Any, Callable
 
 #: The public names by the modules of the package that have them.
 PUBLIC: Mapping[str, tuple[str, ...]] = {
+    "coordinates": ("Geometry", "geometry"),
     "datasets": ("ChestXrayDataset", "MaCheXDataset"),
     "errors": ("AlreadyMountedError", "ImageError", "MachexError", "ProgramError", "TreeError"),
     "index": ("Index", "load_index"),
     "labels": ("LABELS",),
+    "metadata": ("Metadata", "load_metadata"),
     "mounting": ("Mount", "mount"),
     "patients": ("patient_id", "split_by_patient"),
     "program": ("find_program",),

@@ -123,8 +123,9 @@ def compare_vindr(root: Path, ours: pd.DataFrame) -> Comparison | None:
     ):
         uncertain = is_uncertain(result.ours[finding]) & (readers_of(term) == 1)
         result.finding(finding, [(ONE_READER, uncertain)])
-    # Here Consolidation and Infiltration define it: their own class is doubtful.
-    most = np.maximum(readers_of("Consolidation"), readers_of("Infiltration"))
+    # Here Consolidation and Infiltration are opacities, too.
+    kinds = [readers_of(name) for name in ("Lung Opacity", "Consolidation", "Infiltration")]
+    most = np.maximum.reduce(kinds)
     state = np.where(most >= 2, 1, np.where(most == 1, -1, 0))
     narrower = np.asarray(result.ours["Lung Opacity"] == state)
     result.finding("Lung Opacity", [(ANOTHER_SCOPE, narrower)])

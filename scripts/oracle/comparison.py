@@ -146,13 +146,17 @@ def is_missing(column: Any) -> Any:
 VIEW_NAMES = {"L": "LATERAL", "AP Supine": "AP_SUPINE", "LARGE LATERAL": "LATERAL"}
 
 
-def compare_views(comparison: Comparison, theirs: Any) -> None:
-    """Compares the views, whose missing values torchxrayvision calls UNKNOWN."""
+def compare_views(comparison: Comparison, theirs: Any, *reasons: Any) -> None:
+    """Compares the views, whose missing values torchxrayvision calls UNKNOWN.
+
+    `reasons` are pairs of a category and of the rows that it explains.
+    """
     theirs = pd.Series(np.asarray(theirs), dtype=object)
     theirs = theirs.where(theirs != "UNKNOWN", None)
     ours = comparison.ours["view"].reset_index(drop=True)
     named = theirs.map(VIEW_NAMES)
-    comparison.column("view", ours, theirs, [(VIEW_NAME, named.notna() & (named == ours))])
+    same = (VIEW_NAME, named.notna() & (named == ours))
+    comparison.column("view", ours, theirs, [same, *reasons])
 
 
 def find_list(root: Path, *names: str) -> Path | None:

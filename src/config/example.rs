@@ -134,6 +134,7 @@ fn of_root(dataset: &'static dyn Dataset) -> ExampleParagraph {
 fn of_option(option: &OptionKey) -> ExampleParagraph {
     let (comment, value) = match option.kind {
         OptionKind::Folder => ("A folder.", "null"),
+        OptionKind::File => ("A file.", "null"),
         OptionKind::Bool => ("true or false.", "false"),
     };
     ExampleParagraph::of(comment.to_owned(), option.name, value, true)

@@ -186,6 +186,7 @@ impl Config {
             for option in dataset.info().options {
                 let value = match option.kind {
                     OptionKind::Folder => reader.folder(option.name).map(OptionValue::Folder),
+                    OptionKind::File => reader.file(option.name).map(OptionValue::File),
                     OptionKind::Bool => reader.bool(option.name).map(OptionValue::Bool),
                 };
                 options.extend(value.map(|value| (option.name, value)));

@@ -212,6 +212,23 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// An existing file.
+    pub(super) fn file(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        let doing = format!("looking at {key}, {}", path.shown());
+        let problem = match announce_if_slow(doing, || fs::metadata(&path)) {
+            Ok(metadata) if metadata.is_file() => return Some(path),
+            Ok(_) => "is not a file".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+            Err(error) => format!("cannot be looked at: {error}"),
+        };
+        self.complain(
+            key,
+            &format!("{} {problem}; give the file, or null", path.shown()),
+        );
+        None
+    }
+
     /// The value of a key; `None` if there is none, or nothing in it.
     fn value(&self, key: &str) -> Option<&'a Value> {
         let setting = self.settings.get(key)?;

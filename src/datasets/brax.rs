@@ -1,10 +1,11 @@
 //! BRAX (PhysioNet): PNGs, listed in one CSV with their view positions.
 
+use super::labeller::labeller;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
-use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
-use crate::metadata::record::{LabelSource, View};
+use crate::metadata::list::DICOM_SEX;
+use crate::metadata::record::View;
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
 };
@@ -109,14 +110,7 @@ const LABELS_LIST: MetadataList = MetadataList {
             ]),
         },
     ],
-    labels: Some(Labels {
-        set: INFO.folder,
-        cells: LabelCells::States {
-            except: &["Support Devices"],
-        },
-        source: LabelSource::TextMining,
-        fills: false,
-    }),
+    labels: Some(labeller(INFO.folder)),
     boxes: None,
 };
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use super::labeller::labeller;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
-use crate::metadata::list::{LabelCells, Labels};
-use crate::metadata::record::{LabelSource, Sex, Split, View};
+use crate::metadata::record::{Sex, Split, View};
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
 };
@@ -127,14 +127,7 @@ const LABELS_LIST: MetadataList = MetadataList {
             ]),
         },
     ],
-    labels: Some(Labels {
-        set: INFO.folder,
-        cells: LabelCells::States {
-            except: &["Support Devices"],
-        },
-        source: LabelSource::TextMining,
-        fills: false,
-    }),
+    labels: Some(labeller(INFO.folder)),
     boxes: None,
 };
 

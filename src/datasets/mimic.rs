@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::labeller::labeller;
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
 };
@@ -11,7 +12,7 @@ use crate::catalog::{
     CatalogBuilder, CatalogError, ClassLabel, EntryFault, ListContext, SourceLocation,
 };
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_whole_report};
-use crate::metadata::list::{LabelCells, Labels};
+use crate::metadata::list::Labels;
 use crate::metadata::record::{LabelSource, Split, Texts, View};
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName, sections,
@@ -174,14 +175,7 @@ const LABELS_LIST: MetadataList = MetadataList {
     covers_all: true,
     join: BY_STUDY,
     columns: &[],
-    labels: Some(Labels {
-        set: INFO.folder,
-        cells: LabelCells::States {
-            except: &["Support Devices"],
-        },
-        source: LabelSource::TextMining,
-        fills: false,
-    }),
+    labels: Some(labeller(INFO.folder)),
     boxes: None,
 };
 
@@ -193,12 +187,8 @@ const TEST_LIST: MetadataList = MetadataList {
     join: BY_STUDY,
     columns: &[],
     labels: Some(Labels {
-        set: "mimic-test",
-        cells: LabelCells::States {
-            except: &["Support Devices"],
-        },
-        source: LabelSource::Radiologists,
-        fills: false,
+        source: Some(LabelSource::Radiologists),
+        ..labeller("mimic-test")
     }),
     boxes: None,
 };

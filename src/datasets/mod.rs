@@ -8,6 +8,7 @@ mod empty;
 mod finder;
 mod hint;
 mod known_datasets;
+mod labeller;
 mod links;
 mod load;
 mod marks;
@@ -159,6 +160,8 @@ pub struct OptionKey {
 pub enum OptionKind {
     /// An existing folder; relative paths start at the config file's folder.
     Folder,
+    /// An existing file; relative paths as for [`Self::Folder`].
+    File,
     Bool,
 }
 
@@ -166,6 +169,7 @@ pub enum OptionKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OptionValue {
     Folder(PathBuf),
+    File(PathBuf),
     Bool(bool),
 }
 
@@ -195,6 +199,14 @@ impl RawTree {
         }
     }
 
+    /// The file of the option `name`, if the config has it.
+    pub fn file_option(&self, name: &str) -> Option<&Path> {
+        match self.options.get(name) {
+            Some(OptionValue::File(path)) => Some(path),
+            _ => None,
+        }
+    }
+
     /// The root for messages: `MIMIC_ROOT, /data/mimic`.
     pub fn shown_root(&self) -> String {
         format!("{}, {}", self.dataset.root_key(), self.root.shown())
@@ -204,7 +216,7 @@ impl RawTree {
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         let options = self.options.values().filter_map(|value| match value {
             OptionValue::Folder(path) => Some(path.as_path()),
-            OptionValue::Bool(_) => None,
+            OptionValue::File(_) | OptionValue::Bool(_) => None,
         });
         std::iter::once(self.root.as_path()).chain(options)
     }
@@ -234,7 +246,9 @@ impl RawTree {
         for (name, value) in &self.options {
             add(name.as_bytes());
             match value {
-                OptionValue::Folder(path) => add(path.as_os_str().as_encoded_bytes()),
+                OptionValue::Folder(path) | OptionValue::File(path) => {
+                    add(path.as_os_str().as_encoded_bytes())
+                }
                 OptionValue::Bool(value) => add(&[u8::from(*value)]),
             }
         }

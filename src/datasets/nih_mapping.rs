@@ -1,9 +1,11 @@
 //! Which images of the challenges are which images of ChestX-ray14: the file that RSNA publishes.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 use super::{RawTree, nih_patient};
-use crate::lists;
+use crate::lists::{self, ListFile};
 use crate::metadata::{Join, ListNote, MetadataList, Records};
 
 /// The file is JSON, so it has no columns.
@@ -29,12 +31,22 @@ pub(super) struct MappedImage {
     pub sop_instance_uid: String,
 }
 
-/// Sets the patients of the images that the file names, by the `name` of a file without its
+/// Sets the patients of the images that the file names: the `given` one, or else that in the root.
+/// Images are found by the `name` of a file without its
 /// extension.
-pub(super) fn read(tree: &RawTree, records: &mut Records<'_>, name: fn(&MappedImage) -> &String) {
-    let Some(file) = records.find(&tree.root, LIST.files) else {
+pub(super) fn read(
+    tree: &RawTree,
+    records: &mut Records<'_>,
+    given: Option<&Path>,
+    name: fn(&MappedImage) -> &String,
+) {
+    let given = given.map(|path| ListFile {
+        path: path.to_owned(),
+    });
+    let Some(file) = given.or_else(|| records.find(&tree.root, LIST.files)) else {
         return;
     };
+    records.lists().input(&file.path);
     let images: Vec<MappedImage> = match lists::json(records.lists(), &file) {
         Ok(images) => images,
         Err(error) => {

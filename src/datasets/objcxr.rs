@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
-use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::record::Split;
 use crate::metadata::shape::{Area, FindingBox};
 use crate::metadata::{
     DateKind, Join, MetadataList, MetadataRules, Records, Vocabulary, object_annotation,
@@ -113,9 +113,8 @@ impl Dataset for ObjectCxr {
                     }
                 };
                 let state = Some(i8::from(!shapes.is_empty()));
-                let findings = set.combine(&[state], true, records.is_loose());
-                let terms: &[&str] = if shapes.is_empty() { &[] } else { &[OBJECT] };
-                let (terms, term) = (records.shared_terms(terms), records.shared(OBJECT));
+                records.set_readings(numbers, set, &[state]);
+                let term = records.shared(OBJECT);
                 let boxes: Vec<FindingBox> = shapes
                     .into_iter()
                     .map(|shape| FindingBox {
@@ -133,10 +132,6 @@ impl Dataset for ObjectCxr {
                     })
                     .collect();
                 records.each(numbers, |record| {
-                    record.findings = findings;
-                    record.terms = Some(terms.clone());
-                    record.negatives = Some(Negatives::Explicit);
-                    record.label_source = Some(LabelSource::Radiologists);
                     record.boxes.clone_from(&boxes);
                 });
             },

@@ -190,7 +190,7 @@ const REPORTS: MetadataList = MetadataList {
             },
             is_labelled,
         },
-        source: LabelSource::Indexers,
+        source: Some(LabelSource::Indexers),
         fills: false,
     }),
     boxes: None,

@@ -160,7 +160,7 @@ const LABELS_LIST: MetadataList = MetadataList {
             items: |cell| python_list::string_list(cell).map(|list| list.items),
             is_labelled,
         },
-        source: LabelSource::Physician,
+        source: None,
         fills: false,
     }),
     boxes: None,

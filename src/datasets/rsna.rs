@@ -1,13 +1,13 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
 use super::{
-    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
-    nih_mapping,
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, OptionKey, OptionKind, PatientRule,
+    RawTree, Release, nih_mapping,
 };
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS};
-use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::record::Split;
 use crate::metadata::vocabulary::State;
 use crate::metadata::{
     Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, Vocabulary,
@@ -69,7 +69,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 7,
     folder: "rsna",
     root_key: "RSNA_ROOT",
-    options: &[],
+    options: &[MAPPING],
     real_count: 26_684,
     numbering: Numbering::Folder {
         images: IMAGES.path,
@@ -128,6 +128,12 @@ const HEADERS: MetadataList = MetadataList {
     ],
     labels: None,
     boxes: None,
+};
+
+/// The file that names the images of ChestX-ray14, if it is not in the root.
+const MAPPING: OptionKey = OptionKey {
+    name: "RSNA_MAPPING",
+    kind: OptionKind::File,
 };
 
 const TARGET: &str = "Target";
@@ -215,22 +221,11 @@ impl Dataset for Rsna {
                     *place = *state;
                 }
             }
-            let findings = set.combine(&terms, true, records.is_loose());
-            let told = [SUSPECTED, OPACITY, NORMAL].iter().zip(known);
-            let told: Vec<&str> = told
-                .filter(|(_, state)| **state == Some(1))
-                .map(|(term, _)| *term)
-                .collect();
-            let told = records.shared_terms(&told);
-            records.each(&[number], |record| {
-                record.findings = findings;
-                record.terms = Some(told.clone());
-                record.negatives = Some(Negatives::Explicit);
-                record.label_source = Some(LabelSource::Radiologists);
-            });
+            records.set_readings(&[number], set, &terms);
         }
         records.read(&tree.root, &HEADERS);
-        nih_mapping::read(tree, records, |image| &image.subset_img_id);
+        let given = tree.file_option(MAPPING.name);
+        nih_mapping::read(tree, records, given, |image| &image.subset_img_id);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -11,7 +11,7 @@ use super::{
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{sorted_folders, walk};
 use crate::metadata::list::DICOM_VIEWS;
-use crate::metadata::record::{LabelSource, Negatives, Split};
+use crate::metadata::record::Split;
 use crate::metadata::runs::Runs;
 use crate::metadata::shape::FindingMask;
 use crate::metadata::{
@@ -170,7 +170,6 @@ impl Dataset for SiimAcr {
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         let term = records.shared(MASK);
-        let (with, without) = (records.shared_terms(&[MASK]), records.shared_terms(&[]));
         for (number, masks) in masks {
             // Several rows are several lesions or readers.
             let Ok(runs) = Runs::from_siim(masks.iter().map(String::as_str), SIDE, SIDE) else {
@@ -178,23 +177,16 @@ impl Dataset for SiimAcr {
             };
             let is_there = !runs.is_empty();
             let state = Some(i8::from(is_there));
-            let findings = set.combine(&[state], true, records.is_loose());
-            let terms = if is_there { &with } else { &without };
-            if let Some(record) = records.get_mut(number) {
-                record.findings = findings;
-                record.terms = Some(terms.clone());
-                record.negatives = Some(Negatives::Explicit);
-                record.label_source = Some(LabelSource::Radiologists);
-                if is_there {
-                    record.masks.push(FindingMask {
-                        finding: set.exact_finding(MASK),
-                        term: term.clone(),
-                        runs,
-                    });
-                }
+            records.set_readings(&[number], set, &[state]);
+            if let Some(record) = records.get_mut(number).filter(|_| is_there) {
+                record.masks.push(FindingMask {
+                    finding: set.exact_finding(MASK),
+                    term: term.clone(),
+                    runs,
+                });
             }
         }
-        nih_mapping::read(tree, records, |image| &image.sop_instance_uid);
+        nih_mapping::read(tree, records, None, |image| &image.sop_instance_uid);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

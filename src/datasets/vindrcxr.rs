@@ -6,7 +6,7 @@ use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Releas
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_VIEWS};
-use crate::metadata::record::{LabelSource, Negatives, Split, View};
+use crate::metadata::record::{Split, View};
 use crate::metadata::vocabulary::{LabelSet, State};
 use crate::metadata::{
     DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
@@ -177,24 +177,7 @@ impl Readings {
                 })
             };
             let states: Vec<State> = seen.iter().map(state).collect();
-            let findings = self.set.combine(&states, true, records.is_loose());
-            let told: Vec<String> = terms
-                .iter()
-                .zip(&states)
-                .filter_map(|(term, state)| match state {
-                    Some(1) => Some((*term).to_owned()),
-                    Some(-1) => Some(format!("{term}=-1")),
-                    _ => None,
-                })
-                .collect();
-            let told: Vec<&str> = told.iter().map(String::as_str).collect();
-            let told = records.shared_terms(&told);
-            records.each(&[number], |record| {
-                record.findings = findings;
-                record.terms = Some(told.clone());
-                record.negatives = Some(Negatives::Explicit);
-                record.label_source = Some(LabelSource::Radiologists);
-            });
+            records.set_readings(&[number], self.set, &states);
         }
     }
 }

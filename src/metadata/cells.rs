@@ -1,7 +1,5 @@
 //! The cells of one row, and what is wrong with them.
 
-use std::borrow::Cow;
-
 use super::notes::CellFaults;
 use crate::lists::{Column, Row};
 
@@ -26,11 +24,6 @@ impl<'r, 'f> Cells<'r, 'f> {
         let cell = self.row.get(column)?;
         let cell = cell.trim();
         (!cell.is_empty()).then(|| cell.to_owned())
-    }
-
-    /// See [`Row::id`].
-    pub(super) fn id(&self, column: Column) -> Option<Cow<'r, str>> {
-        self.row.id(column)
     }
 
     /// A cell that is a number. One that is not is noted, and counts as blank.

@@ -134,14 +134,7 @@ impl Columns {
 
     /// Sets findings by the states of terms, of which the present and the uncertain ones are told.
     fn set_states(&self, records: &mut Records<'_>, states: &[State], numbers: &[u32]) {
-        let terms = self.set.terms().iter().zip(states);
-        let told: Vec<String> = terms
-            .filter_map(|(term, state)| match state {
-                Some(1) => Some((*term).to_owned()),
-                Some(-1) => Some(format!("{term}=-1")),
-                _ => None,
-            })
-            .collect();
+        let told = self.set.told(states);
         let told: Vec<&str> = told.iter().map(String::as_str).collect();
         self.set_findings(records, states, &told, numbers);
     }
@@ -169,8 +162,8 @@ impl Columns {
             record.findings = findings;
             record.terms = Some(terms.clone());
             record.negatives = is_labelled.then_some(negatives);
-            if is_labelled && record.label_source.is_none() {
-                record.label_source = Some(labels.source);
+            if let Some(source) = labels.source {
+                record.label_source = is_labelled.then_some(source);
             }
         });
     }

@@ -174,7 +174,8 @@ pub struct Labels {
     /// The name of the labels in the vocabulary.
     pub set: &'static str,
     pub cells: LabelCells,
-    pub source: LabelSource,
+    /// Who made them; `None` if a column tells.
+    pub source: Option<LabelSource>,
     /// Do not replace what another list says.
     pub fills: bool,
 }

@@ -11,10 +11,12 @@
 pub mod age;
 mod boxes;
 mod cells;
+mod columns;
 pub mod date;
 pub mod ecgen;
 pub mod glob;
 mod labels;
+mod layout;
 pub mod list;
 mod notes;
 pub mod object_annotation;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::list::Join;
 use super::notes::ListNote;
-use super::record::{Record, Texts};
+use super::record::{LabelSource, Negatives, Record, Texts};
+use super::vocabulary::{LabelSet, State};
 use crate::catalog::{Catalog, ListContext};
 
 /// The records of the images of a catalog, by number.
@@ -117,6 +118,29 @@ impl<'a> Records<'a> {
         let texts = texts.get_or_insert_default();
         texts.language = language;
         Some(texts)
+    }
+
+    /// Sets the labels of images whose readers looked for each term of `set` that has a state.
+    pub fn set_readings(&mut self, numbers: &[u32], set: &LabelSet, states: &[State]) {
+        let findings = set.combine(states, true, self.options.loose);
+        let told = set.told(states);
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let terms = self.shared_terms(&told);
+        self.each(numbers, |record| {
+            record.findings = findings;
+            record.terms = Some(terms.clone());
+            record.negatives = Some(Negatives::Explicit);
+            record.label_source = Some(LabelSource::Radiologists);
+        });
+    }
+
+    /// Changes the records of images.
+    pub fn each(&mut self, numbers: &[u32], change: impl Fn(&mut Record)) {
+        for number in numbers {
+            if let Some(record) = self.get_mut(*number) {
+                change(record);
+            }
+        }
     }
 
     /// The texts of an image, to change, if it has some.

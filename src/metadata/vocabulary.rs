@@ -216,6 +216,17 @@ impl LabelSet {
         states.collect()
     }
 
+    /// The terms that are present, and, with `=-1`, those that are uncertain.
+    pub fn told(&self, states: &[State]) -> Vec<String> {
+        let terms = self.terms.iter().zip(states);
+        let told = terms.filter_map(|(term, state)| match state {
+            Some(1) => Some((*term).to_owned()),
+            Some(-1) => Some(format!("{term}=-1")),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// The states of findings, from those of terms by number. With `closed`, all that was found is
     /// in the list, so that a finding is absent if all kinds of it are. With `loose`, doubtful terms
     /// count as narrower ones.
@@ -246,10 +257,6 @@ struct Seen {
     is_absent: bool,
     narrower: u32,
     narrower_absent: u32,
-    /// A broader term is present: perhaps it is the finding.
-    may_be_broader: bool,
-    /// A doubtful term is present.
-    may_be_doubtful: bool,
 }
 
 impl Seen {
@@ -261,8 +268,6 @@ impl Seen {
             }
             Kind::Broader | Kind::Doubtful => {}
         }
-        self.may_be_broader |= kind == Kind::Broader && state == Some(1);
-        self.may_be_doubtful |= kind == Kind::Doubtful && state == Some(1);
         match kind {
             Kind::Exact | Kind::Broader => self.is_absent |= state == Some(0),
             Kind::Narrower => {
@@ -274,10 +279,8 @@ impl Seen {
     }
 
     fn state(&self, closed: bool) -> State {
-        let all_kinds_are_absent = closed
-            && self.narrower > 0
-            && self.narrower == self.narrower_absent
-            && !self.may_be_doubtful;
+        let all_kinds_are_absent =
+            closed && self.narrower > 0 && self.narrower == self.narrower_absent;
         match self {
             Seen {
                 is_present: true, ..
@@ -285,8 +288,6 @@ impl Seen {
             Seen {
                 is_uncertain: true, ..
             } => Some(-1),
-            // Nobody said that it is this finding, nor that it is another.
-            _ if closed && self.may_be_broader => None,
             _ if self.is_absent || all_kinds_are_absent => Some(0),
             _ => None,
         }
@@ -357,21 +358,6 @@ mod tests {
             None,
             "nothing is known of the mass"
         );
-    }
-
-    #[test]
-    fn what_may_be_the_finding_is_not_taken_for_its_absence() {
-        let lesions = ["nodule", "multiple nodules", "pulmonary mass"].map(|term| (term, 0));
-        let mass = [&lesions[..], &[("mass", 1)]].concat();
-        let found = findings_of("padchest", &mass, true);
-        assert_eq!((found.get("Mass"), found.get("Nodule")), (None, Some(&0)));
-        let opacity = [
-            ("Consolidation", 0),
-            ("Infiltration", 0),
-            ("Lung Opacity", 1),
-        ];
-        let found = findings_of("vindrcxr", &opacity, true);
-        assert_eq!(found.get("Lung Opacity"), None);
     }
 
     #[test]

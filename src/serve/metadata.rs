@@ -7,13 +7,14 @@
 //! table is made again when the catalog, a list or a report changes.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rayon::ThreadPool;
 
 use super::ServedDataset;
-use crate::datasets::RawTree;
+use crate::datasets::{OptionValue, RawTree};
 use crate::files::is_absent;
 use crate::metadata::vocabulary;
 use crate::metadata_table::{DatasetTable, TableOptions};
@@ -46,23 +47,32 @@ pub(super) fn key(dataset: &ServedDataset, reports: u64, answered: &dyn Fn()) ->
     ])
 }
 
-/// Names and stamps of all files that the dataset's lists can be in. A list that is absent counts,
-/// since it may come.
+/// Names and stamps of all files that the dataset's lists can be in, and stamps of files that the
+/// config names. A list that is absent counts, since it may come.
 fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     let mut state = Vec::new();
+    let mut add = |name: &str, path: &Path| {
+        state.extend(name.as_bytes());
+        match tree.storage.stat(path) {
+            Ok(stat) => {
+                state.push(1);
+                state.extend(stat.stamp.to_bytes());
+            }
+            Err(error) => state.push(if is_absent(&error) { 0 } else { 2 }),
+        }
+        answered();
+    };
     let lists = tree.dataset.metadata().lists.iter();
     for name in lists.flat_map(|list| list.files) {
         for name in [(*name).to_owned(), format!("{name}.gz")] {
-            match tree.storage.stat(&tree.root.join(&name)) {
-                Ok(stat) => {
-                    state.push(1);
-                    state.extend(stat.stamp.to_bytes());
-                }
-                Err(error) => state.push(if is_absent(&error) { 0 } else { 2 }),
-            }
-            state.extend(name.as_bytes());
-            state.push(0);
-            answered();
+            add(&name, &tree.root.join(&name));
+        }
+    }
+    for (name, value) in &tree.options {
+        match value {
+            OptionValue::File(path) => add(name, path),
+            // The catalog depends on these, and the reports in a folder.
+            OptionValue::Folder(_) | OptionValue::Bool(_) => {}
         }
     }
     state

@@ -1,7 +1,7 @@
 //! The cache as its users see it.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -190,7 +190,9 @@ fn of_tree(
         .filter(|name| names.is_empty() || names.contains(*name))
     {
         let path = tree.root().join(name).join(FILE_NAME);
-        let rows = writer.append(&path).map_err(|error| {
+        // A mount makes the file when it is first read.
+        let doing = format!("waiting for {}", path.shown());
+        let rows = announce_if_slow(doing, || writer.append(&path)).map_err(|error| {
             let path = path.shown();
             let advice = match &error {
                 TableError::Io(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -18,9 +18,10 @@ impl Key {
     pub(super) const DURABLE: &str = "DURABLE";
     pub(super) const ONLY_PRESENT: &str = "ONLY_PRESENT";
     pub(super) const SKIP_DAMAGED: &str = "SKIP_DAMAGED";
+    pub(super) const METADATA: &str = "METADATA";
 }
 
-const GENERAL: [&str; 12] = [
+const GENERAL: [&str; 13] = [
     Key::MACHEX_PATH,
     Key::NUM_WORKERS,
     Key::FRONTAL_ONLY,
@@ -33,6 +34,7 @@ const GENERAL: [&str; 12] = [
     Key::DURABLE,
     Key::ONLY_PRESENT,
     Key::SKIP_DAMAGED,
+    Key::METADATA,
 ];
 
 /// Every key that a config for these datasets may have.

@@ -80,6 +80,8 @@ pub struct Config {
     pub only_present: bool,
     /// `SKIP_DAMAGED`: images whose source is damaged are left out.
     pub skip_damaged: bool,
+    /// `METADATA`: `materialize` writes `metadata.parquet` beside each index.
+    pub metadata: bool,
     /// The datasets with a root, in the order of the known ones.
     pub trees: Vec<RawTree>,
 }
@@ -176,6 +178,7 @@ impl Config {
         let durable = reader.bool(Key::DURABLE);
         let only_present = reader.bool(Key::ONLY_PRESENT).unwrap_or(false);
         let skip_damaged = reader.bool(Key::SKIP_DAMAGED);
+        let metadata = reader.bool(Key::METADATA);
 
         let mut trees = Vec::new();
         for dataset in known.iter().copied() {
@@ -248,6 +251,7 @@ impl Config {
             durable: durable.unwrap_or(false),
             only_present,
             skip_damaged: skip_damaged.unwrap_or(false),
+            metadata: metadata.unwrap_or(false),
             trees,
             file,
         })

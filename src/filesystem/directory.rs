@@ -7,6 +7,7 @@ use fuser::FileType;
 
 use super::hidden;
 use super::inode::Node;
+use crate::metadata_table;
 use crate::names;
 use crate::serve::{Item, ServedDataset, Server, What};
 
@@ -24,7 +25,7 @@ impl Node {
             Node::Shard(dataset, _) => Node::Dataset(dataset),
             Node::HiddenFile(_) => Node::Hidden,
             Node::Item(Item { dataset, what }) => match what {
-                What::Index => Node::Dataset(dataset),
+                What::Index | What::Metadata => Node::Dataset(dataset),
                 What::Image(number) => Node::Shard(dataset, number / names::SHARD_SIZE),
             },
             Node::Root | Node::Hidden | Node::Dataset(_) => Node::Root,
@@ -60,6 +61,10 @@ pub(super) fn find(server: &Server, parent: Node, name: &OsStr) -> Option<Node> 
         Node::Hidden => hidden::find(name).map(Node::HiddenFile),
         Node::Dataset(dataset) if name == names::INDEX_NAME => {
             Some(Node::Item(Item::index(dataset)))
+        }
+        // Never listed: the tree equals that of the original script, file for file.
+        Node::Dataset(dataset) if name == metadata_table::FILE_NAME => {
+            Some(Node::Item(Item::metadata(dataset)))
         }
         Node::Dataset(dataset) => {
             let shard = names::parse_shard_name(name)?;
@@ -136,7 +141,7 @@ fn exists(server: &Server, node: Node) -> bool {
         Node::Dataset(dataset) => usize::from(dataset) < server.datasets().len(),
         Node::Shard(dataset, shard) => shard < shard_count(server, dataset),
         Node::Item(Item { dataset, what }) => match what {
-            What::Index => usize::from(dataset) < server.datasets().len(),
+            What::Index | What::Metadata => usize::from(dataset) < server.datasets().len(),
             What::Image(number) => has_image(server, dataset, number),
         },
     }

@@ -6,7 +6,8 @@
 //! 2             .machex
 //! 3 + n         its file n, of the table in `hidden`
 //! d << 24 | k << 20 | n    of the dataset whose `DatasetInfo::number` is d:
-//!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n
+//!                          k = 0 its folder, 1 its index, 2 shard n, 3 image n,
+//!                          4 its metadata
 //! ```
 //!
 //! All numbers fit into 32 bits, so old 32-bit programs can stat the tree.
@@ -26,6 +27,7 @@ const FOLDER: u64 = 0;
 const INDEX: u64 = 1;
 const SHARD: u64 = 2;
 const IMAGE: u64 = 3;
+const METADATA: u64 = 4;
 
 /// A file or folder of the mount. Datasets are identified by their position in the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl Inodes {
             Node::Shard(dataset, shard) => of_dataset(dataset, SHARD, shard),
             Node::Item(Item { dataset, what }) => match what {
                 What::Index => of_dataset(dataset, INDEX, 0),
+                What::Metadata => of_dataset(dataset, METADATA, 0),
                 What::Image(number) => of_dataset(dataset, IMAGE, number),
             },
         }
@@ -92,6 +95,7 @@ impl Inodes {
         match (inode >> KIND_SHIFT & 0xf, number) {
             (FOLDER, 0) => Some(Node::Dataset(dataset)),
             (INDEX, 0) => Some(Node::Item(Item::index(dataset))),
+            (METADATA, 0) => Some(Node::Item(Item::metadata(dataset))),
             (SHARD, shard) => Some(Node::Shard(dataset, shard)),
             (IMAGE, number) => Some(Node::Item(Item::image(dataset, number))),
             _ => None,
@@ -118,6 +122,7 @@ mod tests {
             (0..hidden::FILES.len() as u8).prop_map(Node::HiddenFile),
             (0u8..3).prop_map(Node::Dataset),
             (0u8..3).prop_map(|dataset| Node::Item(Item::index(dataset))),
+            (0u8..3).prop_map(|dataset| Node::Item(Item::metadata(dataset))),
             (0u8..3, 0u32..100).prop_map(|(dataset, shard)| Node::Shard(dataset, shard)),
             (0u8..3, number).prop_map(|(dataset, number)| Node::Item(Item::image(dataset, number))),
         ]

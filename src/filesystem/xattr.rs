@@ -18,7 +18,7 @@ pub(super) fn is_private(name: &OsStr) -> bool {
 /// The names, in the format of listxattr.
 pub(super) fn names(item: Item, is_owner: bool) -> Vec<u8> {
     match item.what {
-        What::Index => Vec::new(),
+        What::Index | What::Metadata => Vec::new(),
         What::Image(_) if is_owner => format!("{KEY}\0{SOURCE}\0{DATASET}\0").into_bytes(),
         What::Image(_) => format!("{DATASET}\0").into_bytes(),
     }

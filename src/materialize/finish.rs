@@ -1,6 +1,7 @@
 //! Writes the indexes after all shares have run, and finds what is still missing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use rayon::prelude::*;
 use super::logs::{Found, logged};
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
+use super::table::write_table;
 use super::tidy::{remove_beyond_end, remove_left_out, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::files::Durability;
@@ -61,6 +63,10 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             warnings: plan.warnings(),
             ..DatasetSummary::default()
         };
+        if job.metadata {
+            // A signal ends this command at once.
+            write_table(&plan, &AtomicBool::new(false), &mut dataset)?;
+        }
         let reports = write_index(job, &plan, &include, &mut dataset)?;
         plan.write_extent(&records, Some(reports))?;
         dataset.elapsed = started.elapsed();

@@ -1,7 +1,7 @@
 //! Renders every image of every dataset, in parallel, resumable.
 //!
 //! ```text
-//! plan (one dataset) ─► workers (render, write, record) ─► index.json ─► summary
+//! plan (one dataset) ─► workers (render, write, record) ─► metadata.parquet ─► index.json ─► summary
 //! ```
 //!
 //! A run processes the datasets one after another; within a dataset, workers take images from a
@@ -22,6 +22,7 @@ mod plan;
 mod run;
 mod share;
 mod summary;
+mod table;
 mod tidy;
 mod workers;
 
@@ -45,6 +46,8 @@ pub struct Job {
     pub datasets: BTreeSet<String>,
     pub workers: usize,
     pub share: Share,
+    /// Write `metadata.parquet` beside each index.
+    pub metadata: bool,
     /// Continue although finished images are removed because their sources are gone.
     pub allow_removal: bool,
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::logs::Logs;
 use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
+use super::table::{TableWritten, drop_outdated, has_table, write_table};
 use super::tidy::{
     remove_beyond_end, remove_left_out, remove_left_over_records, remove_left_overs,
 };
@@ -112,6 +113,7 @@ impl Run<'_> {
         summary: &mut DatasetSummary,
     ) -> Result<(), MaterializeError> {
         let records = plan.open_records(self.state)?;
+        let had_table = has_table(plan);
         plan.write_extent(&records, None)?;
         plan.create_folders()?;
         remove_left_overs(plan, &range, self.lock.is_exclusive())?;
@@ -144,6 +146,12 @@ impl Run<'_> {
             let include = |number: u32| {
                 excluded.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
             };
+            if !self.job.metadata {
+                drop_outdated(plan, had_table, summary)?;
+            } else if write_table(plan, self.stop, summary)? == TableWritten::Interrupted {
+                return Ok(());
+            }
+            // Last: a dataset with an index is complete.
             let reports = write_index(self.job, plan, &include, summary)?;
             plan.write_extent(&records, Some(reports))?;
         }

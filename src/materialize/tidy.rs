@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, index_path};
+use super::table::table_path;
 use crate::files::{PrivateFolder, is_left_over, target_of};
+use crate::metadata_table::FILE_NAME;
 use crate::names;
 use crate::store::Record;
 
@@ -35,7 +37,9 @@ pub(super) fn remove_left_overs(
             })
         })?;
     }
-    remove(&plan.folder, &|name| is_left_over(name, names::INDEX_NAME))
+    remove(&plan.folder, &|name| {
+        is_left_over(name, names::INDEX_NAME) || is_left_over(name, FILE_NAME)
+    })
 }
 
 /// Removes the temporary files that a killed run left among the records in `folder`. Only for a run
@@ -149,13 +153,23 @@ pub(super) fn remove_finished(plan: &DatasetPlan, record: &Record) -> Result<(),
     remove_if_there(&path).map_err(MaterializeError::io(&path))
 }
 
-/// Removes the index of a dataset, if it is a file.
+/// Removes the index of a dataset and its table of metadata, each if it is a file: both are about
+/// the images that were there.
 pub(super) fn remove_index(plan: &DatasetPlan) -> Result<(), MaterializeError> {
-    let path = index_path(&plan.folder);
-    if !fs::symlink_metadata(&path).is_ok_and(|index| index.is_file()) {
+    remove_regular(&index_path(&plan.folder))?;
+    remove_table(plan)
+}
+
+/// Removes the table of a dataset, if it is a file.
+pub(super) fn remove_table(plan: &DatasetPlan) -> Result<(), MaterializeError> {
+    remove_regular(&table_path(plan))
+}
+
+fn remove_regular(path: &Path) -> Result<(), MaterializeError> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
         return Ok(());
     }
-    remove_if_there(&path).map_err(MaterializeError::io(&path))
+    remove_if_there(path).map_err(MaterializeError::io(path))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -13,6 +13,7 @@ use super::row::Row;
 use super::writer::TableError;
 use crate::catalog::{Catalog, ListContext};
 use crate::datasets::RawTree;
+use crate::files::is_absent;
 use crate::metadata::{HeaderRules, ListNote, Named, Options, Record, Records, age, date};
 use crate::render::{Attributes, Placement, RenderParams};
 use crate::source::SourceHeader;
@@ -34,6 +35,17 @@ pub struct TableOptions {
     pub params: RenderParams,
 }
 
+impl TableOptions {
+    /// Those of the file in a tree or a mount.
+    pub fn of_tree(params: RenderParams) -> Self {
+        Self {
+            headers: true,
+            loose: false,
+            params,
+        }
+    }
+}
+
 /// What the lists say about the images of one dataset.
 pub struct DatasetTable<'a> {
     tree: &'a RawTree,
@@ -45,6 +57,8 @@ pub struct DatasetTable<'a> {
     remarks: Vec<String>,
     /// Images whose header could not be read.
     unreadable: Mutex<Named>,
+    /// Whether the source of an image was absent.
+    lacks_sources: AtomicBool,
 }
 
 impl<'a> DatasetTable<'a> {
@@ -69,7 +83,12 @@ impl<'a> DatasetTable<'a> {
             warnings: finished.warnings,
             remarks: finished.remarks,
             unreadable: Mutex::default(),
+            lacks_sources: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn tree(&self) -> &RawTree {
+        self.tree
     }
 
     /// The lists that were read.
@@ -102,6 +121,11 @@ impl<'a> DatasetTable<'a> {
     pub fn looked_at(&self, number: u32) -> Option<ImageProperties> {
         let (record, header) = self.described(number)?;
         Some(ImageProperties::of(&record, header.as_ref()))
+    }
+
+    /// Whether the source of an image was absent when its header was to be read, so far.
+    pub fn lacks_sources(&self) -> bool {
+        self.lacks_sources.load(Ordering::Relaxed)
     }
 
     /// Makes the rows, in the order of the images, and passes them to `write` in batches. Calls
@@ -190,7 +214,13 @@ impl<'a> DatasetTable<'a> {
             return None;
         }
         let source = self.catalog.get(number)?.source().ok();
-        let header = source.and_then(|path| SourceHeader::read(&*self.tree.storage, &path).ok());
+        let header = source.and_then(|path| {
+            let header = SourceHeader::read(&*self.tree.storage, &path);
+            if header.as_ref().is_err_and(is_absent) {
+                self.lacks_sources.store(true, Ordering::Relaxed);
+            }
+            header.ok()
+        });
         if header.is_none() {
             self.unreadable.lock().add(key);
         }

@@ -10,6 +10,7 @@ mod columns;
 mod csv;
 mod dataset;
 mod facts;
+mod file;
 mod joined;
 mod nested;
 mod properties;

@@ -32,6 +32,20 @@ pub enum TableError {
     Interrupted,
 }
 
+/// Errors of the output stay what they are, so that a full disk is known as one.
+impl From<TableError> for io::Error {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Io(error) | TableError::Arrow(ArrowError::IoError(_, error)) => error,
+            TableError::Parquet(ParquetError::External(cause)) => match cause.downcast() {
+                Ok(error) => *error,
+                Err(cause) => Self::other(cause),
+            },
+            other => Self::other(other),
+        }
+    }
+}
+
 /// The form of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {

@@ -1,4 +1,4 @@
-//! The files that can be requested: the images of a dataset, and its index.
+//! The files that can be requested: the images of a dataset, its index, and its metadata.
 
 use crate::store::ContentKey;
 use crate::store::tier::FileId;
@@ -15,6 +15,8 @@ pub struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum What {
     Index,
+    /// The table `metadata.parquet`.
+    Metadata,
     /// By number.
     Image(u32),
 }
@@ -34,12 +36,19 @@ impl Item {
         }
     }
 
+    pub fn metadata(dataset: u8) -> Self {
+        Self {
+            dataset,
+            what: What::Metadata,
+        }
+    }
+
     /// The same file as the tiers identify it.
     pub fn file(self, key: ContentKey) -> FileId {
         FileId {
             dataset: self.dataset,
             image: match self.what {
-                What::Index => None,
+                What::Index | What::Metadata => None,
                 What::Image(number) => Some(number),
             },
             key,

@@ -3,22 +3,24 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::index::{self, Prefix};
+use super::index::Prefix;
 use super::tasks::FetchTask;
+use super::whole_dataset::WholeKeys;
 use super::{Fault, Item, Known, What, Work};
 use crate::catalog::{Catalog, Entry};
 use crate::datasets::RawTree;
+use crate::metadata_table;
 use crate::names;
 use crate::pipeline::{IoPool, KnownImages};
 use crate::render::RenderParams;
 use crate::shown::Show as _;
 use crate::status::Counter;
-use crate::store::{Body, ContentGroup, ContentKey, InsertOffsets};
+use crate::store::{Body, ContentGroup, InsertOffsets};
 use crate::waits::Waits;
 
 /// Maximum number of threads in a pool. They wait for disks and networks, not for processors.
@@ -27,21 +29,30 @@ const LOCATING: usize = 16;
 /// Threads that read sources, per worker.
 const FETCHING: usize = 2;
 
+/// One more of these, since one can be reading the headers of all images for a long time.
+const DESCRIBING: usize = 1;
+
 /// Minimum size of an index entry in bytes, for estimates.
 const INDEX_ENTRY: u64 = 160;
+
+/// Typical size of a row of metadata without a report, and of what describes the columns, for
+/// estimates.
+const METADATA_ROW: u64 = 64;
+const METADATA_FACTS: u64 = 24 << 10;
 
 /// A dataset: its catalog, its threads, and what is known of its files.
 pub struct ServedDataset {
     pub tree: RawTree,
     pub catalog: Catalog,
-    params: RenderParams,
+    pub(super) params: RenderParams,
     /// Its images with these settings.
     pub(super) group: ContentGroup,
     /// Modification time of the root, used for files and folders without a source.
     modified: (i64, u32),
     images: KnownImages,
     index: Mutex<Option<Known>>,
-    index_key: OnceLock<ContentKey>,
+    metadata: Mutex<Option<Known>>,
+    pub(super) keys: WholeKeys,
     index_prefix: Prefix,
     /// Where to insert the mount point into the index, once that has been opened.
     index_places: Mutex<Option<IndexOffsets>>,
@@ -82,14 +93,18 @@ impl ServedDataset {
             modified: modified(&tree.root),
             images: KnownImages::new(catalog.len()),
             index: Mutex::new(None),
-            index_key: OnceLock::new(),
+            metadata: Mutex::new(None),
+            keys: WholeKeys::default(),
             index_prefix: Prefix::new(mountpoint, paths),
             index_places: Mutex::new(None),
             reading: IoPool::new(format!("read tree {name}"), LOCATING),
             locating: IoPool::new(format!("find {name}"), LOCATING),
             fetching: IoPool::new(
                 format!("read {name}"),
-                workers.saturating_mul(FETCHING).min(LOCATING),
+                workers
+                    .saturating_mul(FETCHING)
+                    .saturating_add(DESCRIBING)
+                    .min(LOCATING),
             ),
             root_waits: Waits::new(),
             known: AtomicU64::new(0),
@@ -117,6 +132,7 @@ impl ServedDataset {
         match what {
             What::Image(number) => self.images.get(number),
             What::Index => *self.index.lock(),
+            What::Metadata => *self.metadata.lock(),
         }
     }
 
@@ -133,7 +149,7 @@ impl ServedDataset {
                 (true, false) => self.damaged.fetch_sub(1, Ordering::Relaxed),
                 _ => 0,
             };
-            if slot.is_none() && what != What::Index {
+            if slot.is_none() && matches!(what, What::Image(_)) {
                 self.known.fetch_add(1, Ordering::Relaxed);
                 self.known_bytes.fetch_add(known.size, Ordering::Relaxed);
             }
@@ -157,6 +173,7 @@ impl ServedDataset {
     fn update(&self, what: What, change: impl FnOnce(&mut Option<Known>)) {
         match what {
             What::Index => change(&mut self.index.lock()),
+            What::Metadata => change(&mut self.metadata.lock()),
             What::Image(number) => self.images.update(number, change),
         }
     }
@@ -175,6 +192,7 @@ impl ServedDataset {
     pub fn estimate(&self, what: What) -> u64 {
         match what {
             What::Index => u64::from(self.catalog.present()) * INDEX_ENTRY + 2,
+            What::Metadata => u64::from(self.catalog.present()) * METADATA_ROW + METADATA_FACTS,
             What::Image(_) => self
                 .known_bytes
                 .load(Ordering::Relaxed)
@@ -183,22 +201,11 @@ impl ServedDataset {
         }
     }
 
-    /// Content key of the index. It is computed once per mount, which may wait for the root.
-    pub(super) fn index_key(&self) -> Result<ContentKey, Fault> {
-        if let Some(key) = self.index_key.get() {
-            return Ok(*key);
-        }
-        let readers = index::readers(self)?;
-        let waiting = self.root_waits.begin();
-        let key = || index::key(self, &readers, &|| waiting.answered());
-        Ok(*self.index_key.get_or_init(key))
-    }
-
     /// Number of bytes that the mount point adds to the stored file.
     pub(super) fn added(&self, what: What) -> u64 {
         match what {
             What::Index => self.index_prefix.added(),
-            What::Image(_) => 0,
+            What::Image(_) | What::Metadata => 0,
         }
     }
 
@@ -239,6 +246,7 @@ impl ServedDataset {
     pub(super) fn file_name(what: What) -> String {
         match what {
             What::Index => names::INDEX_NAME.to_owned(),
+            What::Metadata => metadata_table::FILE_NAME.to_owned(),
             What::Image(number) => names::image_path(number).shown().to_string(),
         }
     }

@@ -127,7 +127,7 @@ impl Server {
 fn entry_of<'a>(dataset: &'a ServedDataset, item: Item) -> Option<Entry<'a>> {
     match item.what {
         What::Image(number) => dataset.entry(number),
-        What::Index => None,
+        What::Index | What::Metadata => None,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The second step: reads the source of a file that no tier has, on a thread of its dataset. The
-//! sources of an index are the reports; the same thread writes the index.
+//! The second step: reads the source of a file that no tier has, on a thread of its dataset. Files
+//! about the whole dataset are made by the same thread (`whole_dataset`).
 
 use super::tasks::{FetchTask, RenderJob, Rescue};
 use super::{Fault, Item, Server, What};
@@ -20,12 +20,12 @@ impl Server {
     /// Does one task, on a thread that reads sources.
     pub(super) fn fetch(&self, task: FetchTask) {
         match task {
-            FetchTask::Make(item) if item.what == What::Index => {
-                self.guarded(item, || self.make_index(item));
-            }
-            FetchTask::Make(item) => self.guarded(item, || match self.fetch_source(item) {
-                Ok(job) => self.render_later(job),
-                Err(fault) => self.reply(item, Err(fault)),
+            FetchTask::Make(item) => self.guarded(item, || match item.what {
+                What::Index | What::Metadata => self.make_whole_dataset(item),
+                What::Image(_) => match self.fetch_source(item) {
+                    Ok(job) => self.render_later(job),
+                    Err(fault) => self.reply(item, Err(fault)),
+                },
             }),
             FetchTask::Rescue(item, rescue) => match self.fetch_source(item) {
                 Ok(job) if job.key() == rescue.key => self.render_now(job, rescue),

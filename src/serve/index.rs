@@ -1,5 +1,5 @@
-//! The `index.json` of a mount: built when a reader first needs it, and kept in the cache. It takes
-//! the place of the steps fetch and render: the reports are read while the index is written.
+//! The `index.json` of a mount: built when a reader first needs it, and kept in the cache. The
+//! reports are read while the index is written.
 //!
 //! The stored file lacks the mount point, with which every path in an index begins. It is inserted
 //! when the index is read, so all mount points share one file.
@@ -7,99 +7,34 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use rayon::ThreadPool;
 
-use super::{Fault, Item, ServedDataset, Server};
+use super::{Fault, ServedDataset};
 use crate::catalog::index::{self, Reports};
-use crate::datasets::reports_digest;
-use crate::pipeline::Priority;
 use crate::store::ContentKey;
 use crate::store::{Body, InsertOffsets, Spliced};
-use crate::waits::Waiting;
 
 /// Raise this when the content of an index, or the way its key is computed, changes.
 const VERSION: &[u8] = b"index 4";
-
-/// Threads that stat and read reports, which may be on a distant server.
-const REPORT_THREADS: usize = 16;
 
 /// The text directly before a path. It occurs nowhere else, since JSON strings contain no line
 /// ends.
 const MARKER: &[u8] = b"\n        \"path\": \"";
 
-/// Threads that stat and read reports. Each dataset has its own, since they may wait for its root
-/// without end.
-pub(super) fn readers(dataset: &ServedDataset) -> Result<ThreadPool, Fault> {
-    let count = if dataset.tree.dataset.has_reports() {
-        REPORT_THREADS
-    } else {
-        thread::available_parallelism().map_or(1, usize::from)
-    };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(count)
-        .thread_name(|number| format!("index-{number}"))
-        .build()
-        .map_err(|error| Fault::new(format!("starting threads: {error}")))
-}
-
 /// Content key of a dataset's index. It depends on the catalog and on what the storage says of
 /// every report, but not on where the reports are (only SIIM-ACR has that in its keys, and so in
-/// its catalog). For a dataset with reports, this makes one metadata call per study; `answered` is
-/// called after each.
-pub(super) fn key(
-    dataset: &ServedDataset,
-    readers: &ThreadPool,
-    answered: &(dyn Fn() + Sync),
-) -> ContentKey {
+/// its catalog).
+pub(super) fn key(dataset: &ServedDataset, reports: u64) -> ContentKey {
     let digest = dataset.catalog.digest().to_le_bytes();
-    let reports = || reports_digest(&dataset.catalog, &dataset.tree, answered);
-    let reports = readers.install(reports).to_le_bytes();
-    ContentKey::of_parts([VERSION, dataset.name().as_bytes(), &digest, &reports])
-}
-
-impl Server {
-    /// Makes the index of a dataset, on a thread that reads its sources.
-    pub(super) fn make_index(&self, item: Item) {
-        let outcome = self
-            .dataset(item)
-            .ok_or_else(|| Fault::new("no such dataset"))
-            .and_then(|dataset| {
-                let (key, readers) = (dataset.index_key()?, readers(dataset)?);
-                self.keep_index(item, key, |out| {
-                    let waiting = dataset.root_waits.begin();
-                    let mut out = Aside {
-                        out,
-                        waiting: &waiting,
-                    };
-                    write(&mut out, dataset, &readers, &|| waiting.answered())
-                })
-            });
-        self.reply_made(item, self.priority(item) == Priority::Demand, outcome);
-    }
-}
-
-/// Writes to a tier; that time does not count as waiting for the root.
-struct Aside<'a> {
-    out: &'a mut dyn Write,
-    waiting: &'a Waiting,
-}
-
-impl Write for Aside<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.waiting.aside(|| self.out.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
+    let name = dataset.name().as_bytes();
+    ContentKey::of_parts([VERSION, name, &digest, &reports.to_le_bytes()])
 }
 
 /// Writes the index without the mount point. Like `materialize`, it leaves out entries that can
 /// only fail and, with `ONLY_PRESENT`, images whose sources are absent. `answered` is called after
 /// each report. Returns whether all existing reports could be read.
-fn write(
+pub(super) fn write(
     out: &mut dyn Write,
     dataset: &ServedDataset,
     readers: &ThreadPool,

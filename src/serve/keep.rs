@@ -1,14 +1,12 @@
 //! The fourth step: stores a finished file in the first tier that takes it, and remembers what is
 //! known of it.
 
-use std::io::Write;
-
 use super::tasks::RenderedImage;
-use super::{Fault, Item, Known, Server};
+use super::{Fault, Item, Known, Server, What};
 use crate::pipeline::Outcome;
 use crate::render::Rendered;
 use crate::store::ContentKey;
-use crate::store::tier::{About, Kept};
+use crate::store::tier::{About, Kept, Output};
 
 impl Server {
     /// Stores an image. Returns a fault if it is damaged and such images are not wanted.
@@ -35,7 +33,7 @@ impl Server {
         // machex assumes that sources do not change. If one did, only its new image can be made.
         let kept = self
             .tiers
-            .keep(source.key, about, &mut |out: &mut dyn Write| {
+            .keep(source.key, about, &mut |out: &mut Output<'_>| {
                 out.write_all(&jpeg)
             })
             .map_err(|error| Fault::new(error.to_string()))?;
@@ -46,12 +44,13 @@ impl Server {
         Ok((known, Some(kept.body)))
     }
 
-    /// Stores the index that `write` writes. `write` returns whether all reports could be read.
-    pub(super) fn keep_index(
+    /// Stores the file about a whole dataset that `write` writes. `write` returns whether everything
+    /// could be read for it.
+    pub(super) fn keep_whole_dataset(
         &self,
         item: Item,
         key: ContentKey,
-        mut write: impl FnMut(&mut dyn Write) -> std::io::Result<bool>,
+        mut write: impl FnMut(&mut Output<'_>) -> std::io::Result<bool>,
     ) -> Outcome {
         let dataset = self
             .dataset(item)
@@ -64,7 +63,7 @@ impl Server {
         let mut is_whole = true;
         let kept = self
             .tiers
-            .keep(key, about, &mut |out: &mut dyn Write| {
+            .keep(key, about, &mut |out: &mut Output<'_>| {
                 is_whole = write(out)?;
                 Ok(())
             })
@@ -76,7 +75,10 @@ impl Server {
         }
         let mut known = known(key, dataset.modified(), &kept);
         known.size += dataset.added(item.what);
-        let body = dataset.spliced_index(kept.body, kept.sum)?;
+        let body = match item.what {
+            What::Index => dataset.spliced_index(kept.body, kept.sum)?,
+            What::Metadata | What::Image(_) => kept.body,
+        };
         Ok((dataset.learn(item.what, known), Some(body)))
     }
 }

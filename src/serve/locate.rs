@@ -70,9 +70,13 @@ impl Server {
                 }
             }
         }
-        // Verifying an index means reading hundreds of megabytes, and making one means reading
-        // every report.
-        if patience == Patience::None && item.what == What::Index {
+        // Verifying an index means reading hundreds of megabytes, and its key depends on every
+        // report.
+        let is_large = match item.what {
+            What::Index | What::Metadata => true,
+            What::Image(_) => false,
+        };
+        if patience == Patience::None && is_large {
             return Located::WouldWait;
         }
         let origin = match self.origin(dataset, item, known, patience) {
@@ -122,7 +126,7 @@ impl Server {
         }
         let What::Image(number) = item.what else {
             return Ok(Some(Origin {
-                key: dataset.index_key()?,
+                key: dataset.whole_key(item.what)?,
                 modified: dataset.modified(),
             }));
         };
@@ -150,7 +154,7 @@ impl Server {
         sum: Option<u64>,
     ) -> Result<Body, Fault> {
         match item.what {
-            What::Image(_) => Ok(body),
+            What::Image(_) | What::Metadata => Ok(body),
             What::Index => {
                 let _waiting = self.tiers.cache.waits().begin();
                 dataset.spliced_index(body, sum.unwrap_or_default())
@@ -167,7 +171,7 @@ impl Server {
             .tiers
             .reopen(known.tier, file, (kept, known.compared), patience)?;
         match item.what {
-            What::Image(_) => Some(body),
+            What::Image(_) | What::Metadata => Some(body),
             What::Index => {
                 (body.size() == kept).then_some(())?;
                 dataset.spliced_again(body, known.sum?)

@@ -1,4 +1,5 @@
-//! Images and indexes on demand: machex makes each file once, when something first needs it.
+//! Images, indexes and metadata on demand: machex makes each file once, when something first needs
+//! it.
 //!
 //! ```text
 //! request ─► locate ─────► fetch ──────► render ─► keep ─► reply
@@ -20,6 +21,7 @@ mod fetch;
 mod index;
 mod keep;
 mod locate;
+mod metadata;
 mod readahead;
 mod render;
 mod reply;
@@ -30,6 +32,7 @@ mod status;
 mod stop;
 mod tasks;
 mod warm;
+mod whole_dataset;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -26,6 +26,11 @@ impl Server {
         self.threads.stop.load(Ordering::Relaxed)
     }
 
+    /// Set once the threads are to stop.
+    pub(super) fn stop_flag(&self) -> &AtomicBool {
+        &self.threads.stop
+    }
+
     /// Stops the threads. Workers finish the images that they are rendering.
     pub fn stop(&self) {
         self.threads.stop.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@
 mod folder;
 mod remembered;
 mod stamp;
+mod watched;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::files::{Unfit, read_within};
 pub use folder::Folder;
 pub use remembered::remembered_stat;
 pub use stamp::{Stamp, Tag};
+pub use watched::Watched;
 
 /// Read-only access to the files of a dataset. Shared by all threads.
 ///

@@ -9,7 +9,7 @@ use super::{Body, ContentGroup, ContentKey, Fingerprint};
 pub struct FileId {
     /// Position of the dataset in the mount.
     pub dataset: u8,
-    /// Number of the image; `None` for the index of the dataset.
+    /// Number of the image; `None` for a file about the whole dataset.
     pub image: Option<u32>,
     pub key: ContentKey,
 }
@@ -67,7 +67,7 @@ pub struct About<'a> {
     pub expected: u64,
     /// What is damaged in its source, in words.
     pub damage: Option<&'a str>,
-    /// Which images it is one of; `None` for an index.
+    /// Which images it is one of; `None` for a file about a whole dataset.
     pub group: Option<ContentGroup>,
 }
 
@@ -108,7 +108,10 @@ pub enum TierKind {
 }
 
 /// Writes a file; called again for the next tier if one refuses it.
-pub type Maker<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + 'a;
+pub type Maker<'a> = dyn FnMut(&mut Output<'_>) -> io::Result<()> + 'a;
+
+/// Where a file is written to, on any thread.
+pub type Output<'a> = dyn Write + Send + 'a;
 
 /// A place that stores finished files.
 pub trait Tier: Send + Sync {

@@ -15,6 +15,7 @@ use crate::cli::wrap::Page;
 use crate::cli::{CliResult, Exit};
 use crate::files::free_space;
 use crate::materialize::{self, DatasetPlan, Forecast, Job};
+use crate::metadata_table::FILE_NAME;
 use crate::shown::Show as _;
 use crate::words::counted;
 
@@ -133,6 +134,11 @@ impl RunForecast<'_> {
         self.total.bytes_needed <= self.free
     }
 
+    /// Whether a run would write the tables; with shares, `--finish` does that.
+    fn writes_metadata(&self) -> bool {
+        self.job.metadata && self.job.share.is_whole()
+    }
+
     fn exit(&self) -> Exit {
         match () {
             () if !self.fits() => Exit::Failure,
@@ -149,6 +155,7 @@ impl RunForecast<'_> {
             "tree": self.job.config.machex_path.shown().to_string(),
             "fits": self.fits(),
             "bytes_free": self.free,
+            "metadata": self.writes_metadata(),
             "total": self.total.counts(),
             "datasets": self.rows.iter().map(Row::document).collect::<Vec<_>>(),
         });
@@ -188,6 +195,11 @@ impl RunForecast<'_> {
             job.share,
             job.config.machex_path.shown()
         ))?;
+        if self.writes_metadata() {
+            page.line(format!(
+                "Each dataset also gets {FILE_NAME}, for which the headers of all images are read."
+            ))?;
+        }
         let (needed, free) = (HumanBytes(self.total.bytes_needed), HumanBytes(self.free));
         page.line(format!("Space needed: about {needed}; free: {free}."))?;
         if !self.fits() {

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// After all shares: write the indexes and list missing images; render nothing
     #[arg(long, conflicts_with = "dry_run")]
     finish: bool,
+    /// Also write metadata.parquet beside each index, as METADATA: true does
+    #[arg(long)]
+    metadata: bool,
     /// Continue although sources of finished images are gone, and remove these images
     #[arg(long)]
     allow_removal: bool,
@@ -45,6 +48,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
         datasets: arguments.dataset.of_config(&config, known)?,
         workers: arguments.workers.map_or(config.workers, usize::from),
         share: share(arguments.part)?,
+        metadata: arguments.metadata || config.metadata,
         allow_removal: arguments.allow_removal,
         config,
     };

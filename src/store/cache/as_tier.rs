@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::record_db::FileRecord;
 use super::{Cache, DiskCache};
 use crate::store::tier::{
-    About, Copy, FileId, Kept, Lookup, Maker, Patience, PutError, Remembered, Tier, TierKind, Want,
+    About, Copy, FileId, Kept, Lookup, Maker, Output, Patience, PutError, Remembered, Tier,
+    TierKind, Want,
 };
 use crate::store::{Body, ContentKey, Fingerprint};
 use crate::waits::Waits;
@@ -92,7 +93,7 @@ impl Tier for Cache {
         };
         let waiting = self.waits().begin();
         let waits = self.waits();
-        let put = disk.put(key, about, &mut |out| {
+        let put = disk.put(key, about, &mut |out: &mut Output<'_>| {
             waiting.aside(|| make(&mut Waited { out, waits }))
         });
         match put {
@@ -180,7 +181,7 @@ fn remembered(disk: &DiskCache, key: ContentKey, record: FileRecord) -> Remember
 
 /// Writes to the disk, and counts as waiting for it only during writes, not while `make` works.
 struct Waited<'a> {
-    out: &'a mut dyn Write,
+    out: &'a mut Output<'a>,
     waits: &'a Arc<Waits>,
 }
 

@@ -1,9 +1,8 @@
 //! Writing the files of the cache, and making room for them on a full disk.
 
-use std::cell::Cell;
 use std::io;
-use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -18,7 +17,7 @@ use crate::shown::Show as _;
 use crate::store::ContentKey;
 use crate::store::body::Body;
 use crate::store::fingerprint::Fingerprint;
-use crate::store::tier::{About, PutError};
+use crate::store::tier::{About, Maker, PutError};
 
 /// How often machex tries to write a file to a full disk, evicting files in between.
 const ATTEMPTS: u32 = 4;
@@ -33,15 +32,17 @@ impl DiskCache {
         &self,
         key: ContentKey,
         about: About<'_>,
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+        write: &mut Maker<'_>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
         let mut attempts = 0;
         loop {
-            let (since, offered) = (Instant::now(), Cell::new(0));
+            let (since, offered) = (Instant::now(), AtomicU64::new(0));
             attempts += 1;
             match self.try_put(key, about, &offered, write) {
                 Err(PutError::Refused(error)) if wants_room(&error) && attempts < ATTEMPTS => {
-                    if !self.make_room(offered.get().max(about.expected), since) && attempts > 1 {
+                    if !self.make_room(offered.load(Ordering::Relaxed).max(about.expected), since)
+                        && attempts > 1
+                    {
                         return Err(PutError::Refused(error));
                     }
                 }
@@ -67,8 +68,8 @@ impl DiskCache {
         &self,
         key: ContentKey,
         about: About<'_>,
-        offered: &Cell<u64>,
-        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+        offered: &AtomicU64,
+        write: &mut Maker<'_>,
     ) -> Result<(Body, Fingerprint, u64), PutError> {
         self.keep_free()?;
         let path = self.folder.file(key);

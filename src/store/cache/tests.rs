@@ -1,14 +1,14 @@
 //! The cache as its users see it.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::store::tier::{
-    About, FileId, Kept, Maker, Patience, Remembered, Tier as _, TierKind, Want,
+    About, FileId, Kept, Maker, Output, Patience, Remembered, Tier as _, TierKind, Want,
 };
 use crate::store::{Fingerprint, Found, MaterializedTree, Tiers};
 
@@ -201,7 +201,7 @@ fn order_of_use_outlives_the_process() {
 fn what_fails_to_be_made_leaves_nothing_and_is_not_blamed_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let cache = open(folder.path(), LIMITS);
-    let failed = cache.keep(key(1), 100, &mut |out: &mut dyn Write| {
+    let failed = cache.keep(key(1), 100, &mut |out: &mut Output<'_>| {
         out.write_all(b"half of it")?;
         Err(io::Error::other("a report cannot be read"))
     });

@@ -1,19 +1,19 @@
 //! Writing one file of the cache, with its checksum.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::record_db::FileRecord;
-use crate::store::tier::PutError;
+use crate::store::tier::{Maker, PutError};
 
 /// Writes a file and computes its checksum on the way.
 pub(super) fn write_summed(
     file: &mut File,
-    offered: &Cell<u64>,
-    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    offered: &AtomicU64,
+    write: &mut Maker<'_>,
 ) -> Result<FileRecord, PutError> {
     let mut out = Summed {
         out: file,
@@ -44,14 +44,15 @@ struct Summed<'a> {
     size: u64,
     sum: Xxh3,
     /// Bytes of the file that were offered so far, written or not.
-    offered: &'a Cell<u64>,
+    offered: &'a AtomicU64,
     /// The error of the disk, if it failed.
     failed: Option<i32>,
 }
 
 impl Write for Summed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.offered.set(self.size + bytes.len() as u64);
+        let offered = self.size + bytes.len() as u64;
+        self.offered.store(offered, Ordering::Relaxed);
         let written = self.out.write(bytes);
         if let Err(error) = &written {
             self.failed = error.raw_os_error();

@@ -1,0 +1,40 @@
+//! The file that the folder of a dataset has, in a tree and in a mount.
+
+use std::io::Write;
+use std::sync::atomic::AtomicBool;
+
+use super::{DatasetTable, Facts, TableError, TableFormat, TableWriter};
+
+impl DatasetTable<'_> {
+    /// Writes the table as Parquet. The bytes depend only on the lists, the headers, the reports
+    /// and the options. Uses rayon's current pool.
+    ///
+    /// # Errors
+    /// Those of `out`; [`TableError::Interrupted`] once `stop` is set.
+    pub fn write_parquet<W: Write + Send>(
+        &self,
+        out: W,
+        stop: &AtomicBool,
+    ) -> Result<W, TableError> {
+        let mut writer = TableWriter::new(out, TableFormat::Parquet)?;
+        self.write(stop, &mut |_| {}, &mut |batch| writer.write(batch))?;
+        let mut facts = Facts::default();
+        facts.add(self.tree(), self);
+        writer.finish(&facts.pairs())
+    }
+
+    /// What a person should know about the lists and the headers, one line each.
+    pub fn all_warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings().to_vec();
+        for note in self.notes() {
+            let path = crate::shown::Show::shown(&note.path);
+            warnings.extend(note.faults.iter().map(|fault| format!("{path}{fault}")));
+        }
+        let unreadable = self.unreadable();
+        if unreadable.count > 0 {
+            let images = unreadable.words();
+            warnings.push(format!("images whose header cannot be read: {images}"));
+        }
+        warnings
+    }
+}

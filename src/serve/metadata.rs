@@ -1,0 +1,119 @@
+//! The `metadata.parquet` of a mount: made when a reader first needs it, and kept in the cache. Its
+//! bytes are those that `machex materialize --metadata` writes.
+//!
+//! The headers of all images are part of it, and reading them is most of the work. The key of the
+//! file does not depend on them: a million metadata calls at the first read of each mount would
+//! cost more than they are worth, since machex assumes that published images do not change. So the
+//! table is made again when the catalog, a list or a report changes.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rayon::ThreadPool;
+
+use super::ServedDataset;
+use crate::datasets::{OptionValue, RawTree};
+use crate::files::is_absent;
+use crate::metadata::vocabulary;
+use crate::metadata_table::{DatasetTable, TableOptions};
+use crate::storage::{Storage, Watched};
+use crate::store::ContentKey;
+use crate::store::tier::Output;
+use crate::waits::Waiting;
+
+/// Raise this when the content of a table, or the way its key is computed, changes.
+const VERSION: &[u8] = b"metadata 1";
+
+/// How many warnings of a table are logged.
+const LOGGED: usize = 5;
+
+/// Content key of a dataset's metadata. It depends on the catalog, on what the storage says of
+/// every list and report, and on this version of machex, which the file names. `answered` is called
+/// after each list.
+pub(super) fn key(dataset: &ServedDataset, reports: u64, answered: &dyn Fn()) -> ContentKey {
+    let digest = dataset.catalog.digest().to_le_bytes();
+    let lists = state_of_lists(&dataset.tree, answered);
+    ContentKey::of_parts([
+        VERSION,
+        env!("CARGO_PKG_VERSION").as_bytes(),
+        vocabulary::VERSION.as_bytes(),
+        dataset.name().as_bytes(),
+        &digest,
+        &reports.to_le_bytes(),
+        &lists,
+        &dataset.params.size.to_le_bytes(),
+    ])
+}
+
+/// Names and stamps of all files that the dataset's lists can be in, and stamps of files that the
+/// config names. A list that is absent counts, since it may come.
+fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
+    let mut state = Vec::new();
+    let mut add = |name: &str, path: &Path| {
+        state.extend(name.as_bytes());
+        match tree.storage.stat(path) {
+            Ok(stat) => {
+                state.push(1);
+                state.extend(stat.stamp.to_bytes());
+            }
+            Err(error) => state.push(if is_absent(&error) { 0 } else { 2 }),
+        }
+        answered();
+    };
+    let lists = tree.dataset.metadata().lists.iter();
+    for name in lists.flat_map(|list| list.files) {
+        for name in [(*name).to_owned(), format!("{name}.gz")] {
+            add(&name, &tree.root.join(&name));
+        }
+    }
+    for (name, value) in &tree.options {
+        match value {
+            OptionValue::File(path) => add(name, path),
+            // The catalog depends on these, and the reports in a folder.
+            OptionValue::Folder(_) | OptionValue::Bool(_) => {}
+        }
+    }
+    state
+}
+
+/// Writes the table; nothing that is wrong with a list or an image stops that. Returns whether
+/// everything that the table is made of was there and could be read.
+pub(super) fn write(
+    out: &mut Output<'_>,
+    dataset: &ServedDataset,
+    readers: &ThreadPool,
+    waiting: &Arc<Waiting>,
+    stop: &AtomicBool,
+) -> io::Result<bool> {
+    let waiting = Arc::clone(waiting);
+    let storage = Arc::clone(&dataset.tree.storage);
+    let storage = Arc::new(Watched::new(storage, move || waiting.answered()));
+    let tree = RawTree {
+        storage: Arc::clone(&storage) as Arc<dyn Storage>,
+        ..dataset.tree.clone()
+    };
+    readers.install(|| {
+        let options = TableOptions::of_tree(dataset.params);
+        let table = DatasetTable::read(&tree, &dataset.catalog, options);
+        table.write_parquet(out, stop)?;
+        log_warnings(dataset, &table);
+        Ok(!storage.has_failed() && !table.lacks_sources())
+    })
+}
+
+fn log_warnings(dataset: &ServedDataset, table: &DatasetTable<'_>) {
+    let name = dataset.name();
+    let warnings = table.all_warnings();
+    for warning in warnings.iter().take(LOGGED) {
+        tracing::warn!(dataset = name, "{warning}");
+    }
+    if warnings.len() > LOGGED {
+        let more = warnings.len() - LOGGED;
+        tracing::warn!(
+            dataset = name,
+            "{more} more warnings about its lists; \"machex metadata\" shows all"
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! Files about a whole dataset: its index and its metadata. They take the place of the steps fetch
+//! and render: one thread of the dataset that may wait for its root reads what they are made of,
+//! with a pool of its own, and writes them.
+
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use rayon::ThreadPool;
+
+use super::{Fault, Item, ServedDataset, Server, What, index, metadata};
+use crate::datasets::reports_digest;
+use crate::pipeline::Priority;
+use crate::store::ContentKey;
+use crate::store::tier::Output;
+use crate::waits::Waiting;
+
+/// Threads that stat and read reports and headers, which may be on a distant server.
+const READING_THREADS: usize = 16;
+
+/// The content keys of these files, once they are known.
+#[derive(Default)]
+pub(super) struct WholeKeys {
+    index: OnceLock<ContentKey>,
+    metadata: OnceLock<ContentKey>,
+    /// The digest of the reports, on which both depend.
+    reports: OnceLock<u64>,
+}
+
+/// Threads that stat and read what a file is made of. Each file has its own, since they may wait
+/// for the root of the dataset without end.
+fn readers(dataset: &ServedDataset, what: What) -> Result<ThreadPool, Fault> {
+    let count = if what == What::Metadata || dataset.tree.dataset.has_reports() {
+        READING_THREADS
+    } else {
+        thread::available_parallelism().map_or(1, usize::from)
+    };
+    let name = if what == What::Metadata {
+        "metadata"
+    } else {
+        "index"
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .thread_name(move |number| format!("{name}-{number}"))
+        .build()
+        .map_err(|error| Fault::new(format!("starting threads: {error}")))
+}
+
+impl ServedDataset {
+    /// Content key of a file about the whole dataset. It is computed once per mount, which may wait
+    /// for the root: for a dataset with reports, there is one metadata call per study.
+    pub(super) fn whole_key(&self, what: What) -> Result<ContentKey, Fault> {
+        let slot = match what {
+            What::Index => &self.keys.index,
+            What::Metadata => &self.keys.metadata,
+            What::Image(_) => return Err(Fault::new("an image is not about a whole dataset")),
+        };
+        if let Some(key) = slot.get() {
+            return Ok(*key);
+        }
+        let readers = readers(self, what)?;
+        let waiting = self.root_waits.begin();
+        let answered = || waiting.answered();
+        let reports = *self.keys.reports.get_or_init(|| {
+            let digest = || reports_digest(&self.catalog, &self.tree, &answered);
+            readers.install(digest)
+        });
+        let key = match what {
+            What::Metadata => metadata::key(self, reports, &answered),
+            What::Index | What::Image(_) => index::key(self, reports),
+        };
+        Ok(*slot.get_or_init(|| key))
+    }
+}
+
+impl Server {
+    /// Makes a file about a whole dataset, on a thread that reads its sources.
+    pub(super) fn make_whole_dataset(&self, item: Item) {
+        let outcome = self
+            .dataset(item)
+            .ok_or_else(|| Fault::new("no such dataset"))
+            .and_then(|dataset| {
+                let key = dataset.whole_key(item.what)?;
+                let readers = readers(dataset, item.what)?;
+                self.keep_whole_dataset(item, key, |out| {
+                    let waiting = Arc::new(dataset.root_waits.begin());
+                    let mut out = Aside {
+                        out,
+                        waiting: &waiting,
+                    };
+                    match item.what {
+                        What::Metadata => {
+                            metadata::write(&mut out, dataset, &readers, &waiting, self.stop_flag())
+                        }
+                        What::Index | What::Image(_) => {
+                            index::write(&mut out, dataset, &readers, &|| waiting.answered())
+                        }
+                    }
+                })
+            });
+        self.reply_made(item, self.priority(item) == Priority::Demand, outcome);
+    }
+}
+
+/// Writes to a tier; that time does not count as waiting for the root.
+struct Aside<'a> {
+    out: &'a mut Output<'a>,
+    waiting: &'a Waiting,
+}
+
+impl Write for Aside<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.aside(|| self.out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

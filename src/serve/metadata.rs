@@ -117,3 +117,50 @@ fn log_warnings(dataset: &ServedDataset, table: &DatasetTable<'_>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::ALL;
+    use crate::storage::Folder;
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    #[test]
+    fn a_list_that_comes_changes_or_goes_changes_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let of_chexpert = ALL.iter().find(|dataset| dataset.folder() == "chexpert");
+        let tree = RawTree {
+            dataset: *of_chexpert.unwrap(),
+            known: ALL,
+            root: folder.path().to_owned(),
+            storage: Folder::shared(),
+            frontal_only: true,
+            only_present: false,
+            options: BTreeMap::new(),
+        };
+        let state = || state_of_lists(&tree, &|| {});
+        let name = tree.dataset.metadata().lists[0].files[0];
+        let (plain, packed) = (
+            folder.path().join(name),
+            folder.path().join(format!("{name}.gz")),
+        );
+        let none = state();
+        assert_eq!(none, state());
+        let mut seen = vec![none.clone()];
+        let mut is_new = || {
+            let is_new = !seen.contains(&state());
+            seen.push(state());
+            is_new
+        };
+        fs::create_dir_all(plain.parent().unwrap()).unwrap();
+        fs::write(&packed, "a").unwrap();
+        assert!(is_new());
+        fs::rename(&packed, &plain).unwrap();
+        assert!(is_new());
+        fs::write(&plain, "ab").unwrap();
+        assert!(is_new());
+        fs::remove_file(&plain).unwrap();
+        assert_eq!(none, state());
+    }
+}

@@ -25,7 +25,7 @@ fn rows_of(mut table: Table) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
 }
 
 fn rows(text: &[u8]) -> Result<Vec<[Option<String>; 2]>, CatalogError> {
-    rows_of(table(text, &mut builder())?)
+    rows_of(table(text, &builder())?)
 }
 
 /// The warnings about a table.
@@ -84,7 +84,7 @@ fn a_missing_column_is_named() {
 
 #[test]
 fn ids_lose_leading_zeros() {
-    let mut table = table(b"a,b,c\n 0012,x01,\n", &mut builder()).unwrap();
+    let mut table = table(b"a,b,c\n 0012,x01,\n", &builder()).unwrap();
     let columns = ["a", "b", "c"].map(|name| table.column(name).unwrap());
     let row = table.next_row().unwrap().unwrap();
     let ids = columns.map(|column| row.id(column));
@@ -123,7 +123,7 @@ fn other_separators_are_taken_where_only_they_give_the_columns() {
 #[test]
 fn decimals_may_have_a_comma_where_cells_are_separated_by_something_else() {
     let number = |text: &[u8]| {
-        let mut table = table(text, &mut builder()).unwrap();
+        let mut table = table(text, &builder()).unwrap();
         let column = table.column("a").unwrap();
         let row = table.next_row().unwrap().unwrap();
         row.number(column).map_err(Cow::into_owned)

@@ -29,7 +29,7 @@ const LABELS: Labels = Labels {
     cells: LabelCells::States {
         except: &["Support Devices"],
     },
-    source: LabelSource::TextMining,
+    source: Some(LabelSource::TextMining),
     fills: false,
 };
 
@@ -277,7 +277,7 @@ fn a_later_list_replaces_labels_or_fills_them() {
     };
     const REPLACES: MetadataList = MetadataList {
         labels: Some(Labels {
-            source: LabelSource::Radiologists,
+            source: Some(LabelSource::Radiologists),
             ..LABELS
         }),
         ..EMPTY
@@ -289,7 +289,7 @@ fn a_later_list_replaces_labels_or_fills_them() {
                 present: "YES",
                 absent: "NO",
             },
-            source: LabelSource::Radiologists,
+            source: Some(LabelSource::Radiologists),
             fills: true,
         }),
         ..EMPTY

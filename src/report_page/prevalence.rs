@@ -38,7 +38,7 @@ pub(super) struct Row {
 /// One finding in one dataset.
 #[derive(Debug)]
 pub(super) enum Cell {
-    Labelled(Labelled),
+    Labelled(Box<Labelled>),
     /// No image has a label of the finding.
     NotLabelled,
     /// It is not known whether there are labels of the finding.
@@ -130,7 +130,7 @@ impl Cell {
         match findings.and_then(|findings| findings.get(finding)) {
             None => Self::NotKnown,
             Some(counts) if counts.labelled() == 0 => Self::NotLabelled,
-            Some(counts) => Self::Labelled(Labelled::of(counts)),
+            Some(counts) => Self::Labelled(Box::new(Labelled::of(counts))),
         }
     }
 }

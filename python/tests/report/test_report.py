@@ -198,8 +198,9 @@ def test_every_state_of_a_finding_is_told_in_words(browser: Browser, report: Pat
 
 def test_charts_are_tables_with_names(browser: Browser, report: Path) -> None:
     page = opened(browser, report, "light")
-    for dataset in WITH_METADATA:
-        name = re.compile(f"^Age in {dataset}: [0-9]+ images")
+    charts = [("Size", dataset) for dataset in WITH_METADATA]
+    for chart_name, dataset in [*charts, ("Age", "chexpert")]:
+        name = re.compile(f"^{chart_name} in {dataset}: [0-9]+ images")
         chart = page.get_by_role("table", name=name)
         assert chart.count() == 1, dataset
         assert chart.get_by_role("rowheader").count() > 1

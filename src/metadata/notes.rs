@@ -37,7 +37,7 @@ impl Named {
     pub fn add(&mut self, name: &str) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(start_of(name, TOLD).shown().to_string());
+            self.examples.push(end_of(name).shown().to_string());
         }
     }
 
@@ -53,6 +53,14 @@ impl Named {
             [] => count.to_string(),
             examples => format!("{count} ({}{more})", examples.join(", ")),
         }
+    }
+}
+
+/// The end of a name, which tells more than its beginning if it is a path.
+fn end_of(name: &str) -> String {
+    match name.char_indices().rev().nth(TOLD) {
+        Some((before, cut)) => format!("…{}", &name[before + cut.len_utf8()..]),
+        None => name.to_owned(),
     }
 }
 

@@ -17,6 +17,8 @@ const TOLD: usize = 60;
 pub struct ListNote {
     pub path: PathBuf,
     pub rows: u64,
+    /// Whether each image of the tree should have a row.
+    pub covers_all: bool,
     /// Rows about no image of the tree, and the names that some of them give.
     pub unmatched_rows: Named,
     /// Images of the tree that no row is about, and some of their keys.
@@ -76,7 +78,7 @@ impl ListNote {
     pub fn warnings(&self) -> Vec<String> {
         let path = self.path.shown();
         let mut warnings = Vec::new();
-        if self.rows > 0 && self.unmatched_rows.count == self.rows {
+        if self.covers_all && self.rows > 0 && self.unmatched_rows.count == self.rows {
             let rows = self.unmatched_rows.words();
             warnings.push(format!(
                 "{path}: none of its rows is about an image of the tree: {rows}; is it the list of \

@@ -39,6 +39,7 @@ impl Records<'_> {
             return false;
         };
         let mut note = ListNote::new(&file.path);
+        note.covers_all = list.covers_all;
         let mut faults = CellFaults::default();
         if let Err(error) = self.read_file(&file, list, extra, each, &mut note, &mut faults) {
             self.warn(error.to_string());

@@ -75,7 +75,7 @@ fn good() -> String {
 #[test]
 fn of_a_good_list_nothing_is_said() {
     let (table, said) = table(&small(good().as_bytes()), 0);
-    assert_eq!(said.trim(), "");
+    assert!(!said.contains("machex:"), "{said}");
     assert_eq!(table.column("chex-ray14", "sex"), ["M", "F", "M"]);
     let more = good().replace('\n', ",more\n");
     expect(more.as_bytes(), 0, &[], &[("sex", json!("F"))]);

@@ -251,6 +251,7 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
     let index = records.index(&XML.join);
     let set = Vocabulary::get().label_set(INFO.folder);
     let mut note = ListNote::new(&folder);
+    note.covers_all = XML.covers_all;
     let (mut seen, mut bad_reports) = (BTreeSet::new(), 0);
     for name in names {
         let path = folder.join(&name);

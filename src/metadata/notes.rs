@@ -17,6 +17,8 @@ const TOLD: usize = 60;
 pub struct ListNote {
     pub path: PathBuf,
     pub rows: u64,
+    /// Whether each image of the tree should have a row.
+    pub covers_all: bool,
     /// Rows about no image of the tree, and the names that some of them give.
     pub unmatched_rows: Named,
     /// Images of the tree that no row is about, and some of their keys.
@@ -37,7 +39,7 @@ impl Named {
     pub fn add(&mut self, name: &str) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(start_of(name, TOLD).shown().to_string());
+            self.examples.push(end_of(name).shown().to_string());
         }
     }
 
@@ -56,6 +58,14 @@ impl Named {
     }
 }
 
+/// The end of a name, which tells more than its beginning if it is a path.
+fn end_of(name: &str) -> String {
+    match name.char_indices().rev().nth(TOLD) {
+        Some((before, cut)) => format!("…{}", &name[before + cut.len_utf8()..]),
+        None => name.to_owned(),
+    }
+}
+
 impl ListNote {
     pub fn new(path: &Path) -> Self {
         Self {
@@ -68,7 +78,7 @@ impl ListNote {
     pub fn warnings(&self) -> Vec<String> {
         let path = self.path.shown();
         let mut warnings = Vec::new();
-        if self.rows > 0 && self.unmatched_rows.count == self.rows {
+        if self.covers_all && self.rows > 0 && self.unmatched_rows.count == self.rows {
             let rows = self.unmatched_rows.words();
             warnings.push(format!(
                 "{path}: none of its rows is about an image of the tree: {rows}; is it the list of \

@@ -38,6 +38,7 @@ impl Records<'_> {
             return false;
         };
         let mut note = ListNote::new(&file.path);
+        note.covers_all = list.covers_all;
         let mut faults = CellFaults::default();
         if let Err(error) = self.read_file(&file, list, extra, each, &mut note, &mut faults) {
             self.warn(error.to_string());
@@ -93,10 +94,16 @@ impl Records<'_> {
                 Err(error) => return Err(error),
             };
             note.rows += 1;
-            let cell = row.id(layout.join()).unwrap_or_default();
+            let cell = row.get(layout.join()).unwrap_or_default();
             let name = (list.join.of_cell)(cell.trim());
             numbers.clear();
             images(&mut index, list.join.rows, &name, &mut numbers);
+            if numbers.is_empty() {
+                // The number of a study may be written otherwise than in the name of its folder.
+                let cell = row.id(join).unwrap_or_default();
+                let number = (list.join.of_cell)(&cell);
+                images(&mut index, list.join.rows, &number, &mut numbers);
+            }
             if numbers.is_empty() {
                 note.unmatched_rows.add(&name);
                 continue;

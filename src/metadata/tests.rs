@@ -105,7 +105,7 @@ fn columns_are_found_by_any_of_their_names() {
         ],
         ..EMPTY
     };
-    let text = " NAME ,gender,AGE,view,patient\n1,f,018M,PA,7.0\n2,,0,,8\n3,M,old,XX,9\n";
+    let text = " NAME ,gender,AGE,view,patient\n1,f,018M,PA,007\n2,,0,,8\n3,M,old,XX,9\n";
     let found = read(&[(&LIST, text)]);
     let [first, second, third, last] = found.records.as_slice() else {
         panic!("{:?}", found.records)
@@ -193,6 +193,32 @@ fn rows_belong_to_images_as_the_list_says() {
         other.warnings[0].contains("none of its rows"),
         "{:?}",
         other.warnings
+    );
+}
+
+#[test]
+fn a_name_of_digits_is_the_same_name() {
+    const LIST: MetadataList = MetadataList {
+        columns: &[column(&["patient"], Meaning::Patient)],
+        ..EMPTY
+    };
+    let catalog = catalog(&["0012.png", "12.png"]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = "image,patient\n0012,x\n12,y\n012,z\n";
+    fs::write(folder.path().join(LIST.files[0]), text).unwrap();
+    let context = ListContext::new("SOME_ROOT", Folder::shared());
+    let options = Options {
+        patient_prefix: "pool",
+        study_prefix: "",
+        loose: false,
+    };
+    let mut records = Records::new(&catalog, context, options);
+    assert!(records.read(folder.path(), &LIST));
+    let records = records.finish().records;
+    let patients = records.iter().map(|record| record.patient.as_deref());
+    assert_eq!(
+        patients.collect::<Vec<_>>(),
+        [Some("pool:x"), Some("pool:z")]
     );
 }
 

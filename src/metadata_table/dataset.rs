@@ -72,7 +72,10 @@ impl<'a> DatasetTable<'a> {
             loose: options.loose,
         };
         let mut records = Records::new(catalog, lists, names);
-        tree.dataset.read_metadata(tree, &mut records);
+        // Of no images, no list says anything.
+        if catalog.present() > 0 {
+            tree.dataset.read_metadata(tree, &mut records);
+        }
         let finished = records.finish();
         Self {
             tree,

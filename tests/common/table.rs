@@ -1,5 +1,8 @@
 //! The tables that `machex metadata` writes, as JSON.
 
+// Not every test uses all of it.
+#![allow(dead_code)]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;

@@ -23,8 +23,9 @@ pub struct MetadataFile {
 /// missed. A list is not missed if another edition of the release is there, and not its own.
 pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
     let lists = tree.dataset.metadata().lists.iter();
-    let looked: Vec<(&MetadataList, Option<PathBuf>)> =
-        lists.map(|list| (list, find(tree, list))).collect();
+    let looked: Vec<(&MetadataList, Option<PathBuf>)> = lists
+        .map(|list| (list, list.find(&*tree.storage, &tree.root)))
+        .collect();
     let editions: Vec<&str> = looked
         .iter()
         .filter(|(_, found)| found.is_some())
@@ -43,20 +44,4 @@ pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
         adds: list.adds,
     })
     .collect()
-}
-
-/// The file or folder that would be read.
-fn find(tree: &RawTree, list: &MetadataList) -> Option<PathBuf> {
-    let is_file = |path: &PathBuf| {
-        let stat = tree.storage.stat(path);
-        stat.is_ok_and(|stat| stat.kind.unless_file().is_none())
-    };
-    list.files.iter().find_map(|name| {
-        let path = tree.root.join(name);
-        if name.ends_with('/') {
-            return tree.storage.is_folder(&path).then_some(path);
-        }
-        let packed = tree.root.join(format!("{name}.gz"));
-        [path, packed].into_iter().find(is_file)
-    })
 }

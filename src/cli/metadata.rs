@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
@@ -11,7 +11,7 @@ use super::input::{Place, PlaceArguments};
 use super::output::{Output, tell_written};
 use super::{CliResult, Exit, job, signals, tell};
 use crate::config::Config;
-use crate::datasets::{self, KnownDatasets};
+use crate::datasets::{self, KnownDatasets, RawTree};
 use crate::metadata_table::{
     DatasetTable, FILE_NAME, Facts, TableError, TableFormat, TableOptions, TableWriter,
 };
@@ -108,13 +108,15 @@ fn of_config(
         loose: arguments.loose,
         params: config.render_params(),
     };
-    let mut writer = TableWriter::new(out, format)?;
-    let mut facts = Facts::default();
-    for tree in &config.trees {
+    let is_wanted = |name: &str| names.is_empty() || names.contains(name);
+    let trees = config.trees.iter();
+    let trees: Vec<&RawTree> = trees
+        .filter(|tree| is_wanted(tree.dataset.folder()))
+        .collect();
+    let facts = Facts::of(trees.iter().copied());
+    let mut writer = TableWriter::new(out, format, &facts)?;
+    for tree in trees {
         let name = tree.dataset.folder();
-        if !names.is_empty() && !names.contains(name) {
-            continue;
-        }
         let catalog = match datasets::load(tree, Some(&config.cache_path)) {
             Ok(catalog) => catalog,
             Err(error) => {
@@ -134,12 +136,11 @@ fn of_config(
         let written = table.write(stop, &mut done, &mut |batch| writer.write(batch));
         progress.finish();
         written?;
-        facts.add(tree, &table);
         told.datasets += 1;
         told.images += rows;
         told.any_fault |= tell_about(name, &table);
     }
-    writer.finish(&facts.pairs())?;
+    writer.finish()?;
     Ok(())
 }
 
@@ -184,27 +185,36 @@ fn of_tree(
     out: &mut (dyn Write + Send),
     told: &mut Told,
 ) -> Result<(), TableError> {
-    let mut writer = TableWriter::new(out, format)?;
-    for name in tree
-        .names()
-        .filter(|name| names.is_empty() || names.contains(*name))
-    {
-        let path = tree.root().join(name).join(FILE_NAME);
+    let is_wanted = |name: &&str| names.is_empty() || names.contains(*name);
+    let paths = tree.names().filter(is_wanted);
+    let paths: Vec<PathBuf> = paths
+        .map(|name| tree.root().join(name).join(FILE_NAME))
+        .collect();
+    let mut facts = Facts::default();
+    for path in &paths {
         // A mount makes the file when it is first read.
         let doing = format!("waiting for {}", path.shown());
-        let rows = announce_if_slow(doing, || writer.append(&path)).map_err(|error| {
-            let path = path.shown();
-            let advice = match &error {
-                TableError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                    "; machex materialize --metadata writes it, and a mount has it"
-                }
-                _ => "",
-            };
-            io::Error::other(format!("{path}: {error}{advice}"))
-        })?;
-        told.datasets += 1;
-        told.images += rows;
+        announce_if_slow(doing, || facts.add_file(path))
+            .map_err(|error| explained(path, &error))?;
     }
-    writer.finish(&[])?;
+    let mut writer = TableWriter::new(out, format, &facts)?;
+    for path in &paths {
+        let rows = writer.append(path);
+        told.images += rows.map_err(|error| explained(path, &error))?;
+        told.datasets += 1;
+    }
+    writer.finish()?;
     Ok(())
+}
+
+/// Why the table of a dataset cannot be read, and what to do.
+fn explained(path: &Path, error: &TableError) -> io::Error {
+    let path = path.shown();
+    let advice = match error {
+        TableError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            "; machex materialize --metadata writes it, and a mount has it"
+        }
+        _ => "",
+    };
+    io::Error::other(format!("{path}: {error}{advice}"))
 }

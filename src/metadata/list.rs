@@ -2,8 +2,10 @@
 //! Each dataset has a table of these.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use super::record::{LabelSource, Negatives, Sex, Split, View};
+use crate::storage::Storage;
 
 /// One list of a dataset that says something about its images.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,24 @@ pub struct MetadataList {
     pub columns: &'static [Column],
     pub labels: Option<Labels>,
     pub boxes: Option<Boxes>,
+}
+
+impl MetadataList {
+    /// The file or folder below `root` that would be read, if there is one. Opens nothing.
+    pub fn find(&self, storage: &dyn Storage, root: &Path) -> Option<PathBuf> {
+        let is_file = |path: &PathBuf| {
+            let stat = storage.stat(path);
+            stat.is_ok_and(|stat| stat.kind.unless_file().is_none())
+        };
+        self.files.iter().find_map(|name| {
+            let path = root.join(name);
+            if name.ends_with('/') {
+                return storage.is_folder(&path).then_some(path);
+            }
+            let packed = root.join(format!("{name}.gz"));
+            [path, packed].into_iter().find(is_file)
+        })
+    }
 }
 
 /// How a row finds its images.

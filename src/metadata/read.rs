@@ -100,7 +100,7 @@ impl Records<'_> {
             images(&mut index, list.join.rows, &name, &mut numbers);
             if numbers.is_empty() {
                 // The number of a study may be written otherwise than in the name of its folder.
-                let cell = row.id(join).unwrap_or_default();
+                let cell = row.id(layout.join()).unwrap_or_default();
                 let number = (list.join.of_cell)(&cell);
                 images(&mut index, list.join.rows, &number, &mut numbers);
             }

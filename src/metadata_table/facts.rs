@@ -1,44 +1,77 @@
 //! Facts about a whole table, which its file has as metadata.
 
+use parquet::file::metadata::KeyValue;
 use serde_json::{Map, Value, json};
 
-use super::DatasetTable;
 use crate::datasets::RawTree;
 use crate::metadata::Vocabulary;
 use crate::metadata::vocabulary;
 use crate::shown::Show as _;
 
+const FILES: &str = "machex.files";
+const NEGATIVES: &str = "machex.negatives";
+
+/// In [`NEGATIVES`]: the findings of a dataset whose absence is partial.
+const PARTIAL: &str = "partial";
+
 /// What a table tells about itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
+    /// The lists of each dataset that are there.
     files: Map<String, Value>,
+    /// For each dataset, the findings of which it only knows kinds.
     partial: Map<String, Value>,
 }
 
 impl Facts {
-    /// Adds the lists that were read for a dataset, and the findings whose absence is partial: the
-    /// dataset only knows kinds of them.
-    pub fn add(&mut self, tree: &RawTree, table: &DatasetTable<'_>) {
-        let name = tree.dataset.folder();
-        let files = table.notes().iter().map(|note| {
-            let below = note.path.strip_prefix(&tree.root).unwrap_or(&note.path);
-            below.shown().to_string()
-        });
-        self.files.insert(name.to_owned(), files.collect());
-        let vocabulary = Vocabulary::get();
-        let partial = vocabulary.label_set(name).partial_findings().into_iter();
-        let partial = partial.filter_map(|number| vocabulary.findings().get(number).copied());
-        self.partial.insert(name.to_owned(), partial.collect());
+    /// The facts about the table of these datasets. Looks for their lists, but opens none.
+    pub fn of<'a>(trees: impl IntoIterator<Item = &'a RawTree>) -> Self {
+        let mut facts = Self::default();
+        for tree in trees {
+            let name = tree.dataset.folder();
+            let lists = tree.dataset.metadata().lists.iter();
+            let found = lists.filter_map(|list| list.find(&*tree.storage, &tree.root));
+            let below_root = found.map(|path| {
+                let below = path.strip_prefix(&tree.root).unwrap_or(&path);
+                below.shown().to_string()
+            });
+            facts.files.insert(name.to_owned(), below_root.collect());
+            let vocabulary = Vocabulary::get();
+            let partial = vocabulary.label_set(name).partial_findings().into_iter();
+            let partial = partial.filter_map(|number| vocabulary.findings().get(number).copied());
+            facts.partial.insert(name.to_owned(), partial.collect());
+        }
+        facts
     }
 
-    /// Key and value, for [`super::TableWriter::finish`].
-    pub fn pairs(&self) -> Vec<(&'static str, String)> {
-        let partial = json!({ "partial": self.partial });
-        vec![
+    /// Adds the facts that the file of another table has.
+    pub(super) fn add_stored(&mut self, stored: &[KeyValue]) {
+        for KeyValue { key, value } in stored {
+            let value = value.as_deref().map(serde_json::from_str::<Value>);
+            let Some(Ok(mut value)) = value else {
+                continue;
+            };
+            match key.as_str() {
+                FILES => extend(&mut self.files, &mut value),
+                NEGATIVES => extend(&mut self.partial, &mut value[PARTIAL]),
+                _ => {}
+            }
+        }
+    }
+
+    /// Key and value of each fact.
+    pub(super) fn pairs(&self) -> [(&'static str, String); 4] {
+        [
             ("machex.version", env!("CARGO_PKG_VERSION").to_owned()),
             ("machex.vocabulary", vocabulary::VERSION.to_owned()),
-            ("machex.files", Value::from(self.files.clone()).to_string()),
-            ("machex.negatives", partial.to_string()),
+            (FILES, Value::from(self.files.clone()).to_string()),
+            (NEGATIVES, json!({ PARTIAL: self.partial }).to_string()),
         ]
+    }
+}
+
+fn extend(known: &mut Map<String, Value>, more: &mut Value) {
+    if let Some(more) = more.as_object_mut() {
+        known.append(more);
     }
 }

@@ -16,11 +16,10 @@ impl DatasetTable<'_> {
         out: W,
         stop: &AtomicBool,
     ) -> Result<W, TableError> {
-        let mut writer = TableWriter::new(out, TableFormat::Parquet)?;
+        let facts = Facts::of([self.tree()]);
+        let mut writer = TableWriter::new(out, TableFormat::Parquet, &facts)?;
         self.write(stop, &mut |_| {}, &mut |batch| writer.write(batch))?;
-        let mut facts = Facts::default();
-        facts.add(self.tree(), self);
-        writer.finish(&facts.pairs())
+        writer.finish()
     }
 
     /// What a person should know about the lists and the headers, one line each.

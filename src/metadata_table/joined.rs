@@ -6,8 +6,22 @@ use std::path::Path;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::Facts;
 use super::columns::schema;
 use super::writer::{TableError, TableWriter};
+
+impl Facts {
+    /// Adds the facts that the table in the file `path` has.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), TableError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        let stored = builder.metadata().file_metadata().key_value_metadata();
+        self.add_stored(stored.map_or(&[], Vec::as_slice));
+        Ok(())
+    }
+}
 
 impl<W: Write + Send> TableWriter<W> {
     /// Adds the rows of the table in the file `path`, and returns how many.

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+use super::Facts;
 use super::columns::schema;
 use super::csv::CsvTable;
 
@@ -80,19 +81,33 @@ pub enum TableWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> TableWriter<W> {
+    /// `facts` are part of the file, except in CSV.
+    ///
     /// # Errors
     /// If `output` cannot be written.
-    pub fn new(output: W, format: TableFormat) -> Result<Self, TableError> {
+    pub fn new(output: W, format: TableFormat, facts: &Facts) -> Result<Self, TableError> {
+        let facts = facts.pairs();
+        let pairs = facts
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()));
         Ok(match format {
             TableFormat::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .set_max_row_group_row_count(Some(GROUP_ROWS))
+                    .set_key_value_metadata(Some(
+                        pairs
+                            .map(|(key, value)| KeyValue::new(key, value))
+                            .collect(),
+                    ))
                     .build();
                 let writer = ArrowWriter::try_new(output, schema(), Some(properties))?;
                 Self::Parquet(Box::new(writer))
             }
-            TableFormat::Arrow => Self::Arrow(Box::new(FileWriter::try_new(output, &schema())?)),
+            TableFormat::Arrow => {
+                let schema = Schema::clone(&schema()).with_metadata(pairs.collect());
+                Self::Arrow(Box::new(FileWriter::try_new(output, &schema)?))
+            }
             TableFormat::Csv => Self::Csv(Box::new(CsvTable::new(output, &schema())?)),
         })
     }
@@ -108,24 +123,14 @@ impl<W: Write + Send> TableWriter<W> {
         Ok(())
     }
 
-    /// Ends the table, with facts about the whole (key and value), which CSV cannot hold. Returns
-    /// the output.
+    /// Ends the table, and returns the output.
     ///
     /// # Errors
     /// If the output cannot be written.
-    pub fn finish(self, facts: &[(&str, String)]) -> Result<W, TableError> {
+    pub fn finish(self) -> Result<W, TableError> {
         Ok(match self {
-            Self::Parquet(mut writer) => {
-                for (key, value) in facts {
-                    writer
-                        .append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
-                }
-                writer.into_inner()?
-            }
+            Self::Parquet(writer) => writer.into_inner()?,
             Self::Arrow(mut writer) => {
-                for (key, value) in facts {
-                    writer.write_metadata(*key, value);
-                }
                 writer.finish()?;
                 writer.into_inner()?
             }

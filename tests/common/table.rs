@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -16,6 +16,8 @@ use arrow_schema::{DataType, Schema};
 use chrono::{Days, NaiveDate};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
+
+use super::common::Bench;
 
 /// A table: its rows by column.
 pub struct Table {
@@ -121,5 +123,27 @@ fn value(array: &dyn Array, row: usize) -> Value {
             parts.into()
         }
         other => panic!("{other}"),
+    }
+}
+
+/// The table of a bench, with these arguments.
+#[track_caller]
+pub fn table(bench: &Bench, more: &[&str]) -> Table {
+    let arguments = [&["metadata", "-o", "table.parquet"], more].concat();
+    bench.run(&arguments).expect_status(0);
+    Table::of_parquet(&bench.path("table.parquet"))
+}
+
+/// Changes the config of a sample.
+pub fn configure(bench: &Bench, from: &str, to: &str) {
+    let path = bench.path("config.yml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+pub fn expect(row: &Map<String, Value>, expected: &[(&str, Value)]) {
+    for (name, value) in expected {
+        assert_eq!(&row[*name], value, "{name} of {}", row["key"]);
     }
 }

@@ -4,10 +4,10 @@ use super::labeller::labeller;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
+use crate::metadata::image::View;
 use crate::metadata::list::DICOM_SEX;
-use crate::metadata::record::View;
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, ViewName,
 };
 use crate::synthetic::{SampleError, SampleTree};
 use std::borrow::Cow;
@@ -149,17 +149,17 @@ impl Dataset for Brax {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
             // images/id_<patient>/Study_<...>/Series_<...>/image-<...>.png
             let mut folders = key
                 .split('/')
                 .filter_map(|folder| folder.strip_prefix("id_"));
             if let Some(patient) = folders.next() {
-                records.set_patient(number, patient);
+                metadata.set_patient(number, patient);
             }
         });
-        records.read(&tree.root, &LABELS_LIST);
+        metadata.read(&tree.root, &LABELS_LIST);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

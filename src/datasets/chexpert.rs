@@ -8,9 +8,9 @@ use super::labeller::labeller;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
-use crate::metadata::record::{Sex, Split, View};
+use crate::metadata::image::{Sex, Split, View};
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, ViewName,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -206,8 +206,8 @@ impl Dataset for Chexpert {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
             // train/patient00001/study1/view1_frontal.jpg
             let mut parts = below_release(key).split('/');
             let split = match parts.next() {
@@ -216,16 +216,16 @@ impl Dataset for Chexpert {
                 Some("test") => Some(Split::Test),
                 _ => None,
             };
-            records.each(&[number], |record| record.split = split);
+            metadata.each(&[number], |image| image.split = split);
             let patient = parts.next().and_then(|part| part.strip_prefix("patient"));
             if let Some(patient) = patient {
-                records.set_patient(number, patient);
+                metadata.set_patient(number, patient);
                 if let Some(study) = parts.next() {
-                    records.set_study(number, &format!("{patient}/{study}"));
+                    metadata.set_study(number, &format!("{patient}/{study}"));
                 }
             }
         });
-        records.read(&tree.root, &LABELS_LIST);
+        metadata.read(&tree.root, &LABELS_LIST);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{self, ListFile, sorted_files, sorted_folders};
+use crate::metadata::image::{LabelSource, Split};
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS, LabelCells, Labels};
-use crate::metadata::record::{LabelSource, Split};
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, Rows,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -199,32 +199,32 @@ impl Dataset for ChexRay14 {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
             if let Some(patient) = nih_patient(key) {
-                records.set_patient(number, patient);
+                metadata.set_patient(number, patient);
             }
             // The tree has the images of train_val_list.txt alone.
-            records.each(&[number], |record| record.split = Some(Split::Train));
+            metadata.each(&[number], |image| image.split = Some(Split::Train));
         });
-        records.read_also(
+        metadata.read_also(
             &tree.root,
             &ENTRIES,
             &[FOLLOW_UP],
-            &mut |records, cells, numbers| {
+            &mut |metadata, cells, numbers| {
                 let Some(follow_up) = cells.extra(FOLLOW_UP) else {
                     return;
                 };
                 for number in numbers {
-                    let key = records.key(*number);
+                    let key = metadata.key(*number);
                     if let Some(patient) = nih_patient(key) {
-                        records.set_study(*number, &format!("{patient}/{follow_up}"));
+                        metadata.set_study(*number, &format!("{patient}/{follow_up}"));
                     }
                 }
             },
         );
-        records.read(&tree.root, &BOXES);
-        records.read(&tree.root, &RADIOLOGISTS);
+        metadata.read(&tree.root, &BOXES);
+        metadata.read(&tree.root, &RADIOLOGISTS);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -1,7 +1,7 @@
 //! The labels of the CheXpert labeller, which three datasets have: 14 columns of 1, 0, -1 and blanks.
 
+use crate::metadata::image::LabelSource;
 use crate::metadata::list::{LabelCells, Labels};
-use crate::metadata::record::LabelSource;
 
 /// The labels of a list; `set` is their name in the vocabulary.
 pub(super) const fn labeller(set: &'static str) -> Labels {

@@ -13,10 +13,11 @@ use crate::catalog::{
     CatalogBuilder, CatalogError, ClassLabel, EntryFault, ListContext, SourceLocation,
 };
 use crate::lists::{LabelColumns, ListFile, Table, ViewPositions, read_whole_report};
+use crate::metadata::image::{LabelSource, Split, Texts, View};
 use crate::metadata::list::Labels;
-use crate::metadata::record::{LabelSource, Split, Texts, View};
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, ViewName, sections,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, ViewName,
+    sections,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -59,7 +60,7 @@ const MARKS: Marks = Marks {
     others: &[
         Release {
             marks: &[
-                "cxr-record-list.csv*",
+                "cxr-image-list.csv*",
                 "cxr-study-list.csv*",
                 "files/p1*/p*/s*/*.dcm",
             ],
@@ -297,17 +298,17 @@ impl Dataset for Mimic {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
             if let Some(patient) = patient_of(key) {
-                records.set_patient(number, patient);
+                metadata.set_patient(number, patient);
             }
             if let Some(study) = study_of(key) {
-                records.set_study(number, study);
+                metadata.set_study(number, study);
             }
         });
         for list in METADATA.lists {
-            records.read(&tree.root, list);
+            metadata.read(&tree.root, list);
         }
     }
 

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
-use crate::metadata::record::Texts;
-use crate::metadata::{MetadataRules, Records};
+use crate::metadata::image::Texts;
+use crate::metadata::{MetadataBuilder, MetadataRules};
 use crate::shown::Show as _;
 use crate::storage::Storage;
 use crate::store::SourceId;
@@ -120,10 +120,10 @@ pub trait Dataset: Sync + Send {
     }
 
     /// Reads what the lists say about the images of a catalog of this dataset. A list that is
-    /// missing or damaged only leaves its part of the records empty.
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+    /// missing or damaged only leaves its part of the metadata empty.
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
         for list in self.metadata().lists {
-            records.read(&tree.root, list);
+            metadata.read(&tree.root, list);
         }
     }
 

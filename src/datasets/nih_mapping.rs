@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{RawTree, nih_patient};
 use crate::lists::{self, ListFile};
-use crate::metadata::{Join, ListNote, MetadataList, Records};
+use crate::metadata::{Join, ListNote, MetadataBuilder, MetadataList};
 
 /// The file is JSON, so it has no columns.
 pub(super) const LIST: MetadataList = MetadataList {
@@ -37,25 +37,25 @@ pub(super) struct MappedImage {
 /// extension.
 pub(super) fn read(
     tree: &RawTree,
-    records: &mut Records<'_>,
+    metadata: &mut MetadataBuilder<'_>,
     given: Option<&Path>,
     name: fn(&MappedImage) -> &String,
 ) {
     let given = given.map(|path| ListFile {
         path: path.to_owned(),
     });
-    let Some(file) = given.or_else(|| records.find(&tree.root, LIST.files)) else {
+    let Some(file) = given.or_else(|| metadata.find(&tree.root, LIST.files)) else {
         return;
     };
-    records.lists().input(&file.path);
-    let images: Vec<MappedImage> = match lists::json(records.lists(), &file) {
+    metadata.lists().input(&file.path);
+    let images: Vec<MappedImage> = match lists::json(metadata.lists(), &file) {
         Ok(images) => images,
         Err(error) => {
-            records.warn(error.to_string());
+            metadata.warn(error.to_string());
             return;
         }
     };
-    let index = records.index(&LIST.join);
+    let index = metadata.index(&LIST.join);
     let mut note = ListNote::new(&file.path);
     for image in &images {
         note.rows += 1;
@@ -64,14 +64,12 @@ pub(super) fn read(
             note.unmatched_rows.add(name(image));
         }
         for number in numbers {
-            let same = records.shared(&image.img_id);
+            let same = metadata.shared(&image.img_id);
             if let Some(patient) = nih_patient(&image.img_id) {
-                records.set_patient(number, patient);
+                metadata.set_patient(number, patient);
             }
-            records.each(&[number], |record| {
-                record.same_image_as = Some(same.clone())
-            });
+            metadata.each(&[number], |image| image.same_image_as = Some(same.clone()));
         }
     }
-    records.note(note);
+    metadata.note(note);
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
-use crate::metadata::record::Split;
+use crate::metadata::image::Split;
 use crate::metadata::shape::{Area, FindingBox};
 use crate::metadata::{
-    DateKind, Join, MetadataList, MetadataRules, Records, Vocabulary, object_annotation,
+    DateKind, Join, MetadataBuilder, MetadataList, MetadataRules, Vocabulary, object_annotation,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -88,19 +88,19 @@ impl Dataset for ObjectCxr {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|_, records, number| {
-            records.each(&[number], |record| {
-                record.frontal = Some(true);
-                record.split = Some(Split::Train);
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|_, metadata, number| {
+            metadata.each(&[number], |image| {
+                image.frontal = Some(true);
+                image.split = Some(Split::Train);
             });
         });
         let set = Vocabulary::get().label_set(INFO.folder);
-        records.read_also(
+        metadata.read_also(
             &tree.root,
             &OBJECTS,
             &[ANNOTATION],
-            &mut |records, cells, numbers| {
+            &mut |metadata, cells, numbers| {
                 let annotation = cells.extra(ANNOTATION).unwrap_or_default();
                 let shapes = match object_annotation::shapes(&annotation) {
                     Ok(shapes) => shapes,
@@ -114,8 +114,8 @@ impl Dataset for ObjectCxr {
                     }
                 };
                 let state = Some(i8::from(!shapes.is_empty()));
-                records.set_readings(numbers, set, &[state]);
-                let term = records.shared(OBJECT);
+                metadata.set_readings(numbers, set, &[state]);
+                let term = metadata.shared(OBJECT);
                 let boxes: Vec<FindingBox> = shapes
                     .into_iter()
                     .map(|shape| FindingBox {
@@ -132,8 +132,8 @@ impl Dataset for ObjectCxr {
                         points: shape.points,
                     })
                     .collect();
-                records.each(numbers, |record| {
-                    record.boxes.clone_from(&boxes);
+                metadata.each(numbers, |image| {
+                    image.boxes.clone_from(&boxes);
                 });
             },
         );

@@ -10,11 +10,11 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{ListFile, Table, sorted_files};
+use crate::metadata::image::{LabelSource, Negatives, Texts, View};
 use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
-use crate::metadata::record::{LabelSource, Negatives, Texts, View};
 use crate::metadata::{
-    Column, DateKind, Join, ListNote, Meaning, MetadataList, MetadataRules, Records, ViewName,
-    Vocabulary, ecgen, glob,
+    Column, DateKind, Join, ListNote, Meaning, MetadataBuilder, MetadataList, MetadataRules,
+    ViewName, Vocabulary, ecgen, glob,
 };
 use crate::shown::Show as _;
 use crate::synthetic::{SampleError, SampleTree};
@@ -234,21 +234,21 @@ fn is_labelled(terms: &[String]) -> bool {
 }
 
 /// Reads NLM's reports; returns whether there are any.
-fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
+fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
     let folder = tree.root.join(XML.files[0]);
     if !tree.storage.is_folder(&folder) {
         // It may appear later.
-        records.lists().input(&folder);
+        metadata.lists().input(&folder);
         return false;
     }
-    let names = match sorted_files(records.lists(), &folder, &[".xml"], false) {
+    let names = match sorted_files(metadata.lists(), &folder, &[".xml"], false) {
         Ok(names) => names,
         Err(error) => {
-            records.warn(error.to_string());
+            metadata.warn(error.to_string());
             return false;
         }
     };
-    let index = records.index(&XML.join);
+    let index = metadata.index(&XML.join);
     let set = Vocabulary::get().label_set(INFO.folder);
     let mut note = ListNote::new(&folder);
     note.covers_all = XML.covers_all;
@@ -264,7 +264,7 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
             Err(error) => {
                 bad_reports += 1;
                 if bad_reports <= MAX_BAD_REPORTS {
-                    records.warn(format!("{}: {}", path.shown(), error.shown()));
+                    metadata.warn(format!("{}: {}", path.shown(), error.shown()));
                 }
                 continue;
             }
@@ -283,9 +283,9 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
             true => set.listed(&report.major.iter().map(String::as_str).collect::<Vec<_>>()),
             false => Vec::new(),
         };
-        let findings = set.combine(&states, true, records.is_loose());
+        let findings = set.combine(&states, true, metadata.is_loose());
         let terms: Vec<&str> = report.major.iter().map(String::as_str).collect();
-        let terms = records.shared_terms(&terms);
+        let terms = metadata.shared_terms(&terms);
         let negatives = match report.major.as_slice() {
             _ if states.is_empty() => None,
             [only] if only == "normal" => Some(Negatives::Implied),
@@ -294,13 +294,13 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
         let whole = [&report.findings, &report.impression].into_iter().flatten();
         let whole = whole.map(String::as_str).collect::<Vec<_>>().join("\n");
         for number in numbers {
-            records.each(&[number], |record| {
-                record.findings = findings;
-                record.terms = Some(terms.clone());
-                record.negatives = negatives;
-                record.label_source = negatives.map(|_| LabelSource::Indexers);
+            metadata.each(&[number], |image| {
+                image.findings = findings;
+                image.terms = Some(terms.clone());
+                image.negatives = negatives;
+                image.label_source = negatives.map(|_| LabelSource::Indexers);
             });
-            if let Some(texts) = records.texts_mut(number, "en") {
+            if let Some(texts) = metadata.texts_mut(number, "en") {
                 *texts = Texts {
                     report: (!whole.is_empty()).then(|| whole.clone()),
                     findings: report.findings.clone(),
@@ -315,14 +315,14 @@ fn read_xml(tree: &RawTree, records: &mut Records<'_>) -> bool {
     if bad_reports > MAX_BAD_REPORTS {
         let more = bad_reports - MAX_BAD_REPORTS;
         let folder = folder.shown();
-        records.warn(format!("{folder}: {more} more reports cannot be read"));
+        metadata.warn(format!("{folder}: {more} more reports cannot be read"));
     }
-    for number in records.catalog().present_numbers() {
+    for number in metadata.catalog().present_numbers() {
         if !seen.contains(&number) {
-            note.unmatched_images.add(records.key(number));
+            note.unmatched_images.add(metadata.key(number));
         }
     }
-    records.note(note);
+    metadata.note(note);
     true
 }
 
@@ -434,36 +434,36 @@ impl Dataset for OpenI {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
             // Every report is of another study; which are of the same patient is not known.
             if let Some(report) = report_of(key) {
                 let report = format!("CXR{report}");
-                records.set_patient(number, &report);
-                records.set_study(number, &report);
+                metadata.set_patient(number, &report);
+                metadata.set_study(number, &report);
             }
         });
-        if !read_xml(tree, records) {
-            records.read(&tree.root, &REPORTS);
+        if !read_xml(tree, metadata) {
+            metadata.read(&tree.root, &REPORTS);
         }
         // Views by eye replace those of headers, but do not tell PA from AP.
-        records.read(&tree.root, &PROJECTIONS);
-        let by_eye: Vec<_> = (0..records.catalog().len())
+        metadata.read(&tree.root, &PROJECTIONS);
+        let by_eye: Vec<_> = (0..metadata.catalog().len())
             .map(|number| {
-                records
+                metadata
                     .get_mut(number)
-                    .map(|record| (record.frontal, record.view_raw.clone()))
+                    .map(|image| (image.frontal, image.view_raw.clone()))
             })
             .collect();
-        records.read(&tree.root, &HEADERS);
+        metadata.read(&tree.root, &HEADERS);
         for (number, seen) in (0..).zip(by_eye) {
-            let (Some((Some(frontal), raw)), Some(record)) = (seen, records.get_mut(number)) else {
+            let (Some((Some(frontal), raw)), Some(image)) = (seen, metadata.get_mut(number)) else {
                 continue;
             };
-            if record.frontal != Some(frontal) {
-                record.frontal = Some(frontal);
-                record.view = (!frontal).then_some(View::Lateral);
-                record.view_raw = raw;
+            if image.frontal != Some(frontal) {
+                image.frontal = Some(frontal);
+                image.view = (!frontal).then_some(View::Lateral);
+                image.view_raw = raw;
             }
         }
     }

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
+use crate::metadata::image::{LabelSource, View};
 use crate::metadata::list::{DICOM_SEX, LabelCells, Labels};
-use crate::metadata::record::{LabelSource, View};
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, ViewName,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, Rows, ViewName,
     python_list,
 };
 use crate::synthetic::{SampleError, SampleTree};
@@ -243,22 +243,22 @@ impl Dataset for PadChest {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
         let unreadable = VETO.map(|name| name.replace(' ', ""));
         let known_bad: BTreeSet<&str> = unreadable
             .iter()
             .map(String::as_str)
             .chain(BROKEN)
             .collect();
-        records.by_key(|key, records, number| {
+        metadata.by_key(|key, metadata, number| {
             if known_bad.contains(key) {
-                records.each(&[number], |record| record.known_bad = true);
+                metadata.each(&[number], |image| image.known_bad = true);
             }
         });
-        records.read(&tree.root, &LABELS_LIST);
+        metadata.read(&tree.root, &LABELS_LIST);
         // The reports have no sections; all of them are about what was found.
-        for number in 0..records.catalog().len() {
-            if let Some(texts) = records.texts_of(number) {
+        for number in 0..metadata.catalog().len() {
+            if let Some(texts) = metadata.texts_of(number) {
                 texts.findings.clone_from(&texts.report);
             }
         }

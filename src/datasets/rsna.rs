@@ -6,11 +6,11 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
+use crate::metadata::image::Split;
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS};
-use crate::metadata::record::Split;
 use crate::metadata::vocabulary::State;
 use crate::metadata::{
-    Column, DateKind, Join, Meaning, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+    Column, DateKind, Join, Meaning, MetadataBuilder, MetadataList, MetadataRules, Rows, Vocabulary,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -167,18 +167,18 @@ impl Dataset for Rsna {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|_, records, number| {
-            records.each(&[number], |record| {
-                record.frontal = Some(true);
-                record.split = Some(Split::Train);
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|_, metadata, number| {
+            metadata.each(&[number], |image| {
+                image.frontal = Some(true);
+                image.split = Some(Split::Train);
             });
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         let (suspected, opacity, normal) =
             (set.term(SUSPECTED), set.term(OPACITY), set.term(NORMAL));
-        let mut states: Vec<[State; 3]> = vec![[None; 3]; records.catalog().len() as usize];
-        records.read_also(&tree.root, &BOXES, &[TARGET], &mut |_, cells, numbers| {
+        let mut states: Vec<[State; 3]> = vec![[None; 3]; metadata.catalog().len() as usize];
+        metadata.read_also(&tree.root, &BOXES, &[TARGET], &mut |_, cells, numbers| {
             let state = match cells.extra(TARGET).as_deref() {
                 Some("1" | "1.0") => Some(1),
                 Some("0" | "0.0") => Some(0),
@@ -196,7 +196,7 @@ impl Dataset for Rsna {
                 }
             }
         });
-        records.read_also(&tree.root, &CLASSES, &[CLASS], &mut |_, cells, numbers| {
+        metadata.read_also(&tree.root, &CLASSES, &[CLASS], &mut |_, cells, numbers| {
             let (opacity, normal) = match cells.extra(CLASS).as_deref() {
                 Some("Lung Opacity") => (Some(1), Some(0)),
                 Some("Normal") => (Some(0), Some(1)),
@@ -223,11 +223,11 @@ impl Dataset for Rsna {
                     *place = *state;
                 }
             }
-            records.set_readings(&[number], set, &terms);
+            metadata.set_readings(&[number], set, &terms);
         }
-        records.read(&tree.root, &HEADERS);
+        metadata.read(&tree.root, &HEADERS);
         let given = tree.file_option(MAPPING.name);
-        nih_mapping::read(tree, records, given, |image| &image.subset_img_id);
+        nih_mapping::read(tree, metadata, given, |image| &image.subset_img_id);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -10,12 +10,12 @@ use super::{
 };
 use crate::catalog::{CatalogBuilder, CatalogError, SourceLocation};
 use crate::lists::{sorted_folders, walk};
+use crate::metadata::image::Split;
 use crate::metadata::list::DICOM_VIEWS;
-use crate::metadata::record::Split;
 use crate::metadata::runs::Runs;
 use crate::metadata::shape::FindingMask;
 use crate::metadata::{
-    DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+    DateKind, HeaderRules, Join, MetadataBuilder, MetadataList, MetadataRules, Rows, Vocabulary,
 };
 use crate::shown::Show as _;
 use crate::synthetic::{SampleError, SampleTree};
@@ -145,19 +145,19 @@ impl Dataset for SiimAcr {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|key, records, number| {
-            records.each(&[number], |record| {
-                record.frontal = Some(true);
-                record.split = Some(Split::Train);
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|key, metadata, number| {
+            metadata.each(&[number], |image| {
+                image.frontal = Some(true);
+                image.split = Some(Split::Train);
             });
             // dicom-images-train/<study>/<series>/<image>.dcm
             if let Some(study) = key.rsplit('/').nth(2) {
-                records.set_study(number, study);
+                metadata.set_study(number, study);
             }
         });
         let mut masks: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        records.read_also(&tree.root, &MASKS, &[PIXELS], &mut |_, cells, numbers| {
+        metadata.read_also(&tree.root, &MASKS, &[PIXELS], &mut |_, cells, numbers| {
             let Some(pixels) = cells.extra(PIXELS) else {
                 return;
             };
@@ -170,7 +170,7 @@ impl Dataset for SiimAcr {
             }
         });
         let set = Vocabulary::get().label_set(INFO.folder);
-        let term = records.shared(MASK);
+        let term = metadata.shared(MASK);
         for (number, masks) in masks {
             // Several rows are several lesions or readers.
             let Ok(runs) = Runs::from_siim(masks.iter().map(String::as_str), SIDE, SIDE) else {
@@ -178,16 +178,16 @@ impl Dataset for SiimAcr {
             };
             let is_there = !runs.is_empty();
             let state = Some(i8::from(is_there));
-            records.set_readings(&[number], set, &[state]);
-            if let Some(record) = records.get_mut(number).filter(|_| is_there) {
-                record.masks.push(FindingMask {
+            metadata.set_readings(&[number], set, &[state]);
+            if let Some(image) = metadata.get_mut(number).filter(|_| is_there) {
+                image.masks.push(FindingMask {
                     finding: set.exact_finding(MASK),
                     term: term.clone(),
                     runs,
                 });
             }
         }
-        nih_mapping::read(tree, records, None, |image| &image.sop_instance_uid);
+        nih_mapping::read(tree, metadata, None, |image| &image.sop_instance_uid);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

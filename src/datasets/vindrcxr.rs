@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
+use crate::metadata::image::{Split, View};
 use crate::metadata::list::{BoxTerm, Boxes, Corners, DICOM_VIEWS};
-use crate::metadata::record::{Split, View};
 use crate::metadata::vocabulary::{LabelSet, State};
 use crate::metadata::{
-    DateKind, HeaderRules, Join, MetadataList, MetadataRules, Records, Rows, Vocabulary,
+    DateKind, HeaderRules, Join, MetadataBuilder, MetadataList, MetadataRules, Rows, Vocabulary,
 };
 use crate::synthetic::{SampleError, SampleTree};
 
@@ -165,7 +165,7 @@ impl Readings {
     }
 
     /// A label that two of three readers saw is present, one that a single reader saw is uncertain.
-    fn take(&self, records: &mut Records<'_>) {
+    fn take(&self, metadata: &mut MetadataBuilder<'_>) {
         let terms = self.set.terms();
         for (number, seen) in (0..).zip(self.seen.chunks(terms.len().max(1))) {
             if seen.iter().all(Option::is_none) {
@@ -179,7 +179,7 @@ impl Readings {
                 })
             };
             let states: Vec<State> = seen.iter().map(state).collect();
-            records.set_readings(&[number], self.set, &states);
+            metadata.set_readings(&[number], self.set, &states);
         }
     }
 }
@@ -199,19 +199,19 @@ impl Dataset for VinDrCxr {
         &METADATA
     }
 
-    fn read_metadata(&self, tree: &RawTree, records: &mut Records<'_>) {
-        records.by_key(|_, records, number| {
-            records.each(&[number], |record| {
+    fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.by_key(|_, metadata, number| {
+            metadata.each(&[number], |image| {
                 // All images of the release are postero-anterior; its headers rarely say so.
-                record.view = Some(View::Pa);
-                record.frontal = Some(true);
-                record.split = Some(Split::Train);
+                image.view = Some(View::Pa);
+                image.frontal = Some(true);
+                image.split = Some(Split::Train);
             });
         });
         let set = Vocabulary::get().label_set(INFO.folder);
-        let mut readings = Readings::new(records.catalog().len(), set);
+        let mut readings = Readings::new(metadata.catalog().len(), set);
         let mut counted = BTreeSet::new();
-        records.read_also(
+        metadata.read_also(
             &tree.root,
             &READINGS,
             &[set.terms(), &[READER]].concat(),
@@ -233,11 +233,11 @@ impl Dataset for VinDrCxr {
                 }
             },
         );
-        records.read(&tree.root, &BOXES_LIST);
+        metadata.read(&tree.root, &BOXES_LIST);
         if readings.is_empty() {
             // Kaggle's images may have other names.
             let mut seen = BTreeSet::new();
-            records.read_also(
+            metadata.read_also(
                 &tree.root,
                 &KAGGLE,
                 &[CLASS, READER],
@@ -262,7 +262,7 @@ impl Dataset for VinDrCxr {
                 },
             );
         }
-        readings.take(records);
+        readings.take(metadata);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -1,8 +1,8 @@
 //! Takes the box of a row.
 
+use super::builder::MetadataBuilder;
 use super::cells::Cells;
 use super::list::{BoxTerm, Boxes, Corners};
-use super::records::Records;
 use super::shape::{Area, FindingBox, Outline};
 use super::vocabulary::{LabelSet, Vocabulary};
 use crate::lists::{Column, Table};
@@ -42,7 +42,7 @@ impl Columns {
     /// Adds the box to the images `numbers`.
     pub(super) fn take(
         &self,
-        records: &mut Records<'_>,
+        metadata: &mut MetadataBuilder<'_>,
         cells: &mut Cells<'_, '_>,
         numbers: &[u32],
     ) {
@@ -101,11 +101,11 @@ impl Columns {
         let finding = self
             .set
             .exact_finding(if usual.is_empty() { &term } else { usual });
-        let term = records.shared(&term);
+        let term = metadata.shared(&term);
         let reader = self.reader.and_then(|column| cells.text(column));
-        let reader = reader.map(|reader| records.shared(&reader));
-        records.each(numbers, |record| {
-            record.boxes.push(FindingBox {
+        let reader = reader.map(|reader| metadata.shared(&reader));
+        metadata.each(numbers, |image| {
+            image.boxes.push(FindingBox {
                 finding,
                 term: term.clone(),
                 reader: reader.clone(),

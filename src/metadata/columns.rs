@@ -1,13 +1,13 @@
 //! Takes the cells of a row as the description of its list says.
 
+use super::builder::MetadataBuilder;
 use super::cells::Cells;
+use super::image::{Texts, View};
 use super::list::{Column, Meaning};
-use super::record::{Texts, View};
-use super::records::Records;
 use super::{age, date};
 use crate::lists;
 
-impl Records<'_> {
+impl MetadataBuilder<'_> {
     pub(super) fn take_columns(
         &mut self,
         columns: &[(Column, lists::Column)],
@@ -40,15 +40,15 @@ impl Records<'_> {
             }
         }
         if let Some(days) = day {
-            self.each(numbers, |record| record.study_date = Some(days));
+            self.each(numbers, |image| image.study_date = Some(days));
         }
         if let Some((birthday, raw)) = birthday {
             let raw = self.shared(&raw);
             let years = day.and_then(|day| date::years_between(birthday, day));
             let age = years.filter(|years| (0.0..=age::OLDEST as f32).contains(years));
-            self.each(numbers, |record| {
-                record.age_raw = Some(raw.clone());
-                record.age_years = age;
+            self.each(numbers, |image| {
+                image.age_raw = Some(raw.clone());
+                image.age_years = age;
             });
         }
         if let Some((name, born)) = born {
@@ -58,9 +58,9 @@ impl Records<'_> {
                 .map(|(born, days)| date::year(days) as f32 - born);
             let raw = self.shared(&born);
             let plausible = age.filter(|age| (0.0..=age::OLDEST as f32).contains(age));
-            self.each(numbers, |record| {
-                record.age_raw = Some(raw.clone());
-                record.age_years = plausible;
+            self.each(numbers, |image| {
+                image.age_raw = Some(raw.clone());
+                image.age_years = plausible;
             });
             if year.is_none() || age.is_some() && plausible.is_none() {
                 cells.fault(name, &born, "not a possible year of birth");
@@ -81,7 +81,7 @@ impl Records<'_> {
                 let Some(sex) = word(words, cell) else {
                     return Some("not a sex that the release has");
                 };
-                self.each(numbers, |record| record.sex = sex);
+                self.each(numbers, |image| image.sex = sex);
             }
             Meaning::Age { zero_is_an_age } => {
                 return self.take_age(cell, age::years(cell, zero_is_an_age), None, numbers);
@@ -92,10 +92,10 @@ impl Records<'_> {
             Meaning::View(names) => {
                 let raw = self.shared(cell);
                 let known = names.iter().find(|known| known.name == cell);
-                self.each(numbers, |record| {
-                    record.view_raw = Some(raw.clone());
-                    record.view = known.map_or(Some(View::Other), |known| known.view);
-                    record.frontal = known.and_then(|known| known.frontal);
+                self.each(numbers, |image| {
+                    image.view_raw = Some(raw.clone());
+                    image.view = known.map_or(Some(View::Other), |known| known.view);
+                    image.frontal = known.and_then(|known| known.frontal);
                 });
                 if known.is_none() {
                     return Some("not a view that the release has: it counts as OTHER");
@@ -103,21 +103,21 @@ impl Records<'_> {
             }
             Meaning::Frontal(words) => {
                 let frontal = word(words, cell);
-                self.each(numbers, |record| {
-                    record.frontal = record.frontal.or(frontal.filter(|_| record.view.is_none()));
+                self.each(numbers, |image| {
+                    image.frontal = image.frontal.or(frontal.filter(|_| image.view.is_none()));
                 });
             }
             Meaning::Split(words) => {
                 let Some(split) = word(words, cell) else {
                     return Some("not a part of the release");
                 };
-                self.each(numbers, |record| record.split = Some(split));
+                self.each(numbers, |image| image.split = Some(split));
             }
             Meaning::LabelSource(words) => {
                 let Some(source) = word(words, cell) else {
                     return Some("not a known source of labels");
                 };
-                self.each(numbers, |record| record.label_source = Some(source));
+                self.each(numbers, |image| image.label_source = Some(source));
             }
             Meaning::Report(language) => self.each_text(numbers, language, |texts| {
                 texts.report = Some(cell.to_owned());
@@ -149,10 +149,10 @@ impl Records<'_> {
         numbers: &[u32],
     ) -> Option<&'static str> {
         let raw = self.shared(cell);
-        self.each(numbers, |record| {
-            record.age_raw = Some(raw.clone());
-            record.age_years = age;
-            record.age_is_group = is_group.filter(|_| age.is_some());
+        self.each(numbers, |image| {
+            image.age_raw = Some(raw.clone());
+            image.age_years = age;
+            image.age_is_group = is_group.filter(|_| age.is_some());
         });
         let is_fault = age.is_none() && !age::is_zero(cell);
         is_fault.then_some("not a possible age")

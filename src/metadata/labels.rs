@@ -1,9 +1,9 @@
 //! Takes the labels of a row.
 
+use super::builder::MetadataBuilder;
 use super::cells::Cells;
+use super::image::{ImageMetadata, Negatives};
 use super::list::{LabelCells, Labels};
-use super::record::{Negatives, Record};
-use super::records::Records;
 use super::vocabulary::{LabelSet, NO_FINDING, State, States, Vocabulary};
 use crate::lists::{Column, Table};
 
@@ -40,7 +40,7 @@ impl Columns {
     /// Sets the findings of the images `numbers`.
     pub(super) fn take(
         &self,
-        records: &mut Records<'_>,
+        metadata: &mut MetadataBuilder<'_>,
         cells: &mut Cells<'_, '_>,
         numbers: &[u32],
     ) {
@@ -65,15 +65,15 @@ impl Columns {
                     true => self.set.listed(&items),
                     false => Vec::new(),
                 };
-                self.set_findings(records, &states, &items, numbers);
+                self.set_findings(metadata, &states, &items, numbers);
             }
             LabelCells::States { except } => {
                 let states = self.states(cells, except);
-                self.set_states(records, &states, numbers);
+                self.set_states(metadata, &states, numbers);
             }
             LabelCells::Words { present, absent } => {
                 let states = self.words(cells, present, absent);
-                self.set_states(records, &states, numbers);
+                self.set_states(metadata, &states, numbers);
             }
         }
     }
@@ -133,37 +133,37 @@ impl Columns {
     }
 
     /// Sets findings by the states of terms, of which the present and the uncertain ones are told.
-    fn set_states(&self, records: &mut Records<'_>, states: &[State], numbers: &[u32]) {
+    fn set_states(&self, metadata: &mut MetadataBuilder<'_>, states: &[State], numbers: &[u32]) {
         let told = self.set.told(states);
         let told: Vec<&str> = told.iter().map(String::as_str).collect();
-        self.set_findings(records, states, &told, numbers);
+        self.set_findings(metadata, states, &told, numbers);
     }
 
     fn set_findings(
         &self,
-        records: &mut Records<'_>,
+        metadata: &mut MetadataBuilder<'_>,
         states: &[State],
         terms: &[&str],
         numbers: &[u32],
     ) {
         let is_closed = !matches!(self.labels.cells, LabelCells::States { .. });
-        let findings = self.set.combine(states, is_closed, records.is_loose());
+        let findings = self.set.combine(states, is_closed, metadata.is_loose());
         let negatives = match self.nothing_found(states) {
             true if !is_closed => Negatives::Implied,
             _ => self.labels.cells.negatives(),
         };
-        let terms = records.shared_terms(terms);
+        let terms = metadata.shared_terms(terms);
         let (labels, is_labelled) = (self.labels, findings != States::default());
-        records.each(numbers, |record: &mut Record| {
+        metadata.each(numbers, |image: &mut ImageMetadata| {
             if labels.fills {
-                record.findings.fill(&findings);
+                image.findings.fill(&findings);
                 return;
             }
-            record.findings = findings;
-            record.terms = Some(terms.clone());
-            record.negatives = is_labelled.then_some(negatives);
+            image.findings = findings;
+            image.terms = Some(terms.clone());
+            image.negatives = is_labelled.then_some(negatives);
             if let Some(source) = labels.source {
-                record.label_source = is_labelled.then_some(source);
+                image.label_source = is_labelled.then_some(source);
             }
         });
     }

@@ -1,9 +1,9 @@
 //! The columns of one file, found by what the description of its list says.
 
+use super::builder::MetadataBuilder;
 use super::cells::Cells;
 use super::list::{Column, MetadataList};
 use super::notes::ListNote;
-use super::records::Records;
 use super::{boxes, labels};
 use crate::catalog::CatalogError;
 use crate::lists::{self, Table};
@@ -76,16 +76,16 @@ impl Layout {
     /// Takes the cells of a row that is about the images `numbers`.
     pub(super) fn take(
         &self,
-        records: &mut Records<'_>,
+        metadata: &mut MetadataBuilder<'_>,
         cells: &mut Cells<'_, '_>,
         numbers: &[u32],
     ) {
-        records.take_columns(&self.columns, cells, numbers);
+        metadata.take_columns(&self.columns, cells, numbers);
         if let Some(labels) = &self.labels {
-            labels.take(records, cells, numbers);
+            labels.take(metadata, cells, numbers);
         }
         if let Some(boxes) = &self.boxes {
-            boxes.take(records, cells, numbers);
+            boxes.take(metadata, cells, numbers);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use super::record::{LabelSource, Negatives, Sex, Split, View};
+use super::image::{LabelSource, Negatives, Sex, Split, View};
 use crate::storage::Storage;
 
 /// One list of a dataset that says something about its images.

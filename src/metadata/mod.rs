@@ -1,7 +1,7 @@
 //! What the lists of a dataset say about its images: patients, views, labels, boxes, reports.
 //!
 //! ```text
-//! list (description of a file) ─► read ─► records (one for each image of the catalog)
+//! list (description of a file) ─► read ─► metadata of each image of the catalog
 //!                                  ▲
 //! findings.csv ─► vocabulary ──────┘
 //! ```
@@ -10,11 +10,13 @@
 
 pub mod age;
 mod boxes;
+mod builder;
 mod cells;
 mod columns;
 pub mod date;
 pub mod ecgen;
 pub mod glob;
+pub mod image;
 mod labels;
 mod layout;
 pub mod list;
@@ -22,8 +24,6 @@ mod notes;
 pub mod object_annotation;
 pub mod python_list;
 mod read;
-pub mod record;
-mod records;
 pub mod runs;
 pub mod sections;
 pub mod shape;
@@ -31,11 +31,11 @@ pub mod shape;
 mod tests;
 pub mod vocabulary;
 
+pub use builder::{Finished, Index, MetadataBuilder, Options};
 pub use cells::Cells;
+pub use image::{DateKind, ImageMetadata, Sex};
 pub use list::{Column, Join, Meaning, MetadataList, Rows, ViewName};
 pub use notes::{ListNote, Named};
-pub use record::{DateKind, Record, Sex};
-pub use records::{Finished, Index, Options, Records};
 pub use vocabulary::Vocabulary;
 
 /// What is the same for all images of a dataset, and its lists.

@@ -1,13 +1,13 @@
-//! Reads a list into records, as its description says. Nothing that is wrong with a list stops
+//! Reads a list into metadata, as its description says. Nothing that is wrong with a list stops
 //! anything: what cannot be known stays absent, and a person is told why.
 
 use std::path::Path;
 
+use super::builder::{Index, MetadataBuilder};
 use super::cells::Cells;
 use super::layout::Layout;
 use super::list::{MetadataList, Rows};
 use super::notes::{CellFaults, ListNote};
-use super::records::{Index, Records};
 use crate::catalog::{CatalogError, ListFault};
 use crate::lists::{ListFile, Table};
 use crate::shown::Show as _;
@@ -17,9 +17,9 @@ const MAX_BAD_ROWS: usize = 5;
 
 /// Code of a dataset for rows that its tables cannot describe: gets the cells of the extra columns,
 /// and the numbers of the images that the row is about.
-pub type EachRow<'r> = dyn FnMut(&mut Records<'_>, &mut Cells<'_, '_>, &[u32]) + 'r;
+pub type EachRow<'r> = dyn FnMut(&mut MetadataBuilder<'_>, &mut Cells<'_, '_>, &[u32]) + 'r;
 
-impl Records<'_> {
+impl MetadataBuilder<'_> {
     /// Reads `list`, if it is there, and tells whether it is.
     pub fn read(&mut self, root: &Path, list: &MetadataList) -> bool {
         self.read_also(root, list, &[], &mut |_, _, _| {})

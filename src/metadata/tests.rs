@@ -1,11 +1,12 @@
-//! Small lists of every kind, read into the records of a few images.
+//! Small lists of every kind, read into the metadata of a few images.
 
 use std::fs;
 
+use super::image::{ImageMetadata, LabelSource, Negatives, Sex, Split, View};
 use super::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS, LabelCells, Labels};
-use super::record::{LabelSource, Negatives, Record, Sex, Split, View};
 use super::{
-    Column, Finished, Index, Join, Meaning, MetadataList, Options, Records, Rows, Vocabulary,
+    Column, Finished, Index, Join, Meaning, MetadataBuilder, MetadataList, Options, Rows,
+    Vocabulary,
 };
 use crate::catalog::{Catalog, CatalogBuilder, ListContext, SourceLocation};
 use crate::storage::Folder;
@@ -58,16 +59,16 @@ fn read(lists: &[(&MetadataList, &str)]) -> Finished {
         study_prefix: "some",
         loose: false,
     };
-    let mut records = Records::new(&catalog, context, options);
+    let mut metadata = MetadataBuilder::new(&catalog, context, options);
     for (list, text) in lists {
         fs::write(folder.path().join(list.files[0]), text).unwrap();
-        assert!(records.read(folder.path(), list));
+        assert!(metadata.read(folder.path(), list));
     }
-    records.finish()
+    metadata.finish()
 }
 
-fn state(record: &Record, finding: &str) -> Option<i8> {
-    record
+fn state(image: &ImageMetadata, finding: &str) -> Option<i8> {
+    image
         .findings
         .get(Vocabulary::get().number(finding).unwrap())
 }
@@ -107,19 +108,19 @@ fn columns_are_found_by_any_of_their_names() {
     };
     let text = " NAME ,gender,AGE,view,patient\n1,f,018M,PA,007\n2,,0,,8\n3,M,old,XX,9\n";
     let found = read(&[(&LIST, text)]);
-    let [first, second, third, last] = found.records.as_slice() else {
-        panic!("{:?}", found.records)
+    let [first, second, third, last] = found.metadata.as_slice() else {
+        panic!("{:?}", found.metadata)
     };
     assert_eq!((first.sex, first.age_years), (Some(Sex::Female), Some(1.5)));
     assert_eq!((first.view, first.frontal), (Some(View::Pa), Some(true)));
     assert_eq!(first.patient.as_deref(), Some("pool:7"));
-    for record in [second, third] {
-        assert_eq!((record.sex, record.view), (None, None));
+    for image in [second, third] {
+        assert_eq!((image.sex, image.view), (None, None));
         assert_eq!(
-            (record.age_years, record.age_raw.as_deref()),
+            (image.age_years, image.age_raw.as_deref()),
             (None, Some("0"))
         );
-        assert_eq!(record.patient.as_deref(), Some("pool:8"));
+        assert_eq!(image.patient.as_deref(), Some("pool:8"));
     }
     assert_eq!((last.view, last.frontal), (Some(View::Other), None));
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
@@ -150,10 +151,10 @@ fn the_year_of_birth_counts_from_the_year_of_the_study() {
         &LIST,
         "image,day,born\n1,20140915,1950.0\n2,,1950\n3,20140915,2015\n",
     )]);
-    let ages = found.records.iter().map(|record| record.age_years);
+    let ages = found.metadata.iter().map(|image| image.age_years);
     assert_eq!(ages.collect::<Vec<_>>(), [Some(64.0), None, None, None]);
-    assert_eq!(found.records[1].age_raw.as_deref(), Some("1950"));
-    assert_eq!(found.records[0].study_date, Some(16_328));
+    assert_eq!(found.metadata[1].age_raw.as_deref(), Some("1950"));
+    assert_eq!(found.metadata[0].study_date, Some(16_328));
     assert_eq!(
         found.notes[0].faults.len(),
         1,
@@ -175,9 +176,9 @@ fn rows_belong_to_images_as_the_list_says() {
     };
     let text = "image,patient\n2,x\n2,y\n";
     let patients = |list| {
-        let records = read(&[(list, text)]).records.into_iter();
-        records
-            .map(|record| record.patient.unwrap_or_default().to_string())
+        let metadata = read(&[(list, text)]).metadata.into_iter();
+        metadata
+            .map(|image| image.patient.unwrap_or_default().to_string())
             .collect::<Vec<_>>()
     };
     assert_eq!(patients(&LAST), ["", "pool:y", "pool:y", ""]);
@@ -212,10 +213,10 @@ fn a_name_of_digits_is_the_same_name() {
         study_prefix: "",
         loose: false,
     };
-    let mut records = Records::new(&catalog, context, options);
-    assert!(records.read(folder.path(), &LIST));
-    let records = records.finish().records;
-    let patients = records.iter().map(|record| record.patient.as_deref());
+    let mut metadata = MetadataBuilder::new(&catalog, context, options);
+    assert!(metadata.read(folder.path(), &LIST));
+    let metadata = metadata.finish().metadata;
+    let patients = metadata.iter().map(|image| image.patient.as_deref());
     assert_eq!(
         patients.collect::<Vec<_>>(),
         [Some("pool:x"), Some("pool:z")]
@@ -242,11 +243,11 @@ fn a_list_that_cannot_be_read_is_a_warning_and_one_that_is_missing_is_none() {
         study_prefix: "",
         loose: false,
     };
-    let mut records = Records::new(&catalog, context, options);
-    assert!(!records.read(folder.path(), &EMPTY));
+    let mut metadata = MetadataBuilder::new(&catalog, context, options);
+    assert!(!metadata.read(folder.path(), &EMPTY));
     fs::write(folder.path().join("older.csv"), "image\n1\n").unwrap();
-    assert!(records.read(folder.path(), &EMPTY));
-    let found = records.finish();
+    assert!(metadata.read(folder.path(), &EMPTY));
+    let found = metadata.finish();
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
     assert!(found.notes[0].path.ends_with("older.csv"));
 }
@@ -260,10 +261,10 @@ fn states_are_present_absent_uncertain_or_blank() {
     let text = "image,No Finding,Edema,Pneumonia,Support Devices\n\
                 1,,1.0,-1,0\n2,1,,,\n3,,2,,\n";
     let found = read(&[(&LIST, text)]);
-    let [first, second, _, last] = found.records.as_slice() else {
-        panic!("{:?}", found.records)
+    let [first, second, _, last] = found.metadata.as_slice() else {
+        panic!("{:?}", found.metadata)
     };
-    let states = |record| {
+    let states = |image| {
         [
             "No Finding",
             "Edema",
@@ -271,7 +272,7 @@ fn states_are_present_absent_uncertain_or_blank() {
             "Support Devices",
             "Fracture",
         ]
-        .map(|finding| state(record, finding))
+        .map(|finding| state(image, finding))
     };
     assert_eq!(states(first), [None, Some(1), Some(-1), Some(0), None]);
     let terms: Vec<&str> = first
@@ -322,23 +323,23 @@ fn a_later_list_replaces_labels_or_fills_them() {
     };
     let first = (&FIRST, "image,Edema,Fracture\n1,1,\n");
     let found = read(&[first, (&REPLACES, "image,Edema,Fracture\n1,,0\n")]);
-    let record = &found.records[0];
+    let image = &found.metadata[0];
     assert_eq!(
-        (state(record, "Edema"), state(record, "Fracture")),
+        (state(image, "Edema"), state(image, "Fracture")),
         (None, Some(0))
     );
-    assert_eq!(record.label_source, Some(LabelSource::Radiologists));
+    assert_eq!(image.label_source, Some(LabelSource::Radiologists));
     let found = read(&[
         first,
         (&FILLS, "image,Fracture,Pneumothorax\n1,yes,perhaps\n"),
     ]);
-    let record = &found.records[0];
+    let image = &found.metadata[0];
     assert_eq!(
-        (state(record, "Edema"), state(record, "Fracture")),
+        (state(image, "Edema"), state(image, "Fracture")),
         (Some(1), Some(1))
     );
-    assert_eq!(state(record, "Pneumothorax"), None);
-    assert_eq!(record.label_source, Some(LabelSource::TextMining));
+    assert_eq!(state(image, "Pneumothorax"), None);
+    assert_eq!(image.label_source, Some(LabelSource::TextMining));
 }
 
 #[test]
@@ -366,8 +367,8 @@ fn a_column_may_tell_who_made_the_labels() {
         &LIST,
         "image,labels,by\n1,[Nodule,RNN\n2,[exclude,\n3,nodule,\n",
     )]);
-    let [first, second, _, last] = found.records.as_slice() else {
-        panic!("{:?}", found.records)
+    let [first, second, _, last] = found.metadata.as_slice() else {
+        panic!("{:?}", found.metadata)
     };
     assert_eq!(
         (state(first, "Nodule"), state(first, "Edema")),
@@ -411,7 +412,7 @@ fn a_box_has_four_numbers_and_an_area() {
     let text = "image,term,x,y,w,h\n1,Infiltrate,1,2,30,40.5\n1,Mass,5,5,6,7\n1,,9,9,9,9\n\
                 3,Mass,,,,\n3,Mass,1,2,,\n3,Mass,1,2,0,5\n3,Mass,1,2,nan,inf\n3,Mass,a,1,2,3\n";
     let found = read(&[(&SIZE, text)]);
-    let boxes = &found.records[0].boxes;
+    let boxes = &found.metadata[0].boxes;
     assert_eq!(boxes.len(), 2);
     assert_eq!(
         (&*boxes[0].term, boxes[0].finding),
@@ -423,7 +424,7 @@ fn a_box_has_four_numbers_and_an_area() {
         [1.0, 2.0, 30.0, 40.5]
     );
     assert_eq!(boxes[0].reader, None);
-    assert!(found.records[3].boxes.is_empty());
+    assert!(found.metadata[3].boxes.is_empty());
     let faults = found.notes[0].faults.join("\n");
     for words in [
         ", line 6, column \"x\": \"x 1, y 2\" is a part of a box",
@@ -433,8 +434,8 @@ fn a_box_has_four_numbers_and_an_area() {
         assert!(faults.contains(words), "no {words:?} in {faults}");
     }
     let found = read(&[(&EDGES, "image,x,y,w,h\n1,10,20,15,60\n1,10,20,5,60\n")]);
-    let [only] = found.records[0].boxes.as_slice() else {
-        panic!("{:?}", found.records[0].boxes)
+    let [only] = found.metadata[0].boxes.as_slice() else {
+        panic!("{:?}", found.metadata[0].boxes)
     };
     assert_eq!([only.area.width, only.area.height], [5.0, 40.0]);
     assert_eq!(&*only.term, "Mass");

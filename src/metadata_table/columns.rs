@@ -95,54 +95,54 @@ const BEFORE: &[Column] = &[
         "patient_key",
         TEXT,
         "The patient, unique over all datasets",
-        |rows| texts(rows, |row| row.record.patient.as_deref()),
+        |rows| texts(rows, |row| row.image.patient.as_deref()),
     ),
     column(
         "study_key",
         TEXT,
         "The study, unique over all datasets",
-        |rows| texts(rows, |row| row.record.study.as_deref()),
+        |rows| texts(rows, |row| row.image.study.as_deref()),
     ),
     column(
         "same_image_as",
         TEXT,
         "Key of the same picture in ChestX-ray14",
-        |rows| texts(rows, |row| row.record.same_image_as.as_deref()),
+        |rows| texts(rows, |row| row.image.same_image_as.as_deref()),
     ),
     column(
         "view",
         TEXT,
         "PA, AP, AP_SUPINE, LATERAL, LL, RL, OBLIQUE or OTHER",
-        |rows| texts(rows, |row| row.record.view.map(|view| view.name())),
+        |rows| texts(rows, |row| row.image.view.map(|view| view.name())),
     ),
     column("frontal", BOOL, "Whether the view is frontal", |rows| {
-        let values = rows.iter().map(|row| row.record.frontal);
+        let values = rows.iter().map(|row| row.image.frontal);
         Arc::new(values.collect::<BooleanArray>())
     }),
     column("view_raw", TEXT, "The view as the list has it", |rows| {
-        texts(rows, |row| row.record.view_raw.as_deref())
+        texts(rows, |row| row.image.view_raw.as_deref())
     }),
     column("sex", TEXT, "M, F or O, as recorded", |rows| {
-        texts(rows, |row| row.record.sex.map(|sex| sex.name()))
+        texts(rows, |row| row.image.sex.map(|sex| sex.name()))
     }),
     column(
         "age_years",
         || DataType::Float32,
         "Age in years, from 0 to 120",
         |rows| {
-            let values = rows.iter().map(|row| row.record.age_years);
+            let values = rows.iter().map(|row| row.image.age_years);
             Arc::new(values.collect::<Float32Array>())
         },
     ),
     column("age_raw", TEXT, "The age as the list has it", |rows| {
-        texts(rows, |row| row.record.age_raw.as_deref())
+        texts(rows, |row| row.image.age_raw.as_deref())
     }),
     column(
         "age_is_group",
         BOOL,
         "Whether the age stands for a group of ages",
         |rows| {
-            let values = rows.iter().map(|row| row.record.age_is_group);
+            let values = rows.iter().map(|row| row.image.age_is_group);
             Arc::new(values.collect::<BooleanArray>())
         },
     ),
@@ -151,7 +151,7 @@ const BEFORE: &[Column] = &[
         || DataType::Date32,
         "Date of the study; see date_kind",
         |rows| {
-            let values = rows.iter().map(|row| row.record.study_date);
+            let values = rows.iter().map(|row| row.image.study_date);
             Arc::new(values.collect::<Date32Array>())
         },
     ),
@@ -165,14 +165,14 @@ const BEFORE: &[Column] = &[
         "split",
         TEXT,
         "train, validate or test, as the release defines it",
-        |rows| texts(rows, |row| row.record.split.map(|split| split.name())),
+        |rows| texts(rows, |row| row.image.split.map(|split| split.name())),
     ),
     always(column(
         "known_bad",
         BOOL,
         "Whether the source is known to be unreadable",
         |rows| {
-            let values = rows.iter().map(|row| Some(row.record.known_bad));
+            let values = rows.iter().map(|row| Some(row.image.known_bad));
             Arc::new(values.collect::<BooleanArray>())
         },
     )),
@@ -186,7 +186,7 @@ const AFTER: &[Column] = &[
         "How the zeros arose: negated, unmentioned, explicit or implied",
         |rows| {
             texts(rows, |row| {
-                row.record.negatives.map(|negatives| negatives.name())
+                row.image.negatives.map(|negatives| negatives.name())
             })
         },
     ),
@@ -196,7 +196,7 @@ const AFTER: &[Column] = &[
         "text mining, radiologists, physician, model or indexers",
         |rows| {
             texts(rows, |row| {
-                row.record.label_source.map(|source| source.name())
+                row.image.label_source.map(|source| source.name())
             })
         },
     ),
@@ -207,7 +207,7 @@ const AFTER: &[Column] = &[
         |rows| {
             let mut lists = ListBuilder::new(StringBuilder::new());
             for row in rows {
-                match &row.record.terms {
+                match &row.image.terms {
                     Some(terms) => {
                         for term in terms.iter() {
                             lists.values().append_value(term);
@@ -375,7 +375,7 @@ fn comment(comment: &str) -> HashMap<String, String> {
 /// Rows as columns.
 pub(super) fn batch(rows: &[Row<'_>]) -> Result<RecordBatch, ArrowError> {
     let findings = (0..Vocabulary::get().findings().len()).map(|finding| -> ArrayRef {
-        let states = rows.iter().map(|row| row.record.findings.get(finding));
+        let states = rows.iter().map(|row| row.image.findings.get(finding));
         Arc::new(states.collect::<Int8Array>())
     });
     let before = BEFORE.iter().map(|column| (column.values)(rows));

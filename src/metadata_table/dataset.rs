@@ -14,7 +14,9 @@ use super::writer::TableError;
 use crate::catalog::{Catalog, ListContext};
 use crate::datasets::RawTree;
 use crate::files::is_absent;
-use crate::metadata::{HeaderRules, ListNote, Named, Options, Record, Records, age, date};
+use crate::metadata::{
+    HeaderRules, ImageMetadata, ListNote, MetadataBuilder, Named, Options, age, date,
+};
 use crate::render::{Attributes, Placement, RenderParams};
 use crate::source::SourceHeader;
 
@@ -51,7 +53,7 @@ pub struct DatasetTable<'a> {
     tree: &'a RawTree,
     catalog: &'a Catalog,
     options: TableOptions,
-    records: Vec<Record>,
+    metadata: Vec<ImageMetadata>,
     notes: Vec<ListNote>,
     warnings: Vec<String>,
     remarks: Vec<String>,
@@ -71,17 +73,17 @@ impl<'a> DatasetTable<'a> {
             study_prefix: info.folder,
             loose: options.loose,
         };
-        let mut records = Records::new(catalog, lists, names);
+        let mut metadata = MetadataBuilder::new(catalog, lists, names);
         // Of no images, no list says anything.
         if catalog.present() > 0 {
-            tree.dataset.read_metadata(tree, &mut records);
+            tree.dataset.read_metadata(tree, &mut metadata);
         }
-        let finished = records.finish();
+        let finished = metadata.finish();
         Self {
             tree,
             catalog,
             options,
-            records: finished.records,
+            metadata: finished.metadata,
             notes: finished.notes,
             warnings: finished.warnings,
             remarks: finished.remarks,
@@ -116,14 +118,14 @@ impl<'a> DatasetTable<'a> {
 
     /// What the lists say about the image `number`.
     pub fn listed(&self, number: u32) -> Option<ImageProperties> {
-        let record = self.records.get(number as usize)?;
-        Some(ImageProperties::of(record, None))
+        let image = self.metadata.get(number as usize)?;
+        Some(ImageProperties::of(image, None))
     }
 
     /// The same, with what the header of its source adds.
     pub fn looked_at(&self, number: u32) -> Option<ImageProperties> {
-        let (record, header) = self.described(number)?;
-        Some(ImageProperties::of(&record, header.as_ref()))
+        let (image, header) = self.described(number)?;
+        Some(ImageProperties::of(&image, header.as_ref()))
     }
 
     /// Whether the source of an image was absent when its header was to be read, so far.
@@ -176,13 +178,13 @@ impl<'a> DatasetTable<'a> {
 
     fn row(&self, number: u32, last_report: &mut Option<LastReport>) -> Option<Row<'a>> {
         let key = self.catalog.get(number)?.key();
-        let (mut record, header) = self.described(number)?;
+        let (mut image, header) = self.described(number)?;
         let placement = header.as_ref().and_then(|header| {
             let (width, height) = (header.description.width, header.description.height);
             let side = |side| u32::try_from(side).ok();
             Placement::new(side(width)?, side(height)?, self.options.params.size)
         });
-        let mut texts = record.texts.take().map(|texts| *texts);
+        let mut texts = image.texts.take().map(|texts| *texts);
         if let Some(files) = self.tree.dataset.report_files(self.tree, key) {
             if last_report.as_ref().is_none_or(|last| last.files != files) {
                 *last_report = Some(LastReport::read(self.tree, key, files));
@@ -194,22 +196,22 @@ impl<'a> DatasetTable<'a> {
             number,
             key,
             dates: self.tree.dataset.metadata().dates,
-            record,
+            image,
             header,
             placement,
             texts,
         })
     }
 
-    /// The record of an image with what its header adds, and the header.
-    fn described(&self, number: u32) -> Option<(Record, Option<SourceHeader>)> {
+    /// The metadata of an image with what its header adds, and the header.
+    fn described(&self, number: u32) -> Option<(ImageMetadata, Option<SourceHeader>)> {
         let key = self.catalog.get(number)?.key();
-        let mut record = self.records.get(number as usize)?.clone();
+        let mut image = self.metadata.get(number as usize)?.clone();
         let header = self.header(number, key);
         if let (Some(rules), Some(header)) = (self.tree.dataset.metadata().header, &header) {
-            self.take_attributes(rules, &header.attributes, &mut record);
+            self.take_attributes(rules, &header.attributes, &mut image);
         }
-        Some((record, header))
+        Some((image, header))
     }
 
     fn header(&self, number: u32, key: &str) -> Option<SourceHeader> {
@@ -231,30 +233,30 @@ impl<'a> DatasetTable<'a> {
     }
 
     /// Takes from a header what no list tells.
-    fn take_attributes(&self, rules: HeaderRules, header: &Attributes, record: &mut Record) {
-        if record.age_raw.is_none()
+    fn take_attributes(&self, rules: HeaderRules, header: &Attributes, image: &mut ImageMetadata) {
+        if image.age_raw.is_none()
             && let Some(raw) = &header.patient_age
         {
-            record.age_raw = Some(raw.as_str().into());
-            record.age_years = age::years(raw, rules.zero_is_an_age);
+            image.age_raw = Some(raw.as_str().into());
+            image.age_years = age::years(raw, rules.zero_is_an_age);
         }
-        if record.sex.is_none()
+        if image.sex.is_none()
             && let Some(sex) = &header.patient_sex
         {
-            record.sex = rules.sex(sex);
+            image.sex = rules.sex(sex);
         }
-        if record.view_raw.is_none()
+        if image.view_raw.is_none()
             && let Some(view) = &header.view_position
         {
-            record.view_raw = Some(view.as_str().into());
+            image.view_raw = Some(view.as_str().into());
             if let Some(known) = rules.views.iter().find(|known| known.name == view) {
-                record.view = record.view.or(known.view);
-                record.frontal = record.frontal.or(known.frontal);
+                image.view = image.view.or(known.view);
+                image.frontal = image.frontal.or(known.frontal);
             }
         }
-        if record.study_date.is_none() && rules.has_dates {
+        if image.study_date.is_none() && rules.has_dates {
             let date = header.study_date.as_deref();
-            record.study_date = date.and_then(date::days_from_yyyymmdd);
+            image.study_date = date.and_then(date::days_from_yyyymmdd);
         }
     }
 }
@@ -262,7 +264,7 @@ impl<'a> DatasetTable<'a> {
 /// The report that was read last: the images of a study share it.
 struct LastReport {
     files: Vec<PathBuf>,
-    texts: Option<crate::metadata::record::Texts>,
+    texts: Option<crate::metadata::image::Texts>,
 }
 
 impl LastReport {

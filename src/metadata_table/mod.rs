@@ -1,7 +1,7 @@
 //! One table of what is known of all images: a row for each, in the order of the tree.
 //!
 //! ```text
-//! lists ─► records ──┐
+//! lists ─► metadata ─┐
 //! image headers ─────┼─► rows ─► columns (arrays) ─► writer (Parquet, Arrow, CSV)
 //! reports ───────────┘
 //! ```

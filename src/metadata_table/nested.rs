@@ -82,12 +82,12 @@ fn finding_name(finding: Option<usize>) -> Option<&'static str> {
 
 /// The boxes of each row.
 pub(super) fn boxes(rows: &[Row<'_>]) -> ArrayRef {
-    let lengths: Vec<usize> = rows.iter().map(|row| row.record.boxes.len()).collect();
+    let lengths: Vec<usize> = rows.iter().map(|row| row.image.boxes.len()).collect();
     let all: Vec<(&FindingBox, Option<Clipped>)> = rows
         .iter()
         .flat_map(|row| {
             let clip = |shown| (shown, row.placement.map(|place| Clipped::of(shown, place)));
-            row.record.boxes.iter().map(clip)
+            row.image.boxes.iter().map(clip)
         })
         .collect();
     let text = |value: fn(&FindingBox) -> Option<&str>| -> ArrayRef {
@@ -161,8 +161,8 @@ impl Clipped {
 
 /// The masks of each row.
 pub(super) fn masks(rows: &[Row<'_>]) -> ArrayRef {
-    let lengths: Vec<usize> = rows.iter().map(|row| row.record.masks.len()).collect();
-    let all: Vec<&FindingMask> = rows.iter().flat_map(|row| &row.record.masks).collect();
+    let lengths: Vec<usize> = rows.iter().map(|row| row.image.masks.len()).collect();
+    let all: Vec<&FindingMask> = rows.iter().flat_map(|row| &row.image.masks).collect();
     let sizes = |value: fn(&FindingMask) -> u32| -> ArrayRef {
         Arc::new(UInt32Array::from_iter_values(
             all.iter().map(|mask| value(mask)),

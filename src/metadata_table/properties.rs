@@ -1,6 +1,6 @@
 //! What is counted of an image: all that a summary of a dataset needs, and no text.
 
-use crate::metadata::record::{LabelSource, Negatives, Record, Sex, Split, View};
+use crate::metadata::image::{ImageMetadata, LabelSource, Negatives, Sex, Split, View};
 use crate::metadata::vocabulary::States;
 use crate::source::SourceHeader;
 
@@ -21,21 +21,21 @@ pub struct ImageProperties {
 }
 
 impl ImageProperties {
-    /// The properties that a record tells, and a header if there is one.
-    pub(super) fn of(record: &Record, header: Option<&SourceHeader>) -> Self {
+    /// The properties that the metadata tells, and a header if there is one.
+    pub(super) fn of(image: &ImageMetadata, header: Option<&SourceHeader>) -> Self {
         let description = header.map(|header| &header.description);
         let size = description.and_then(|description| {
             let width = u32::try_from(description.width).ok()?;
             Some((width, u32::try_from(description.height).ok()?))
         });
         Self {
-            view: record.view,
-            sex: record.sex,
-            age_years: record.age_years,
-            split: record.split,
-            findings: record.findings,
-            negatives: record.negatives,
-            label_source: record.label_source,
+            view: image.view,
+            sex: image.sex,
+            age_years: image.age_years,
+            split: image.split,
+            findings: image.findings,
+            negatives: image.negatives,
+            label_source: image.label_source,
             size,
             bits: description.and_then(|description| u8::try_from(description.bits).ok()),
         }

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::properties::ImageProperties;
 use super::writer::TableError;
 use crate::metadata::Vocabulary;
-use crate::metadata::record::{LabelSource, Negatives, Sex, Split, View};
+use crate::metadata::image::{LabelSource, Negatives, Sex, Split, View};
 use crate::metadata::vocabulary::State;
 
 /// The columns that are read, besides those of findings.

@@ -1,7 +1,7 @@
 //! One row of the table, before it becomes part of columns.
 
-use crate::metadata::Record;
-use crate::metadata::record::{DateKind, Texts};
+use crate::metadata::ImageMetadata;
+use crate::metadata::image::{DateKind, Texts};
 use crate::render::Placement;
 use crate::source::SourceHeader;
 
@@ -12,7 +12,7 @@ pub(super) struct Row<'a> {
     pub key: &'a str,
     pub dates: DateKind,
     /// With what the header adds.
-    pub record: Record,
+    pub image: ImageMetadata,
     pub header: Option<SourceHeader>,
     pub placement: Option<Placement>,
     pub texts: Option<Texts>,

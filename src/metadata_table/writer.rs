@@ -1,5 +1,6 @@
 //! Writes batches as Parquet, Arrow or CSV.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
@@ -105,7 +106,8 @@ impl<W: Write + Send> TableWriter<W> {
                 Self::Parquet(Box::new(writer))
             }
             TableFormat::Arrow => {
-                let schema = Schema::clone(&schema()).with_metadata(pairs.collect());
+                let schema =
+                    Schema::clone(&schema()).with_metadata(pairs.collect::<HashMap<_, _>>());
                 Self::Arrow(Box::new(FileWriter::try_new(output, &schema)?))
             }
             TableFormat::Csv => Self::Csv(Box::new(CsvTable::new(output, &schema())?)),

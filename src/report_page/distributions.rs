@@ -3,7 +3,7 @@
 use indicatif::HumanCount;
 
 use super::shares::Part;
-use crate::metadata::record::{Sex, Split, View};
+use crate::metadata::image::{Sex, Split, View};
 use crate::survey::{DatasetSurvey, ImageCounts, MetadataSummary, Tally, printable};
 use crate::words::counted;
 

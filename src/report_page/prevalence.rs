@@ -4,7 +4,7 @@ use indicatif::HumanCount;
 
 use super::shares::Part;
 use crate::metadata::Vocabulary;
-use crate::metadata::record::{LabelSource, Negatives};
+use crate::metadata::image::{LabelSource, Negatives};
 use crate::survey::{DatasetSurvey, FindingCounts, Findings, MetadataSummary, Tally, printable};
 
 /// The table of findings and datasets.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Findings, Tally};
 use crate::catalog::Catalog;
 use crate::datasets::RawTree;
-use crate::metadata::record::{LabelSource, Negatives, Sex, Split, View};
+use crate::metadata::image::{LabelSource, Negatives, Sex, Split, View};
 use crate::metadata_table::{
     DatasetTable, ImageProperties, TableError, TableOptions, read_properties,
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::shape::{FindingBox, FindingMask};
 use super::vocabulary::States;
 
-/// The record of one image. Everything that no list tells is absent.
+/// The metadata of one image. Everything that no list tells is absent.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct ImageMetadata {
     /// The patient, unique over all datasets.
     pub patient: Option<Arc<str>>,
     /// The study, unique over all datasets.

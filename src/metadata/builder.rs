@@ -1,19 +1,19 @@
-//! The records of all images of one dataset, filled while its lists are read.
+//! The metadata of all images of one dataset, filled while its lists are read.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::image::{ImageMetadata, LabelSource, Negatives, Texts};
 use super::list::Join;
 use super::notes::ListNote;
-use super::record::{LabelSource, Negatives, Record, Texts};
 use super::vocabulary::{LabelSet, State};
 use crate::catalog::{Catalog, ListContext};
 
-/// The records of the images of a catalog, by number.
-pub struct Records<'a> {
+/// The metadata of the images of a catalog, by number.
+pub struct MetadataBuilder<'a> {
     catalog: &'a Catalog,
     lists: ListContext,
-    records: Vec<Record>,
+    metadata: Vec<ImageMetadata>,
     names: HashSet<Arc<str>>,
     term_lists: HashSet<Arc<[Arc<str>]>>,
     options: Options,
@@ -33,13 +33,13 @@ pub struct Options {
     pub loose: bool,
 }
 
-impl<'a> Records<'a> {
-    /// Empty records for all images of `catalog`.
+impl<'a> MetadataBuilder<'a> {
+    /// Empty metadata for all images of `catalog`.
     pub fn new(catalog: &'a Catalog, lists: ListContext, options: Options) -> Self {
         Self {
             catalog,
             lists,
-            records: vec![Record::default(); catalog.len() as usize],
+            metadata: vec![ImageMetadata::default(); catalog.len() as usize],
             names: HashSet::new(),
             term_lists: HashSet::new(),
             options,
@@ -73,17 +73,17 @@ impl<'a> Records<'a> {
         self.options.loose
     }
 
-    /// The record of the image `number`, to change.
-    pub fn get_mut(&mut self, number: u32) -> Option<&mut Record> {
-        self.records.get_mut(number as usize)
+    /// The metadata of the image `number`, to change.
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut ImageMetadata> {
+        self.metadata.get_mut(number as usize)
     }
 
-    /// The one copy of a text that many records have.
+    /// The one copy of a text that many images have.
     pub fn shared(&mut self, text: &str) -> Arc<str> {
         shared(&mut self.names, text)
     }
 
-    /// The one copy of a list of terms that many records have.
+    /// The one copy of a list of terms that many images have.
     pub fn shared_terms(&mut self, terms: &[&str]) -> Arc<[Arc<str>]> {
         let terms: Vec<Arc<str>> = terms.iter().map(|term| self.shared(term)).collect();
         if let Some(known) = self.term_lists.get(terms.as_slice()) {
@@ -98,8 +98,8 @@ impl<'a> Records<'a> {
     pub fn set_patient(&mut self, number: u32, name: &str) {
         let prefix = self.options.patient_prefix;
         let patient = self.shared(&format!("{prefix}:{name}"));
-        if let Some(record) = self.get_mut(number) {
-            record.patient = Some(patient);
+        if let Some(image) = self.get_mut(number) {
+            image.patient = Some(patient);
         }
     }
 
@@ -107,8 +107,8 @@ impl<'a> Records<'a> {
     pub fn set_study(&mut self, number: u32, name: &str) {
         let prefix = self.options.study_prefix;
         let study = self.shared(&format!("{prefix}:{name}"));
-        if let Some(record) = self.get_mut(number) {
-            record.study = Some(study);
+        if let Some(image) = self.get_mut(number) {
+            image.study = Some(study);
         }
     }
 
@@ -126,19 +126,19 @@ impl<'a> Records<'a> {
         let told = set.told(states);
         let told: Vec<&str> = told.iter().map(String::as_str).collect();
         let terms = self.shared_terms(&told);
-        self.each(numbers, |record| {
-            record.findings = findings;
-            record.terms = Some(terms.clone());
-            record.negatives = Some(Negatives::Explicit);
-            record.label_source = Some(LabelSource::Radiologists);
+        self.each(numbers, |image| {
+            image.findings = findings;
+            image.terms = Some(terms.clone());
+            image.negatives = Some(Negatives::Explicit);
+            image.label_source = Some(LabelSource::Radiologists);
         });
     }
 
-    /// Changes the records of images.
-    pub fn each(&mut self, numbers: &[u32], change: impl Fn(&mut Record)) {
+    /// Changes the metadata of images.
+    pub fn each(&mut self, numbers: &[u32], change: impl Fn(&mut ImageMetadata)) {
         for number in numbers {
-            if let Some(record) = self.get_mut(*number) {
-                change(record);
+            if let Some(image) = self.get_mut(*number) {
+                change(image);
             }
         }
     }
@@ -163,12 +163,12 @@ impl<'a> Records<'a> {
         self.warnings.push(warning.into());
     }
 
-    /// The records, the lists that were read, and what a person should know.
+    /// The metadata, the lists that were read, and what a person should know.
     pub fn finish(self) -> Finished {
         let mut warnings = self.warnings;
         warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
         Finished {
-            records: self.records,
+            metadata: self.metadata,
             notes: self.notes,
             warnings,
             remarks: self.lists.warnings().take(),
@@ -176,10 +176,10 @@ impl<'a> Records<'a> {
     }
 }
 
-/// What [`Records::finish`] returns.
+/// What [`MetadataBuilder::finish`] returns.
 pub struct Finished {
     /// By number of the image.
-    pub records: Vec<Record>,
+    pub metadata: Vec<ImageMetadata>,
     pub notes: Vec<ListNote>,
     /// What could not be read.
     pub warnings: Vec<String>,

@@ -431,15 +431,15 @@ fn what_lists_tell_is_counted_and_what_they_do_not_tell_is_said() {
             .collect()
     };
     // A word that is no view is another view.
-    let views = [("PA", 2), ("AP", 1), ("other", 1), ("not told", 2)];
+    let views = [("PA", 2), ("AP", 1), ("other", 1), ("not known", 2)];
     assert_eq!(chart("View"), rows(&views));
-    let sexes = [("male", 2), ("female", 1), ("not told", 3)];
+    let sexes = [("male", 2), ("female", 1), ("not known", 3)];
     assert_eq!(chart("Sex"), rows(&sexes));
     let ages = chart("Age");
     assert_eq!(ages.len(), 7, "all decades up to the last one: {ages:?}");
     assert_eq!(ages[0], ("0–9 years".to_owned(), 2));
     assert_eq!(ages[1], ("10–19 years".to_owned(), 0));
-    assert_eq!(ages[5..], rows(&[("50–59 years", 2), ("not told", 2)]));
+    assert_eq!(ages[5..], rows(&[("50–59 years", 2), ("not known", 2)]));
     let bits = chart("Bits per sample");
     assert_eq!(bits, rows(&[("8 bits", 6)]));
     let sizes = chart("Size");

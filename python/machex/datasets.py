@@ -70,7 +70,7 @@ class ChestXrayDataset(Selectable):
               ``mask_labels``, a list of n names.
 
             A box or mask has the name of its finding, or the dataset's own term if no finding has
-            it. Both are the places in the tree, whatever ``transforms`` does to ``img``: apply a
+            it. Both are in pixels of the tree, whatever ``transforms`` does to ``img``: apply a
             transform of ``torchvision.transforms.v2`` to whole items instead.
         findings: the names of the findings for the field ``findings``; by default all that the
             metadata has.

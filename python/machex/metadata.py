@@ -221,6 +221,6 @@ def _restore(
         metadata = load(*arguments)
         if len(metadata) != length:
             raise TreeError(
-                "the metadata table is not what it was when this was pickled: make it anew"
+                "the metadata table is not what it was when this was pickled: make it again"
             ) from None
         return metadata

@@ -1,4 +1,4 @@
-"""The patients of images by the metadata table, whose keys are unique over all datasets."""
+"""The patients of images in the metadata table, whose keys are unique over all datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def patients_of_table(
     try:
         keys = table.read(["patient_key"])["patient_key"].to_pylist()
     except ImportError as error:
-        # A split without metadata needs NumPy only, and a mount may have a table all the same.
+        # A split without metadata needs NumPy only, even if a mount has a table.
         warn_caller(f"{table.index.dataset}: its metadata does not tell the patients: {error}")
         return None
     home = _home(rule)

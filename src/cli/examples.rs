@@ -87,7 +87,7 @@ pub const METADATA: &[Example] = &[
         "machex metadata config.yml -o metadata.parquet",
     ),
     example(
-        "Write that of one dataset as CSV, without reading the headers of its images",
+        "Write the table of one dataset as CSV, without reading the headers of its images",
         "machex metadata config.yml --dataset chexpert --no-headers -o chexpert.csv",
     ),
     example(

@@ -95,12 +95,12 @@ enum Command {
     /// raw datasets, or the folder of a finished tree or of a mount.
     #[command(after_long_help = examples::help(examples::REPORT))]
     Report(report::Arguments),
-    /// Write one table of what the lists say of all images: labels, patients, views, boxes, reports.
+    /// Write one table of what the lists say about images: labels, patients, views, boxes, reports.
     ///
     /// The table has a row for each image of the tree, in its order. The labels of all datasets are
-    /// in one vocabulary of 36 findings: 1 present, 0 absent, -1 uncertain, null not labelled. What
-    /// no list tells is null; "machex check" says which lists are missing. Give a config to read the
-    /// lists, or the folder of a mount or of a tree that was made with metadata.
+    /// in one vocabulary of 37 findings: 1 present, 0 absent, -1 uncertain, null not labelled. A
+    /// value that no list has is null; "machex check" says which lists are missing. Give a config
+    /// to read the lists, or the folder of a mount or of a tree that was made with metadata.
     #[command(after_long_help = examples::help(examples::METADATA))]
     Metadata(metadata::Arguments),
     /// Mount the tree; machex renders each image the first time something reads it.

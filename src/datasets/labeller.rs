@@ -1,4 +1,5 @@
-//! The labels of the CheXpert labeller, which three datasets have: 14 columns of 1, 0, -1 and blanks.
+//! The labels of the CheXpert labeller, which three datasets have: 14 columns of 1, 0, -1 and
+//! blanks.
 
 use crate::metadata::image::LabelSource;
 use crate::metadata::list::{LabelCells, Labels};
@@ -8,7 +9,7 @@ pub(super) const fn labeller(set: &'static str) -> Labels {
     Labels {
         set,
         cells: LabelCells::States {
-            // Where nothing was found, there may be a device all the same.
+            // Even where nothing was found, there may be a device.
             except: &["Support Devices"],
         },
         source: Some(LabelSource::TextMining),

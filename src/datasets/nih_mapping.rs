@@ -1,4 +1,4 @@
-//! Which images of the challenges are which images of ChestX-ray14: the file that RSNA publishes.
+//! Which image of ChestX-ray14 each image of the challenges is: the file that RSNA publishes.
 
 use std::path::Path;
 
@@ -32,9 +32,8 @@ pub(super) struct MappedImage {
     pub sop_instance_uid: String,
 }
 
-/// Sets the patients of the images that the file names: the `given` one, or else that in the root.
-/// Images are found by the `name` of a file without its
-/// extension.
+/// Sets the patients of the images that the mapping names: the file `given`, or else the one in the
+/// root. Images are found by the `name` of their file without its extension.
 pub(super) fn read(
     tree: &RawTree,
     metadata: &mut MetadataBuilder<'_>,

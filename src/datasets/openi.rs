@@ -115,7 +115,7 @@ const PROJECTIONS: MetadataList = MetadataList {
     boxes: None,
 };
 
-/// A dump of the headers of the DICOM files. Its views are wrong now and then.
+/// A dump of the headers of the DICOM files. Some of its views are wrong.
 const HEADERS: MetadataList = MetadataList {
     files: &["nlmcxr_dicom_metadata.csv"],
     adds: "view, age, date",
@@ -200,7 +200,7 @@ const REPORTS: MetadataList = MetadataList {
     boxes: None,
 };
 
-/// NLM's reports: a folder with an XML file for each.
+/// NLM's reports: a folder with an XML file for each one.
 const XML: MetadataList = MetadataList {
     files: &["ecgen-radiology/"],
     adds: "labels, reports",
@@ -211,7 +211,7 @@ const XML: MetadataList = MetadataList {
     ..REPORTS
 };
 
-/// Number of reports whose faults are told apart.
+/// Number of reports whose faults are listed one by one.
 const MAX_BAD_REPORTS: usize = 5;
 
 /// Larger than any report.

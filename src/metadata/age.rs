@@ -5,9 +5,10 @@ pub const OLDEST: f64 = 120.0;
 
 /// An age in years, from a number with an optional unit: `058Y`, `011M`, `62`, `62.0`.
 ///
-/// The units are those of DICOM's age string (PS3.5, section 6.2, AS): D, W, M and Y, in either case;
-/// without a unit the number is years. Returns `None` if this is no age, or if it is not from 0 to
-/// 120 years. An age of exactly 0 counts only if `zero_is_an_age`: most lists write 0 for unknown.
+/// The units are those of DICOM's age string (PS3.5, section 6.2, AS): D, W, M and Y, in either
+/// case; without a unit the number is years. Returns `None` if this is no age, or if it is not from
+/// 0 to 120 years. An age of exactly 0 counts only if `zero_is_an_age`: most lists write 0 for
+/// unknown.
 pub fn years(raw: &str, zero_is_an_age: bool) -> Option<f32> {
     let raw = raw.trim();
     let (number, units_a_year) = match raw.as_bytes().last()? {

@@ -1,7 +1,7 @@
 //! Patterns over the terms of a dataset, such as `Opacity/lung*`.
 
-/// Whether all of `text` matches a pattern, in which `*` stands for any characters, `/` included, or
-/// for none. All other characters stand for themselves, case included.
+/// Whether all of `text` matches a pattern, in which `*` stands for any characters, `/` included,
+/// or for none. All other characters stand for themselves, case included.
 ///
 /// Takes the first place for each part between two stars, which is enough: an earlier place leaves
 /// more text for the parts after it.
@@ -25,8 +25,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     true
 }
 
-/// The heading of an Open-i term: what is before its first `/`, without blanks at its ends, and with
-/// one blank for several (`Subcutaneous  Emphysema/neck` -> `Subcutaneous Emphysema`).
+/// The heading of an Open-i term: what is before its first `/`, without blanks at its ends, and
+/// with one blank for several (`Subcutaneous  Emphysema/neck` -> `Subcutaneous Emphysema`).
 pub fn heading(term: &str) -> String {
     let (heading, _) = term.split_once('/').unwrap_or((term, ""));
     heading.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::shape::{FindingBox, FindingMask};
 use super::vocabulary::States;
 
-/// The metadata of one image. Everything that no list tells is absent.
+/// The metadata of one image. Every value that no list has is absent.
 #[derive(Debug, Clone, Default)]
 pub struct ImageMetadata {
     /// The patient, unique over all datasets.
@@ -125,8 +125,8 @@ named! {
     DateKind {
         /// The day of the study.
         Real = "real",
-        /// Shifted by a number of days of its own for each patient: only differences mean
-        /// something.
+        /// Shifted by a different number of days for each patient: only differences have a
+        /// meaning.
         Shifted = "shifted",
         /// Invented.
         Fictitious = "fictitious",

@@ -1,5 +1,5 @@
-//! The description of a list: which file, which row is about which image, and what its columns mean.
-//! Each dataset has a table of these.
+//! The description of a list: which file, which row is about which image, and what its columns
+//! mean. Each dataset has a table of these.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::storage::Storage;
 /// One list of a dataset that says something about its images.
 #[derive(Debug, Clone, Copy)]
 pub struct MetadataList {
-    /// Paths below the root; the first that exists is read, plain or as `.gz`. One that ends with `/`
-    /// is a folder of files.
+    /// Paths below the root; the first that exists is read, plain or as `.gz`. One that ends with
+    /// `/` is a folder of files.
     pub files: &'static [&'static str],
-    /// What the list adds to the table, for people.
+    /// What the list adds to the table, as `machex check` shows it.
     pub adds: &'static str,
-    /// Lists of different editions say the same: those of one are enough.
+    /// The edition of the release that has the list: the lists of one edition are enough.
     pub edition: Option<&'static str>,
     /// Whether each image of the tree should have a row.
     pub covers_all: bool,

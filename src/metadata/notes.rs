@@ -1,4 +1,4 @@
-//! What is wrong with lists, told once for each column.
+//! Faults of lists, reported once for each kind of fault of a column.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ impl ListNote {
         }
     }
 
-    /// What a person should know, each with the path of the list.
+    /// Warnings for the user, each with the path of the list.
     pub fn warnings(&self) -> Vec<String> {
         let path = self.path.shown();
         let mut warnings = Vec::new();
@@ -114,9 +114,15 @@ impl CellFaults {
                 let more = match count - 1 {
                     0 => String::new(),
                     1 => " (and 1 other cell of the column)".to_owned(),
-                    more => format!(" (and {} other cells of the column)", indicatif::HumanCount(more)),
+                    more => {
+                        let more = indicatif::HumanCount(more);
+                        format!(" (and {more} other cells of the column)")
+                    }
                 };
-                format!(", line {line}, column \"{column}\": \"{cell}\" is {wrong}, and is left out{more}")
+                format!(
+                    ", line {line}, column \"{column}\": \"{cell}\" is {wrong}, and is left \
+                     out{more}"
+                )
             })
             .collect()
     }

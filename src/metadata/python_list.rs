@@ -14,10 +14,10 @@ pub struct StringList {
 
 /// Reads a list of strings, such as PadChest's `['pulmonary fibrosis', ' kyphosis', '']`.
 ///
-/// Accepts what Python's `ast.literal_eval` accepts as a list of strings in single or double quotes,
-/// but no bytes, raw or triple-quoted strings, named characters (`\N{…}`) and comments. Returns
-/// `None` for everything else, such as `nan`, a list of lists, or strings with no comma between them
-/// (as NumPy prints arrays; Python would join them).
+/// Accepts what Python's `ast.literal_eval` accepts as a list of strings in single or double
+/// quotes, but no bytes, raw or triple-quoted strings, named characters (`\N{…}`) or comments.
+/// Returns `None` for everything else, such as `nan`, a list of lists, or strings with no comma
+/// between them (as NumPy prints arrays; Python would join them).
 pub fn string_list(text: &str) -> Option<StringList> {
     let mut rest = text.trim().chars().peekable();
     let mut list = StringList::default();

@@ -1,5 +1,5 @@
-//! Reads a list into metadata, as its description says. Nothing that is wrong with a list stops
-//! anything: what cannot be known stays absent, and a person is told why.
+//! Reads a list into metadata, as its description says. A fault of a list never stops the reading:
+//! what cannot be read stays absent, and a warning says why.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::catalog::{CatalogError, ListFault};
 use crate::lists::{ListFile, Table};
 use crate::shown::Show as _;
 
-/// Number of rows whose faults are told apart.
+/// Number of rows whose faults are listed one by one.
 const MAX_BAD_ROWS: usize = 5;
 
 /// Code of a dataset for rows that its tables cannot describe: gets the cells of the extra columns,
@@ -20,7 +20,7 @@ const MAX_BAD_ROWS: usize = 5;
 pub type EachRow<'r> = dyn FnMut(&mut MetadataBuilder<'_>, &mut Cells<'_, '_>, &[u32]) + 'r;
 
 impl MetadataBuilder<'_> {
-    /// Reads `list`, if it is there, and tells whether it is.
+    /// Reads `list`, if it is there, and returns whether it is.
     pub fn read(&mut self, root: &Path, list: &MetadataList) -> bool {
         self.read_also(root, list, &[], &mut |_, _, _| {})
     }
@@ -99,7 +99,7 @@ impl MetadataBuilder<'_> {
             numbers.clear();
             images(&mut index, list.join.rows, &name, &mut numbers);
             if numbers.is_empty() {
-                // The number of a study may be written otherwise than in the name of its folder.
+                // The list may write the number of a study differently from the name of its folder.
                 let cell = row.id(layout.join()).unwrap_or_default();
                 let number = (list.join.of_cell)(&cell);
                 images(&mut index, list.join.rows, &number, &mut numbers);

@@ -62,11 +62,11 @@ impl States {
 pub enum Kind {
     /// They mean the same.
     Exact,
-    /// The term is a kind of the finding: it proves its presence.
+    /// The term is a kind of the finding: if the term is present, so is the finding.
     Narrower,
-    /// The finding is a kind of the term: its absence proves that of the finding.
+    /// The finding is a kind of the term: if the term is absent, so is the finding.
     Broader,
-    /// Not clear: only used if the user asks for it.
+    /// The relation is not clear: only used if the user asks for it.
     Doubtful,
 }
 
@@ -187,7 +187,7 @@ impl LabelSet {
         exact.map(|rule| rule.0)
     }
 
-    /// Findings that this set only knows by kinds of theirs: their absence is partial.
+    /// Findings of which this set only has kinds: their absence is partial.
     pub fn partial_findings(&self) -> Vec<usize> {
         let mut findings: Vec<usize> = self.rules.iter().map(|rule| rule.0).collect();
         findings.sort_unstable();
@@ -202,8 +202,9 @@ impl LabelSet {
         findings
     }
 
-    /// The states of terms in a list of what is present: a term matches an item if it is equal, or
-    /// equal to what is before its first `/`, or, with `*`, as a pattern. Case does not count, since lists do not keep to one.
+    /// The states of terms in a list of what is present. A term matches an item if it is equal to
+    /// the item or to what is before the item's first `/`, or, with `*`, as a pattern. Case does
+    /// not count, since lists are not consistent in it.
     pub fn listed(&self, items: &[&str]) -> Vec<State> {
         let items: Vec<String> = items.iter().map(|item| item.to_lowercase()).collect();
         let patterns = self.patterns.iter();
@@ -228,7 +229,7 @@ impl LabelSet {
     }
 
     /// The states of findings, from those of terms by number. With `closed`, all that was found is
-    /// in the list, so that a finding is absent if all kinds of it are. With `loose`, doubtful terms
+    /// in the list, so a finding is absent if all kinds of it are. With `loose`, doubtful terms
     /// count as narrower ones.
     pub fn combine(&self, terms: &[State], closed: bool, loose: bool) -> States {
         let mut findings = States::default();

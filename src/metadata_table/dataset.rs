@@ -74,7 +74,7 @@ impl<'a> DatasetTable<'a> {
             loose: options.loose,
         };
         let mut metadata = MetadataBuilder::new(catalog, lists, names);
-        // Of no images, no list says anything.
+        // Lists say nothing about a dataset without images.
         if catalog.present() > 0 {
             tree.dataset.read_metadata(tree, &mut metadata);
         }
@@ -232,7 +232,7 @@ impl<'a> DatasetTable<'a> {
         header
     }
 
-    /// Takes from a header what no list tells.
+    /// Takes from a header what no list has.
     fn take_attributes(&self, rules: HeaderRules, header: &Attributes, image: &mut ImageMetadata) {
         if image.age_raw.is_none()
             && let Some(raw) = &header.patient_age

@@ -22,7 +22,7 @@ impl DatasetTable<'_> {
         writer.finish()
     }
 
-    /// What a person should know about the lists and the headers, one line each.
+    /// Warnings about the lists and the headers, one line each.
     pub fn all_warnings(&self) -> Vec<String> {
         let mut warnings = self.warnings().to_vec();
         for note in self.notes() {

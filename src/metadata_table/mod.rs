@@ -1,4 +1,4 @@
-//! One table of what is known of all images: a row for each, in the order of the tree.
+//! One table of what is known about all images: a row for each, in the order of the tree.
 //!
 //! ```text
 //! lists ─► metadata ─┐

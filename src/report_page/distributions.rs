@@ -15,7 +15,7 @@ const SIZES: usize = 6;
 pub(super) struct Distributions {
     pub dataset: String,
     pub charts: Vec<Chart>,
-    /// What is not known of any image.
+    /// The names of charts whose value is not known of any image.
     pub unknown: Vec<&'static str>,
 }
 
@@ -65,8 +65,8 @@ impl Distributions {
     }
 }
 
-/// The images that a chart is about, and its rows: all images, or, if only headers tell, those whose
-/// headers were looked at; `None` if nothing tells.
+/// The images that a chart is about, and its rows: all images, or, if only headers have the values,
+/// those whose headers were looked at; `None` if nothing has them.
 fn chart<V: Ord + Copy>(
     metadata: &MetadataSummary,
     tally: fn(&ImageCounts) -> &Tally<V>,
@@ -96,7 +96,7 @@ fn chart<V: Ord + Copy>(
             part: Part::of(class, count, tally.all()),
         }
     };
-    let unknown = (tally.unknown() > 0).then(|| ("not told".to_owned(), tally.unknown()));
+    let unknown = (tally.unknown() > 0).then(|| ("not known".to_owned(), tally.unknown()));
     let known = rows(tally).into_iter().map(|counted| row(counted, false));
     let unknown = unknown.into_iter().map(|counted| row(counted, true));
     Some((of, known.chain(unknown).collect()))

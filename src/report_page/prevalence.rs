@@ -12,7 +12,7 @@ use crate::survey::{DatasetSurvey, FindingCounts, Findings, MetadataSummary, Tal
 pub(super) struct Prevalence {
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// Whether some columns are of the labels of `index.json`.
+    /// Whether some columns come from the labels of `index.json`.
     pub has_class_labels: bool,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Column {
     pub labelled: String,
     pub read_from: Vec<String>,
     pub labelled_by: Vec<&'static str>,
-    /// How what is absent was found to be.
+    /// How the zeros of the findings arose, in words.
     pub negatives: Vec<&'static str>,
 }
 

@@ -2,9 +2,9 @@
 //! bytes are those that `machex materialize --metadata` writes.
 //!
 //! The headers of all images are part of it, and reading them is most of the work. The key of the
-//! file does not depend on them: a million metadata calls at the first read of each mount would
-//! cost more than they are worth, since machex assumes that published images do not change. So the
-//! table is made again when the catalog, a list or a report changes.
+//! file does not depend on them: a million `stat` calls at the first read of each mount would cost
+//! more than they are worth, since machex assumes that published images do not change. So the table
+//! is made again when the catalog, a list or a report changes.
 
 use std::io;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub(super) fn key(dataset: &ServedDataset, reports: u64, answered: &dyn Fn()) ->
 }
 
 /// Names and stamps of all files that the dataset's lists can be in, and stamps of files that the
-/// config names. A list that is absent counts, since it may come.
+/// config names. A list that is absent counts, since it may appear later.
 fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     let mut state = Vec::new();
     let mut add = |name: &str, path: &Path| {
@@ -78,8 +78,8 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     state
 }
 
-/// Writes the table; nothing that is wrong with a list or an image stops that. Returns whether
-/// everything that the table is made of was there and could be read.
+/// Writes the table; a fault of a list or an image does not stop that. Returns whether everything
+/// that the table is made of was there and could be read.
 pub(super) fn write(
     out: &mut Output<'_>,
     dataset: &ServedDataset,

@@ -49,7 +49,7 @@ fn readers(dataset: &ServedDataset, what: What) -> Result<ThreadPool, Fault> {
 
 impl ServedDataset {
     /// Content key of a file about the whole dataset. It is computed once per mount, which may wait
-    /// for the root: for a dataset with reports, there is one metadata call per study.
+    /// for the root: for a dataset with reports, there is one `stat` call per study.
     pub(super) fn whole_key(&self, what: What) -> Result<ContentKey, Fault> {
         let slot = match what {
             What::Index => &self.keys.index,

@@ -43,7 +43,7 @@ pub struct MetadataSummary {
     /// The images whose headers were read, evenly spread; `None` if `all` has what headers tell.
     pub sample: Option<ImageCounts>,
     pub findings: Findings,
-    /// How the absence of findings was found.
+    /// How the zeros of the findings arose.
     pub negatives: Tally<Negatives>,
     pub label_sources: Tally<LabelSource>,
     pub warnings: Vec<String>,

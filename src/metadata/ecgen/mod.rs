@@ -22,7 +22,7 @@ use quick_xml::reader::Reader;
 /// Size of a file; the largest of the collection has 8,967.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Elements inside one another; the collection has 7.
+/// Nested elements; the collection has 7.
 const MAX_DEPTH: usize = 64;
 
 /// Characters of a message that may quote the file.
@@ -66,9 +66,9 @@ pub enum ReportFault {
     #[error("this is not XML: {0}")]
     Xml(String),
     /// The message quotes the file.
-    #[error("entity \"{0}\" is not one of XML")]
+    #[error("entity \"{0}\" is not one of XML's own five")]
     Entity(String),
-    #[error("more than {limit} elements inside one another: this is not a report of Open-i")]
+    #[error("more than {limit} nested elements: this is not a report of Open-i")]
     Deep { limit: usize },
     #[error("the root of a report is one <eCitation>")]
     Root,

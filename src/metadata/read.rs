@@ -1,5 +1,5 @@
-//! Reads a list into metadata, as its description says. A fault of a list never stops the reading:
-//! what cannot be read stays absent, and a warning says why.
+//! Reads a list into metadata, as its description says. A fault of a list is never an error: what
+//! cannot be read stays absent, and a warning says why.
 
 use std::path::Path;
 

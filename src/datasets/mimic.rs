@@ -60,7 +60,7 @@ const MARKS: Marks = Marks {
     others: &[
         Release {
             marks: &[
-                "cxr-image-list.csv*",
+                "cxr-record-list.csv*",
                 "cxr-study-list.csv*",
                 "files/p1*/p*/s*/*.dcm",
             ],

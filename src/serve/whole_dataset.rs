@@ -13,7 +13,7 @@ use crate::datasets::reports_digest;
 use crate::pipeline::Priority;
 use crate::store::ContentKey;
 use crate::store::tier::Output;
-use crate::waits::Waiting;
+use crate::waits::{Waiting, Waits};
 
 /// Threads that stat and read reports and headers, which may be on a distant server.
 const READING_THREADS: usize = 16;
@@ -47,6 +47,12 @@ fn readers(dataset: &ServedDataset, what: What) -> Result<ThreadPool, Fault> {
         .map_err(|error| Fault::new(format!("starting threads: {error}")))
 }
 
+/// The value of `known`, which one caller at a time computes from files of the root. Only that one
+/// counts as waiting for the root: the others get no answers from it, however fast it is.
+fn once(known: &OnceLock<u64>, root: &Arc<Waits>, compute: impl FnOnce(&Waiting) -> u64) -> u64 {
+    *known.get_or_init(|| compute(&root.begin()))
+}
+
 impl ServedDataset {
     /// Content key of a file about the whole dataset. It is computed once per mount, which may wait
     /// for the root: for a dataset with reports, there is one `stat` call per study.
@@ -60,14 +66,14 @@ impl ServedDataset {
             return Ok(*key);
         }
         let readers = readers(self, what)?;
-        let waiting = self.root_waits.begin();
-        let answered = || waiting.answered();
-        let reports = *self.keys.reports.get_or_init(|| {
-            let digest = || reports_digest(&self.catalog, &self.tree, &answered);
-            readers.install(digest)
+        let reports = once(&self.keys.reports, &self.root_waits, |waiting| {
+            readers.install(|| reports_digest(&self.catalog, &self.tree, &|| waiting.answered()))
         });
         let key = match what {
-            What::Metadata => metadata::key(self, reports, &answered),
+            What::Metadata => {
+                let waiting = self.root_waits.begin();
+                metadata::key(self, reports, &|| waiting.answered())
+            }
             What::Index | What::Image(_) => index::key(self, reports),
         };
         Ok(*slot.get_or_init(|| key))
@@ -116,5 +122,36 @@ impl Write for Aside<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    #[test]
+    fn who_waits_for_another_reader_does_not_wait_for_the_root() {
+        let (known, root) = (OnceLock::new(), Waits::new());
+        let (begun, has_begun) = channel();
+        let (known, root) = (&known, &root);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let first = once(known, root, |waiting| {
+                    waiting.aside(|| {
+                        begun.send(()).unwrap();
+                        // Time for the second one to come.
+                        thread::sleep(Duration::from_millis(300));
+                        assert_eq!(root.longest(), Duration::ZERO);
+                    });
+                    7
+                });
+                assert_eq!(first, 7);
+            });
+            has_begun.recv().unwrap();
+            assert_eq!(once(known, root, |_| 8), 7);
+        });
+        assert_eq!(root.longest(), Duration::ZERO);
     }
 }

@@ -8,6 +8,8 @@ use crate::metadata::Vocabulary;
 use crate::metadata::vocabulary;
 use crate::shown::Show as _;
 
+/// The version of machex that wrote the table.
+pub(super) const VERSION: &str = "machex.version";
 const FILES: &str = "machex.files";
 const NEGATIVES: &str = "machex.negatives";
 
@@ -62,7 +64,7 @@ impl Facts {
     /// Key and value of each fact.
     pub(super) fn pairs(&self) -> [(&'static str, String); 4] {
         [
-            ("machex.version", env!("CARGO_PKG_VERSION").to_owned()),
+            (VERSION, env!("CARGO_PKG_VERSION").to_owned()),
             ("machex.vocabulary", vocabulary::VERSION.to_owned()),
             (FILES, Value::from(self.files.clone()).to_string()),
             (NEGATIVES, json!({ PARTIAL: self.partial }).to_string()),

@@ -99,6 +99,114 @@ fn a_run_without_it_leaves_no_table_of_other_images() {
     assert_eq!(others(&bench), ["chex-ray14/index.json"]);
 }
 
+/// A source that can be rendered now has no image that would be replaced.
+#[test]
+fn shares_and_runs_that_end_early_leave_no_table_of_other_images() {
+    let bench = bench("");
+    let source = fs::read(bench.small_source(2)).unwrap();
+    let prepare = || {
+        for folder in ["out", "out.state"] {
+            let _ = fs::remove_dir_all(bench.path(folder));
+        }
+        fs::write(bench.small_source(2), "not an image").unwrap();
+        bench.run(&["materialize", "--metadata"]).expect_status(3);
+        assert!(table(&bench).is_file());
+        // Nothing is new: it stays.
+        for arguments in [&["--part", "1/2"][..], &["--part", "2/2"], &["--finish"]] {
+            bench.run(&[&["materialize"], arguments].concat());
+            assert!(table(&bench).is_file(), "{arguments:?}");
+        }
+        fs::write(bench.small_source(2), &source).unwrap();
+    };
+    let run_shares = || {
+        let told = ["1/2", "2/2"].map(|part| {
+            let ran = bench.run(&["materialize", "--part", part]);
+            ran.expect_status(0).stdout()
+        });
+        // The share that has rendered the image says so.
+        let told = unwrapped(&told.concat());
+        let words = "was removed, since images have changed; --finish --metadata writes it again";
+        assert_eq!(told.matches("was removed").count(), 1, "{told}");
+        assert!(told.contains(words), "{told}");
+        assert!(!table(&bench).exists());
+    };
+
+    prepare();
+    run_shares();
+    bench.run(&["materialize", "--finish"]).expect_status(0);
+    assert_eq!(others(&bench), ["chex-ray14/index.json"]);
+
+    // A whole run that finds nothing new is like one that goes on after an early end.
+    prepare();
+    run_shares();
+    let ran = bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(ran.summary_of("chex-ray14"), [6, 0, 6, 0]);
+    assert_eq!(others(&bench), ["chex-ray14/index.json"]);
+
+    prepare();
+    run_shares();
+    bench
+        .run(&["materialize", "--finish", "--metadata"])
+        .expect_status(0);
+    assert_eq!(others(&bench), ["chex-ray14/index.json", FILE]);
+}
+
+/// The text of a command's output without its line ends.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_file_of_another_program_is_not_removed() {
+    let bench = bench("");
+    bench.run(&["materialize"]).expect_status(0);
+    fs::write(table(&bench), "of another program").unwrap();
+    let ran = bench.run(&["materialize"]).expect_status(0);
+    assert!(!ran.stdout().contains("metadata.parquet"));
+
+    common::write_png(&bench.small_source(3), 40, 50, 9);
+    let ran = bench.run(&["materialize"]).expect_status(0);
+    assert_eq!(ran.summary_of("chex-ray14"), [6, 1, 5, 0]);
+    let told = unwrapped(&ran.stdout());
+    let words = "chex-ray14/metadata.parquet is left as it is, since machex did not write it";
+    assert!(told.contains(words), "{told}");
+    assert_eq!(fs::read(table(&bench)).unwrap(), b"of another program");
+}
+
+#[test]
+fn a_file_of_another_program_is_not_overwritten() {
+    let bench = bench("");
+    fs::create_dir_all(bench.out().join("chex-ray14")).unwrap();
+    fs::write(table(&bench), "of another program").unwrap();
+    let words = "chex-ray14/metadata.parquet is not overwritten, since machex did not write it: \
+                 move it away";
+    let run = |arguments: &[&str]| {
+        let arguments = [&["materialize", "--metadata"], arguments].concat();
+        bench.run(&arguments).expect_status(3)
+    };
+    let planned = run(&["--dry-run"]);
+    assert!(unwrapped(&planned.stdout()).contains(words));
+
+    // It is said before and after the images are rendered.
+    let ran = run(&[]);
+    assert_eq!(ran.summary_of("chex-ray14"), [6, 6, 0, 0]);
+    for told in [ran.stdout(), ran.stderr()] {
+        assert!(unwrapped(&told).contains(words), "{told}");
+    }
+    assert_eq!(others(&bench), ["chex-ray14/index.json", FILE]);
+    for arguments in [&["--json"][..], &["--json", "--finish"]] {
+        let document: Value = serde_json::from_slice(run(arguments).bytes()).unwrap();
+        assert_eq!(document["ok"], false);
+        let error = &document["datasets"][0]["metadata_error"];
+        assert!(error.as_str().unwrap().contains(words), "{document}");
+    }
+    assert_eq!(fs::read(table(&bench)).unwrap(), b"of another program");
+
+    fs::rename(table(&bench), bench.path("away")).unwrap();
+    bench.run(&["materialize", "--metadata"]).expect_status(0);
+    assert_eq!(&fs::read(table(&bench)).unwrap()[..4], b"PAR1");
+}
+
 #[test]
 fn images_that_fail_have_a_row_and_what_a_killed_run_left_goes() {
     let bench = bench("");

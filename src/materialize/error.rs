@@ -55,6 +55,17 @@ pub enum MaterializeError {
     Crashed,
 }
 
+/// The table of a dataset is not written, since a file of another program is in its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{path} is not overwritten, since machex did not write it: move it away, and run the same \
+     command again",
+    path = path.shown()
+)]
+pub struct ForeignTable {
+    pub path: PathBuf,
+}
+
 impl From<CatalogError> for MaterializeError {
     fn from(error: CatalogError) -> Self {
         Self::Catalogs(vec![error])

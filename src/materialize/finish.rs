@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::logs::{Found, logged};
 use super::plan::{DatasetPlan, ImageState, plan};
 use super::run::{open_state, write_index};
-use super::table::write_table;
+use super::table::{tell_of_outdated, write_table};
 use super::tidy::{remove_beyond_end, remove_left_out, remove_left_overs};
 use super::{DatasetSummary, Job, MaterializeError, Summary};
 use crate::files::Durability;
@@ -67,6 +67,8 @@ pub fn finish(job: &Job, summary: &mut Summary) -> Result<Missing, MaterializeEr
             // A signal ends this command at once.
             write_table(&plan, &AtomicBool::new(false), &mut dataset)?;
         }
+        // If a share has written an image since, it has removed the table before.
+        tell_of_outdated(job, &plan, &mut dataset);
         let reports = write_index(job, &plan, &include, &mut dataset)?;
         plan.write_extent(&records, Some(reports))?;
         dataset.elapsed = started.elapsed();

@@ -6,6 +6,7 @@ use std::io::Write;
 use super::MaterializeError;
 use super::fetch::{Fetching, Step, Task};
 use super::plan::{DatasetPlan, ImageState};
+use super::table::remove_outdated;
 use super::tidy::remove_finished;
 use crate::files::write_atomically;
 use crate::pipeline::Share;
@@ -192,6 +193,8 @@ impl<'a> ImageWorker<'a> {
                 content: source.key,
             });
         }
+        // Also for an image without a predecessor: the table may be of a time without its source.
+        remove_outdated(self.plan)?;
         let path = self.plan.image_path(number);
         write_atomically(&path, self.plan.durability, |file| file.write_all(jpeg))
             .map_err(MaterializeError::io(&path))?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanCount;
 use rayon::prelude::*;
 
+use super::table::OldTable;
 use super::{Job, MaterializeError};
 use crate::catalog::{Catalog, Entry, Views};
 use crate::config::Config;
@@ -36,6 +37,7 @@ pub struct DatasetPlan {
     pub skip_damaged: bool,
     /// What its images and its index need to count as finished.
     pub durability: Durability,
+    pub(super) old_table: OldTable,
 }
 
 /// The state of one image on the disk.
@@ -146,6 +148,7 @@ impl DatasetPlan {
             finished,
             params: job.config.render_params(),
             skip_damaged: job.config.skip_damaged,
+            old_table: OldTable::default(),
         })
     }
 

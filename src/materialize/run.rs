@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::logs::Logs;
 use super::plan::{DatasetPlan, index_path, plan, refuse_own_mount};
-use super::table::{TableWritten, drop_outdated, has_table, write_table};
+use super::table::{TableWritten, tell_of_outdated, write_table};
 use super::tidy::{
     remove_beyond_end, remove_left_out, remove_left_over_records, remove_left_overs,
 };
@@ -40,6 +40,12 @@ pub fn run(
         .collect();
     if job.share.is_whole() && lock.is_exclusive() {
         remove_left_over_records(&state)?;
+    }
+    if job.metadata && job.share.is_whole() {
+        // Said now and not after a day; the summary says it again.
+        for foreign in plans.iter().filter_map(DatasetPlan::foreign_table) {
+            tracing::error!("{foreign}");
+        }
     }
     let durability = Durability::of(&state.handle_path(), job.config.durable);
     let logs = Logs::open(&state, &suffix, &datasets, durability)?;
@@ -75,6 +81,7 @@ pub fn run(
             plan.announce_renewal();
             let (started, progress) = (Instant::now(), progress.dataset(name, images));
             done = run.dataset(&plan, range, &progress, &mut dataset);
+            tell_of_outdated(job, &plan, &mut dataset);
             dataset.elapsed = started.elapsed();
             progress.finish();
         }
@@ -113,7 +120,6 @@ impl Run<'_> {
         summary: &mut DatasetSummary,
     ) -> Result<(), MaterializeError> {
         let records = plan.open_records(self.state)?;
-        let had_table = has_table(plan);
         plan.write_extent(&records, None)?;
         plan.create_folders()?;
         remove_left_overs(plan, &range, self.lock.is_exclusive())?;
@@ -146,9 +152,9 @@ impl Run<'_> {
             let include = |number: u32| {
                 excluded.binary_search(&number).is_err() && !plan.catalog.is_absent(number)
             };
-            if !self.job.metadata {
-                drop_outdated(plan, had_table, summary)?;
-            } else if write_table(plan, self.stop, summary)? == TableWritten::Interrupted {
+            if self.job.metadata
+                && write_table(plan, self.stop, summary)? == TableWritten::Interrupted
+            {
                 return Ok(());
             }
             // Last: a dataset with an index is complete.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ForeignTable;
+
 /// The results of a run for one dataset.
 #[derive(Debug, Clone, Default)]
 pub struct DatasetSummary {
@@ -26,6 +28,8 @@ pub struct DatasetSummary {
     pub warnings: Vec<String>,
     /// Reports that exist but could not be read.
     pub unreadable_reports: u32,
+    /// Why its table of metadata was not written, although it was wanted.
+    pub foreign_table: Option<ForeignTable>,
 }
 
 impl DatasetSummary {
@@ -72,9 +76,14 @@ impl Summary {
         }
     }
 
-    /// Whether every processed image is in the tree and its index, or left out on purpose.
+    /// Whether every processed image is in the tree and its index, or left out on purpose, and
+    /// every table that was wanted could be written.
     pub fn is_good(&self) -> bool {
         let total = self.total();
-        !total.is_empty && total.failed == 0 && total.unreadable_reports == 0
+        let mut datasets = self.datasets.iter();
+        !total.is_empty
+            && total.failed == 0
+            && total.unreadable_reports == 0
+            && datasets.all(|dataset| dataset.foreign_table.is_none())
     }
 }

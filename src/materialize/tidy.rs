@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::MaterializeError;
 use super::plan::{DatasetPlan, index_path};
-use super::table::table_path;
+use super::table::remove_outdated;
 use crate::files::{PrivateFolder, is_left_over, target_of};
 use crate::metadata_table::FILE_NAME;
 use crate::names;
@@ -153,26 +153,17 @@ pub(super) fn remove_finished(plan: &DatasetPlan, record: &Record) -> Result<(),
     remove_if_there(&path).map_err(MaterializeError::io(&path))
 }
 
-/// Removes the index of a dataset and its table of metadata, each if it is a file: both are about
-/// the images that were there.
+/// Removes the index of a dataset, if it is a file, and its table of metadata, if it is ours: both
+/// are about the images that were there.
 pub(super) fn remove_index(plan: &DatasetPlan) -> Result<(), MaterializeError> {
-    remove_regular(&index_path(&plan.folder))?;
-    remove_table(plan)
-}
-
-/// Removes the table of a dataset, if it is a file.
-pub(super) fn remove_table(plan: &DatasetPlan) -> Result<(), MaterializeError> {
-    remove_regular(&table_path(plan))
-}
-
-fn remove_regular(path: &Path) -> Result<(), MaterializeError> {
-    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
-        return Ok(());
+    let index = index_path(&plan.folder);
+    if fs::symlink_metadata(&index).is_ok_and(|found| found.is_file()) {
+        remove_if_there(&index).map_err(MaterializeError::io(&index))?;
     }
-    remove_if_there(path).map_err(MaterializeError::io(path))
+    remove_outdated(plan)
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

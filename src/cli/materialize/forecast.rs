@@ -6,15 +6,15 @@ use anyhow::Context;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
-use super::json::warnings;
-use super::summary::{print_warnings, write_whole};
+use super::json::{metadata_error, warnings};
+use super::summary::{print_foreign_table, print_warnings, write_whole};
 use crate::cli::colour::{self, BAD, styled};
 use crate::cli::pasted::CommandLine;
 use crate::cli::table::{Align, Cell, Table};
 use crate::cli::wrap::Page;
 use crate::cli::{CliResult, Exit};
 use crate::files::free_space;
-use crate::materialize::{self, DatasetPlan, Forecast, Job};
+use crate::materialize::{self, DatasetPlan, Forecast, ForeignTable, Job};
 use crate::metadata_table::FILE_NAME;
 use crate::shown::Show as _;
 use crate::words::counted;
@@ -42,6 +42,11 @@ pub fn run(job: &Job, as_json: bool) -> CliResult {
         .after_printing(printed.map_err(anyhow::Error::from))
 }
 
+/// Whether a run would write the tables; with shares, `--finish` does that.
+fn writes_metadata(job: &Job) -> bool {
+    job.metadata && job.share.is_whole()
+}
+
 /// What a run would find in one dataset.
 struct Row {
     dataset: &'static str,
@@ -50,6 +55,8 @@ struct Row {
     forecast: Forecast,
     bytes_needed: u64,
     warnings: Vec<String>,
+    /// Why its table of metadata would not be written, although it is wanted.
+    foreign_table: Option<ForeignTable>,
 }
 
 impl Row {
@@ -66,6 +73,7 @@ impl Row {
             forecast,
             bytes_needed: mean * u64::from(forecast.due),
             warnings: plan.warnings(),
+            foreign_table: writes_metadata(job).then(|| plan.foreign_table()).flatten(),
         }
     }
 
@@ -83,6 +91,7 @@ impl Row {
             },
             bytes_needed: rows.iter().map(|row| row.bytes_needed).sum(),
             warnings: Vec::new(),
+            foreign_table: None,
         }
     }
 
@@ -117,6 +126,7 @@ impl Row {
         let mut document = self.counts();
         document["dataset"] = self.dataset.into();
         document["warnings"] = warnings(&self.warnings);
+        document["metadata_error"] = metadata_error(self.foreign_table.as_ref());
         document
     }
 }
@@ -134,15 +144,15 @@ impl RunForecast<'_> {
         self.total.bytes_needed <= self.free
     }
 
-    /// Whether a run would write the tables; with shares, `--finish` does that.
-    fn writes_metadata(&self) -> bool {
-        self.job.metadata && self.job.share.is_whole()
+    fn has_foreign_table(&self) -> bool {
+        self.rows.iter().any(|row| row.foreign_table.is_some())
     }
 
     fn exit(&self) -> Exit {
         match () {
             () if !self.fits() => Exit::Failure,
             () if self.total.forecast.failed > 0 || self.total.is_empty => Exit::SomeFailed,
+            () if self.has_foreign_table() => Exit::SomeFailed,
             () => Exit::Success,
         }
     }
@@ -155,7 +165,7 @@ impl RunForecast<'_> {
             "tree": self.job.config.machex_path.shown().to_string(),
             "fits": self.fits(),
             "bytes_free": self.free,
-            "metadata": self.writes_metadata(),
+            "metadata": writes_metadata(self.job),
             "total": self.total.counts(),
             "datasets": self.rows.iter().map(Row::document).collect::<Vec<_>>(),
         });
@@ -179,6 +189,7 @@ impl RunForecast<'_> {
         write!(page.out, "{table}")?;
         for row in &self.rows {
             print_warnings(&mut page, row.dataset, &row.warnings)?;
+            print_foreign_table(&mut page, row.dataset, row.foreign_table.as_ref())?;
         }
         let (job, left_out) = (self.job, self.total.forecast.left_out);
         if left_out > 0 {
@@ -195,7 +206,7 @@ impl RunForecast<'_> {
             job.share,
             job.config.machex_path.shown()
         ))?;
-        if self.writes_metadata() {
+        if writes_metadata(job) {
             page.line(format!(
                 "Each dataset also gets {FILE_NAME}, for which the headers of all images are read."
             ))?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Results;
 use crate::cli::Exit;
-use crate::materialize::DatasetSummary;
+use crate::materialize::{DatasetSummary, ForeignTable};
 use crate::names;
 use crate::shown::Show as _;
 
@@ -43,6 +43,7 @@ fn dataset_document(dataset: &DatasetSummary, results: &Results<'_>) -> Value {
     let mut document = counts(dataset);
     document["dataset"] = dataset.dataset.into();
     document["warnings"] = warnings(&dataset.warnings);
+    document["metadata_error"] = metadata_error(dataset.foreign_table.as_ref());
     if let Some(missing) = results.missing {
         let numbers = missing.get(dataset.dataset).into_iter().flatten();
         let ids: Vec<String> = numbers.map(|number| names::image_id(*number)).collect();
@@ -65,6 +66,11 @@ fn counts(dataset: &DatasetSummary) -> Value {
         "seconds": dataset.elapsed.as_secs_f64(),
         "images_per_second": dataset.rate(),
     })
+}
+
+/// Why the table of a dataset is not written, or `null`.
+pub(super) fn metadata_error(foreign: Option<&ForeignTable>) -> Value {
+    foreign.map(ToString::to_string).into()
 }
 
 pub(super) fn warnings(warnings: &[String]) -> Value {

@@ -12,7 +12,7 @@ use crate::cli::colour::{self, BAD, GOOD, STRONG, WARNING, styled};
 use crate::cli::pasted::{CommandLine, program, quoted_path};
 use crate::cli::table::{Align, Cell, Table};
 use crate::cli::wrap::Page;
-use crate::materialize::{DatasetSummary, Missing, Summary};
+use crate::materialize::{DatasetSummary, ForeignTable, Missing, Summary};
 use crate::names;
 use crate::shown::Show as _;
 use crate::source::MISSING;
@@ -35,6 +35,7 @@ pub fn print(results: &Results<'_>) -> anyhow::Result<()> {
     write!(page.out, "{}", table(results))?;
     for dataset in &summary.datasets {
         print_warnings(&mut page, dataset.dataset, &dataset.warnings)?;
+        print_foreign_table(&mut page, dataset.dataset, dataset.foreign_table.as_ref())?;
     }
     if total.failed > 0 {
         print_failures(&mut page, summary, total.failed)?;
@@ -110,6 +111,18 @@ pub(super) fn print_warnings(
         0 => Ok(()),
         more => page.line(format!("{dataset}: {more} more warnings of this kind")),
     }
+}
+
+/// Prints why the table of a dataset is not written.
+pub(super) fn print_foreign_table(
+    page: &mut Page<impl Write>,
+    dataset: &str,
+    foreign: Option<&ForeignTable>,
+) -> io::Result<()> {
+    foreign.map_or(Ok(()), |foreign| {
+        let head = styled(BAD, "error");
+        page.line(format!("{dataset}: {head}: {foreign}"))
+    })
 }
 
 fn print_missing(page: &mut Page<impl Write>, missing: &Missing) -> io::Result<()> {

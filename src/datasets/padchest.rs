@@ -108,7 +108,10 @@ const LABELS_LIST: MetadataList = MetadataList {
     adds: "labels, patient, study, age, sex, view, date, report",
     edition: None,
     covers_all: true,
-    join: Join::key(&["ImageID"]).with(Rows::Each),
+    join: Join::key(&["ImageID"]).with(Rows::Each {
+        column: "Projection",
+        takes: |view, frontal_only| VIEWS.has(view, frontal_only),
+    }),
     columns: &[
         Column {
             names: &["PatientID"],

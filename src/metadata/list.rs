@@ -56,12 +56,16 @@ pub struct Join {
 }
 
 /// How many rows and images belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Rows {
     /// A row is about all images with its name, and the last row of a name counts.
     Last,
-    /// The list names the images of the tree: if it names one twice, each row has its own image.
-    Each,
+    /// The list names the images of the tree: if it names one twice, each row that the tree `takes`,
+    /// by its cell in a column and FRONTAL_ONLY, has its own image.
+    Each {
+        column: &'static str,
+        takes: fn(&str, bool) -> bool,
+    },
     /// Any number of rows belong to an image.
     Many,
 }

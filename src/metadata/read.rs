@@ -92,8 +92,11 @@ impl MetadataBuilder<'_> {
             let cell = row.get(layout.join()).unwrap_or_default();
             let name = (list.join.of_cell)(cell.trim());
             numbers.clear();
-            images(&mut index, list.join.rows, &name, &mut numbers);
-            if numbers.is_empty() {
+            let is_taken = layout.takes(&row, self.frontal_only());
+            if is_taken {
+                images(&mut index, list.join.rows, &name, &mut numbers);
+            }
+            if is_taken && numbers.is_empty() {
                 // The list may write the number of a study differently from the name of its folder.
                 let cell = row.id(layout.join()).unwrap_or_default();
                 let number = (list.join.of_cell)(&cell);
@@ -132,7 +135,7 @@ impl MetadataBuilder<'_> {
 /// The numbers of the images that a row is about.
 fn images(index: &mut Index<'_>, rows: Rows, name: &str, numbers: &mut Vec<u32>) {
     match rows {
-        Rows::Each => numbers.extend(index.take(name)),
+        Rows::Each { .. } => numbers.extend(index.take(name)),
         Rows::Last | Rows::Many => numbers.extend(index.find(name)),
     }
 }

@@ -77,6 +77,7 @@ impl<'a> DatasetTable<'a> {
             patient_prefix: info.patient_pool.map_or(info.folder, |pool| pool.prefix),
             study_prefix: info.folder,
             loose: options.loose,
+            frontal_only: tree.frontal_only,
         };
         let mut metadata = MetadataBuilder::new(catalog, lists, names);
         // Lists say nothing about a dataset without images.

@@ -436,3 +436,42 @@ fn a_dataset_whose_images_are_not_known_leaves_the_others() {
     assert!(table.of("chexpert").is_empty());
     assert_eq!(table.of("mimic").len(), 2);
 }
+
+#[test]
+fn a_word_that_is_no_label_is_not_taken_for_the_absence_of_all() {
+    let unknown = with_row("0001.png,Pleural Thickening|Effusion,1,1,51,F,AP\n");
+    expect(
+        unknown.as_bytes(),
+        0,
+        &["line 3, column \"Finding Labels\": \"Pleural Thickening\" is not a label"],
+        &[
+            ("Pleural Thickening", Value::Null),
+            ("Hernia", Value::Null),
+            ("sex", json!("F")),
+        ],
+    );
+}
+
+#[test]
+fn an_annotation_that_is_not_there_says_nothing() {
+    let bench = Bench::sample(4);
+    let list = bench.path("raw/objcxr/train.csv");
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, text.replace("annotation", "comment")).unwrap();
+    let (table, said) = table(&bench, 0);
+    assert!(said.contains("there is no column \"annotation\""), "{said}");
+    let found = table.column("objcxr", "Foreign Object");
+    assert!(found.iter().all(Value::is_null), "{found:?}");
+}
+
+#[test]
+fn an_odd_class_of_rsna_leaves_what_the_other_list_says() {
+    let bench = Bench::sample(4);
+    let list = bench.path("raw/rsna/stage_2_detailed_class_info.csv");
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, text.replace(",Lung Opacity", ",Opacity")).unwrap();
+    let (table, said) = table(&bench, 0);
+    assert!(said.contains("is not a class of the release"), "{said}");
+    let found = table.column("rsna", "Lung Opacity");
+    assert!(found.contains(&json!(1)), "{found:?}");
+}

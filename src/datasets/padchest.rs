@@ -108,7 +108,10 @@ const LABELS_LIST: MetadataList = MetadataList {
     adds: "labels, patient, study, age, sex, view, date, report",
     edition: None,
     covers_all: true,
-    join: Join::key(&["ImageID"]).with(Rows::Each),
+    join: Join::key(&["ImageID"]).with(Rows::Each {
+        column: "Projection",
+        takes: |view, frontal_only| VIEWS.has(view, frontal_only),
+    }),
     columns: &[
         Column {
             names: &["PatientID"],
@@ -160,6 +163,7 @@ const LABELS_LIST: MetadataList = MetadataList {
         cells: LabelCells::Items {
             column: "Labels",
             items: |cell| python_list::string_list(cell).map(|list| list.items),
+            are_known: false,
             is_labelled,
         },
         source: None,

@@ -9,6 +9,11 @@ pub struct ViewPositions {
 }
 
 impl ViewPositions {
+    /// Whether an image of this view is used.
+    pub fn has(&self, view: &str, frontal_only: bool) -> bool {
+        self.frontal.contains(&view) || !frontal_only && self.lateral.contains(&view)
+    }
+
     /// Counts an image of this view, and tells whether it is used. With `frontal_only`, lateral
     /// views are not.
     pub fn takes(&self, view: &str, frontal_only: bool, catalog: &mut CatalogBuilder) -> bool {

@@ -31,6 +31,8 @@ pub struct Options {
     pub study_prefix: &'static str,
     /// Also use doubtful terms.
     pub loose: bool,
+    /// Whether the tree has frontal images alone.
+    pub frontal_only: bool,
 }
 
 impl<'a> MetadataBuilder<'a> {
@@ -67,6 +69,10 @@ impl<'a> MetadataBuilder<'a> {
     /// For readers of lists.
     pub fn lists(&self) -> &ListContext {
         &self.lists
+    }
+
+    pub(super) fn frontal_only(&self) -> bool {
+        self.options.frontal_only
     }
 
     pub fn is_loose(&self) -> bool {

@@ -2,15 +2,17 @@
 
 use super::builder::MetadataBuilder;
 use super::cells::Cells;
-use super::list::{Column, MetadataList};
+use super::list::{Column, MetadataList, Rows};
 use super::notes::ListNote;
 use super::{boxes, labels};
 use crate::catalog::CatalogError;
-use crate::lists::{self, Table};
+use crate::lists::{self, Row, Table};
 
 /// The columns of a list that a file has.
 pub(super) struct Layout {
     join: lists::Column,
+    /// The column that tells whether the tree takes a row, and how it does.
+    taken: Option<(lists::Column, fn(&str, bool) -> bool)>,
     columns: Vec<(Column, lists::Column)>,
     labels: Option<labels::Columns>,
     boxes: Option<boxes::Columns>,
@@ -32,6 +34,13 @@ impl Layout {
         let join = match find(list.join.column) {
             Some(join) => join,
             None => table.column(list.join.column.first().copied().unwrap_or_default())?,
+        };
+        let taken = match list.join.rows {
+            Rows::Each { column, takes } => Some((
+                find(&[column]).map_or_else(|| table.column(column), Ok)?,
+                takes,
+            )),
+            Rows::Last | Rows::Many => None,
         };
         let mut absent = Vec::new();
         let mut columns = Vec::new();
@@ -56,6 +65,7 @@ impl Layout {
         }
         Ok(Self {
             join,
+            taken,
             columns,
             labels,
             boxes,
@@ -66,6 +76,12 @@ impl Layout {
     /// The column that names the image.
     pub(super) fn join(&self) -> lists::Column {
         self.join
+    }
+
+    /// Whether the tree takes a row, as far as its cells tell.
+    pub(super) fn takes(&self, row: &Row<'_>, frontal_only: bool) -> bool {
+        self.taken
+            .is_none_or(|(column, takes)| takes(&row.get(column).unwrap_or_default(), frontal_only))
     }
 
     /// The extra columns, by name.

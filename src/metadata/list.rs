@@ -56,12 +56,16 @@ pub struct Join {
 }
 
 /// How many rows and images belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Rows {
     /// A row is about all images with its name, and the last row of a name counts.
     Last,
-    /// The list names the images of the tree: if it names one twice, each row has its own image.
-    Each,
+    /// The list names the images of the tree: if it names one twice, each row that the tree `takes`,
+    /// by its cell in a column and FRONTAL_ONLY, has its own image.
+    Each {
+        column: &'static str,
+        takes: fn(&str, bool) -> bool,
+    },
     /// Any number of rows belong to an image.
     Many,
 }
@@ -218,6 +222,8 @@ pub enum LabelCells {
     Items {
         column: &'static str,
         items: fn(&str) -> Option<Vec<String>>,
+        /// Whether every item is a term of the vocabulary, so that another one is a fault.
+        are_known: bool,
         /// Whether a row with these items is labelled at all.
         is_labelled: fn(&[String]) -> bool,
     },

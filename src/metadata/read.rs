@@ -8,7 +8,7 @@ use super::cells::Cells;
 use super::layout::Layout;
 use super::list::{MetadataList, Rows};
 use super::notes::{CellFaults, ListNote};
-use crate::catalog::{CatalogError, ListFault};
+use crate::catalog::CatalogError;
 use crate::lists::{ListFile, Table};
 use crate::shown::Show as _;
 
@@ -79,12 +79,7 @@ impl MetadataBuilder<'_> {
             let row = match table.next_row() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,
-                Err(
-                    error @ CatalogError::List {
-                        fault: ListFault::LongRow { .. },
-                        ..
-                    },
-                ) => {
+                Err(error) if error.is_about_one_row() => {
                     bad_rows += 1;
                     if bad_rows <= MAX_BAD_ROWS {
                         self.warn(format!("{error}; this row is left out"));
@@ -97,8 +92,11 @@ impl MetadataBuilder<'_> {
             let cell = row.get(layout.join()).unwrap_or_default();
             let name = (list.join.of_cell)(cell.trim());
             numbers.clear();
-            images(&mut index, list.join.rows, &name, &mut numbers);
-            if numbers.is_empty() {
+            let is_taken = layout.takes(&row, self.frontal_only());
+            if is_taken {
+                images(&mut index, list.join.rows, &name, &mut numbers);
+            }
+            if is_taken && numbers.is_empty() {
                 // The list may write the number of a study differently from the name of its folder.
                 let cell = row.id(layout.join()).unwrap_or_default();
                 let number = (list.join.of_cell)(&cell);
@@ -137,7 +135,7 @@ impl MetadataBuilder<'_> {
 /// The numbers of the images that a row is about.
 fn images(index: &mut Index<'_>, rows: Rows, name: &str, numbers: &mut Vec<u32>) {
     match rows {
-        Rows::Each => numbers.extend(index.take(name)),
+        Rows::Each { .. } => numbers.extend(index.take(name)),
         Rows::Last | Rows::Many => numbers.extend(index.find(name)),
     }
 }

@@ -58,6 +58,7 @@ fn read(lists: &[(&MetadataList, &str)]) -> Finished {
         patient_prefix: "pool",
         study_prefix: "some",
         loose: false,
+        frontal_only: false,
     };
     let mut metadata = MetadataBuilder::new(&catalog, context, options);
     for (list, text) in lists {
@@ -171,7 +172,10 @@ fn rows_belong_to_images_as_the_list_says() {
         ..EMPTY
     };
     const EACH: MetadataList = MetadataList {
-        join: EMPTY.join.with(Rows::Each),
+        join: EMPTY.join.with(Rows::Each {
+            column: "patient",
+            takes: |patient, _| patient != "not in the tree",
+        }),
         ..LAST
     };
     let text = "image,patient\n2,x\n2,y\n";
@@ -183,6 +187,8 @@ fn rows_belong_to_images_as_the_list_says() {
     };
     assert_eq!(patients(&LAST), ["", "pool:y", "pool:y", ""]);
     assert_eq!(patients(&EACH), ["", "pool:x", "pool:y", ""]);
+    let more = read(&[(&EACH, "image,patient\n2,not in the tree\n2,x\n2,y\n")]);
+    assert_eq!(more.metadata[1].patient.as_deref(), Some("pool:x"));
     let found = read(&[(&LAST, "image,patient\n2,x\n7,y\n")]);
     assert_eq!(found.notes[0].unmatched_rows.words(), "1 (7)");
     assert_eq!(
@@ -212,6 +218,7 @@ fn a_name_of_digits_is_the_same_name() {
         patient_prefix: "pool",
         study_prefix: "",
         loose: false,
+        frontal_only: false,
     };
     let mut metadata = MetadataBuilder::new(&catalog, context, options);
     assert!(metadata.read(folder.path(), &LIST));
@@ -242,6 +249,7 @@ fn a_list_that_cannot_be_read_is_a_warning_and_one_that_is_missing_is_none() {
         patient_prefix: "",
         study_prefix: "",
         loose: false,
+        frontal_only: false,
     };
     let mut metadata = MetadataBuilder::new(&catalog, context, options);
     assert!(!metadata.read(folder.path(), &EMPTY));

@@ -15,7 +15,7 @@ use machex::datasets::ALL;
 use machex::metadata::Vocabulary;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
-use table::{Table, configure, table};
+use table::{Table, configure, expect, table};
 
 /// The columns before and after those of findings.
 const BEFORE: [&str; 18] = [
@@ -38,7 +38,7 @@ const BEFORE: [&str; 18] = [
     "split",
     "known_bad",
 ];
-const AFTER: [&str; 19] = [
+const AFTER: [&str; 20] = [
     "negatives",
     "label_source",
     "findings_source",
@@ -58,6 +58,7 @@ const AFTER: [&str; 19] = [
     "last_paragraph_text",
     "indication_text",
     "comparison_text",
+    "labelled_text",
 ];
 
 #[track_caller]

@@ -128,6 +128,15 @@ impl ListFault {
 }
 
 impl CatalogError {
+    /// Whether only one row of a list is at fault, so that the next ones can be read.
+    pub fn is_about_one_row(&self) -> bool {
+        let fault = match self {
+            Self::List { fault, .. } => fault,
+            _ => return false,
+        };
+        matches!(fault, ListFault::LongRow { .. })
+    }
+
     /// The error for the list `path`, at `line` (0: no line).
     pub fn reading(
         config_key: &'static str,

@@ -104,6 +104,7 @@ const ENTRIES: MetadataList = MetadataList {
                 (!cell.is_empty())
                     .then(|| cell.split('|').map(|term| term.trim().to_owned()).collect())
             },
+            are_known: true,
             is_labelled: |_| true,
         },
         source: Some(LabelSource::TextMining),

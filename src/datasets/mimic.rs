@@ -329,6 +329,7 @@ impl Dataset for Mimic {
             last_paragraph: owned(sections.last_paragraph),
             indication: owned(sections.indication),
             comparison: owned(sections.comparison),
+            labelled: owned(sections.labelled),
         })
     }
 

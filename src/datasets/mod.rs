@@ -222,6 +222,14 @@ impl RawTree {
         std::iter::once(self.root.as_path()).chain(options)
     }
 
+    /// The files that options name.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.options.values().filter_map(|value| match value {
+            OptionValue::File(path) => Some(path.as_path()),
+            OptionValue::Folder(_) | OptionValue::Bool(_) => None,
+        })
+    }
+
     /// Identifies the source `path`, wherever the root is. See [`SourceId`].
     pub fn source_id<'a>(&'a self, path: &'a Path) -> SourceId<'a> {
         let root = self.root.as_os_str().as_encoded_bytes();

@@ -24,12 +24,13 @@ pub(super) const LIST: MetadataList = MetadataList {
 #[derive(Debug, Deserialize)]
 pub(super) struct MappedImage {
     /// In ChestX-ray14, such as `00000001_000.png`.
-    img_id: String,
+    #[serde(default)]
+    img_id: Option<String>,
     /// In the RSNA challenge.
     #[serde(default)]
-    pub subset_img_id: String,
+    pub subset_img_id: Option<String>,
     #[serde(default, rename = "SOPInstanceUID")]
-    pub sop_instance_uid: String,
+    pub sop_instance_uid: Option<String>,
 }
 
 /// Sets the patients of the images that the mapping names: the file `given`, or else the one in the
@@ -38,7 +39,7 @@ pub(super) fn read(
     tree: &RawTree,
     metadata: &mut MetadataBuilder<'_>,
     given: Option<&Path>,
-    name: fn(&MappedImage) -> &String,
+    name: fn(&MappedImage) -> &Option<String>,
 ) {
     let given = given.map(|path| ListFile {
         path: path.to_owned(),
@@ -58,13 +59,17 @@ pub(super) fn read(
     let mut note = ListNote::new(&file.path);
     for image in &images {
         note.rows += 1;
-        let numbers: Vec<u32> = index.find(name(image)).collect();
+        let (Some(name), Some(same)) = (name(image), &image.img_id) else {
+            continue;
+        };
+        let numbers: Vec<u32> = index.find(name).collect();
         if numbers.is_empty() {
-            note.unmatched_rows.add(name(image));
+            note.unmatched_rows.add(name);
         }
         for number in numbers {
-            let same = metadata.shared(&image.img_id);
-            if let Some(patient) = nih_patient(&image.img_id) {
+            let patient = nih_patient(same);
+            let same = metadata.shared(same);
+            if let Some(patient) = patient {
                 metadata.set_patient(number, patient);
             }
             metadata.each(&[number], |image| image.same_image_as = Some(same.clone()));

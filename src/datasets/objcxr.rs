@@ -101,6 +101,10 @@ impl Dataset for ObjectCxr {
             &OBJECTS,
             &[ANNOTATION],
             &mut |metadata, cells, numbers| {
+                if !cells.has(ANNOTATION) {
+                    return;
+                }
+                // A blank cell says that there is no object.
                 let annotation = cells.extra(ANNOTATION).unwrap_or_default();
                 let shapes = match object_annotation::shapes(&annotation) {
                     Ok(shapes) => shapes,
@@ -119,7 +123,7 @@ impl Dataset for ObjectCxr {
                 let boxes: Vec<FindingBox> = shapes
                     .into_iter()
                     .map(|shape| FindingBox {
-                        finding: set.exact_finding(OBJECT),
+                        finding: set.finding_of(OBJECT),
                         term: term.clone(),
                         reader: None,
                         outline: shape.kind,

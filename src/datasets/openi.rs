@@ -192,6 +192,7 @@ const REPORTS: MetadataList = MetadataList {
                         .collect()
                 })
             },
+            are_known: false,
             is_labelled,
         },
         source: Some(LabelSource::Indexers),
@@ -213,6 +214,9 @@ const XML: MetadataList = MetadataList {
 
 /// Number of reports whose faults are listed one by one.
 const MAX_BAD_REPORTS: usize = 5;
+
+/// Several times the number of images of any report, each of which gets its text.
+const MAX_IMAGES: usize = 50;
 
 /// Larger than any report.
 const MAX_REPORT_BYTES: u64 = 1 << 20;
@@ -270,6 +274,14 @@ fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
             }
         };
         note.rows += 1;
+        if report.images.len() > MAX_IMAGES {
+            let images = report.images.len();
+            let report = path.shown();
+            metadata.warn(format!(
+                "{report}: it names {images} images, and is left out"
+            ));
+            continue;
+        }
         let images = report.images.iter();
         let numbers: Vec<u32> = images
             .flat_map(|image| index.find(common_name(image)))
@@ -332,45 +344,63 @@ fn frontal_by_lists(
     tree: &RawTree,
     catalog: &CatalogBuilder,
 ) -> Result<HashMap<String, bool>, CatalogError> {
-    let mut frontal = HashMap::new();
+    let (mut frontal, mut unusable) = (HashMap::new(), Vec::new());
     for list in [HEADERS, PROJECTIONS] {
-        let file = match ListFile::find(
-            catalog.lists(),
-            std::slice::from_ref(&tree.root),
-            list.files[0],
-        ) {
-            Ok(file) => file,
+        match read_views(tree, catalog, &list, &mut frontal) {
+            Ok(()) => {}
             Err(CatalogError::MissingList { .. }) => {
                 // It may appear later.
                 catalog.input(&tree.root.join(list.files[0]));
-                continue;
             }
-            Err(error) => return Err(error),
-        };
-        let mut table = Table::open(catalog.lists(), &file)?;
-        let name = table.column(list.join.column[0])?;
-        let [
-            Column {
-                names,
-                meaning: Meaning::View(views),
-            },
-            ..,
-        ] = list.columns
-        else {
-            continue;
-        };
-        let view = table.column(names[0])?;
-        while let Some(row) = table.next_row()? {
-            let (Some(name), Some(view)) = (row.get(name), row.get(view)) else {
-                continue;
-            };
-            let known = views.iter().find(|known| known.name == view.trim());
-            if let Some(is_frontal) = known.and_then(|known| known.frontal) {
-                frontal.insert(common_name(name.trim()).to_owned(), is_frontal);
-            }
+            Err(error) => unusable.push(error),
         }
     }
+    if frontal.is_empty() {
+        return unusable.into_iter().next().map_or(Ok(frontal), Err);
+    }
+    for error in unusable {
+        catalog.lists().warnings().add(error.to_string());
+    }
     Ok(frontal)
+}
+
+/// Reads the views of one list.
+fn read_views(
+    tree: &RawTree,
+    catalog: &CatalogBuilder,
+    list: &MetadataList,
+    frontal: &mut HashMap<String, bool>,
+) -> Result<(), CatalogError> {
+    let root = std::slice::from_ref(&tree.root);
+    let file = ListFile::find(catalog.lists(), root, list.files[0])?;
+    let mut table = Table::open(catalog.lists(), &file)?;
+    let column = |table: &Table, name: &'static str| {
+        let like = table.find_like(name);
+        like.map_or_else(|| table.column(name), Ok)
+    };
+    let name = column(&table, list.join.column[0])?;
+    let [first, ..] = list.columns else {
+        return Ok(());
+    };
+    let Meaning::View(views) = first.meaning else {
+        return Ok(());
+    };
+    let view = column(&table, first.names[0])?;
+    loop {
+        let row = match table.next_row() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(()),
+            Err(error) if error.is_about_one_row() => continue,
+            Err(error) => return Err(error),
+        };
+        let (Some(name), Some(view)) = (row.get(name), row.get(view)) else {
+            continue;
+        };
+        let known = views.iter().find(|known| known.name == view.trim());
+        if let Some(is_frontal) = known.and_then(|known| known.frontal) {
+            frontal.insert(common_name(name.trim()).to_owned(), is_frontal);
+        }
+    }
 }
 
 pub struct OpenI;
@@ -398,7 +428,7 @@ impl Dataset for OpenI {
                 folder = kaggle;
             }
         }
-        let frontal = match tree.bool_option(USE_VIEWS.name) {
+        let frontal = match tree.frontal_only && tree.bool_option(USE_VIEWS.name) {
             true => frontal_by_lists(tree, catalog)?,
             false => HashMap::new(),
         };

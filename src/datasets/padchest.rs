@@ -160,6 +160,7 @@ const LABELS_LIST: MetadataList = MetadataList {
         cells: LabelCells::Items {
             column: "Labels",
             items: |cell| python_list::string_list(cell).map(|list| list.items),
+            are_known: false,
             is_labelled,
         },
         source: None,

@@ -184,9 +184,9 @@ impl Dataset for Rsna {
                 Some("0" | "0.0") => Some(0),
                 Some(other) => {
                     cells.fault(TARGET, other, "not 1 or 0");
-                    None
+                    return;
                 }
-                None => None,
+                None => return,
             };
             for number in numbers {
                 if let Some(known) = states.get_mut(*number as usize) {
@@ -203,9 +203,9 @@ impl Dataset for Rsna {
                 Some("No Lung Opacity / Not Normal") => (None, Some(0)),
                 Some(other) => {
                     cells.fault(CLASS, other, "not a class of the release");
-                    (None, None)
+                    return;
                 }
-                None => (None, None),
+                None => return,
             };
             for number in numbers {
                 if let Some(known) = states.get_mut(*number as usize) {

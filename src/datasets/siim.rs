@@ -96,6 +96,9 @@ const PIXELS: &str = "EncodedPixels";
 /// The only term of the vocabulary.
 const MASK: &str = "EncodedPixels != -1";
 
+/// Several times the number of masks of any image.
+const MAX_MASKS: usize = 100;
+
 /// Width and height of all pictures, in pixels.
 const SIDE: u32 = 1024;
 
@@ -152,7 +155,11 @@ impl Dataset for SiimAcr {
                 image.split = Some(Split::Train);
             });
             // dicom-images-train/<study>/<series>/<image>.dcm
-            if let Some(study) = key.rsplit('/').nth(2) {
+            let below = key
+                .rsplit_once(IMAGES)
+                .map(|(_, below)| below.trim_start_matches('/'));
+            let parts: Vec<&str> = below.unwrap_or_default().split('/').collect();
+            if let [study, _, _] = parts.as_slice() {
                 metadata.set_study(number, study);
             }
         });
@@ -166,7 +173,12 @@ impl Dataset for SiimAcr {
                 return;
             }
             for number in numbers {
-                masks.entry(*number).or_default().push(pixels.clone());
+                let masks = masks.entry(*number).or_default();
+                if masks.len() == MAX_MASKS {
+                    cells.fault(PIXELS, &pixels, "one of too many masks of its image");
+                    return;
+                }
+                masks.push(pixels.clone());
             }
         });
         let set = Vocabulary::get().label_set(INFO.folder);
@@ -181,7 +193,7 @@ impl Dataset for SiimAcr {
             metadata.set_readings(&[number], set, &[state]);
             if let Some(image) = metadata.get_mut(number).filter(|_| is_there) {
                 image.masks.push(FindingMask {
-                    finding: set.exact_finding(MASK),
+                    finding: set.finding_of(MASK),
                     term: term.clone(),
                     runs,
                 });

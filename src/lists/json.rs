@@ -11,7 +11,7 @@ use crate::catalog::{CatalogError, ListContext};
 use crate::files::read_within;
 
 /// Several times the largest known document.
-const MAX_BYTES: u64 = 128 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 
 /// Reads a document as `T`, plain or gzip.
 ///

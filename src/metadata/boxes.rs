@@ -7,6 +7,9 @@ use super::shape::{Area, FindingBox, Outline};
 use super::vocabulary::{LabelSet, Vocabulary};
 use crate::lists::{Column, Table};
 
+/// Ten times the number of boxes of any image.
+const MAX_BOXES: usize = 1000;
+
 /// The columns of boxes in one list.
 pub(super) struct Columns {
     boxes: Boxes,
@@ -100,10 +103,24 @@ impl Columns {
         };
         let finding = self
             .set
-            .exact_finding(if usual.is_empty() { &term } else { usual });
+            .finding_of(if usual.is_empty() { &term } else { usual });
         let term = metadata.shared(&term);
         let reader = self.reader.and_then(|column| cells.text(column));
         let reader = reader.map(|reader| metadata.shared(&reader));
+        let is_full = |number: &u32| {
+            let boxes = metadata
+                .get_mut(*number)
+                .map_or(0, |image| image.boxes.len());
+            boxes >= MAX_BOXES
+        };
+        if numbers.iter().any(is_full) {
+            cells.fault(
+                names[0],
+                &x.to_string(),
+                "of one of too many boxes of its image",
+            );
+            return;
+        }
         metadata.each(numbers, |image| {
             image.boxes.push(FindingBox {
                 finding,

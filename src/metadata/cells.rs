@@ -45,6 +45,14 @@ impl<'r, 'f> Cells<'r, 'f> {
         self.text((*column)?)
     }
 
+    /// Whether the list has the extra column `name`, and the row a cell in it, even a blank one.
+    pub fn has(&self, name: &str) -> bool {
+        let mut extra = self.extra.iter();
+        extra.any(|(known, column)| {
+            *known == name && column.is_some_and(|column| self.row.has(column))
+        })
+    }
+
     /// Notes that a cell is `wrong`, such as `not an age`.
     pub fn fault(&mut self, name: &str, cell: &str, wrong: &'static str) {
         self.faults.add(self.row.line(), name, cell, wrong);

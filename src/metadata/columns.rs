@@ -95,7 +95,8 @@ impl MetadataBuilder<'_> {
                 self.each(numbers, |image| {
                     image.view_raw = Some(raw.clone());
                     image.view = known.map_or(Some(View::Other), |known| known.view);
-                    image.frontal = known.and_then(|known| known.frontal);
+                    // A word that is not known says nothing against what another column says.
+                    image.frontal = known.map_or(image.frontal, |known| known.frontal);
                 });
                 if known.is_none() {
                     return Some("not a view that the release has: it counts as OTHER");

@@ -52,6 +52,29 @@ pub struct Texts {
     pub last_paragraph: Option<String>,
     pub indication: Option<String>,
     pub comparison: Option<String>,
+    /// What the labels of the image were made from.
+    pub labelled: Option<String>,
+}
+
+impl Texts {
+    /// Bytes of all texts.
+    pub fn len(&self) -> usize {
+        let texts = [
+            &self.report,
+            &self.findings,
+            &self.impression,
+            &self.last_paragraph,
+            &self.indication,
+            &self.comparison,
+            &self.labelled,
+        ];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Defines an enumeration whose values have names in the table.

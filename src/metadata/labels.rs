@@ -48,6 +48,7 @@ impl Columns {
             LabelCells::Items {
                 column,
                 items,
+                are_known,
                 is_labelled,
             } => {
                 let Some(place) = self.columns.first().copied().flatten() else {
@@ -57,6 +58,12 @@ impl Columns {
                 let found = items(&cell);
                 if found.is_none() && !cell.is_empty() {
                     cells.fault(column, &cell, "not a list of labels");
+                }
+                let mut unknown = found.iter().flatten();
+                let unknown = unknown.find(|item| are_known && self.set.term(item).is_none());
+                if let Some(unknown) = unknown {
+                    cells.fault(column, unknown, "not a label of the release");
+                    return;
                 }
                 let labelled = found.as_deref().is_some_and(is_labelled);
                 let found = found.unwrap_or_default();
@@ -156,6 +163,10 @@ impl Columns {
         let (labels, is_labelled) = (self.labels, findings != States::default());
         metadata.each(numbers, |image: &mut ImageMetadata| {
             if labels.fills {
+                if is_labelled && image.negatives.is_none() {
+                    image.negatives = Some(negatives);
+                    image.label_source = labels.source;
+                }
                 image.findings.fill(&findings);
                 return;
             }

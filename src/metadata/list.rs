@@ -218,6 +218,8 @@ pub enum LabelCells {
     Items {
         column: &'static str,
         items: fn(&str) -> Option<Vec<String>>,
+        /// Whether every item is a term of the vocabulary, so that another one is a fault.
+        are_known: bool,
         /// Whether a row with these items is labelled at all.
         is_labelled: fn(&[String]) -> bool,
     },

@@ -8,7 +8,7 @@ use super::cells::Cells;
 use super::layout::Layout;
 use super::list::{MetadataList, Rows};
 use super::notes::{CellFaults, ListNote};
-use crate::catalog::{CatalogError, ListFault};
+use crate::catalog::CatalogError;
 use crate::lists::{ListFile, Table};
 use crate::shown::Show as _;
 
@@ -79,12 +79,7 @@ impl MetadataBuilder<'_> {
             let row = match table.next_row() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,
-                Err(
-                    error @ CatalogError::List {
-                        fault: ListFault::LongRow { .. },
-                        ..
-                    },
-                ) => {
+                Err(error) if error.is_about_one_row() => {
                     bad_rows += 1;
                     if bad_rows <= MAX_BAD_ROWS {
                         self.warn(format!("{error}; this row is left out"));

@@ -179,12 +179,19 @@ impl LabelSet {
         self.terms.iter().position(|known| *known == name)
     }
 
-    /// The finding that means the same as an own term.
-    pub fn exact_finding(&self, term: &str) -> Option<usize> {
+    /// The finding that an own term proves: the one that means the same, or else the only one of
+    /// which the term is a kind.
+    pub fn finding_of(&self, term: &str) -> Option<usize> {
         let term = self.term(term)?;
-        let mut rules = self.rules.iter();
-        let exact = rules.find(|rule| rule.1 == term && rule.2 == Kind::Exact);
-        exact.map(|rule| rule.0)
+        let of_kind = |kind: Kind| {
+            let rules = self.rules.iter();
+            rules
+                .filter(move |rule| rule.1 == term && rule.2 == kind)
+                .map(|rule| rule.0)
+        };
+        let mut wider = of_kind(Kind::Narrower);
+        let only = wider.next().filter(|_| wider.next().is_none());
+        of_kind(Kind::Exact).next().or(only)
     }
 
     /// Findings of which this set only has kinds: their absence is partial.

@@ -339,6 +339,12 @@ const AFTER: &[Column] = &[
         "Section of the report: comparison",
         |rows| texts(rows, |row| row.text(|texts| &texts.comparison)),
     ),
+    column(
+        "labelled_text",
+        TEXT,
+        "Text from which the labels were made (MIMIC-CXR-JPG)",
+        |rows| texts(rows, |row| row.text(|texts| &texts.labelled)),
+    ),
 ];
 
 fn size(rows: &[Row<'_>], side: fn(&crate::source::SourceHeader) -> usize) -> ArrayRef {

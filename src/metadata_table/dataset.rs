@@ -14,6 +14,7 @@ use super::writer::TableError;
 use crate::catalog::{Catalog, ListContext};
 use crate::datasets::RawTree;
 use crate::files::is_absent;
+use crate::metadata::image::Texts;
 use crate::metadata::{
     HeaderRules, ImageMetadata, ListNote, MetadataBuilder, Named, Options, age, date,
 };
@@ -21,10 +22,14 @@ use crate::render::{Attributes, Placement, RenderParams};
 use crate::source::SourceHeader;
 
 /// Rows that one thread makes at a time.
-const BATCH_ROWS: u32 = 4096;
+const BATCH_ROWS: u32 = 2048;
+
+/// Bytes of reports after which a batch ends early: a column has at most 2 GiB, and several batches
+/// are in memory at once.
+const BATCH_TEXT: usize = 16 << 20;
 
 /// Batches that wait for the writer, for each thread.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// What to read besides the lists.
 #[derive(Debug, Clone, Copy)]
@@ -148,32 +153,43 @@ impl<'a> DatasetTable<'a> {
             .step_by(BATCH_ROWS as usize)
             .collect();
         for window in starts.chunks(rayon::current_num_threads() * AHEAD) {
-            let batches: Vec<_> = window
+            let made: Vec<_> = window
                 .par_iter()
-                .map(|start| self.batch(*start, stop))
+                .map(|start| self.batches(*start, stop))
                 .collect();
-            for batch in batches {
-                let batch = batch?;
-                if batch.num_rows() > 0 {
+            for batches in made {
+                for batch in batches? {
                     write(&batch)?;
+                    done(batch.num_rows() as u64);
                 }
-                done(batch.num_rows() as u64);
             }
         }
         Ok(())
     }
 
-    fn batch(&self, start: u32, stop: &AtomicBool) -> Result<RecordBatch, TableError> {
+    /// The rows from `start` on: one batch, or several if there is much text.
+    fn batches(&self, start: u32, stop: &AtomicBool) -> Result<Vec<RecordBatch>, TableError> {
         let end = start.saturating_add(BATCH_ROWS).min(self.catalog.len());
-        let mut rows = Vec::with_capacity((end - start) as usize);
+        let (mut batches, mut rows, mut text) = (Vec::new(), Vec::new(), 0);
         let mut last_report = None;
         for number in (start..end).filter(|number| self.catalog.has(*number)) {
             if stop.load(Ordering::Relaxed) {
                 return Err(TableError::Interrupted);
             }
-            rows.extend(self.row(number, &mut last_report));
+            let row = self.row(number, &mut last_report);
+            let texts = row.as_ref().and_then(|row| row.texts.as_ref());
+            text += texts.map_or(0, Texts::len);
+            rows.extend(row);
+            if text > BATCH_TEXT {
+                batches.push(batch(&rows)?);
+                rows.clear();
+                text = 0;
+            }
         }
-        Ok(batch(&rows)?)
+        if !rows.is_empty() {
+            batches.push(batch(&rows)?);
+        }
+        Ok(batches)
     }
 
     fn row(&self, number: u32, last_report: &mut Option<LastReport>) -> Option<Row<'a>> {
@@ -254,6 +270,12 @@ impl<'a> DatasetTable<'a> {
                 image.frontal = image.frontal.or(known.frontal);
             }
         }
+        if image.study.is_none()
+            && let Some(study) = &header.study
+        {
+            let folder = self.tree.dataset.folder();
+            image.study = Some(format!("{folder}:{study}").into());
+        }
         if image.study_date.is_none() && rules.has_dates {
             let date = header.study_date.as_deref();
             image.study_date = date.and_then(date::days_from_yyyymmdd);
@@ -264,7 +286,7 @@ impl<'a> DatasetTable<'a> {
 /// The report that was read last: the images of a study share it.
 struct LastReport {
     files: Vec<PathBuf>,
-    texts: Option<crate::metadata::image::Texts>,
+    texts: Option<Texts>,
 }
 
 impl LastReport {

@@ -1,5 +1,7 @@
 //! Facts about a whole table, which its file has as metadata.
 
+use std::collections::BTreeSet;
+
 use parquet::file::metadata::KeyValue;
 use serde_json::{Map, Value, json};
 
@@ -35,9 +37,18 @@ impl Facts {
                 let below = path.strip_prefix(&tree.root).unwrap_or(&path);
                 below.shown().to_string()
             });
-            facts.files.insert(name.to_owned(), below_root.collect());
+            let named = tree.files().map(|path| path.shown().to_string());
+            let files = below_root.chain(named).collect();
+            facts.files.insert(name.to_owned(), files);
             let vocabulary = Vocabulary::get();
-            let partial = vocabulary.label_set(name).partial_findings().into_iter();
+            let lists = tree.dataset.metadata().lists.iter();
+            let sets = lists
+                .filter_map(|list| Some(list.labels?.set))
+                .chain([name]);
+            let partial: BTreeSet<usize> = sets
+                .flat_map(|set| vocabulary.label_set(set).partial_findings())
+                .collect();
+            let partial = partial.into_iter();
             let partial = partial.filter_map(|number| vocabulary.findings().get(number).copied());
             facts.partial.insert(name.to_owned(), partial.collect());
         }
@@ -53,7 +64,11 @@ impl Facts {
             };
             match key.as_str() {
                 FILES => extend(&mut self.files, &mut value),
-                NEGATIVES => extend(&mut self.partial, &mut value[PARTIAL]),
+                NEGATIVES => {
+                    if let Some(partial) = value.get_mut(PARTIAL) {
+                        extend(&mut self.partial, partial);
+                    }
+                }
                 _ => {}
             }
         }

@@ -204,7 +204,7 @@ pub fn describe(source: &[u8]) -> Result<Description, RenderError> {
 /// What a DICOM file, or the beginning of one, says about patient and study. Other files say nothing.
 pub fn attributes(source: &[u8]) -> Attributes {
     let read = || match Format::of(source)? {
-        Format::Dicom => Ok(Attributes::of(source)),
+        Format::Dicom => Attributes::of(source),
         _ => Ok(Attributes::default()),
     };
     guarded(read).unwrap_or_default()

@@ -11,7 +11,7 @@ use crate::storage::Storage;
 const STEPS: [u64; 2] = [64 << 10, 1 << 20];
 
 /// No longer file is read as a whole for its header.
-const MAX_BYTES: u64 = 512 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// What a source says before its pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -294,6 +294,11 @@ impl Row<'_> {
         self.line
     }
 
+    /// Whether the row has this cell, even a blank one.
+    pub fn has(&self, column: Column) -> bool {
+        self.record.get(self.names + column.0).is_some()
+    }
+
     /// A cell; `None` if its value is missing. A zero byte ends it, as in pandas.
     pub fn get(&self, column: Column) -> Option<Cow<'_, str>> {
         let mut bytes = self.record.get(self.names + column.0)?;

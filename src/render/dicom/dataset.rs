@@ -36,6 +36,15 @@ const PIXEL_TAGS: [Tag; 3] = [
     tags::DOUBLE_FLOAT_PIXEL_DATA,
 ];
 
+/// What the metadata table takes from a header; see [`super::Attributes`].
+const ATTRIBUTES: [Tag; 5] = [
+    tags::STUDY_DATE,
+    tags::PATIENT_SEX,
+    tags::PATIENT_AGE,
+    tags::VIEW_POSITION,
+    tags::STUDY_INSTANCE_UID,
+];
+
 /// Only this many bytes of a text are read: the texts that the renderer needs are short.
 const LONGEST_TEXT: usize = 1024;
 
@@ -78,7 +87,7 @@ impl Elements<'_> {
     }
 }
 
-/// Positions of the values of group 0028.
+/// Positions of the values of group 0028, and of [`ATTRIBUTES`].
 pub(super) struct Values {
     elements: BTreeMap<Tag, Element>,
     pub big_endian: bool,
@@ -171,7 +180,7 @@ impl Found {
                     let tag = element.tag;
                     if PIXEL_TAGS.contains(&tag) {
                         pixels.insert(tag, element);
-                    } else if tag.group() == IMAGE_GROUP {
+                    } else if tag.group() == IMAGE_GROUP || ATTRIBUTES.contains(&tag) {
                         values.insert(tag, element);
                     }
                 }

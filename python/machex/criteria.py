@@ -108,7 +108,8 @@ def _matches(name: str, column: pyarrow.ChunkedArray, wanted: Any) -> NDArray[np
             if None in values:
                 raise ValueError("None is no value to look for: an unknown value never matches")
             found = arrow.compute.is_in(column, arrow.array(values, column.type))
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, TypeError, ValueError) as error:
+    # Arrow's errors are among these.
+    except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
         raise TypeError(f"where({name}={wanted!r}): {error}") from error
     # A null never matches: `is_in` is false for it, a comparison is null.
     return np.asarray(found.fill_null(False), np.bool_)
@@ -154,7 +155,10 @@ def _value(arrow: Any, kind: Any, value: Any) -> Any:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
+    # An infinity and a NaN are no integers.
+    return not isinstance(value, bool) and (
+        isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    )
 
 
 def _is_text(arrow: Any, kind: Any) -> bool:

@@ -14,7 +14,8 @@ def patients_of_table(
 ) -> list[tuple[str, str] | None] | None:
     """Returns the dataset and the patient of each image; ``None`` if there is no table.
 
-    In the list, ``None`` stands for an unknown patient. ``rule`` is that of the dataset.
+    In the list, ``None`` stands for an unknown patient. ``rule`` is that of the dataset; if its
+    folder has a name of its own, the table names the dataset.
 
     Raises:
         TreeError: when the table is not that of the index.
@@ -22,12 +23,15 @@ def patients_of_table(
     if not table.exist():
         return None
     try:
-        keys = table.read(["patient_key"])["patient_key"].to_pylist()
+        columns = table.read(["patient_key", "dataset"])
     except ImportError as error:
         # A split without metadata needs NumPy only, even if a mount has a table.
         warn_caller(f"{table.index.dataset}: its metadata does not tell the patients: {error}")
         return None
+    if rule is None and len(columns) > 0:
+        rule = known_datasets().get(columns["dataset"][0].as_py())
     home = _home(rule)
+    keys = columns["patient_key"].to_pylist()
     return [None if key is None else _split_key(key, home) for key in keys]
 
 

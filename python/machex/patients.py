@@ -199,7 +199,7 @@ def _told_patients(table: MetadataRows, patient_list: PathLike | None) -> Patien
     told: Patients | None = None
     if rule is None and patient_list is None:
         told = patients_of_table(table, rule)
-        if told is not None:
+        if told is not None and any(told):
             return told
     try:
         own = patients_of(index, patient_list)
@@ -214,7 +214,11 @@ def _told_patients(table: MetadataRows, patient_list: PathLike | None) -> Patien
     may_tell = rule is not None and (rule.in_key is not None or rule.patient_pool is not None)
     if may_tell and patient_list is None and not any(own):
         told = patients_of_table(table, rule)
-    return told or [None if patient is None else (index.dataset, patient) for patient in own]
+    # Other members of the pool have the name of the dataset, not that of a link to its folder.
+    home = index.dataset
+    if name is not None and known_datasets()[name].patient_pool is not None:
+        home = name
+    return told or [None if patient is None else (home, patient) for patient in own]
 
 
 def _warn_of_overlap(indexes: Sequence[Columns], patients: Sequence[Patients]) -> None:
@@ -222,11 +226,14 @@ def _warn_of_overlap(indexes: Sequence[Columns], patients: Sequence[Patients]) -
     pools = defaultdict(set)
     unknown = set()
     for index, each in zip(indexes, patients):
-        known = known_datasets().get(index.dataset)
-        if known and known.patient_pool:
-            pools[known.patient_pool].add(index.dataset)
-            if None in each:
-                unknown.add(index.dataset)
+        # A folder with a name of its own may have patients of a pool, as its table says.
+        names = {patient[0] for patient in each if patient is not None}
+        names.add(_find_known_name(index) or index.dataset)
+        for known in filter(None, map(known_datasets().get, names)):
+            if known.patient_pool:
+                pools[known.patient_pool].add(index.dataset)
+                if None in each:
+                    unknown.add(index.dataset)
     for overlapping in pools.values():
         if len(overlapping) > 1 and overlapping & unknown:
             warn_caller(

@@ -74,7 +74,7 @@ SCHEMA = pyarrow.schema(
         ("offset_y", pyarrow.int32()),
         *((name, _TEXT) for name in ("report", "report_language", "findings_text")),
         *((name, _TEXT) for name in ("impression_text", "last_paragraph_text")),
-        *((name, _TEXT) for name in ("indication_text", "comparison_text")),
+        *((name, _TEXT) for name in ("indication_text", "comparison_text", "labelled_text")),
     ]
 )
 

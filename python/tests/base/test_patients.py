@@ -191,6 +191,10 @@ def test_datasets_with_patients_in_common_are_named(tmp_path: Path) -> None:
     indexes = [index_of(tmp_path, name, ["1_0.png"]) for name in ("rsna", "chex-ray14", "openi")]
     with pytest.warns(UserWarning, match="chex-ray14, rsna have patients in common"):
         split_by_patient(indexes)
+    # A linked folder has the name of its target.
+    (tmp_path / "nih").symlink_to(tmp_path / "chex-ray14")
+    with pytest.warns(UserWarning, match="nih, rsna have patients in common"):
+        split_by_patient([indexes[0], load_index(tmp_path / "nih")])
 
 
 def test_lists_of_datasets_that_are_not_there(tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ def test_one_table_of_all_datasets(root: Path, tmp_path: Path, name: str) -> Non
         assert data[at]["findings"].tolist() == beside[at]["findings"].tolist()
 
 
+def test_a_column_of_a_later_version_is_one_like_others(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "tree", SMALL)
+    for name, rows in SMALL.items():
+        texts = pyarrow.array([f"text of {name}"] * len(rows))
+        table = table_of(name, rows).add_column(4, "later_text", texts)
+        pyarrow.parquet.write_table(table, root / name / "metadata.parquet")
+    data = MaCheXDataset(root, fields=("findings", "view"))
+    assert data.findings == FINDINGS
+    chosen = data.where(later_text="text of mimic")
+    assert chosen.indices == [3, 4, 5]
+    texts = chosen.load_metadata(["later_text"])["later_text"]
+    assert texts.to_pylist() == ["text of mimic"] * 3
+
+
 def test_pandas_keeps_whole_numbers_and_nulls(root: Path) -> None:
     frame = load_metadata(root).to_pandas()
     assert str(frame["Edema"].dtype) == "Int8"

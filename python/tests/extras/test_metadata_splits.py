@@ -126,6 +126,40 @@ def test_a_mapping_that_lacks_an_image_is_said(tmp_path: Path) -> None:
         ChestXrayDataset(root / "rsna").split()
 
 
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_folder_with_another_name_is_of_its_pool(tmp_path: Path, is_link: bool) -> None:
+    """Of a link, the name of the target counts; of a renamed folder, the table tells."""
+    of_nih = [{**row, "dataset": "chex-ray14"} for row in DATASETS["chex-ray14"]]
+    root = write_tree(tmp_path / "tree", {"nih": of_nih, "rsna": DATASETS["rsna"]})
+    if is_link:
+        (root / "nih").rename(tmp_path / "chex-ray14")
+        (root / "nih").symlink_to(tmp_path / "chex-ray14")
+    data = MaCheXDataset(root, fields=("patient_key", "dataset"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        first, second = data.split((0.5, 0.5))
+    assert {first[at]["dataset"] for at in range(len(first))} == {"nih", "rsna"}
+    assert patients(first)
+    assert not patients(first) & patients(second)
+    named = write_tree(
+        tmp_path / "named", {name: DATASETS[name] for name in ("chex-ray14", "rsna")}
+    )
+    assert [share.indices for share in MaCheXDataset(named).split((0.5, 0.5))] == [
+        first.indices,
+        second.indices,
+    ]
+    (root / "rsna/metadata.parquet").unlink()
+    with pytest.warns(UserWarning, match="nih, rsna have patients in common"):
+        data.split((0.5, 0.5))
+
+
+def test_a_renamed_folder_whose_table_names_no_patient_is_said(tmp_path: Path) -> None:
+    rows = [{**rsna(None, number), "dataset": "rsna"} for number in range(3)]
+    root = write_tree(tmp_path / "tree", {"rsna-2018": rows})
+    with pytest.warns(UserWarning, match="nothing tells the patients of 'rsna-2018'"):
+        ChestXrayDataset(root / "rsna-2018").split()
+
+
 def test_without_pyarrow_a_split_is_as_without_metadata(
     root: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

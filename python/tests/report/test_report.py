@@ -169,9 +169,7 @@ def test_everything_can_be_reached_by_keyboard(browser: Browser, report: Path) -
     page.context.close()
 
 
-def test_the_findings_scroll_by_keyboard_beside_their_names(
-    browser: Browser, report: Path
-) -> None:
+def test_the_findings_scroll_by_keyboard_beside_their_names(browser: Browser, report: Path) -> None:
     page = opened(browser, report, "light", 360)
     region = page.get_by_role("region", name="Table of findings and datasets")
     region.focus()
@@ -192,7 +190,7 @@ def test_every_state_of_a_finding_is_told_in_words(browser: Browser, report: Pat
     cells = page.locator("#findings tbody td").all_text_contents()
     assert len(cells) == 37 * 10
     states = {"labelled" if " of " in cell else cell.strip() for cell in cells}
-    assert states == {"labelled", "not labelled", "–not known"}
+    assert states == {"labelled", "not labelled", "\N{EN DASH}not known"}
     page.context.close()
 
 

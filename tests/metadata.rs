@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Bench, write_png};
+use common::Bench;
 use machex::datasets::ALL;
 use machex::metadata::Vocabulary;
 use rustix::process::{Pid, Signal, kill_process};

@@ -4,10 +4,11 @@ mod common;
 #[path = "common/table.rs"]
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use common::{Bench, write_png};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use table::{Table, configure, expect, table};
 
 #[test]

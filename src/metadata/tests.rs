@@ -361,6 +361,7 @@ fn a_column_may_tell_who_made_the_labels() {
             set: "padchest",
             cells: LabelCells::Items {
                 column: "labels",
+                are_known: false,
                 items: |cell| {
                     let list = cell.strip_prefix('[')?;
                     Some(list.split(' ').map(str::to_owned).collect())

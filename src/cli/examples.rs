@@ -211,6 +211,7 @@ pub fn of(command: &str) -> &'static [Example] {
         "check" => CHECK,
         "preview" => PREVIEW,
         "report" => REPORT,
+        "metadata" => METADATA,
         "mount" => MOUNT,
         "status" => STATUS,
         "unmount" => UNMOUNT,

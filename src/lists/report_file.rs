@@ -56,8 +56,7 @@ fn report_of(bytes: &[u8], path: &Path) -> (Report, String) {
         (None, Some(kind)) => Some(format!("the report {path} is {kind}; taken as it is")),
         (None, None) => None,
     };
-    // As in Python's text mode.
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = with_line_feeds(&text);
     let report = Report {
         text: essence(&text),
         warning,
@@ -127,6 +126,11 @@ impl ReportStamp {
     }
 }
 
+/// A text with a line feed at the end of each line, as in Python's text mode.
+fn with_line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// The part of a report that the original script keeps: the findings, or else the impression, on
 /// one line.
 fn essence(text: &str) -> String {
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn findings_come_before_the_impression() {
-        let essence_of = |text: &str| essence(text);
+        let essence_of = |text: &str| essence(&with_line_feeds(text));
         assert_eq!(
             essence_of("FINDINGS: a\r\n b\rc  \nIMPRESSION:  d"),
             "a bc d"
@@ -277,7 +281,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_essence_has_no_line_ends_and_no_double_blanks(text in "[ \na-cFINDGS:\r]*") {
-            let essence = essence(&text);
+            let essence = essence(&with_line_feeds(&text));
             prop_assert!(!essence.contains(['\n', '\r']) && !essence.contains("  "));
         }
     }

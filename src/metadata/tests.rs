@@ -114,7 +114,7 @@ fn columns_are_found_by_any_of_their_names() {
     };
     assert_eq!((first.sex, first.age_years), (Some(Sex::Female), Some(1.5)));
     assert_eq!((first.view, first.frontal), (Some(View::Pa), Some(true)));
-    assert_eq!(first.patient.as_deref(), Some("pool:7"));
+    assert_eq!(first.patient.as_deref(), Some("pool:007"));
     for image in [second, third] {
         assert_eq!((image.sex, image.view), (None, None));
         assert_eq!(
@@ -368,6 +368,7 @@ fn a_column_may_tell_who_made_the_labels() {
                 },
                 is_labelled: |items| items != ["exclude"],
             },
+            source: None,
             ..LABELS
         }),
         ..EMPTY

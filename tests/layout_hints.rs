@@ -346,7 +346,8 @@ fn no_images_is_never_well() {
         "raw/brax",
         &["has a header and no rows"],
     );
-    let row = format!("{header}\n{}", "d,images/a.png,1,F,40,LAO\n".repeat(12));
+    let header = "PngPath,ViewPosition";
+    let row = format!("{header}\n{}", "images/a.png,LAO\n".repeat(12));
     empty(&row, "master_spreadsheet_update.csv", "raw/brax");
     expect(
         &bench,

@@ -215,8 +215,8 @@ fn odd_bytes_leave_the_list_readable() {
     let at = list.windows(4).position(|bytes| bytes == b"Mass").unwrap();
     list[at + 1] = 0xe9;
     let table = expect(&list, 0, &[LIST, "UTF-8"], &[("No Finding", json!(1))]);
-    assert_eq!(table.rows[0]["findings_source"], json!(["M\u{e9}ss"]));
-    assert_eq!(table.rows[0]["Mass"], 0);
+    // The word is no label of the release.
+    assert_eq!(table.rows[0]["Mass"], Value::Null);
 }
 
 #[test]

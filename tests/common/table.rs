@@ -50,7 +50,12 @@ impl Table {
             arrow_ipc::reader::FileReader::try_new(File::open(path).unwrap(), None).unwrap();
         Self {
             schema: Schema::clone(&reader.schema()),
-            facts: reader.custom_metadata().clone(),
+            facts: reader
+                .schema()
+                .metadata()
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
             rows: reader.flat_map(|batch| rows(&batch.unwrap())).collect(),
         }
     }

@@ -11,6 +11,7 @@ from categories import (
     CONTRADICTION,
     DEVICES,
     NO_LABEL_ROW,
+    RADIOLOGISTS,
     SEX_OTHER,
     STRIPS,
     UNCERTAIN,
@@ -135,14 +136,17 @@ def _add_raw_labels(theirs: pd.DataFrame, data: datasets.Dataset, findings: list
 
 def _compare_findings(result: Comparison, findings: list[str]) -> None:
     nothing_found = np.asarray(result.theirs["nothing found"], dtype=bool)
+    # Of MIMIC-CXR-JPG: the list of the test set, which torchxrayvision does not read.
+    by_others = (RADIOLOGISTS, result.ours["label_source"] == "radiologists")
     for finding in findings:
         ours, theirs = result.ours[finding], result.theirs[finding]
         # torchxrayvision has set all to 0 where nothing was found.
         overruled = nothing_found & is_zero(theirs)
         if finding == "Support Devices":
-            reasons = [(DEVICES, overruled)]
+            reasons = [by_others, (DEVICES, overruled)]
         else:
-            reasons = [(CONTRADICTION, overruled & (is_one(ours) | is_uncertain(ours)))]
+            contradicts = overruled & (is_one(ours) | is_uncertain(ours))
+            reasons = [by_others, (CONTRADICTION, contradicts)]
         uncertain = np.asarray(result.theirs[f"{finding}: -1"], dtype=bool)
         both = [*reasons, (UNCERTAIN, is_uncertain(ours) & uncertain)]
         result.finding(finding, both)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 #: What is compared besides the columns of 8-bit integers, which are the findings.
 COLUMNS = (
     *("dataset", "key", "patient_key", "view", "view_raw", "sex", "age_years", "known_bad"),
-    *("split", "negatives", "findings_source", "boxes", "masks"),
+    *("split", "negatives", "label_source", "findings_source", "boxes", "masks"),
 )
 
 

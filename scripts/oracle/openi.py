@@ -14,6 +14,7 @@ from categories import (
     NAME_IN_LIST,
     NARROWER,
     NOT_INDEXED,
+    PROJECTION,
     SUBSTRING,
 )
 from comparison import (
@@ -101,7 +102,10 @@ def compare(root: Path, ours: pd.DataFrame) -> Comparison | None:
     result.column("patient", without_prefix(result.ours["patient_key"]), result.theirs["patientid"])
     # NLM's names of the first report have its number twice, and the list of headers once.
     is_first = pd.Series(result.ours.index.str.startswith("CXR1_1_"))
-    compare_views(result, result.theirs["view"], (NAME_IN_LIST, is_first))
+    # Kaggle's list of projections has no other values.
+    is_projection = result.ours["view_raw"].isin(["Frontal", "Lateral"])
+    reasons = (NAME_IN_LIST, is_first), (PROJECTION, is_projection)
+    compare_views(result, result.theirs["view"], *reasons)
     major = result.theirs["labels_major"].map(_headings)
     not_indexed = major.map(lambda found: found <= NOT_INDEXED_HEADINGS)
     for finding in findings:

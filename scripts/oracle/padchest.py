@@ -12,6 +12,7 @@ from categories import (
     BROADER,
     CHILDREN,
     DOUBTFUL,
+    LEADING_ZEROS,
     NARROWER,
     NO_LABEL_CELL,
     SEX_OTHER,
@@ -117,7 +118,9 @@ def compare(root: Path, ours: pd.DataFrame) -> Comparison | None:
     theirs["sex"] = sex(data)
     result = Comparison("padchest", ours.set_index("key"), theirs)
     _compare_rows(result, pd.read_csv(path, low_memory=False).set_index("ImageID"))
-    result.column("patient", without_prefix(result.ours["patient_key"]), result.theirs["patient"])
+    patient, number = without_prefix(result.ours["patient_key"]), result.theirs["patient"]
+    same = patient.str.lstrip("0") == number
+    result.column("patient", patient, number, [(LEADING_ZEROS, same)])
     age, year = result.ours["age_years"], result.theirs["date"] // 10_000
     at_study = result.theirs["age"] - age == 2017 - year
     result.column("age", age, result.theirs["age"], [(AGE_AT_STUDY, at_study)])

@@ -338,7 +338,7 @@ fn the_page_of_layouts_names_every_list() {
     let page = fs::read_to_string(page).unwrap();
     let mut rows = 0;
     for dataset in ALL {
-        for list in dataset.metadata().lists {
+        for list in dataset.metadata_rules().lists {
             let files: Vec<String> = list.files.iter().map(|file| format!("`{file}`")).collect();
             let (key, files) = (dataset.root_key(), files.join(", "));
             let row = format!("\n| `{key}` | {files} | {} |\n", list.adds);

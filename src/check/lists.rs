@@ -22,7 +22,7 @@ pub struct MetadataFile {
 /// The lists of a dataset, in the order of its description: those that are there, and those that are
 /// missed. A list is not missed if another edition of the release is there, and not its own.
 pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
-    let lists = tree.dataset.metadata().lists.iter();
+    let lists = tree.dataset.metadata_rules().lists.iter();
     let looked: Vec<(&MetadataList, Option<PathBuf>)> = lists
         .map(|list| (list, list.find(&*tree.storage, &tree.root)))
         .collect();

@@ -145,7 +145,7 @@ impl Dataset for Brax {
         Ok(())
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

@@ -202,7 +202,7 @@ impl Dataset for Chexpert {
         Ok(())
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

@@ -294,7 +294,7 @@ impl Dataset for Mimic {
         true
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

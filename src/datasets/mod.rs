@@ -115,14 +115,14 @@ pub trait Dataset: Sync + Send {
     }
 
     /// The lists that say more about images than [`Self::read`] needs.
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &MetadataRules::NONE
     }
 
     /// Reads what the lists say about the images of a catalog of this dataset. A list that is
     /// missing or damaged only leaves its part of the metadata empty.
     fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
-        for list in self.metadata().lists {
+        for list in self.metadata_rules().lists {
             metadata.read(&tree.root, list);
         }
     }

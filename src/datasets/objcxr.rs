@@ -84,7 +84,7 @@ impl Dataset for ObjectCxr {
         IMAGES.read(&tree.root, catalog)
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

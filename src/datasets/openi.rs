@@ -460,7 +460,7 @@ impl Dataset for OpenI {
         Ok(())
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

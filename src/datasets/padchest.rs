@@ -243,7 +243,7 @@ impl Dataset for PadChest {
         Ok(())
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

@@ -163,7 +163,7 @@ impl Dataset for Rsna {
         IMAGES.read(&tree.root, catalog)
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

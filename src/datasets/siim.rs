@@ -144,7 +144,7 @@ impl Dataset for SiimAcr {
         Ok(())
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

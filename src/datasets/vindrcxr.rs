@@ -195,7 +195,7 @@ impl Dataset for VinDrCxr {
         IMAGES.read(&tree.root, catalog)
     }
 
-    fn metadata(&self) -> &'static MetadataRules {
+    fn metadata_rules(&self) -> &'static MetadataRules {
         &METADATA
     }
 

@@ -80,8 +80,8 @@ const BEFORE: &[Column] = &[
         "Path of the image below the root of the tree",
         |rows| {
             owned(rows, |row| {
-                let path = names::image_path(row.number);
-                format!("{}/{}", row.dataset, path.display())
+                let (shard, id) = (names::shard_name(row.number), names::image_id(row.number));
+                format!("{}/{shard}/{id}.jpg", row.dataset)
             })
         },
     )),

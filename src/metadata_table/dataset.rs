@@ -212,7 +212,7 @@ impl<'a> DatasetTable<'a> {
             dataset: self.tree.dataset.folder(),
             number,
             key,
-            dates: self.tree.dataset.metadata().dates,
+            dates: self.tree.dataset.metadata_rules().dates,
             image,
             header,
             placement,
@@ -225,7 +225,7 @@ impl<'a> DatasetTable<'a> {
         let key = self.catalog.get(number)?.key();
         let mut image = self.metadata.get(number as usize)?.clone();
         let header = self.header(number, key);
-        if let (Some(rules), Some(header)) = (self.tree.dataset.metadata().header, &header) {
+        if let (Some(rules), Some(header)) = (self.tree.dataset.metadata_rules().header, &header) {
             self.take_attributes(rules, &header.attributes, &mut image);
         }
         Some((image, header))

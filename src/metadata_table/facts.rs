@@ -33,7 +33,7 @@ impl Facts {
         let mut facts = Self::default();
         for tree in trees {
             let name = tree.dataset.folder();
-            let lists = tree.dataset.metadata().lists.iter();
+            let lists = tree.dataset.metadata_rules().lists.iter();
             let found = lists.filter_map(|list| list.find(&*tree.storage, &tree.root));
             let below_root = found.map(|path| {
                 let below = path.strip_prefix(&tree.root).unwrap_or(&path);
@@ -43,7 +43,7 @@ impl Facts {
             let files = below_root.chain(named).collect();
             facts.files.insert(name.to_owned(), files);
             let vocabulary = Vocabulary::get();
-            let lists = tree.dataset.metadata().lists.iter();
+            let lists = tree.dataset.metadata_rules().lists.iter();
             let sets = lists
                 .filter_map(|list| Some(list.labels?.set))
                 .chain([name]);

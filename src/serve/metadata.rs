@@ -62,7 +62,7 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
         }
         answered();
     };
-    let lists = tree.dataset.metadata().lists.iter();
+    let lists = tree.dataset.metadata_rules().lists.iter();
     for name in lists.flat_map(|list| list.files) {
         for name in [(*name).to_owned(), format!("{name}.gz")] {
             add(&name, &tree.root.join(&name));
@@ -140,7 +140,7 @@ mod tests {
             options: BTreeMap::new(),
         };
         let state = || state_of_lists(&tree, &|| {});
-        let name = tree.dataset.metadata().lists[0].files[0];
+        let name = tree.dataset.metadata_rules().lists[0].files[0];
         let (plain, packed) = (
             folder.path().join(name),
             folder.path().join(format!("{name}.gz")),

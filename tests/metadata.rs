@@ -134,7 +134,7 @@ fn the_three_formats_agree() {
             let same = match &row[name] {
                 Value::Null => cell.is_empty(),
                 Value::String(text) => cell == text,
-                other => cell == other.to_string(),
+                other => cell == other.to_string().as_str(),
             };
             assert!(same, "{name}: {cell:?}, {}", row[name]);
         }

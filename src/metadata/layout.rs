@@ -2,7 +2,7 @@
 
 use super::builder::MetadataBuilder;
 use super::cells::Cells;
-use super::list::{Column, MetadataList, Rows};
+use super::list::{Column, MetadataList, Rows, Takes};
 use super::notes::ListNote;
 use super::{boxes, labels};
 use crate::catalog::CatalogError;
@@ -12,7 +12,7 @@ use crate::lists::{self, Row, Table};
 pub(super) struct Layout {
     join: lists::Column,
     /// The column that tells whether the tree takes a row, and how it does.
-    taken: Option<(lists::Column, fn(&str, bool) -> bool)>,
+    taken: Option<(lists::Column, Takes)>,
     columns: Vec<(Column, lists::Column)>,
     labels: Option<labels::Columns>,
     boxes: Option<boxes::Columns>,

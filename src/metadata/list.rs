@@ -55,6 +55,9 @@ pub struct Join {
     pub rows: Rows,
 }
 
+/// Whether the tree takes a row, by its cell in a column and FRONTAL_ONLY.
+pub type Takes = fn(&str, bool) -> bool;
+
 /// How many rows and images belong together.
 #[derive(Debug, Clone, Copy)]
 pub enum Rows {
@@ -62,10 +65,7 @@ pub enum Rows {
     Last,
     /// The list names the images of the tree: if it names one twice, each row that the tree `takes`,
     /// by its cell in a column and FRONTAL_ONLY, has its own image.
-    Each {
-        column: &'static str,
-        takes: fn(&str, bool) -> bool,
-    },
+    Each { column: &'static str, takes: Takes },
     /// Any number of rows belong to an image.
     Many,
 }

@@ -254,7 +254,7 @@ fn a_list_that_is_a_folder_or_may_not_be_read_is_named() {
     }
     let bench = small(good().as_bytes());
     let path = bench.path("raw").join(LIST);
-    fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     let (table, said) = self::table(&bench, 3);
     assert!(said.contains("ermission denied"), "{said}");
     assert_eq!(table.rows[0]["boxes"][0]["term"], "Mass");

@@ -6,6 +6,7 @@ mod table;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use common::{Bench, write_png};
 use serde_json::{Map, Value, json};
@@ -490,4 +491,48 @@ fn boxes_and_masks_are_in_pixels_of_the_tree() {
     );
     assert_eq!(shapes[1]["points"].as_array().unwrap().len(), 8);
     assert_eq!(shapes[0]["points"], Value::Null);
+}
+
+#[test]
+fn a_damaged_list_of_views_leaves_the_other_one() {
+    let bench = Bench::sample(8);
+    let list = bench.path("raw/openi/indiana_projections.csv");
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, text.replace("projection", "plane")).unwrap();
+    configure(
+        &bench,
+        "FRONTAL_ONLY: false",
+        "FRONTAL_ONLY: true\nOPENI_VIEWS: true",
+    );
+    let views = table(&bench, &["--dataset", "openi"]).column("openi", "view");
+    assert!(!views.is_empty(), "by the list of headers");
+    assert!(views.iter().all(|view| view == "PA" || view == "AP"));
+}
+
+#[test]
+fn an_entry_of_the_mapping_without_a_name_costs_only_itself() {
+    let bench = Bench::sample(9);
+    let file = bench.path("raw/rsna/pneumonia-challenge-dataset-mappings_2018.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+    entries[0]["subset_img_id"] = Value::Null;
+    entries.push(json!({}));
+    fs::write(&file, Value::from(entries).to_string()).unwrap();
+    let same = table(&bench, &["--dataset", "rsna"]).column("rsna", "same_image_as");
+    assert_eq!(same.iter().filter(|same| same.is_string()).count(), 6);
+}
+
+#[test]
+fn a_study_of_siim_is_a_folder_among_the_images() {
+    let bench = Bench::sample(2);
+    let images = bench.path("raw/siim/dicom-images-train");
+    let studies = table(&bench, &["--dataset", "siim"]).column("siim", "study_key");
+    assert!(studies[0].as_str().unwrap().starts_with("siim:1.2.276"));
+    for row in table(&bench, &["--dataset", "siim"]).rows {
+        let key = Path::new(row["key"].as_str().unwrap());
+        fs::rename(key, images.join(key.file_name().unwrap())).unwrap();
+    }
+    let flat = table(&bench, &["--dataset", "siim", "--no-headers"]);
+    let studies = flat.column("siim", "study_key");
+    assert!(studies.iter().all(Value::is_null), "{studies:?}");
 }

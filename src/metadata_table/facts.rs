@@ -92,3 +92,26 @@ fn extend(known: &mut Map<String, Value>, more: &mut Value) {
         known.append(more);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_facts_of_another_table_are_passed_over() {
+        let fact = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
+        let mut facts = Facts::default();
+        for odd in ["[]", "1", "\"x\"", "{", "null"] {
+            facts.add_stored(&[fact(FILES, odd), fact(NEGATIVES, odd)]);
+        }
+        facts.add_stored(&[fact(NEGATIVES, r#"{"partial": 1}"#)]);
+        assert_eq!((facts.files.len(), facts.partial.len()), (0, 0));
+        let partial = r#"{"partial": {"rsna": ["Lung Opacity"]}}"#;
+        facts.add_stored(&[
+            fact(FILES, r#"{"rsna": ["a.csv"]}"#),
+            fact(NEGATIVES, partial),
+        ]);
+        assert_eq!(facts.files["rsna"], json!(["a.csv"]));
+        assert_eq!(facts.partial["rsna"], json!(["Lung Opacity"]));
+    }
+}

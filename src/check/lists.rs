@@ -23,9 +23,8 @@ pub struct MetadataFile {
 /// missed. A list is not missed if another edition of the release is there, and not its own.
 pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
     let lists = tree.dataset.metadata_rules().lists.iter();
-    let looked: Vec<(&MetadataList, Option<PathBuf>)> = lists
-        .map(|list| (list, list.find(&*tree.storage, &tree.root)))
-        .collect();
+    let looked: Vec<(&MetadataList, Option<PathBuf>)> =
+        lists.map(|list| (list, tree.find_list(list))).collect();
     let editions: Vec<&str> = looked
         .iter()
         .filter(|(_, found)| found.is_some())

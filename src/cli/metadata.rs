@@ -107,6 +107,7 @@ fn of_config(
         headers: !arguments.no_headers,
         loose: arguments.loose,
         params: config.render_params(),
+        masks_in: Some(&config.cache_path),
     };
     let is_wanted = |name: &str| names.is_empty() || names.contains(name);
     let trees = config.trees.iter();
@@ -167,6 +168,14 @@ fn tell_about(name: &str, table: &DatasetTable<'_>) -> bool {
         let images = unreadable.words();
         tell::remark(&format!(
             "{name}: images whose header cannot be read: {images}"
+        ));
+    }
+    let misfits = table.misfits();
+    if misfits.count > 0 {
+        let images = misfits.words();
+        tell::remark(&format!(
+            "{name}: masks are left out that are of a picture of another size than the source: \
+             {images}"
         ));
     }
     for remark in table.remarks() {

@@ -120,7 +120,9 @@ pub fn example(known: KnownDatasets) -> Vec<ExampleParagraph> {
         .iter()
         .filter(|dataset| !in_text.contains(dataset.root_key()));
     let options = others.clone().flat_map(|dataset| dataset.info().options);
-    paragraphs.extend(options.map(of_option));
+    let options = options.filter(|option| in_text.insert(option.name.to_owned()));
+    let options: Vec<ExampleParagraph> = options.map(of_option).collect();
+    paragraphs.extend(options);
     let roots: Vec<ExampleParagraph> = others.map(|dataset| of_root(*dataset)).collect();
     paragraphs.splice(end_of_roots..end_of_roots, roots);
     paragraphs

@@ -1,5 +1,7 @@
 //! The names of config keys.
 
+use std::collections::BTreeSet;
+
 use crate::datasets::KnownDatasets;
 
 /// The keys that belong to no dataset.
@@ -43,7 +45,10 @@ pub(super) fn all(known: KnownDatasets) -> impl Iterator<Item = &'static str> {
         let options = dataset.info().options.iter().map(|option| option.name);
         std::iter::once(dataset.root_key()).chain(options)
     });
-    GENERAL.into_iter().chain(of_datasets)
+    // Several datasets may share an option.
+    let mut seen = BTreeSet::new();
+    let keys = GENERAL.into_iter().chain(of_datasets);
+    keys.filter(move |key| seen.insert(*key))
 }
 
 /// The known key that is most similar to `key`, if one is similar enough to have been meant.

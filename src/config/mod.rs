@@ -181,15 +181,19 @@ impl Config {
         let metadata = reader.bool(Key::METADATA);
 
         let mut trees = Vec::new();
+        // Each is read once, even if several datasets have it, so that a fault is told once.
+        let mut values: BTreeMap<&str, Option<OptionValue>> = BTreeMap::new();
         for dataset in known.iter().copied() {
             let mut options = BTreeMap::new();
             for option in dataset.info().options {
-                let value = match option.kind {
-                    OptionKind::Folder => reader.folder(option.name).map(OptionValue::Folder),
-                    OptionKind::File => reader.file(option.name).map(OptionValue::File),
-                    OptionKind::Bool => reader.bool(option.name).map(OptionValue::Bool),
-                };
-                options.extend(value.map(|value| (option.name, value)));
+                let value = values
+                    .entry(option.name)
+                    .or_insert_with(|| match option.kind {
+                        OptionKind::Folder => reader.folder(option.name).map(OptionValue::Folder),
+                        OptionKind::File => reader.file(option.name).map(OptionValue::File),
+                        OptionKind::Bool => reader.bool(option.name).map(OptionValue::Bool),
+                    });
+                options.extend(value.clone().map(|value| (option.name, value)));
             }
             if let Some(root) = reader.folder(dataset.root_key()) {
                 let frontal_only = frontal_only.unwrap_or(true);

@@ -67,8 +67,6 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST, "master_spreadsheet.csv"],
     adds: "labels, patient, study, age group, sex, view, date",
-    edition: None,
-    covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(key_of(cell)),
         ..Join::key(&["PngPath"])
@@ -112,7 +110,7 @@ const LABELS_LIST: MetadataList = MetadataList {
         },
     ],
     labels: Some(labeller(INFO.folder)),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const METADATA: MetadataRules = MetadataRules {

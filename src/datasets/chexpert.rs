@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::labeller::labeller;
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
+use super::{
+    Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, chexmask, samples,
+};
 use crate::catalog::{CatalogBuilder, CatalogError, EntryFault, FolderId, SourceLocation};
 use crate::lists::{LabelColumns, ListFile, Table, sorted_folders};
 use crate::metadata::image::{Sex, Split, View};
@@ -63,7 +65,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 2,
     folder: "chexpert",
     root_key: "CHEXPERT_ROOT",
-    options: &[],
+    options: &[chexmask::ROOT],
     real_count: 223_414,
     numbering: Numbering::Lists,
     // train/patient00001/study1/view1_frontal.jpg
@@ -75,8 +77,6 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST, "CheXpert-v1.0 batch 1 (validate & csv)/train.csv"],
     adds: "labels, age, sex, view",
-    edition: None,
-    covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(below_release(cell)),
         of_key: |key| Some(below_release(key)),
@@ -129,11 +129,20 @@ const LABELS_LIST: MetadataList = MetadataList {
         },
     ],
     labels: Some(labeller(INFO.folder)),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
+/// Only of the images `view1_frontal.jpg`.
+const MASKS: MetadataList = chexmask::list(
+    &["OriginalResolution/CheXpert.csv", "CheXpert.csv"],
+    Join {
+        column: &["Path", "Image ID"],
+        ..LABELS_LIST.join
+    },
+);
+
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[LABELS_LIST],
+    lists: &[LABELS_LIST, MASKS],
     dates: DateKind::None,
     header: None,
 };
@@ -226,6 +235,7 @@ impl Dataset for Chexpert {
             }
         });
         metadata.read(&tree.root, &LABELS_LIST);
+        chexmask::read(tree, metadata, &MASKS);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{
-    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release, chexmask,
     nih_patient, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
@@ -61,7 +61,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 1,
     folder: "chex-ray14",
     root_key: "CHEXRAY14_ROOT",
-    options: &[],
+    options: &[chexmask::ROOT],
     real_count: 86_524,
     numbering: Numbering::Lists,
     // 00000001_000.png
@@ -77,8 +77,6 @@ const ENTRIES: MetadataList = MetadataList {
         "sample_labels.csv",
     ],
     adds: "labels, age, sex, view, study",
-    edition: None,
-    covers_all: true,
     join: Join::key(&["Image Index", "ImageIndex"]),
     columns: &[
         Column {
@@ -110,7 +108,7 @@ const ENTRIES: MetadataList = MetadataList {
         source: Some(LabelSource::TextMining),
         fills: false,
     }),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// Numbers the images of a patient; all views of one number are one study.
@@ -119,11 +117,8 @@ const FOLLOW_UP: &str = "Follow-up #";
 const BOXES: MetadataList = MetadataList {
     files: &["BBox_List_2017.csv"],
     adds: "984 boxes of 8 findings",
-    edition: None,
     covers_all: false,
     join: Join::key(&["Image Index"]).with(Rows::Many),
-    columns: &[],
-    labels: None,
     boxes: Some(Boxes {
         set: INFO.folder,
         term: BoxTerm::Column("Finding Label", &[("Infiltrate", "Infiltration")]),
@@ -131,16 +126,15 @@ const BOXES: MetadataList = MetadataList {
         // The header has commas within its brackets, which makes two columns of each.
         corners: Corners::Size(["Bbox [x", "y", "w", "h]"]),
     }),
+    ..MetadataList::PLAIN
 };
 
 /// Labels of 4,376 images by radiologists: Majkowska et al. 2020.
 const RADIOLOGISTS: MetadataList = MetadataList {
     files: &["google2019_nih-chest-xray-labels.csv"],
     adds: "four findings of 4,376 images by radiologists, where the labels say nothing",
-    edition: None,
     covers_all: false,
     join: Join::key(&["Image Index"]),
-    columns: &[],
     labels: Some(Labels {
         set: "chex-ray14-google",
         cells: LabelCells::Words {
@@ -150,11 +144,16 @@ const RADIOLOGISTS: MetadataList = MetadataList {
         source: Some(LabelSource::Radiologists),
         fills: true,
     }),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
+const MASKS: MetadataList = chexmask::list(
+    &["OriginalResolution/ChestX-Ray8.csv", "ChestX-Ray8.csv"],
+    Join::key(&["Image Index", "Image ID"]),
+);
+
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[ENTRIES, BOXES, RADIOLOGISTS],
+    lists: &[ENTRIES, BOXES, RADIOLOGISTS, MASKS],
     dates: DateKind::None,
     header: None,
 };
@@ -205,9 +204,9 @@ impl Dataset for ChexRay14 {
             if let Some(patient) = nih_patient(key) {
                 metadata.set_patient(number, patient);
             }
-            // The tree has the images of train_val_list.txt alone.
-            metadata.each(&[number], |image| image.split = Some(Split::Train));
         });
+        // The tree has the images of train_val_list.txt alone.
+        metadata.all(|image| image.split = Some(Split::Train));
         metadata.read_also(
             &tree.root,
             &ENTRIES,
@@ -226,6 +225,7 @@ impl Dataset for ChexRay14 {
         );
         metadata.read(&tree.root, &BOXES);
         metadata.read(&tree.root, &RADIOLOGISTS);
+        chexmask::read(tree, metadata, &MASKS);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

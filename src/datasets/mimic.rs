@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::labeller::labeller;
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
-    samples,
+    chexmask, samples,
 };
 use crate::catalog::{
     CatalogBuilder, CatalogError, ClassLabel, EntryFault, ListContext, SourceLocation,
@@ -91,7 +91,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 4,
     folder: "mimic",
     root_key: "MIMIC_ROOT",
-    options: &[REPORTS_ROOT],
+    options: &[REPORTS_ROOT, chexmask::ROOT],
     real_count: 377_110,
     numbering: Numbering::Lists,
     // files/p10/p10000032/s50414267/02aa804e-bde0afdd-112c0b34-7bc16630-4e384014.jpg
@@ -103,8 +103,6 @@ const INFO: DatasetInfo = DatasetInfo {
 const VIEW_LIST: MetadataList = MetadataList {
     files: &[LIST],
     adds: "view, date",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["dicom_id"]),
     columns: &[
         Column {
@@ -144,15 +142,12 @@ const VIEW_LIST: MetadataList = MetadataList {
             meaning: Meaning::Date,
         },
     ],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const SPLIT_LIST: MetadataList = MetadataList {
     files: &["mimic-cxr-2.0.0-split.csv"],
     adds: "official split",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["dicom_id"]),
     columns: &[Column {
         names: &["split"],
@@ -162,8 +157,7 @@ const SPLIT_LIST: MetadataList = MetadataList {
             ("test", Split::Test),
         ]),
     }],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// Rows about a study.
@@ -176,31 +170,31 @@ const BY_STUDY: Join = Join {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LABELS],
     adds: "labels",
-    edition: None,
-    covers_all: true,
     join: BY_STUDY,
-    columns: &[],
     labels: Some(labeller(INFO.folder)),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// The labels of 687 studies by a radiologist, which replace the others.
 const TEST_LIST: MetadataList = MetadataList {
     files: &["mimic-cxr-2.1.0-test-set-labeled.csv"],
     adds: "labels of 687 studies by a radiologist",
-    edition: None,
     covers_all: false,
     join: BY_STUDY,
-    columns: &[],
     labels: Some(Labels {
         source: Some(LabelSource::Radiologists),
         ..labeller("mimic-test")
     }),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
+const MASKS: MetadataList = chexmask::list(
+    &["OriginalResolution/MIMIC-CXR-JPG.csv", "MIMIC-CXR-JPG.csv"],
+    Join::stem(&["dicom_id", "Image ID"]),
+);
+
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[VIEW_LIST, SPLIT_LIST, LABELS_LIST, TEST_LIST],
+    lists: &[VIEW_LIST, SPLIT_LIST, LABELS_LIST, TEST_LIST, MASKS],
     dates: DateKind::Shifted,
     header: None,
 };
@@ -307,9 +301,10 @@ impl Dataset for Mimic {
                 metadata.set_study(number, study);
             }
         });
-        for list in METADATA.lists {
+        for list in [&VIEW_LIST, &SPLIT_LIST, &LABELS_LIST, &TEST_LIST] {
             metadata.read(&tree.root, list);
         }
+        chexmask::read(tree, metadata, &MASKS);
     }
 
     fn report_texts(&self, tree: &RawTree, key: &str) -> Option<Texts> {

@@ -2,6 +2,7 @@
 //! a dataset, add one file and one line in [`ALL`].
 
 mod brax;
+mod chexmask;
 mod chexpert;
 mod chexray14;
 mod empty;
@@ -32,7 +33,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::metadata::image::Texts;
-use crate::metadata::{MetadataBuilder, MetadataRules};
+use crate::metadata::{MetadataBuilder, MetadataList, MetadataRules};
 use crate::shown::Show as _;
 use crate::storage::Storage;
 use crate::store::SourceId;
@@ -72,7 +73,7 @@ pub struct DatasetInfo {
     pub folder: &'static str,
     /// Config key of the root of the raw data, such as `CHEXRAY14_ROOT`.
     pub root_key: &'static str,
-    /// Config keys of this dataset alone.
+    /// Config keys of this dataset, besides its root.
     pub options: &'static [OptionKey],
     /// Number of images in the published lists, for samples of that size.
     pub real_count: u32,
@@ -149,7 +150,7 @@ impl dyn Dataset {
     }
 }
 
-/// A config key that belongs to one dataset only.
+/// A config key that belongs to one dataset, or to several that share it.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionKey {
     pub name: &'static str,
@@ -220,6 +221,18 @@ impl RawTree {
             OptionValue::File(_) | OptionValue::Bool(_) => None,
         });
         std::iter::once(self.root.as_path()).chain(options)
+    }
+
+    /// The folders in which `list` may be: first the one that the config gives for it.
+    pub fn folders_of(&self, list: &MetadataList) -> Vec<PathBuf> {
+        let given = list.folder_option.and_then(|name| self.folder_option(name));
+        let folders = given.into_iter().chain([self.root.as_path()]);
+        folders.map(Path::to_owned).collect()
+    }
+
+    /// The file or folder of `list`, if there is one. Opens nothing.
+    pub fn find_list(&self, list: &MetadataList) -> Option<PathBuf> {
+        list.find(&*self.storage, &self.folders_of(list))
     }
 
     /// The files that options name.

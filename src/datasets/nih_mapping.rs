@@ -12,12 +12,9 @@ use crate::metadata::{Join, ListNote, MetadataBuilder, MetadataList};
 pub(super) const LIST: MetadataList = MetadataList {
     files: &["pneumonia-challenge-dataset-mappings_2018.json"],
     adds: "the patient in ChestX-ray14, and the same image there",
-    edition: None,
     covers_all: false,
     join: Join::stem(&[]),
-    columns: &[],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// One of its 30,000 images. It has the original labels, too.
@@ -41,13 +38,11 @@ pub(super) fn read(
     given: Option<&Path>,
     name: fn(&MappedImage) -> &Option<String>,
 ) {
-    let given = given.map(|path| ListFile {
-        path: path.to_owned(),
-    });
-    let Some(file) = given.or_else(|| metadata.find(&tree.root, LIST.files)) else {
+    let given = given.map(ListFile::at);
+    let Some(file) = given.or_else(|| metadata.find(std::slice::from_ref(&tree.root), &LIST))
+    else {
         return;
     };
-    metadata.lists().input(&file.path);
     let images: Vec<MappedImage> = match lists::json(metadata.lists(), &file) {
         Ok(images) => images,
         Err(error) => {

@@ -50,16 +50,12 @@ const INFO: DatasetInfo = DatasetInfo {
 const OBJECTS: MetadataList = MetadataList {
     files: &["train.csv"],
     adds: "foreign objects: whether there are any, and their outlines",
-    edition: None,
-    covers_all: true,
     join: Join {
         of_cell: |cell| Cow::Borrowed(cell.rsplit('/').next().unwrap_or(cell)),
         of_key: |key| key.rsplit('/').next(),
         ..Join::key(&["image_name", "image_path"])
     },
-    columns: &[],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const ANNOTATION: &str = "annotation";
@@ -89,11 +85,9 @@ impl Dataset for ObjectCxr {
     }
 
     fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
-        metadata.by_key(|_, metadata, number| {
-            metadata.each(&[number], |image| {
-                image.frontal = Some(true);
-                image.split = Some(Split::Train);
-            });
+        metadata.all(|image| {
+            image.frontal = Some(true);
+            image.split = Some(Split::Train);
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         metadata.read_also(

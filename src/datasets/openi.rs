@@ -97,8 +97,6 @@ const fn by_image(column: &'static [&'static str]) -> Join {
 const PROJECTIONS: MetadataList = MetadataList {
     files: &["indiana_projections.csv"],
     adds: "which images are frontal",
-    edition: None,
-    covers_all: true,
     join: by_image(&["filename"]),
     columns: &[Column {
         names: &["projection"],
@@ -111,16 +109,13 @@ const PROJECTIONS: MetadataList = MetadataList {
             ViewName::of("Lateral", View::Lateral),
         ]),
     }],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// A dump of the headers of the DICOM files. Some of its views are wrong.
 const HEADERS: MetadataList = MetadataList {
     files: &["nlmcxr_dicom_metadata.csv"],
     adds: "view, age, date",
-    edition: None,
-    covers_all: true,
     join: by_image(&["imageid"]),
     columns: &[
         Column {
@@ -147,8 +142,7 @@ const HEADERS: MetadataList = MetadataList {
             meaning: Meaning::Sex(DICOM_SEX),
         },
     ],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// The reports of Kaggle's edition; NLM's are XML files.
@@ -156,7 +150,6 @@ const REPORTS: MetadataList = MetadataList {
     files: &["indiana_reports.csv"],
     adds: "labels, reports (Kaggle's edition)",
     edition: Some("Kaggle"),
-    covers_all: true,
     join: Join {
         of_key: report_of,
         ..Join::key(&["uid"])
@@ -198,7 +191,7 @@ const REPORTS: MetadataList = MetadataList {
         source: Some(LabelSource::Indexers),
         fills: false,
     }),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// NLM's reports: a folder with an XML file for each one.

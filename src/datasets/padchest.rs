@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{
     Dataset, DatasetInfo, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree, Release,
-    samples,
+    chexmask, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError, FolderId, SourceLocation};
 use crate::lists::{ListFile, Table, ViewPositions};
@@ -91,7 +91,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 3,
     folder: "padchest",
     root_key: "PADCHEST_ROOT",
-    options: &[STRICT_VETO],
+    options: &[STRICT_VETO, chexmask::ROOT],
     real_count: 160_861,
     numbering: Numbering::Lists,
     patients: PatientRule::InList {
@@ -106,8 +106,6 @@ const INFO: DatasetInfo = DatasetInfo {
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST],
     adds: "labels, patient, study, age, sex, view, date, report",
-    edition: None,
-    covers_all: true,
     join: Join::key(&["ImageID"]).with(Rows::Each {
         column: "Projection",
         takes: |view, frontal_only| VIEWS.has(view, frontal_only),
@@ -169,11 +167,16 @@ const LABELS_LIST: MetadataList = MetadataList {
         source: None,
         fills: false,
     }),
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
+const MASKS: MetadataList = chexmask::list(
+    &["OriginalResolution/Padchest.csv", "Padchest.csv"],
+    Join::key(&["ImageID", "Image ID"]),
+);
+
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[LABELS_LIST],
+    lists: &[LABELS_LIST, MASKS],
     dates: DateKind::Real,
     header: None,
 };
@@ -266,6 +269,7 @@ impl Dataset for PadChest {
                 texts.findings.clone_from(&texts.report);
             }
         }
+        chexmask::read(tree, metadata, &MASKS);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

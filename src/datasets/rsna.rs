@@ -83,17 +83,14 @@ const INFO: DatasetInfo = DatasetInfo {
 const BOXES: MetadataList = MetadataList {
     files: &["stage_2_train_labels.csv"],
     adds: "boxes of lung opacity, whether pneumonia is suspected",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["patientId"]).with(Rows::Many),
-    columns: &[],
-    labels: None,
     boxes: Some(Boxes {
         set: INFO.folder,
         term: BoxTerm::Always(OPACITY),
         reader: None,
         corners: Corners::Size(["x", "y", "width", "height"]),
     }),
+    ..MetadataList::PLAIN
 };
 
 /// Three classes; repeated for each box.
@@ -108,8 +105,6 @@ const CLASSES: MetadataList = MetadataList {
 const HEADERS: MetadataList = MetadataList {
     files: &["kaggle_stage_2_train_images_dicom_headers.csv"],
     adds: "age, sex, view",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["PatientID"]),
     columns: &[
         // Without its unit: some are months.
@@ -128,8 +123,7 @@ const HEADERS: MetadataList = MetadataList {
             meaning: Meaning::View(DICOM_VIEWS),
         },
     ],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 /// The file that names the images of ChestX-ray14, if it is not in the root.
@@ -168,11 +162,9 @@ impl Dataset for Rsna {
     }
 
     fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
-        metadata.by_key(|_, metadata, number| {
-            metadata.each(&[number], |image| {
-                image.frontal = Some(true);
-                image.split = Some(Split::Train);
-            });
+        metadata.all(|image| {
+            image.frontal = Some(true);
+            image.split = Some(Split::Train);
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         let (suspected, opacity, normal) =

@@ -83,12 +83,8 @@ const MASKS: MetadataList = MetadataList {
         "pneumothorax/train-rle.csv",
     ],
     adds: "whether there is a pneumothorax, and its mask",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["ImageId"]).with(Rows::Many),
-    columns: &[],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const PIXELS: &str = "EncodedPixels";
@@ -149,11 +145,11 @@ impl Dataset for SiimAcr {
     }
 
     fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
+        metadata.all(|image| {
+            image.frontal = Some(true);
+            image.split = Some(Split::Train);
+        });
         metadata.by_key(|key, metadata, number| {
-            metadata.each(&[number], |image| {
-                image.frontal = Some(true);
-                image.split = Some(Split::Train);
-            });
             // dicom-images-train/<study>/<series>/<image>.dcm
             let below = key
                 .rsplit_once(IMAGES)
@@ -191,12 +187,17 @@ impl Dataset for SiimAcr {
             let is_there = !runs.is_empty();
             let state = Some(i8::from(is_there));
             metadata.set_readings(&[number], set, &[state]);
-            if let Some(image) = metadata.get_mut(number).filter(|_| is_there) {
-                image.masks.push(FindingMask {
-                    finding: set.finding_of(MASK),
-                    term: term.clone(),
-                    runs,
-                });
+            if is_there {
+                let finding = set.finding_of(MASK);
+                let term = term.clone();
+                metadata.set_masks(
+                    &[number],
+                    &[FindingMask {
+                        finding,
+                        term,
+                        runs,
+                    }],
+                );
             }
         }
         nih_mapping::read(tree, metadata, None, |image| &image.sop_instance_uid);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, samples};
+use super::{
+    Dataset, DatasetInfo, Marks, Numbering, PatientRule, RawTree, Release, chexmask, samples,
+};
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
 use crate::metadata::image::{Split, View};
@@ -52,7 +54,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 5,
     folder: "vindrcxr",
     root_key: "VINDRCXR_ROOT",
-    options: &[],
+    options: &[chexmask::ROOT],
     real_count: 15_000,
     numbering: Numbering::Folder {
         images: IMAGES.path,
@@ -70,11 +72,8 @@ const READINGS: MetadataList = MetadataList {
     ],
     adds: "28 labels by three readers",
     edition: Some("PhysioNet"),
-    covers_all: true,
     join: Join::stem(&["image_id"]).with(Rows::Many),
-    columns: &[],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const BOXES: Boxes = Boxes {
@@ -125,8 +124,13 @@ const KAGGLE_LABELS: [&str; 15] = [
     NOTHING,
 ];
 
+const MASKS: MetadataList = chexmask::list(
+    &["OriginalResolution/VinDr-CXR.csv", "VinDr-CXR.csv"],
+    Join::stem(&["image_id", "Image ID"]),
+);
+
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[READINGS, BOXES_LIST, KAGGLE],
+    lists: &[READINGS, BOXES_LIST, KAGGLE, MASKS],
     dates: DateKind::None,
     header: Some(HeaderRules {
         zero_is_an_age: false,
@@ -200,13 +204,11 @@ impl Dataset for VinDrCxr {
     }
 
     fn read_metadata(&self, tree: &RawTree, metadata: &mut MetadataBuilder<'_>) {
-        metadata.by_key(|_, metadata, number| {
-            metadata.each(&[number], |image| {
-                // All images of the release are postero-anterior; its headers rarely say so.
-                image.view = Some(View::Pa);
-                image.frontal = Some(true);
-                image.split = Some(Split::Train);
-            });
+        metadata.all(|image| {
+            // All images of the release are postero-anterior; its headers rarely say so.
+            image.view = Some(View::Pa);
+            image.frontal = Some(true);
+            image.split = Some(Split::Train);
         });
         let set = Vocabulary::get().label_set(INFO.folder);
         let mut readings = Readings::new(metadata.catalog().len(), set);
@@ -263,6 +265,7 @@ impl Dataset for VinDrCxr {
             );
         }
         readings.take(metadata);
+        chexmask::read(tree, metadata, &MASKS);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

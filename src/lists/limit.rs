@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use crate::catalog::ListFault;
 
-/// Size of an uncompressed list.
+/// Size of an uncompressed list, unless it is of a kind that is larger.
 pub(super) const MAX_LIST_BYTES: u64 = 4 << 30;
 
 /// Size of a line of a text, or of a row of a table with all lines of its quoted cells.
@@ -20,17 +20,19 @@ pub(super) const MAX_ROWS: u64 = 2_000_000;
 /// Number of columns of a table, as in a spreadsheet.
 pub(super) const MAX_COLUMNS: usize = 16_384;
 
-/// A reader that fails if its source has more than [`MAX_LIST_BYTES`].
+/// A reader that fails if its source has more bytes than its limit.
 pub(super) struct ListLimit<R> {
     source: R,
+    limit: u64,
     left: u64,
 }
 
 impl<R: Read> ListLimit<R> {
-    pub(super) fn new(source: R) -> Self {
+    pub(super) fn new(source: R, limit: u64) -> Self {
         Self {
             source,
-            left: MAX_LIST_BYTES,
+            limit,
+            left: limit,
         }
     }
 }
@@ -41,7 +43,7 @@ impl<R: Read> Read for ListLimit<R> {
         match self.left.checked_sub(count as u64) {
             Some(left) => self.left = left,
             None => {
-                let limit = MAX_LIST_BYTES;
+                let limit = self.limit;
                 return Err(ListFault::LongList { limit }.into());
             }
         }

@@ -22,9 +22,24 @@ const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
     pub path: PathBuf,
+    /// Bytes that it may have, uncompressed.
+    max_bytes: u64,
 }
 
 impl ListFile {
+    /// The list at `path`, which may have as many bytes as any usual list.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            max_bytes: MAX_LIST_BYTES,
+        }
+    }
+
+    /// The same list, which may have `max_bytes`.
+    pub fn of_at_most(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
+    }
+
     /// Finds `name` or `name.gz` in the first of `folders` that has it, and makes it an input of
     /// the caller's result.
     ///
@@ -41,7 +56,7 @@ impl ListFile {
                 match look_at(&**lists.storage(), &path) {
                     Ok(true) => {
                         lists.input(&path);
-                        return Ok(Self { path });
+                        return Ok(Self::at(path));
                     }
                     Ok(false) => {}
                     Err(error) => {
@@ -64,7 +79,7 @@ impl ListFile {
     /// Its text in UTF-8 without a byte order mark; cells in an 8-bit encoding stay as they are.
     /// The contents decide, not the name: gzip is decompressed and UTF-16 is decoded.
     pub(super) fn open(&self, lists: &ListContext) -> io::Result<Box<dyn Read>> {
-        let file = lists.storage().open(&self.path, MAX_LIST_BYTES)?;
+        let file = lists.storage().open(&self.path, self.max_bytes)?;
         let (head, list) = Head::of(file)?;
         if !head.starts_with(GZIP) {
             return text_of(head, list);
@@ -76,7 +91,10 @@ impl ListFile {
                 "{path}: what follows the gzip data is left out; is the file damaged?"
             ));
         };
-        let (head, list) = Head::of(ListLimit::new(Gunzip::new(head.before(list), on_garbage)))?;
+        let (head, list) = Head::of(ListLimit::new(
+            Gunzip::new(head.before(list), on_garbage),
+            self.max_bytes,
+        ))?;
         text_of(head, list)
     }
 

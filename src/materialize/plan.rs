@@ -33,6 +33,8 @@ pub struct DatasetPlan {
     /// The images finished before.
     pub finished: FinishedTree,
     pub params: RenderParams,
+    /// Folder for temporary files.
+    pub cache_path: PathBuf,
     /// Leave out images with a damaged source.
     pub skip_damaged: bool,
     /// What its images and its index need to count as finished.
@@ -147,6 +149,7 @@ impl DatasetPlan {
             state,
             finished,
             params: job.config.render_params(),
+            cache_path: job.config.cache_path.clone(),
             skip_damaged: job.config.skip_damaged,
             old_table: OldTable::default(),
         })

@@ -52,7 +52,7 @@ pub(super) fn write_table(
         let table = DatasetTable::read(
             &plan.tree,
             &plan.catalog,
-            TableOptions::of_tree(plan.params),
+            TableOptions::of_tree(plan.params, &plan.cache_path),
         );
         let written = write_atomically(&path, plan.durability, |file: &mut File| {
             let out = BufWriter::with_capacity(1 << 20, file);

@@ -1,11 +1,14 @@
 //! The metadata of all images of one dataset, filled while its lists are read.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::image::{ImageMetadata, LabelSource, Negatives, Texts};
 use super::list::Join;
+use super::mask_store::{MaskStore, MaskWriter};
 use super::notes::ListNote;
+use super::shape::FindingMask;
 use super::vocabulary::{LabelSet, State};
 use crate::catalog::{Catalog, ListContext};
 
@@ -17,6 +20,8 @@ pub struct MetadataBuilder<'a> {
     names: HashSet<Arc<str>>,
     term_lists: HashSet<Arc<[Arc<str>]>>,
     options: Options,
+    /// Absent if nobody asks for masks.
+    masks: Option<MaskWriter>,
     notes: Vec<ListNote>,
     /// What has gone wrong besides the cells of a list.
     warnings: Vec<String>,
@@ -45,8 +50,30 @@ impl<'a> MetadataBuilder<'a> {
             names: HashSet::new(),
             term_lists: HashSet::new(),
             options,
+            masks: None,
             notes: Vec::new(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// The same with masks, too. If there are many, they are in a temporary file in `folder`.
+    pub fn with_masks(mut self, folder: &Path) -> Self {
+        self.masks = Some(MaskWriter::new(self.catalog.len(), folder));
+        self
+    }
+
+    /// Whether anybody asks for masks: lists that have nothing else need not be read otherwise.
+    pub fn keeps_masks(&self) -> bool {
+        self.masks.is_some()
+    }
+
+    /// Sets the masks of images, in place of those that they had.
+    pub fn set_masks(&mut self, numbers: &[u32], masks: &[FindingMask]) {
+        let Some(writer) = &mut self.masks else {
+            return;
+        };
+        for number in numbers {
+            writer.set(*number, masks);
         }
     }
 
@@ -140,6 +167,11 @@ impl<'a> MetadataBuilder<'a> {
         });
     }
 
+    /// Changes the metadata of all images.
+    pub fn all(&mut self, change: impl FnMut(&mut ImageMetadata)) {
+        self.metadata.iter_mut().for_each(change);
+    }
+
     /// Changes the metadata of images.
     pub fn each(&mut self, numbers: &[u32], change: impl Fn(&mut ImageMetadata)) {
         for number in numbers {
@@ -164,6 +196,11 @@ impl<'a> MetadataBuilder<'a> {
         self.notes.push(note);
     }
 
+    /// Remembers something that is odd about a list, and no fault.
+    pub fn remark(&mut self, remark: impl Into<String>) {
+        self.lists.warnings().add(remark);
+    }
+
     /// Remembers something a person should know.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
@@ -173,8 +210,14 @@ impl<'a> MetadataBuilder<'a> {
     pub fn finish(self) -> Finished {
         let mut warnings = self.warnings;
         warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
+        let (masks, fault) = self.masks.map(MaskWriter::finish).unzip();
+        let fault = fault.flatten();
+        let lacks_masks = fault.is_some();
+        warnings.extend(fault);
         Finished {
             metadata: self.metadata,
+            masks,
+            lacks_masks,
             notes: self.notes,
             warnings,
             remarks: self.lists.warnings().take(),
@@ -186,6 +229,10 @@ impl<'a> MetadataBuilder<'a> {
 pub struct Finished {
     /// By number of the image.
     pub metadata: Vec<ImageMetadata>,
+    /// Absent if nobody asked for masks.
+    pub masks: Option<MaskStore>,
+    /// Whether there was no place for the masks.
+    pub lacks_masks: bool,
     pub notes: Vec<ListNote>,
     /// What could not be read.
     pub warnings: Vec<String>,

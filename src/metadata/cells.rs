@@ -45,6 +45,12 @@ impl<'r, 'f> Cells<'r, 'f> {
         self.text((*column)?)
     }
 
+    /// The same, of a cell that is a number: see [`Self::number`].
+    pub fn extra_number(&mut self, name: &str) -> Option<f64> {
+        let (_, column) = *self.extra.iter().find(|(known, _)| *known == name)?;
+        self.number(name, column?)
+    }
+
     /// Whether the list has the extra column `name`, and the row a cell in it, even a blank one.
     pub fn has(&self, name: &str) -> bool {
         let mut extra = self.extra.iter();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shape::{FindingBox, FindingMask};
+use super::shape::FindingBox;
 use super::vocabulary::States;
 
 /// The metadata of one image. Every value that no list has is absent.
@@ -37,7 +37,6 @@ pub struct ImageMetadata {
     /// The dataset's own terms that are present or uncertain.
     pub terms: Option<Arc<[Arc<str>]>>,
     pub boxes: Vec<FindingBox>,
-    pub masks: Vec<FindingMask>,
     pub texts: Option<Box<Texts>>,
 }
 

@@ -13,6 +13,10 @@ pub struct MetadataList {
     /// Paths below the root; the first that exists is read, plain or as `.gz`. One that ends with
     /// `/` is a folder of files.
     pub files: &'static [&'static str],
+    /// Config key of another folder in which they may be, too.
+    pub folder_option: Option<&'static str>,
+    /// Bytes that it may have, uncompressed, if that is more than of usual lists.
+    pub max_bytes: Option<u64>,
     /// What the list adds to the table, as `machex check` shows it.
     pub adds: &'static str,
     /// The edition of the release that has the list: the lists of one edition are enough.
@@ -26,21 +30,47 @@ pub struct MetadataList {
 }
 
 impl MetadataList {
-    /// The file or folder below `root` that would be read, if there is one. Opens nothing.
-    pub fn find(&self, storage: &dyn Storage, root: &Path) -> Option<PathBuf> {
+    /// A list of all images, whose columns say nothing.
+    pub const PLAIN: Self = Self {
+        files: &[],
+        folder_option: None,
+        max_bytes: None,
+        adds: "",
+        edition: None,
+        covers_all: true,
+        join: Join::key(&[]),
+        columns: &[],
+        labels: None,
+        boxes: None,
+    };
+
+    /// The file or folder that would be read, if one of `folders` has it. Opens nothing.
+    pub fn find(&self, storage: &dyn Storage, folders: &[PathBuf]) -> Option<PathBuf> {
         let is_file = |path: &PathBuf| {
             let stat = storage.stat(path);
             stat.is_ok_and(|stat| stat.kind.unless_file().is_none())
         };
-        self.files.iter().find_map(|name| {
-            let path = root.join(name);
+        let in_folder = |name: &str, folder: &PathBuf| {
             if name.ends_with('/') {
+                let path = folder.join(name);
                 return storage.is_folder(&path).then_some(path);
             }
-            let packed = root.join(format!("{name}.gz"));
-            [path, packed].into_iter().find(is_file)
-        })
+            places(folder, name).into_iter().find(is_file)
+        };
+        let mut names = self.files.iter();
+        names.find_map(|name| folders.iter().find_map(|folder| in_folder(name, folder)))
     }
+
+    /// All paths at which the list may be, in `folders`.
+    pub fn places(&self, folders: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+        let names = self.files.iter();
+        names.flat_map(move |name| folders.iter().flat_map(move |folder| places(folder, name)))
+    }
+}
+
+/// A list in a folder: plain, or compressed.
+fn places(folder: &Path, name: &str) -> [PathBuf; 2] {
+    [folder.join(name), folder.join(format!("{name}.gz"))]
 }
 
 /// How a row finds its images.

@@ -20,6 +20,7 @@ pub mod image;
 mod labels;
 mod layout;
 pub mod list;
+mod mask_store;
 mod notes;
 pub mod object_annotation;
 pub mod python_list;
@@ -35,6 +36,7 @@ pub use builder::{Finished, Index, MetadataBuilder, Options};
 pub use cells::Cells;
 pub use image::{DateKind, ImageMetadata, Sex};
 pub use list::{Column, Join, Meaning, MetadataList, Rows, ViewName};
+pub use mask_store::MaskStore;
 pub use notes::{ListNote, Named};
 pub use vocabulary::Vocabulary;
 

@@ -1,7 +1,7 @@
 //! Reads a list into metadata, as its description says. A fault of a list is never an error: what
 //! cannot be read stays absent, and a warning says why.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::builder::{Index, MetadataBuilder};
 use super::cells::Cells;
@@ -34,7 +34,18 @@ impl MetadataBuilder<'_> {
         extra: &[&'static str],
         each: &mut EachRow<'_>,
     ) -> bool {
-        let Some(file) = self.find(root, list.files) else {
+        self.read_in(std::slice::from_ref(&root.to_owned()), list, extra, each)
+    }
+
+    /// The same, of the first of `folders` that has the list.
+    pub fn read_in(
+        &mut self,
+        folders: &[PathBuf],
+        list: &MetadataList,
+        extra: &[&'static str],
+        each: &mut EachRow<'_>,
+    ) -> bool {
+        let Some(file) = self.find(folders, list) else {
             return false;
         };
         let mut note = ListNote::new(&file.path);
@@ -48,12 +59,17 @@ impl MetadataBuilder<'_> {
         true
     }
 
-    /// The first of `files` below `root`.
-    pub fn find(&mut self, root: &Path, files: &[&str]) -> Option<ListFile> {
-        for name in files {
-            match ListFile::find(self.lists(), &[root.to_owned()], name) {
-                Ok(file) => return Some(file),
-                Err(CatalogError::MissingList { .. }) => self.lists().input(&root.join(name)),
+    /// The file of `list` in the first of `folders` that has it.
+    pub fn find(&mut self, folders: &[PathBuf], list: &MetadataList) -> Option<ListFile> {
+        for name in list.files {
+            match ListFile::find(self.lists(), folders, name) {
+                Ok(file) => {
+                    return Some(match list.max_bytes {
+                        Some(bytes) => file.of_at_most(bytes),
+                        None => file,
+                    });
+                }
+                Err(CatalogError::MissingList { .. }) => {}
                 Err(error) => self.warn(error.to_string()),
             }
         }

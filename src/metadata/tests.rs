@@ -17,12 +17,8 @@ const KEYS: [&str; 4] = ["a/1.png", "a/2.png", "b/2.png", "b/3.png"];
 const EMPTY: MetadataList = MetadataList {
     files: &["list.csv", "older.csv"],
     adds: "",
-    edition: None,
-    covers_all: true,
     join: Join::stem(&["image", "name"]),
-    columns: &[],
-    labels: None,
-    boxes: None,
+    ..MetadataList::PLAIN
 };
 
 const LABELS: Labels = Labels {

@@ -1,6 +1,7 @@
 //! The rows of one dataset.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
@@ -15,8 +16,9 @@ use crate::catalog::{Catalog, ListContext};
 use crate::datasets::RawTree;
 use crate::files::is_absent;
 use crate::metadata::image::Texts;
+use crate::metadata::shape::FindingMask;
 use crate::metadata::{
-    HeaderRules, ImageMetadata, ListNote, MetadataBuilder, Named, Options, age, date,
+    HeaderRules, ImageMetadata, ListNote, MaskStore, MetadataBuilder, Named, Options, age, date,
 };
 use crate::render::{Attributes, Placement, RenderParams};
 use crate::source::SourceHeader;
@@ -24,31 +26,34 @@ use crate::source::SourceHeader;
 /// Rows that one thread makes at a time.
 const BATCH_ROWS: u32 = 2048;
 
-/// Bytes of reports after which a batch ends early: a column has at most 2 GiB, and several batches
-/// are in memory at once.
-const BATCH_TEXT: usize = 16 << 20;
+/// Bytes of reports and masks after which a batch ends early: a column has at most 2 GiB, and several
+/// batches are in memory at once.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Batches that wait for the writer, for each thread.
 const AHEAD: usize = 1;
 
 /// What to read besides the lists.
 #[derive(Debug, Clone, Copy)]
-pub struct TableOptions {
+pub struct TableOptions<'a> {
     /// The headers of all images: for their size, and for what only a header tells.
     pub headers: bool,
     /// Also use doubtful terms.
     pub loose: bool,
     /// Size of the finished images.
     pub params: RenderParams,
+    /// Folder for a temporary file of masks; masks are left out without one.
+    pub masks_in: Option<&'a Path>,
 }
 
-impl TableOptions {
+impl<'a> TableOptions<'a> {
     /// Those of the file in a tree or a mount.
-    pub fn of_tree(params: RenderParams) -> Self {
+    pub fn of_tree(params: RenderParams, cache: &'a Path) -> Self {
         Self {
             headers: true,
             loose: false,
             params,
+            masks_in: Some(cache),
         }
     }
 }
@@ -57,20 +62,25 @@ impl TableOptions {
 pub struct DatasetTable<'a> {
     tree: &'a RawTree,
     catalog: &'a Catalog,
-    options: TableOptions,
+    options: TableOptions<'a>,
     metadata: Vec<ImageMetadata>,
+    masks: Option<MaskStore>,
+    /// Whether there was no place for the masks.
+    lacks_masks: bool,
     notes: Vec<ListNote>,
     warnings: Vec<String>,
     remarks: Vec<String>,
     /// Images whose header could not be read.
     unreadable: Mutex<Named>,
+    /// Images whose masks are of a picture of another size.
+    misfits: Mutex<Named>,
     /// Whether the source of an image was absent.
     lacks_sources: AtomicBool,
 }
 
 impl<'a> DatasetTable<'a> {
     /// Reads the lists of `tree`, whose images are those of `catalog`.
-    pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions) -> Self {
+    pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions<'a>) -> Self {
         let info = tree.dataset.info();
         let lists = ListContext::new(info.root_key, tree.storage.clone());
         let names = Options {
@@ -80,6 +90,9 @@ impl<'a> DatasetTable<'a> {
             frontal_only: tree.frontal_only,
         };
         let mut metadata = MetadataBuilder::new(catalog, lists, names);
+        if let Some(folder) = options.masks_in {
+            metadata = metadata.with_masks(folder);
+        }
         // Lists say nothing about a dataset without images.
         if catalog.present() > 0 {
             tree.dataset.read_metadata(tree, &mut metadata);
@@ -90,10 +103,13 @@ impl<'a> DatasetTable<'a> {
             catalog,
             options,
             metadata: finished.metadata,
+            masks: finished.masks,
+            lacks_masks: finished.lacks_masks,
             notes: finished.notes,
             warnings: finished.warnings,
             remarks: finished.remarks,
             unreadable: Mutex::default(),
+            misfits: Mutex::default(),
             lacks_sources: AtomicBool::new(false),
         }
     }
@@ -120,6 +136,16 @@ impl<'a> DatasetTable<'a> {
     /// The images whose header could not be read, so far.
     pub fn unreadable(&self) -> Named {
         self.unreadable.lock().clone()
+    }
+
+    /// The images whose masks are left out, since they are of a picture of another size, so far.
+    pub fn misfits(&self) -> Named {
+        self.misfits.lock().clone()
+    }
+
+    /// Whether masks are left out, since there was no place for them.
+    pub fn lacks_masks(&self) -> bool {
+        self.lacks_masks
     }
 
     /// What the lists say about the image `number`.
@@ -168,23 +194,24 @@ impl<'a> DatasetTable<'a> {
         Ok(())
     }
 
-    /// The rows from `start` on: one batch, or several if there is much text.
+    /// The rows from `start` on: one batch, or several if there are long reports or masks.
     fn batches(&self, start: u32, stop: &AtomicBool) -> Result<Vec<RecordBatch>, TableError> {
         let end = start.saturating_add(BATCH_ROWS).min(self.catalog.len());
-        let (mut batches, mut rows, mut text) = (Vec::new(), Vec::new(), 0);
+        let (mut batches, mut rows, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut last_report = None;
         for number in (start..end).filter(|number| self.catalog.has(*number)) {
             if stop.load(Ordering::Relaxed) {
                 return Err(TableError::Interrupted);
             }
-            let row = self.row(number, &mut last_report);
-            let texts = row.as_ref().and_then(|row| row.texts.as_ref());
-            text += texts.map_or(0, Texts::len);
-            rows.extend(row);
-            if text > BATCH_TEXT {
+            let Some(row) = self.row(number, &mut last_report)? else {
+                continue;
+            };
+            bytes += row.texts.as_ref().map_or(0, Texts::len) + masks_len(&row.masks);
+            rows.push(row);
+            if bytes > BATCH_BYTES {
                 batches.push(batch(&rows)?);
                 rows.clear();
-                text = 0;
+                bytes = 0;
             }
         }
         if !rows.is_empty() {
@@ -193,9 +220,17 @@ impl<'a> DatasetTable<'a> {
         Ok(batches)
     }
 
-    fn row(&self, number: u32, last_report: &mut Option<LastReport>) -> Option<Row<'a>> {
-        let key = self.catalog.get(number)?.key();
-        let (mut image, header) = self.described(number)?;
+    fn row(
+        &self,
+        number: u32,
+        last_report: &mut Option<LastReport>,
+    ) -> Result<Option<Row<'a>>, TableError> {
+        let entry = self.catalog.get(number);
+        let (Some(entry), Some((mut image, header))) = (entry, self.described(number)) else {
+            return Ok(None);
+        };
+        let key = entry.key();
+        let masks = self.masks_of(number, key, header.as_ref())?;
         let placement = header.as_ref().and_then(|header| {
             let (width, height) = (header.description.width, header.description.height);
             let side = |side| u32::try_from(side).ok();
@@ -208,7 +243,7 @@ impl<'a> DatasetTable<'a> {
             }
             texts = last_report.as_ref().and_then(|last| last.texts.clone());
         }
-        Some(Row {
+        Ok(Some(Row {
             dataset: self.tree.dataset.folder(),
             number,
             key,
@@ -217,7 +252,30 @@ impl<'a> DatasetTable<'a> {
             header,
             placement,
             texts,
-        })
+            masks,
+        }))
+    }
+
+    /// The masks of an image: none if they are of a picture of another size than its source.
+    fn masks_of(
+        &self,
+        number: u32,
+        key: &str,
+        header: Option<&SourceHeader>,
+    ) -> io::Result<Vec<FindingMask>> {
+        let Some(store) = &self.masks else {
+            return Ok(Vec::new());
+        };
+        let mut masks = store.get(number)?;
+        if let Some(header) = header {
+            let size = (header.description.width, header.description.height);
+            let count = masks.len();
+            masks.retain(|mask| (mask.runs.width() as usize, mask.runs.height() as usize) == size);
+            if masks.len() < count {
+                self.misfits.lock().add(key);
+            }
+        }
+        Ok(masks)
     }
 
     /// The metadata of an image with what its header adds, and the header.
@@ -282,6 +340,12 @@ impl<'a> DatasetTable<'a> {
             image.study_date = date.and_then(date::days_from_yyyymmdd);
         }
     }
+}
+
+/// Bytes of masks in a table.
+fn masks_len(masks: &[FindingMask]) -> usize {
+    let numbers = masks.iter().map(|mask| mask.runs.as_slice());
+    numbers.map(size_of_val).sum()
 }
 
 /// The report that was read last: the images of a study share it.

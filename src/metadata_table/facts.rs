@@ -34,7 +34,7 @@ impl Facts {
         for tree in trees {
             let name = tree.dataset.folder();
             let lists = tree.dataset.metadata_rules().lists.iter();
-            let found = lists.filter_map(|list| list.find(&*tree.storage, &tree.root));
+            let found = lists.filter_map(|list| tree.find_list(list));
             let below_root = found.map(|path| {
                 let below = path.strip_prefix(&tree.root).unwrap_or(&path);
                 below.shown().to_string()

@@ -161,8 +161,8 @@ impl Clipped {
 
 /// The masks of each row.
 pub(super) fn masks(rows: &[Row<'_>]) -> ArrayRef {
-    let lengths: Vec<usize> = rows.iter().map(|row| row.image.masks.len()).collect();
-    let all: Vec<&FindingMask> = rows.iter().flat_map(|row| &row.image.masks).collect();
+    let lengths: Vec<usize> = rows.iter().map(|row| row.masks.len()).collect();
+    let all: Vec<&FindingMask> = rows.iter().flat_map(|row| &row.masks).collect();
     let sizes = |value: fn(&FindingMask) -> u32| -> ArrayRef {
         Arc::new(UInt32Array::from_iter_values(
             all.iter().map(|mask| value(mask)),

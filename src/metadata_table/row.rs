@@ -2,6 +2,7 @@
 
 use crate::metadata::ImageMetadata;
 use crate::metadata::image::{DateKind, Texts};
+use crate::metadata::shape::FindingMask;
 use crate::render::Placement;
 use crate::source::SourceHeader;
 
@@ -16,6 +17,7 @@ pub(super) struct Row<'a> {
     pub header: Option<SourceHeader>,
     pub placement: Option<Placement>,
     pub texts: Option<Texts>,
+    pub masks: Vec<FindingMask>,
 }
 
 impl Row<'_> {

@@ -1,9 +1,9 @@
 //! Writes batches as Parquet, Arrow or CSV.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
@@ -20,6 +20,9 @@ use super::csv::CsvTable;
 
 /// Rows that Parquet keeps together: few enough to hold a group with all reports in memory.
 const GROUP_ROWS: usize = 32_768;
+
+/// Bytes, about, after which such a group ends early: with masks, rows are long.
+const GROUP_BYTES: usize = 64 << 20;
 
 /// Why a table cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -91,26 +94,25 @@ impl<W: Write + Send> TableWriter<W> {
         let pairs = facts
             .iter()
             .map(|(key, value)| ((*key).to_owned(), value.clone()));
+        // Readers of Arrow find the facts in the schema, others only among those of the file.
+        let schema = Schema::clone(&schema()).with_metadata(pairs.clone().collect());
         Ok(match format {
             TableFormat::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .set_max_row_group_row_count(Some(GROUP_ROWS))
+                    .set_max_row_group_bytes(Some(GROUP_BYTES))
                     .set_key_value_metadata(Some(
                         pairs
                             .map(|(key, value)| KeyValue::new(key, value))
                             .collect(),
                     ))
                     .build();
-                let writer = ArrowWriter::try_new(output, schema(), Some(properties))?;
+                let writer = ArrowWriter::try_new(output, Arc::new(schema), Some(properties))?;
                 Self::Parquet(Box::new(writer))
             }
-            TableFormat::Arrow => {
-                let schema =
-                    Schema::clone(&schema()).with_metadata(pairs.collect::<HashMap<_, _>>());
-                Self::Arrow(Box::new(FileWriter::try_new(output, &schema)?))
-            }
-            TableFormat::Csv => Self::Csv(Box::new(CsvTable::new(output, &schema())?)),
+            TableFormat::Arrow => Self::Arrow(Box::new(FileWriter::try_new(output, &schema)?)),
+            TableFormat::Csv => Self::Csv(Box::new(CsvTable::new(output, &schema)?)),
         })
     }
 

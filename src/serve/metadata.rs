@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::ThreadPool;
 
 use super::ServedDataset;
-use crate::datasets::{OptionValue, RawTree};
+use crate::datasets::RawTree;
 use crate::files::is_absent;
 use crate::metadata::vocabulary;
 use crate::metadata_table::{DatasetTable, TableOptions};
@@ -47,12 +47,12 @@ pub(super) fn key(dataset: &ServedDataset, reports: u64, answered: &dyn Fn()) ->
     ])
 }
 
-/// Names and stamps of all files that the dataset's lists can be in, and stamps of files that the
-/// config names. A list that is absent counts, since it may appear later.
+/// The state of all files that the dataset's lists can be in, and of files that the config names.
+/// Their places, but not the paths of the folders, are part of it. A list that is absent counts,
+/// since it may appear later.
 fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     let mut state = Vec::new();
-    let mut add = |name: &str, path: &Path| {
-        state.extend(name.as_bytes());
+    let mut add = |path: &Path| {
         match tree.storage.stat(path) {
             Ok(stat) => {
                 state.push(1);
@@ -63,26 +63,20 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
         answered();
     };
     let lists = tree.dataset.metadata_rules().lists.iter();
-    for name in lists.flat_map(|list| list.files) {
-        for name in [(*name).to_owned(), format!("{name}.gz")] {
-            add(&name, &tree.root.join(&name));
-        }
+    for list in lists {
+        let folders = tree.folders_of(list);
+        list.places(&folders).for_each(|path| add(&path));
     }
-    for (name, value) in &tree.options {
-        match value {
-            OptionValue::File(path) => add(name, path),
-            // The catalog depends on these, and the reports in a folder.
-            OptionValue::Folder(_) | OptionValue::Bool(_) => {}
-        }
-    }
+    tree.files().for_each(add);
     state
 }
 
-/// Writes the table; a fault of a list or an image does not stop that. Returns whether everything
+/// Writes the table, with `cache` as the folder for temporary files; a fault of a list or an image does not stop that. Returns whether everything
 /// that the table is made of was there and could be read.
 pub(super) fn write(
     out: &mut Output<'_>,
     dataset: &ServedDataset,
+    cache: &Path,
     readers: &ThreadPool,
     waiting: &Arc<Waiting>,
     stop: &AtomicBool,
@@ -95,11 +89,11 @@ pub(super) fn write(
         ..dataset.tree.clone()
     };
     readers.install(|| {
-        let options = TableOptions::of_tree(dataset.params);
+        let options = TableOptions::of_tree(dataset.params, cache);
         let table = DatasetTable::read(&tree, &dataset.catalog, options);
         table.write_parquet(out, stop)?;
         log_warnings(dataset, &table);
-        Ok(!storage.has_failed() && !table.lacks_sources())
+        Ok(!storage.has_failed() && !table.lacks_sources() && !table.lacks_masks())
     })
 }
 

@@ -97,7 +97,9 @@ impl Server {
                     };
                     match item.what {
                         What::Metadata => {
-                            metadata::write(&mut out, dataset, &readers, &waiting, self.stop_flag())
+                            let cache = &self.settings.cache_path;
+                            let stop = self.stop_flag();
+                            metadata::write(&mut out, dataset, cache, &readers, &waiting, stop)
                         }
                         What::Index | What::Image(_) => {
                             index::write(&mut out, dataset, &readers, &|| waiting.answered())

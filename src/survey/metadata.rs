@@ -70,6 +70,7 @@ impl MetadataSummary {
             headers: true,
             loose: false,
             params,
+            masks_in: None,
         };
         let doing = format!("reading what the lists of {} say", tree.shown_root());
         let table = announce_if_slow(doing, || DatasetTable::read(tree, catalog, options));

@@ -112,6 +112,11 @@ impl Runs {
             .iter()
             .flat_map(|(start, end)| [*start, end - start])
             .collect();
+        Self::of_numbers(width, height, runs)
+    }
+
+    /// The mask that has these runs: see [`Self::as_slice`].
+    pub(super) fn of_numbers(width: u32, height: u32, runs: Vec<u32>) -> Self {
         Self {
             width,
             height,

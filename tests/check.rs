@@ -190,7 +190,14 @@ fn lists_for_the_metadata_are_named_and_none_has_to_be_there() {
         let (found, missing) = lists(&all, dataset.folder());
         // What the sample does not have.
         let expected: &[&str] = match dataset.folder() {
-            "chex-ray14" => &["google2019_nih-chest-xray-labels.csv"],
+            "chex-ray14" => &[
+                "google2019_nih-chest-xray-labels.csv",
+                "OriginalResolution/ChestX-Ray8.csv",
+            ],
+            "chexpert" => &["OriginalResolution/CheXpert.csv"],
+            "padchest" => &["OriginalResolution/Padchest.csv"],
+            "mimic" => &["OriginalResolution/MIMIC-CXR-JPG.csv"],
+            "vindrcxr" => &["OriginalResolution/VinDr-CXR.csv"],
             "siim" => &["pneumonia-challenge-dataset-mappings_2018.json"],
             _ => &[],
         };

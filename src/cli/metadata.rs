@@ -108,6 +108,7 @@ fn of_config(
         loose: arguments.loose,
         params: config.render_params(),
         masks_in: Some(&config.cache_path),
+        stop,
     };
     let is_wanted = |name: &str| names.is_empty() || names.contains(name);
     let trees = config.trees.iter();
@@ -134,7 +135,7 @@ fn of_config(
             rows += count;
             (0..count).for_each(|_| progress.advance(true));
         };
-        let written = table.write(stop, &mut done, &mut |batch| writer.write(batch));
+        let written = table.write(&mut done, &mut |batch| writer.write(batch));
         progress.finish();
         written?;
         told.datasets += 1;

@@ -119,11 +119,12 @@ pub fn example(known: KnownDatasets) -> Vec<ExampleParagraph> {
     let others = known
         .iter()
         .filter(|dataset| !in_text.contains(dataset.root_key()));
-    let options = others.clone().flat_map(|dataset| dataset.info().options);
+    let others: Vec<_> = others.copied().collect();
+    let options = others.iter().flat_map(|dataset| dataset.info().options);
+    // Several datasets may share an option.
     let options = options.filter(|option| in_text.insert(option.name.to_owned()));
-    let options: Vec<ExampleParagraph> = options.map(of_option).collect();
-    paragraphs.extend(options);
-    let roots: Vec<ExampleParagraph> = others.map(|dataset| of_root(*dataset)).collect();
+    paragraphs.extend(options.map(of_option));
+    let roots: Vec<ExampleParagraph> = others.into_iter().map(of_root).collect();
     paragraphs.splice(end_of_roots..end_of_roots, roots);
     paragraphs
 }

@@ -145,6 +145,16 @@ const HEADERS: MetadataList = MetadataList {
     ..MetadataList::PLAIN
 };
 
+/// The terms of the human indexers.
+const MESH: &str = "MeSH";
+
+/// The terms in a cell of [`MESH`].
+fn mesh_terms(cell: &str) -> Option<Vec<String>> {
+    let terms = cell.split(';').map(str::trim);
+    let terms = terms.filter(|term| !term.is_empty()).map(str::to_owned);
+    (!cell.is_empty()).then(|| terms.collect())
+}
+
 /// The reports of Kaggle's edition; NLM's are XML files.
 const REPORTS: MetadataList = MetadataList {
     files: &["indiana_reports.csv"],
@@ -175,16 +185,8 @@ const REPORTS: MetadataList = MetadataList {
     labels: Some(Labels {
         set: INFO.folder,
         cells: LabelCells::Items {
-            column: "MeSH",
-            items: |cell| {
-                (!cell.is_empty()).then(|| {
-                    let terms = cell.split(';').map(str::trim);
-                    terms
-                        .filter(|term| !term.is_empty())
-                        .map(str::to_owned)
-                        .collect()
-                })
-            },
+            column: MESH,
+            items: mesh_terms,
             are_known: false,
             is_labelled,
         },
@@ -220,6 +222,14 @@ const METADATA: MetadataRules = MetadataRules {
     header: None,
 };
 
+/// How the findings came to be absent if a report has these terms.
+fn negatives(terms: &[impl AsRef<str>]) -> Negatives {
+    match terms {
+        [only] if only.as_ref() == "normal" => Negatives::Implied,
+        _ => Negatives::Unmentioned,
+    }
+}
+
 /// Whether a report was indexed, and its picture good enough for that.
 fn is_labelled(terms: &[String]) -> bool {
     let is_about_it = |term: &String| {
@@ -234,8 +244,6 @@ fn is_labelled(terms: &[String]) -> bool {
 fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
     let folder = tree.root.join(XML.files[0]);
     if !tree.storage.is_folder(&folder) {
-        // It may appear later.
-        metadata.lists().input(&folder);
         return false;
     }
     let names = match sorted_files(metadata.lists(), &folder, &[".xml"], false) {
@@ -291,11 +299,7 @@ fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
         let findings = set.combine(&states, true, metadata.is_loose());
         let terms: Vec<&str> = report.major.iter().map(String::as_str).collect();
         let terms = metadata.shared_terms(&terms);
-        let negatives = match report.major.as_slice() {
-            _ if states.is_empty() => None,
-            [only] if only == "normal" => Some(Negatives::Implied),
-            _ => Some(Negatives::Unmentioned),
-        };
+        let negatives = (!states.is_empty()).then(|| negatives(&report.major));
         let whole = [&report.findings, &report.impression].into_iter().flatten();
         let whole = whole.map(String::as_str).collect::<Vec<_>>().join("\n");
         for number in numbers {
@@ -467,7 +471,18 @@ impl Dataset for OpenI {
             }
         });
         if !read_xml(tree, metadata) {
-            metadata.read(&tree.root, &REPORTS);
+            metadata.read_also(
+                &tree.root,
+                &REPORTS,
+                &[MESH],
+                &mut |metadata, cells, numbers| {
+                    let terms = cells.extra(MESH).as_deref().and_then(mesh_terms);
+                    let negatives = negatives(&terms.unwrap_or_default());
+                    metadata.each(numbers, |image| {
+                        image.negatives = image.negatives.map(|_| negatives);
+                    });
+                },
+            );
         }
         // Views by eye replace those of headers, but do not tell PA from AP.
         metadata.read(&tree.root, &PROJECTIONS);

@@ -103,6 +103,9 @@ const INFO: DatasetInfo = DatasetInfo {
     marks: MARKS,
 };
 
+const PATIENT: &str = "PatientID";
+const STUDY: &str = "StudyID";
+
 const LABELS_LIST: MetadataList = MetadataList {
     files: &[LIST],
     adds: "labels, patient, study, age, sex, view, date, report",
@@ -112,12 +115,8 @@ const LABELS_LIST: MetadataList = MetadataList {
     }),
     columns: &[
         Column {
-            names: &["PatientID"],
+            names: &[PATIENT],
             meaning: Meaning::Patient,
-        },
-        Column {
-            names: &["StudyID"],
-            meaning: Meaning::Study,
         },
         Column {
             names: &["PatientSex_DICOM"],
@@ -262,7 +261,19 @@ impl Dataset for PadChest {
                 metadata.each(&[number], |image| image.known_bad = true);
             }
         });
-        metadata.read(&tree.root, &LABELS_LIST);
+        metadata.read_also(
+            &tree.root,
+            &LABELS_LIST,
+            &[PATIENT, STUDY],
+            &mut |metadata, cells, numbers| {
+                // Two patients share the name of a study.
+                if let (Some(patient), Some(study)) = (cells.extra(PATIENT), cells.extra(STUDY)) {
+                    for number in numbers {
+                        metadata.set_study(*number, &format!("{patient}/{study}"));
+                    }
+                }
+            },
+        );
         // The reports have no sections; all of them are about what was found.
         for number in 0..metadata.catalog().len() {
             if let Some(texts) = metadata.texts_of(number) {

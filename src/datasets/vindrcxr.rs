@@ -235,13 +235,18 @@ impl Dataset for VinDrCxr {
                 }
             },
         );
-        metadata.read(&tree.root, &BOXES_LIST);
+        let has_boxes = metadata.read(&tree.root, &BOXES_LIST);
         if readings.is_empty() {
+            // The boxes of the two editions are the same.
+            let kaggle = MetadataList {
+                boxes: KAGGLE.boxes.filter(|_| !has_boxes),
+                ..KAGGLE
+            };
             // Kaggle's images may have other names.
             let mut seen = BTreeSet::new();
             metadata.read_also(
                 &tree.root,
-                &KAGGLE,
+                &kaggle,
                 &[CLASS, READER],
                 &mut |_, cells, numbers| {
                     let (Some(class), Some(reader)) = (cells.extra(CLASS), cells.extra(READER))

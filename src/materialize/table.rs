@@ -52,11 +52,11 @@ pub(super) fn write_table(
         let table = DatasetTable::read(
             &plan.tree,
             &plan.catalog,
-            TableOptions::of_tree(plan.params, &plan.cache_path),
+            TableOptions::of_tree(plan.params, &plan.cache_path, stop),
         );
         let written = write_atomically(&path, plan.durability, |file: &mut File| {
             let out = BufWriter::with_capacity(1 << 20, file);
-            match table.write_parquet(out, stop) {
+            match table.write_parquet(out) {
                 Ok(mut out) => out.flush(),
                 Err(error) => {
                     is_interrupted = matches!(error, TableError::Interrupted);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::image::{ImageMetadata, LabelSource, Negatives, Texts};
 use super::list::Join;
@@ -22,6 +23,7 @@ pub struct MetadataBuilder<'a> {
     options: Options,
     /// Absent if nobody asks for masks.
     masks: Option<MaskWriter>,
+    stop: &'a AtomicBool,
     notes: Vec<ListNote>,
     /// What has gone wrong besides the cells of a list.
     warnings: Vec<String>,
@@ -41,8 +43,13 @@ pub struct Options {
 }
 
 impl<'a> MetadataBuilder<'a> {
-    /// Empty metadata for all images of `catalog`.
-    pub fn new(catalog: &'a Catalog, lists: ListContext, options: Options) -> Self {
+    /// Empty metadata for all images of `catalog`. No row is read any more once `stop` is set.
+    pub fn new(
+        catalog: &'a Catalog,
+        lists: ListContext,
+        options: Options,
+        stop: &'a AtomicBool,
+    ) -> Self {
         Self {
             catalog,
             lists,
@@ -51,6 +58,7 @@ impl<'a> MetadataBuilder<'a> {
             term_lists: HashSet::new(),
             options,
             masks: None,
+            stop,
             notes: Vec::new(),
             warnings: Vec::new(),
         }
@@ -60,6 +68,11 @@ impl<'a> MetadataBuilder<'a> {
     pub fn with_masks(mut self, folder: &Path) -> Self {
         self.masks = Some(MaskWriter::new(self.catalog.len(), folder));
         self
+    }
+
+    /// Whether the user has ended the work, so that no more needs to be read.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Whether anybody asks for masks: lists that have nothing else need not be read otherwise.

@@ -180,6 +180,11 @@ impl MaskWriter {
 }
 
 impl MaskStore {
+    /// Whether the masks are in a file.
+    pub fn is_large(&self) -> bool {
+        matches!(self.bytes, Bytes::File(_))
+    }
+
     /// The masks of an image.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ impl MetadataBuilder<'_> {
         let mut matched = vec![false; self.catalog().len() as usize];
         let mut numbers = Vec::new();
         let mut bad_rows = 0;
-        loop {
+        while !self.is_stopped() {
             let row = match table.next_row() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,

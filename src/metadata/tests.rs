@@ -1,6 +1,7 @@
 //! Small lists of every kind, read into the metadata of a few images.
 
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
 use super::image::{ImageMetadata, LabelSource, Negatives, Sex, Split, View};
 use super::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS, LabelCells, Labels};
@@ -12,6 +13,16 @@ use crate::catalog::{Catalog, CatalogBuilder, ListContext, SourceLocation};
 use crate::storage::Folder;
 
 const KEYS: [&str; 4] = ["a/1.png", "a/2.png", "b/2.png", "b/3.png"];
+
+const OPTIONS: Options = Options {
+    patient_prefix: "pool",
+    study_prefix: "some",
+    loose: false,
+    frontal_only: false,
+};
+
+/// Nobody ends the work.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
 
 /// A list that says nothing.
 const EMPTY: MetadataList = MetadataList {
@@ -50,13 +61,7 @@ fn catalog(keys: &[&str]) -> Catalog {
 fn read(lists: &[(&MetadataList, &str)]) -> Finished {
     let (folder, catalog) = (tempfile::tempdir().unwrap(), catalog(&KEYS));
     let context = ListContext::new("SOME_ROOT", Folder::shared());
-    let options = Options {
-        patient_prefix: "pool",
-        study_prefix: "some",
-        loose: false,
-        frontal_only: false,
-    };
-    let mut metadata = MetadataBuilder::new(&catalog, context, options);
+    let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &GOES_ON);
     for (list, text) in lists {
         fs::write(folder.path().join(list.files[0]), text).unwrap();
         assert!(metadata.read(folder.path(), list));
@@ -210,13 +215,7 @@ fn a_name_of_digits_is_the_same_name() {
     let text = "image,patient\n0012,x\n12,y\n012,z\n";
     fs::write(folder.path().join(LIST.files[0]), text).unwrap();
     let context = ListContext::new("SOME_ROOT", Folder::shared());
-    let options = Options {
-        patient_prefix: "pool",
-        study_prefix: "",
-        loose: false,
-        frontal_only: false,
-    };
-    let mut metadata = MetadataBuilder::new(&catalog, context, options);
+    let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &GOES_ON);
     assert!(metadata.read(folder.path(), &LIST));
     let metadata = metadata.finish().metadata;
     let patients = metadata.iter().map(|image| image.patient.as_deref());
@@ -241,13 +240,7 @@ fn a_list_that_cannot_be_read_is_a_warning_and_one_that_is_missing_is_none() {
     );
     let (folder, catalog) = (tempfile::tempdir().unwrap(), catalog(&KEYS));
     let context = ListContext::new("SOME_ROOT", Folder::shared());
-    let options = Options {
-        patient_prefix: "",
-        study_prefix: "",
-        loose: false,
-        frontal_only: false,
-    };
-    let mut metadata = MetadataBuilder::new(&catalog, context, options);
+    let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &GOES_ON);
     assert!(!metadata.read(folder.path(), &EMPTY));
     fs::write(folder.path().join("older.csv"), "image\n1\n").unwrap();
     assert!(metadata.read(folder.path(), &EMPTY));
@@ -445,4 +438,17 @@ fn a_box_has_four_numbers_and_an_area() {
     };
     assert_eq!([only.area.width, only.area.height], [5.0, 40.0]);
     assert_eq!(&*only.term, "Mass");
+}
+
+#[test]
+fn no_row_is_read_once_the_user_ends_the_work() {
+    let (folder, catalog) = (tempfile::tempdir().unwrap(), catalog(&KEYS));
+    fs::write(folder.path().join("list.csv"), "image\n1\n2\n").unwrap();
+    for (stopped, rows) in [(false, 2), (true, 0)] {
+        let stop = AtomicBool::new(stopped);
+        let context = ListContext::new("SOME_ROOT", Folder::shared());
+        let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &stop);
+        metadata.read(folder.path(), &EMPTY);
+        assert_eq!(metadata.finish().notes[0].rows, rows);
+    }
 }

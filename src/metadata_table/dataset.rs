@@ -26,6 +26,9 @@ use crate::source::SourceHeader;
 /// Rows that one thread makes at a time.
 const BATCH_ROWS: u32 = 2048;
 
+/// The same if there are many masks, of which an image has some 25 kB.
+const MASK_BATCH_ROWS: u32 = 256;
+
 /// Bytes of reports and masks after which a batch ends early: a column has at most 2 GiB, and several
 /// batches are in memory at once.
 const BATCH_BYTES: usize = 16 << 20;
@@ -44,16 +47,19 @@ pub struct TableOptions<'a> {
     pub params: RenderParams,
     /// Folder for a temporary file of masks; masks are left out without one.
     pub masks_in: Option<&'a Path>,
+    /// Ends the reading of lists, and the writing of rows, once it is set.
+    pub stop: &'a AtomicBool,
 }
 
 impl<'a> TableOptions<'a> {
     /// Those of the file in a tree or a mount.
-    pub fn of_tree(params: RenderParams, cache: &'a Path) -> Self {
+    pub fn of_tree(params: RenderParams, cache: &'a Path, stop: &'a AtomicBool) -> Self {
         Self {
             headers: true,
             loose: false,
             params,
             masks_in: Some(cache),
+            stop,
         }
     }
 }
@@ -79,7 +85,8 @@ pub struct DatasetTable<'a> {
 }
 
 impl<'a> DatasetTable<'a> {
-    /// Reads the lists of `tree`, whose images are those of `catalog`.
+    /// Reads the lists of `tree`, whose images are those of `catalog`, or only their beginnings if
+    /// the user ends that.
     pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions<'a>) -> Self {
         let info = tree.dataset.info();
         let lists = ListContext::new(info.root_key, tree.storage.clone());
@@ -89,7 +96,7 @@ impl<'a> DatasetTable<'a> {
             loose: options.loose,
             frontal_only: tree.frontal_only,
         };
-        let mut metadata = MetadataBuilder::new(catalog, lists, names);
+        let mut metadata = MetadataBuilder::new(catalog, lists, names, options.stop);
         if let Some(folder) = options.masks_in {
             metadata = metadata.with_masks(folder);
         }
@@ -169,20 +176,21 @@ impl<'a> DatasetTable<'a> {
     /// `done` with the number of rows of each. Uses rayon's current pool.
     ///
     /// # Errors
-    /// Those of `write`; [`TableError::Interrupted`] once `stop` is set.
+    /// Those of `write`; [`TableError::Interrupted`] if the user ends the work.
     pub fn write(
         &self,
-        stop: &AtomicBool,
         done: &mut dyn FnMut(u64),
         write: &mut dyn FnMut(&RecordBatch) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
-        let starts: Vec<u32> = (0..self.catalog.len())
-            .step_by(BATCH_ROWS as usize)
-            .collect();
+        let rows = match &self.masks {
+            Some(masks) if masks.is_large() => MASK_BATCH_ROWS,
+            _ => BATCH_ROWS,
+        };
+        let starts: Vec<u32> = (0..self.catalog.len()).step_by(rows as usize).collect();
         for window in starts.chunks(rayon::current_num_threads() * AHEAD) {
             let made: Vec<_> = window
                 .par_iter()
-                .map(|start| self.batches(*start, stop))
+                .map(|start| self.batches(*start, rows))
                 .collect();
             for batches in made {
                 for batch in batches? {
@@ -194,13 +202,13 @@ impl<'a> DatasetTable<'a> {
         Ok(())
     }
 
-    /// The rows from `start` on: one batch, or several if there are long reports or masks.
-    fn batches(&self, start: u32, stop: &AtomicBool) -> Result<Vec<RecordBatch>, TableError> {
-        let end = start.saturating_add(BATCH_ROWS).min(self.catalog.len());
+    /// `count` rows from `start` on: one batch, or several if there are long reports or masks.
+    fn batches(&self, start: u32, count: u32) -> Result<Vec<RecordBatch>, TableError> {
+        let end = start.saturating_add(count).min(self.catalog.len());
         let (mut batches, mut rows, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut last_report = None;
         for number in (start..end).filter(|number| self.catalog.has(*number)) {
-            if stop.load(Ordering::Relaxed) {
+            if self.options.stop.load(Ordering::Relaxed) {
                 return Err(TableError::Interrupted);
             }
             let Some(row) = self.row(number, &mut last_report)? else {

@@ -1,7 +1,6 @@
 //! The file that the folder of a dataset has, in a tree and in a mount.
 
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
 
 use super::{DatasetTable, Facts, TableError, TableFormat, TableWriter};
 
@@ -10,15 +9,11 @@ impl DatasetTable<'_> {
     /// and the options. Uses rayon's current pool.
     ///
     /// # Errors
-    /// Those of `out`; [`TableError::Interrupted`] once `stop` is set.
-    pub fn write_parquet<W: Write + Send>(
-        &self,
-        out: W,
-        stop: &AtomicBool,
-    ) -> Result<W, TableError> {
+    /// Those of `out`; [`TableError::Interrupted`] if the user ends the work.
+    pub fn write_parquet<W: Write + Send>(&self, out: W) -> Result<W, TableError> {
         let facts = Facts::of([self.tree()]);
         let mut writer = TableWriter::new(out, TableFormat::Parquet, &facts)?;
-        self.write(stop, &mut |_| {}, &mut |batch| writer.write(batch))?;
+        self.write(&mut |_| {}, &mut |batch| writer.write(batch))?;
         writer.finish()
     }
 

@@ -1,5 +1,6 @@
 //! Writes batches as Parquet, Arrow or CSV.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
@@ -95,7 +96,8 @@ impl<W: Write + Send> TableWriter<W> {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), value.clone()));
         // Readers of Arrow find the facts in the schema, others only among those of the file.
-        let schema = Schema::clone(&schema()).with_metadata(pairs.clone().collect());
+        let schema =
+            Schema::clone(&schema()).with_metadata(pairs.clone().collect::<HashMap<_, _>>());
         Ok(match format {
             TableFormat::Parquet => {
                 let properties = WriterProperties::builder()

@@ -71,8 +71,9 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     state
 }
 
-/// Writes the table, with `cache` as the folder for temporary files; a fault of a list or an image does not stop that. Returns whether everything
-/// that the table is made of was there and could be read.
+/// Writes the table, with `cache` as the folder for temporary files; a fault of a list or an image
+/// does not stop that. Returns whether everything that the table is made of was there and could be
+/// read.
 pub(super) fn write(
     out: &mut Output<'_>,
     dataset: &ServedDataset,
@@ -89,9 +90,9 @@ pub(super) fn write(
         ..dataset.tree.clone()
     };
     readers.install(|| {
-        let options = TableOptions::of_tree(dataset.params, cache);
+        let options = TableOptions::of_tree(dataset.params, cache, stop);
         let table = DatasetTable::read(&tree, &dataset.catalog, options);
-        table.write_parquet(out, stop)?;
+        table.write_parquet(out)?;
         log_warnings(dataset, &table);
         Ok(!storage.has_failed() && !table.lacks_sources() && !table.lacks_masks())
     })

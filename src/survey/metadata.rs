@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
@@ -66,11 +67,13 @@ impl MetadataSummary {
     /// Reads the lists of `tree`, whose images are those of `catalog`, and the headers of some
     /// images. Uses rayon's current pool.
     pub(super) fn of_lists(tree: &RawTree, catalog: &Catalog, params: RenderParams) -> Self {
+        let stop = AtomicBool::new(false);
         let options = TableOptions {
             headers: true,
             loose: false,
             params,
             masks_in: None,
+            stop: &stop,
         };
         let doing = format!("reading what the lists of {} say", tree.shown_root());
         let table = announce_if_slow(doing, || DatasetTable::read(tree, catalog, options));

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::coding::{Coding, draw, mean_size};
+use super::coding::{Coding, draw, mean_size, picture};
 use super::{Content, Drawing, FileList, SampleError};
 use crate::files::{Durability, write_atomically};
 
@@ -69,13 +69,19 @@ enum Output<'a> {
 struct Picture {
     path: PathBuf,
     coding: Coding,
+    /// Width and height in pixels; various ones if absent.
+    size: Option<(u32, u32)>,
     seed: u64,
 }
 
 impl Picture {
     fn write(&self, tally: &Tally<'_>) -> Result<Content, SampleError> {
         SampleError::if_stopped(tally.stop)?;
-        let bytes = draw(self.coding, self.seed).map_err(|problem| SampleError::Encode {
+        let drawn = match self.size {
+            Some((width, height)) => picture(self.coding, width, height, self.seed),
+            None => draw(self.coding, self.seed),
+        };
+        let bytes = drawn.map_err(|problem| SampleError::Encode {
             path: self.path.clone(),
             problem,
         })?;
@@ -87,7 +93,11 @@ impl Picture {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum OriginalKind {
-    Picture { coding: Coding, variant: u32 },
+    Picture {
+        coding: Coding,
+        size: Option<(u32, u32)>,
+        variant: u32,
+    },
     Text,
 }
 
@@ -152,6 +162,16 @@ impl<'a> SampleTree<'a> {
 
     /// Writes a picture at `path`, which is relative to the root, now or later.
     pub fn image(&mut self, path: &str, coding: Coding) -> Result<(), SampleError> {
+        self.image_of_size(path, coding, None)
+    }
+
+    /// The same, of a width and height in pixels.
+    pub fn image_of_size(
+        &mut self,
+        path: &str,
+        coding: Coding,
+        size: Option<(u32, u32)>,
+    ) -> Result<(), SampleError> {
         let Some(tally) = self.written(mean_size(coding)) else {
             return Ok(());
         };
@@ -164,6 +184,7 @@ impl<'a> SampleTree<'a> {
             self.waiting.push(Picture {
                 path,
                 coding,
+                size,
                 seed: name,
             });
             return if self.waiting.len() < BATCH {
@@ -174,7 +195,11 @@ impl<'a> SampleTree<'a> {
         }
         SampleError::if_stopped(tally.stop)?;
         let variant = name as u32 % VARIANTS;
-        let kind = OriginalKind::Picture { coding, variant };
+        let kind = OriginalKind::Picture {
+            coding,
+            size,
+            variant,
+        };
         if self.link(&path, kind, tally)? {
             (tally.each_image)();
             return Ok(());
@@ -182,6 +207,7 @@ impl<'a> SampleTree<'a> {
         let picture = Picture {
             path,
             coding,
+            size,
             // A repeated picture must not depend on which name comes first.
             seed: seed.wrapping_add(u64::from(variant)),
         };

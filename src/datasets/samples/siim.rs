@@ -2,8 +2,8 @@
 
 use crate::synthetic::{Coding, SampleError, SampleTree, Syntax};
 
-/// Height of the pictures that masks are for.
-const HEIGHT: u32 = 1024;
+/// Width and height of all pictures.
+const SIDE: u32 = 1024;
 
 pub(in crate::datasets) fn write(sample: &mut SampleTree) -> Result<(), SampleError> {
     // The release has the blank.
@@ -16,12 +16,13 @@ pub(in crate::datasets) fn write(sample: &mut SampleTree) -> Result<(), SampleEr
         } else {
             Syntax::Jpeg
         };
-        sample.image(
+        sample.image_of_size(
             &key,
             Coding::Dicom {
                 syntax,
                 inverted: false,
             },
+            Some((SIDE, SIDE)),
         )?;
         let name = uid(4);
         match image % 6 {
@@ -44,7 +45,7 @@ pub(in crate::datasets) fn write(sample: &mut SampleTree) -> Result<(), SampleEr
 fn mask(x: u32, y: u32) -> String {
     let (mut end, mut pairs) = (0, Vec::new());
     for column in 0..12 {
-        let (start, length) = ((x + column) * HEIGHT + y, 30 + 2 * column);
+        let (start, length) = ((x + column) * SIDE + y, 30 + 2 * column);
         pairs.push(format!("{} {length}", start - end));
         end = start + length;
     }

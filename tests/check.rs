@@ -235,27 +235,44 @@ fn lists_for_the_metadata_are_named_and_none_has_to_be_there() {
     );
     assert_eq!(missing("objcxr"), ["train.csv"]);
     assert_eq!(lists(&some, "siim").0, ["train-rle.csv"]);
-    assert_eq!(missing("mimic"), ["mimic-cxr-2.0.0-split.csv"]);
+    assert_eq!(
+        missing("mimic"),
+        [
+            "mimic-cxr-2.0.0-split.csv",
+            "OriginalResolution/MIMIC-CXR-JPG.csv"
+        ]
+    );
 }
 
 #[test]
 fn lists_of_another_edition_are_not_missed() {
     let bench = sample();
+    let path = bench.path("raw/vindrcxr/VinDr-CXR.csv.gz");
+    fs::write(&path, "").unwrap();
     let folder = bench.path("raw/vindrcxr/annotations");
     let both = [
         "annotations/image_labels_train.csv",
         "annotations/annotations_train.csv",
     ];
-    assert_eq!(lists(&json(&bench, 0), "vindrcxr").0, both);
+    let (found, missing) = lists(&json(&bench, 0), "vindrcxr");
+    let masks = "OriginalResolution/VinDr-CXR.csv";
+    assert_eq!(found, [both[0], both[1], masks], "{missing:?}");
+    fs::remove_file(&path).unwrap();
     fs::remove_file(folder.join("annotations_train.csv")).unwrap();
     let (found, missing) = lists(&json(&bench, 0), "vindrcxr");
     assert_eq!(
         (found, missing),
-        (vec![both[0].to_owned()], vec![both[1].to_owned()])
+        (
+            vec![both[0].to_owned()],
+            vec![both[1].to_owned(), masks.to_owned()]
+        )
     );
     fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(lists(&json(&bench, 0), "vindrcxr").1.len(), 3);
+    assert_eq!(lists(&json(&bench, 0), "vindrcxr").1.len(), 4);
     fs::write(bench.path("raw/vindrcxr/train.csv"), "image_id\n").unwrap();
     let (found, missing) = lists(&json(&bench, 0), "vindrcxr");
-    assert_eq!((found, missing), (vec!["train.csv".to_owned()], vec![]));
+    assert_eq!(
+        (found, missing),
+        (vec!["train.csv".to_owned()], vec![masks.to_owned()])
+    );
 }

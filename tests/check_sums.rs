@@ -114,6 +114,27 @@ fn images_of_another_folder_or_left_out_are_not_missed_in_a_list() {
 }
 
 #[test]
+fn a_folder_that_datasets_share_is_compared_once() {
+    let bench = Bench::sample(2);
+    let masks = bench.path("masks");
+    fs::create_dir(&masks).unwrap();
+    fs::write(masks.join("CheXpert.csv"), "Path\n").unwrap();
+    let list = line(&masks, "CheXpert.csv", "  ");
+    fs::write(masks.join("SHA256SUMS.txt"), list).unwrap();
+    let config = bench.path("config.yml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text + "\nCHEXMASK_ROOT: masks\n").unwrap();
+    let ran = bench.run(&["check", "--sums", "--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let datasets = document["datasets"].as_array().unwrap().iter();
+    let all = datasets.flat_map(|dataset| dataset["sums"].as_array().unwrap());
+    let shared = all.filter(|found| found["file"].as_str().unwrap().contains("/masks/"));
+    let shared: Vec<&Value> = shared.collect();
+    assert_eq!(shared.len(), 1);
+    assert_eq!(counts(shared[0])[..2], [1, 1]);
+}
+
+#[test]
 fn odd_files_and_lines_harm_nobody() {
     let (bench, list) = listed();
     // A pipe in the place of a file, which nobody writes to.

@@ -37,7 +37,7 @@ fn boxes_of_vindr_are_there_once_whatever_lists_there_are() {
                 ("Cardiomegaly", json!(1)),
                 ("Nodule/Mass", json!(-1)),
                 ("Pneumothorax", json!(0)),
-                ("Rib Fracture", Value::Null),
+                ("Fracture", Value::Null),
             ],
         );
     }

@@ -1,6 +1,6 @@
 //! What readers of lists need to know, and what they note while they read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ impl Warnings {
 /// Passed to the readers of lists and folders.
 pub struct ListContext {
     config_key: &'static str,
+    /// Other folders and files, with the config keys that name them.
+    named: Vec<(PathBuf, &'static str)>,
     storage: Arc<dyn Storage>,
     inputs: Mutex<Vec<Input>>,
     warnings: Warnings,
@@ -43,10 +45,24 @@ impl ListContext {
     pub fn new(config_key: &'static str, storage: Arc<dyn Storage>) -> Self {
         Self {
             config_key,
+            named: Vec::new(),
             storage,
             inputs: Mutex::default(),
             warnings: Warnings::default(),
         }
+    }
+
+    /// The same; errors about what is at `path`, or below it, have the config key `key`.
+    pub fn with(mut self, path: &Path, key: &'static str) -> Self {
+        self.named.push((path.to_owned(), key));
+        self
+    }
+
+    /// The config key to name in an error about `path`.
+    pub fn config_key_of(&self, path: &Path) -> &'static str {
+        let mut named = self.named.iter();
+        let key = named.find(|(folder, _)| path.starts_with(folder));
+        key.map_or(self.config_key, |(_, key)| key)
     }
 
     /// Records a file or folder that the result depends on: when it changes, a stored form is not

@@ -10,10 +10,12 @@ mod reports;
 mod sums;
 mod verdict;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -63,6 +65,8 @@ pub struct Work<'a> {
     pub stop: &'a AtomicBool,
     /// Creates the progress display of a dataset with this number of images or files.
     pub progress: &'a dyn Fn(&'static str, u32, Unit) -> Progress,
+    /// Folders whose files were compared with their checksums: datasets may share one.
+    pub compared: &'a Mutex<BTreeSet<PathBuf>>,
 }
 
 /// The contents of one raw tree.
@@ -207,6 +211,9 @@ fn look_into(
     }
     if options.sums && !work.stop.load(Ordering::Relaxed) {
         for (at, folder) in tree.folders().enumerate() {
+            if !work.compared.lock().insert(folder.to_owned()) {
+                continue;
+            }
             let progress = |files| (work.progress)(name, files, Unit::Files);
             let sums = sums::verify(&*tree.storage, folder, catalog, work, progress);
             // A folder of reports may lack a list.

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
+
 use super::check_page::print;
 use super::{CliResult, ConfigArgument, Exit, job, signals};
 use crate::check::{self, Options, TreeReport, Verdict, Work};
@@ -50,6 +52,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
         workers,
         stop: &stop,
         progress: &Progress::of,
+        compared: &Mutex::default(),
     };
     let mut reports: Vec<TreeReport> = Vec::new();
     for tree in &config.trees {

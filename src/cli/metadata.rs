@@ -171,13 +171,8 @@ fn tell_about(name: &str, table: &DatasetTable<'_>) -> bool {
             "{name}: images whose header cannot be read: {images}"
         ));
     }
-    let misfits = table.misfits();
-    if misfits.count > 0 {
-        let images = misfits.words();
-        tell::remark(&format!(
-            "{name}: masks are left out that are of a picture of another size than the source: \
-             {images}"
-        ));
+    if let Some(misfits) = table.misfits() {
+        tell::remark(&format!("{name}: {misfits}"));
     }
     for remark in table.remarks() {
         tell::remark(&format!("{name}: {}", printable(remark)));

@@ -6,6 +6,7 @@ use crate::metadata::runs::Runs;
 use crate::metadata::shape::FindingMask;
 use crate::metadata::{Join, MetadataBuilder, MetadataList};
 use crate::shown::Show as _;
+use crate::words::counted;
 
 /// The folder of the lists, if they are not in the root of their dataset.
 pub(super) const ROOT: OptionKey = OptionKey {
@@ -86,15 +87,20 @@ pub(super) fn read(tree: &RawTree, metadata: &mut MetadataBuilder<'_>, list: &Me
             }
         }
         metadata.set_masks(numbers, &masks);
+        if !metadata.keeps_masks() {
+            metadata.skip_rest(true);
+        }
     });
     if is_there && left_out > 0 {
-        let count = indicatif::HumanCount(left_out);
+        let rows = counted(left_out, "row", "rows");
         metadata.remark(format!(
-            "masks of {count} rows of CheXmask are left out: their {QUALITY} is below {MIN_QUALITY}, \
-             or that or the size is blank"
+            "CheXmask: the masks of {rows} are left out, where {QUALITY} is below {MIN_QUALITY}, or \
+             it or the size is blank"
         ));
     }
-    if !is_there && let Some(folder) = tree.folder_option(ROOT.name) {
+    if let Some(folder) = tree.folder_option(ROOT.name)
+        && tree.lacks_list(list)
+    {
         let (folder, names) = (folder.shown(), list.files.join(" or "));
         metadata.remark(format!("{}, {folder}, has no {names}", ROOT.name));
     }

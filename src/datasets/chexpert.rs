@@ -137,6 +137,8 @@ const MASKS: MetadataList = chexmask::list(
     &["OriginalResolution/CheXpert.csv", "CheXpert.csv"],
     Join {
         column: &["Path", "Image ID"],
+        // The authors' code has a slash before some paths.
+        of_cell: |cell| Cow::Borrowed(below_release(cell.trim_start_matches('/'))),
         ..LABELS_LIST.join
     },
 );

@@ -1,6 +1,6 @@
 //! The datasets that a program knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 
@@ -18,10 +18,15 @@ pub fn conflict(known: KnownDatasets) -> Option<String> {
     }
     let numbers = infos.iter().map(|info| (info.number, info.folder));
     let folders = infos.iter().map(|info| (info.folder, info.root_key));
+    // An option that datasets declare alike is one key, which they share.
+    let mut options = HashSet::new();
     let keys = infos.iter().flat_map(|info| {
-        let options = info.options.iter().map(|option| option.name);
-        let keys = std::iter::once(info.root_key).chain(options);
-        keys.map(|key| (key, info.folder))
+        let own = info
+            .options
+            .iter()
+            .filter(|option| options.insert(**option));
+        let keys: Vec<_> = own.map(|option| (option.name, info.folder)).collect();
+        std::iter::once((info.root_key, info.folder)).chain(keys)
     });
     shared("number", numbers)
         .or_else(|| shared("folder", folders))
@@ -46,7 +51,7 @@ fn shared<T: Eq + Hash + Display + Copy>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ALL, Marks, Numbering, PatientRule, RawTree};
+    use super::super::{ALL, Marks, Numbering, OptionKey, OptionKind, PatientRule, RawTree};
     use super::*;
     use crate::catalog::{CatalogBuilder, CatalogError};
     use crate::synthetic::{SampleError, SampleTree};
@@ -97,6 +102,14 @@ mod tests {
     fn numbers_folders_and_keys_are_of_one_dataset_each() {
         assert_eq!(conflict(ALL), None);
         assert_eq!(with(OWN), None);
+        let sharing = DatasetInfo {
+            options: &[OptionKey {
+                name: "MIMIC_REPORTS_ROOT",
+                kind: OptionKind::Folder,
+            }],
+            ..OWN
+        };
+        assert_eq!(with(sharing), None);
         for (info, said) in [
             (DatasetInfo { number: 0, ..OWN }, "own has the number 0"),
             (
@@ -116,6 +129,16 @@ mod tests {
                     ..OWN
                 },
                 "padchest and own have the same config key",
+            ),
+            (
+                DatasetInfo {
+                    options: &[OptionKey {
+                        name: "MIMIC_REPORTS_ROOT",
+                        kind: OptionKind::File,
+                    }],
+                    ..OWN
+                },
+                "mimic and own have the same config key",
             ),
         ] {
             let conflict = with(info).unwrap();

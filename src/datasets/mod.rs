@@ -32,6 +32,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::{CatalogBuilder, CatalogError};
+use crate::files::is_absent;
 use crate::metadata::image::Texts;
 use crate::metadata::{MetadataBuilder, MetadataList, MetadataRules};
 use crate::shown::Show as _;
@@ -151,14 +152,14 @@ impl dyn Dataset {
 }
 
 /// A config key that belongs to one dataset, or to several that share it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OptionKey {
     pub name: &'static str,
     pub kind: OptionKind,
 }
 
 /// The type of an [`OptionKey`]'s value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OptionKind {
     /// An existing folder; relative paths start at the config file's folder.
     Folder,
@@ -235,12 +236,48 @@ impl RawTree {
         list.find(&*self.storage, &self.folders_of(list))
     }
 
-    /// The files that options name.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.options.values().filter_map(|value| match value {
-            OptionValue::File(path) => Some(path.as_path()),
+    /// Whether there is certainly no such list.
+    pub fn lacks_list(&self, list: &MetadataList) -> bool {
+        let folders = self.folders_of(list);
+        let mut places = list.places(&folders);
+        places.all(|path| {
+            self.storage
+                .stat(&path)
+                .is_err_and(|error| is_absent(&error))
+        })
+    }
+
+    /// The folders and files that options name, with the options.
+    pub fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.options.iter().filter_map(|(name, value)| match value {
+            OptionValue::Folder(path) | OptionValue::File(path) => Some((*name, path.as_path())),
+            OptionValue::Bool(_) => None,
+        })
+    }
+
+    /// The files that options name, with the options.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.options.iter().filter_map(|(name, value)| match value {
+            OptionValue::File(path) => Some((*name, path.as_path())),
             OptionValue::Folder(_) | OptionValue::Bool(_) => None,
         })
+    }
+
+    /// What to call a file, wherever the root and the folders of options are: its path below the
+    /// root, or that below an option's folder after the name of the option.
+    pub fn name_of(&self, path: &Path) -> String {
+        if let Ok(below) = path.strip_prefix(&self.root) {
+            return below.shown().to_string();
+        }
+        let mut options = self.options.iter();
+        let in_option = options.find_map(|(name, value)| match value {
+            OptionValue::Folder(folder) => {
+                let below = path.strip_prefix(folder).ok()?;
+                Some(format!("{name}/{}", below.shown()))
+            }
+            OptionValue::File(_) | OptionValue::Bool(_) => None,
+        });
+        in_option.unwrap_or_else(|| path.shown().to_string())
     }
 
     /// Identifies the source `path`, wherever the root is. See [`SourceId`].

@@ -259,6 +259,9 @@ fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
     note.covers_all = XML.covers_all;
     let (mut seen, mut bad_reports) = (BTreeSet::new(), 0);
     for name in names {
+        if metadata.is_stopped() {
+            break;
+        }
         let path = folder.join(&name);
         let bytes = tree.storage.read(&path, MAX_REPORT_BYTES);
         let report = bytes

@@ -266,11 +266,16 @@ impl Dataset for PadChest {
             &LABELS_LIST,
             &[PATIENT, STUDY],
             &mut |metadata, cells, numbers| {
+                let Some(study) = cells.extra(STUDY) else {
+                    return;
+                };
                 // Two patients share the name of a study.
-                if let (Some(patient), Some(study)) = (cells.extra(PATIENT), cells.extra(STUDY)) {
-                    for number in numbers {
-                        metadata.set_study(*number, &format!("{patient}/{study}"));
-                    }
+                let study = match cells.extra(PATIENT) {
+                    Some(patient) => format!("{patient}/{study}"),
+                    None => study,
+                };
+                for number in numbers {
+                    metadata.set_study(*number, &study);
                 }
             },
         );

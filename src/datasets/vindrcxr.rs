@@ -235,9 +235,10 @@ impl Dataset for VinDrCxr {
                 }
             },
         );
-        let has_boxes = metadata.read(&tree.root, &BOXES_LIST);
+        metadata.read(&tree.root, &BOXES_LIST);
         if readings.is_empty() {
             // The boxes of the two editions are the same.
+            let has_boxes = metadata.any(|image| !image.boxes.is_empty());
             let kaggle = MetadataList {
                 boxes: KAGGLE.boxes.filter(|_| !has_boxes),
                 ..KAGGLE

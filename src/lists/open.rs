@@ -67,7 +67,9 @@ impl ListFile {
         }
         let config_key = lists.config_key();
         Err(match unfit {
-            Some((path, error)) => CatalogError::reading(config_key, &path, 0, error),
+            Some((path, error)) => {
+                CatalogError::reading(lists.config_key_of(&path), &path, 0, error)
+            }
             None => CatalogError::MissingList {
                 config_key,
                 list: name.to_owned(),
@@ -100,7 +102,8 @@ impl ListFile {
 
     /// A reader's error as a catalog error, at `line` (0: no line).
     pub(super) fn error(&self, lists: &ListContext, line: u64, error: io::Error) -> CatalogError {
-        CatalogError::reading(lists.config_key(), &self.path, line, error)
+        let key = lists.config_key_of(&self.path);
+        CatalogError::reading(key, &self.path, line, error)
     }
 }
 

@@ -94,6 +94,7 @@ mod tests {
     use crate::storage::Folder;
     use proptest::prelude::*;
     use std::fs;
+    use std::io::Write as _;
 
     fn read(text: &[u8]) -> Result<(Vec<String>, ListContext), CatalogError> {
         let folder = tempfile::tempdir().unwrap();
@@ -116,6 +117,26 @@ mod tests {
         text.resize(MAX_LINE_BYTES * 2, b'x');
         let error = read(&text).err().unwrap().to_string();
         assert!(error.contains("list, line 4: the line that"), "{error}");
+    }
+
+    #[test]
+    fn a_list_that_is_longer_than_it_may_be_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let packed = folder.path().join("packed");
+        let mut out = flate2::write::GzEncoder::new(
+            fs::File::create(&packed).unwrap(),
+            flate2::Compression::fast(),
+        );
+        out.write_all(&b"line\n".repeat(40)).unwrap();
+        out.finish().unwrap();
+        let plain = folder.path().join("plain");
+        fs::write(&plain, b"line\n".repeat(40)).unwrap();
+        let lists = ListContext::new("SOME_ROOT", Folder::shared());
+        for path in [plain, packed] {
+            let of_at_most = |bytes| lines(&lists, &ListFile::at(&path).of_at_most(bytes));
+            assert_eq!(of_at_most(200).unwrap().len(), 40);
+            assert!(of_at_most(199).is_err());
+        }
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub(super) fn write_table(
             &plan.catalog,
             TableOptions::of_tree(plan.params, &plan.cache_path, stop),
         );
+        if let Some(fault) = table.masks_fault() {
+            // Never in place of a table that has them.
+            return Err(io::Error::other(fault.to_owned()));
+        }
         let written = write_atomically(&path, plan.durability, |file: &mut File| {
             let out = BufWriter::with_capacity(1 << 20, file);
             match table.write_parquet(out) {
@@ -64,7 +68,9 @@ pub(super) fn write_table(
                 }
             }
         });
-        summary.warnings.extend(table.all_warnings());
+        if !is_interrupted {
+            summary.warnings.extend(table.all_warnings());
+        }
         written.and_then(|()| plan.durability.sync_folder(&plan.folder))
     });
     match written {

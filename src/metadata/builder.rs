@@ -24,6 +24,8 @@ pub struct MetadataBuilder<'a> {
     /// Absent if nobody asks for masks.
     masks: Option<MaskWriter>,
     stop: &'a AtomicBool,
+    /// Whether the remaining rows of the list are of no use.
+    skips_rest: bool,
     notes: Vec<ListNote>,
     /// What has gone wrong besides the cells of a list.
     warnings: Vec<String>,
@@ -59,6 +61,7 @@ impl<'a> MetadataBuilder<'a> {
             options,
             masks: None,
             stop,
+            skips_rest: false,
             notes: Vec::new(),
             warnings: Vec::new(),
         }
@@ -71,13 +74,25 @@ impl<'a> MetadataBuilder<'a> {
     }
 
     /// Whether the user has ended the work, so that no more needs to be read.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody asks for masks: lists that have nothing else need not be read otherwise.
+    /// Whether the remaining rows of a list are skipped: to be called while it is read.
+    pub fn skip_rest(&mut self, skips: bool) {
+        self.skips_rest = skips;
+    }
+
+    pub(super) fn skips_rest(&self) -> bool {
+        self.skips_rest
+    }
+
+    /// Whether anybody asks for masks, and there is a place for them: lists that have nothing else
+    /// need not be read otherwise.
     pub fn keeps_masks(&self) -> bool {
-        self.masks.is_some()
+        self.masks
+            .as_ref()
+            .is_some_and(|writer| !writer.has_failed())
     }
 
     /// Sets the masks of images, in place of those that they had.
@@ -180,6 +195,11 @@ impl<'a> MetadataBuilder<'a> {
         });
     }
 
+    /// Whether any image is such.
+    pub fn any(&self, is_such: impl FnMut(&ImageMetadata) -> bool) -> bool {
+        self.metadata.iter().any(is_such)
+    }
+
     /// Changes the metadata of all images.
     pub fn all(&mut self, change: impl FnMut(&mut ImageMetadata)) {
         self.metadata.iter_mut().for_each(change);
@@ -221,16 +241,18 @@ impl<'a> MetadataBuilder<'a> {
 
     /// The metadata, the lists that were read, and what a person should know.
     pub fn finish(self) -> Finished {
-        let mut warnings = self.warnings;
-        warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
-        let (masks, fault) = self.masks.map(MaskWriter::finish).unzip();
-        let fault = fault.flatten();
-        let lacks_masks = fault.is_some();
-        warnings.extend(fault);
+        let (masks, masks_fault) = self.masks.map(MaskWriter::finish).unzip();
+        let masks_fault = masks_fault.flatten();
+        // Before the others, of which a log may only have the first.
+        let mut warnings: Vec<String> = masks_fault.iter().cloned().collect();
+        warnings.extend(self.warnings);
+        if !self.stop.load(Ordering::Relaxed) {
+            warnings.extend(self.notes.iter().flat_map(ListNote::warnings));
+        }
         Finished {
             metadata: self.metadata,
             masks,
-            lacks_masks,
+            masks_fault,
             notes: self.notes,
             warnings,
             remarks: self.lists.warnings().take(),
@@ -244,8 +266,8 @@ pub struct Finished {
     pub metadata: Vec<ImageMetadata>,
     /// Absent if nobody asked for masks.
     pub masks: Option<MaskStore>,
-    /// Whether there was no place for the masks.
-    pub lacks_masks: bool,
+    /// Why there was no place for the masks, which is also a warning.
+    pub masks_fault: Option<String>,
     pub notes: Vec<ListNote>,
     /// What could not be read.
     pub warnings: Vec<String>,

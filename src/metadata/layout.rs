@@ -1,5 +1,7 @@
 //! The columns of one file, found by what the description of its list says.
 
+use std::collections::BTreeSet;
+
 use super::builder::MetadataBuilder;
 use super::cells::Cells;
 use super::list::{Column, MetadataList, Rows, Takes};
@@ -57,7 +59,8 @@ impl Layout {
         let extra: Vec<_> = extra.iter().map(|name| (*name, find(&[*name]))).collect();
         let missing = extra.iter().filter(|(_, found)| found.is_none());
         absent.extend(missing.map(|(name, _)| *name));
-        for name in absent {
+        let mut told = BTreeSet::new();
+        for name in absent.into_iter().filter(|name| told.insert(*name)) {
             if let Err(CatalogError::MissingColumn { column, found, .. }) = table.column(name) {
                 let fault = format!(": there is no column \"{column}\": {found}");
                 note.faults.push(fault);

@@ -44,7 +44,8 @@ impl MetadataList {
         boxes: None,
     };
 
-    /// The file or folder that would be read, if one of `folders` has it. Opens nothing.
+    /// The file or folder that would be read: the first in the first of `folders` that has one.
+    /// Opens nothing.
     pub fn find(&self, storage: &dyn Storage, folders: &[PathBuf]) -> Option<PathBuf> {
         let is_file = |path: &PathBuf| {
             let stat = storage.stat(path);
@@ -57,14 +58,15 @@ impl MetadataList {
             }
             places(folder, name).into_iter().find(is_file)
         };
-        let mut names = self.files.iter();
-        names.find_map(|name| folders.iter().find_map(|folder| in_folder(name, folder)))
+        let mut folders = folders.iter();
+        folders.find_map(|folder| self.files.iter().find_map(|name| in_folder(name, folder)))
     }
 
     /// All paths at which the list may be, in `folders`.
     pub fn places(&self, folders: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
-        let names = self.files.iter();
-        names.flat_map(move |name| folders.iter().flat_map(move |folder| places(folder, name)))
+        let names = self.files;
+        let folders = folders.iter();
+        folders.flat_map(move |folder| names.iter().flat_map(move |name| places(folder, name)))
     }
 }
 

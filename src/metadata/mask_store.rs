@@ -1,6 +1,6 @@
 //! The masks of a dataset's images, while its table is written. There can be gigabytes of them: the
-//! first are kept in memory, and if there are more, all are in a temporary file without a name,
-//! which the system removes when machex closes it or ends.
+//! first are kept in memory, and if there are more, all are in a temporary file without a name, of
+//! which nothing is left when machex closes it or ends.
 //!
 //! The runs of neighbouring rows are similar, so each is stored by its difference from the one
 //! before, in integers of variable length: a few kilobytes for both lungs and the heart.
@@ -11,7 +11,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::BinaryBytes;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::runs::Runs;
 use super::shape::FindingMask;
@@ -50,6 +52,8 @@ enum Bytes<F> {
 struct Place {
     start: u64,
     bytes: u32,
+    /// Lower half of the XXH3-64 of the bytes: a disk may lose what it has accepted.
+    sum: u32,
 }
 
 /// Takes masks in any order.
@@ -68,6 +72,8 @@ pub(super) struct MaskWriter {
 /// Finds the masks of an image. Shared by all threads.
 #[derive(Debug)]
 pub struct MaskStore {
+    /// For messages.
+    folder: PathBuf,
     bytes: Bytes<File>,
     places: Vec<Place>,
     terms: Vec<Arc<str>>,
@@ -106,6 +112,11 @@ impl MaskWriter {
         }
     }
 
+    /// Whether there was no place for the masks.
+    pub(super) fn has_failed(&self) -> bool {
+        self.fault.is_some()
+    }
+
     fn fail(&mut self, error: &io::Error) {
         let folder = self.folder.shown();
         self.fault = Some(format!(
@@ -121,10 +132,12 @@ impl MaskWriter {
         let place = Place {
             start: self.end,
             bytes: u32::try_from(record.len()).map_err(io::Error::other)?,
+            sum: xxh3_64(&record) as u32,
         };
         self.end += record.len() as u64;
         if self.end > MAX_BYTES {
-            return Err(io::Error::other("there are more than of any release"));
+            let limit = BinaryBytes(MAX_BYTES);
+            return Err(io::Error::other(format!("they take more than {limit}")));
         }
         if let Bytes::Memory(memory) = &mut self.bytes {
             if memory.len() + record.len() <= IN_MEMORY {
@@ -171,6 +184,7 @@ impl MaskWriter {
             Bytes::File(file) => Bytes::File(file.into_parts().0),
         };
         let store = MaskStore {
+            folder: self.folder,
             bytes,
             places: self.places,
             terms: self.terms,
@@ -180,37 +194,49 @@ impl MaskWriter {
 }
 
 impl MaskStore {
-    /// Whether the masks are in a file.
-    pub fn is_large(&self) -> bool {
-        matches!(self.bytes, Bytes::File(_))
+    /// How many bytes the masks of an image take here: a fraction of what they take in a table.
+    pub fn stored_bytes(&self, number: u32) -> u32 {
+        let place = self.places.get(number as usize);
+        place.map_or(0, |place| place.bytes)
     }
 
     /// The masks of an image.
     ///
     /// # Errors
-    /// If the temporary file cannot be read.
+    /// If the temporary file cannot be read, or does not hold what was written.
     pub fn get(&self, number: u32) -> io::Result<Vec<FindingMask>> {
         let place = self.places.get(number as usize).copied();
-        let Some(Place { start, bytes }) = place.filter(|place| place.bytes > 0) else {
+        let Some(place) = place.filter(|place| place.bytes > 0) else {
             return Ok(Vec::new());
         };
+        self.read(place).map_err(|error| {
+            let folder = self.folder.shown();
+            let problem = format!("the temporary file of masks in {folder} (CACHE_PATH): {error}");
+            io::Error::new(error.kind(), problem)
+        })
+    }
+
+    fn read(&self, place: Place) -> io::Result<Vec<FindingMask>> {
         let mut buffer = Vec::new();
         let record = match &self.bytes {
             Bytes::Memory(memory) => {
-                let start = usize::try_from(start).unwrap_or(usize::MAX);
-                let record = memory.get(start..start.saturating_add(bytes as usize));
+                let start = usize::try_from(place.start).unwrap_or(usize::MAX);
+                let record = memory.get(start..start.saturating_add(place.bytes as usize));
                 record.ok_or(io::ErrorKind::UnexpectedEof)?
             }
             Bytes::File(file) => {
-                buffer.resize(bytes as usize, 0);
-                file.read_exact_at(&mut buffer, start)?;
+                buffer.resize(place.bytes as usize, 0);
+                file.read_exact_at(&mut buffer, place.start)?;
                 buffer.as_slice()
             }
         };
+        let lost = || io::Error::other("the disk has lost what was written");
+        if xxh3_64(record) as u32 != place.sum {
+            return Err(lost());
+        }
         let stored: Vec<StoredMask> = postcard::from_bytes(record).map_err(io::Error::other)?;
         let masks = stored.into_iter().map(|stored| self.mask(&stored));
-        let masks: Option<Vec<_>> = masks.collect();
-        masks.ok_or_else(|| io::Error::other("the temporary file of masks has changed"))
+        masks.collect::<Option<Vec<_>>>().ok_or_else(lost)
     }
 
     fn mask(&self, stored: &StoredMask) -> Option<FindingMask> {
@@ -297,6 +323,25 @@ mod tests {
         }
         // Nothing is left, even while the file is open.
         assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_the_disk_loses_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = MaskWriter::new(10_000, folder.path());
+        for number in 0..10_000 {
+            writer.set(number, &[mask("Heart", 901)]);
+        }
+        let (store, _) = writer.finish();
+        let Bytes::File(file) = &store.bytes else {
+            panic!("it is in memory");
+        };
+        file.write_all_at(&[0; 4096], 0).unwrap();
+        let error = store.get(0).unwrap_err().to_string();
+        assert!(error.contains("(CACHE_PATH): the disk has lost"), "{error}");
+        assert_eq!(store.get(9_999).unwrap().len(), 1);
+        file.set_len(4096).unwrap();
+        assert!(store.get(9_999).is_err());
     }
 
     #[test]

@@ -45,6 +45,9 @@ impl MetadataBuilder<'_> {
         extra: &[&'static str],
         each: &mut EachRow<'_>,
     ) -> bool {
+        if self.is_stopped() {
+            return false;
+        }
         let Some(file) = self.find(folders, list) else {
             return false;
         };
@@ -61,8 +64,11 @@ impl MetadataBuilder<'_> {
 
     /// The file of `list` in the first of `folders` that has it.
     pub fn find(&mut self, folders: &[PathBuf], list: &MetadataList) -> Option<ListFile> {
-        for name in list.files {
-            match ListFile::find(self.lists(), folders, name) {
+        for (folder, name) in folders
+            .iter()
+            .flat_map(|f| list.files.iter().map(move |n| (f, n)))
+        {
+            match ListFile::find(self.lists(), std::slice::from_ref(folder), name) {
                 Ok(file) => {
                     return Some(match list.max_bytes {
                         Some(bytes) => file.of_at_most(bytes),
@@ -91,7 +97,8 @@ impl MetadataBuilder<'_> {
         let mut matched = vec![false; self.catalog().len() as usize];
         let mut numbers = Vec::new();
         let mut bad_rows = 0;
-        while !self.is_stopped() {
+        self.skip_rest(false);
+        while !self.is_stopped() && !self.skips_rest() {
             let row = match table.next_row() {
                 Ok(Some(row)) => row,
                 Ok(None) => break,

@@ -1,6 +1,7 @@
 //! The rows of one dataset.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +27,9 @@ use crate::source::SourceHeader;
 /// Rows that one thread makes at a time.
 const BATCH_ROWS: u32 = 2048;
 
-/// The same if there are many masks, of which an image has some 25 kB.
-const MASK_BATCH_ROWS: u32 = 256;
+/// Bytes of masks, as the store has them, after which there are fewer rows: a table takes four times
+/// as many or less.
+const BATCH_STORED: u64 = 4 << 20;
 
 /// Bytes of reports and masks after which a batch ends early: a column has at most 2 GiB, and several
 /// batches are in memory at once.
@@ -71,15 +73,13 @@ pub struct DatasetTable<'a> {
     options: TableOptions<'a>,
     metadata: Vec<ImageMetadata>,
     masks: Option<MaskStore>,
-    /// Whether there was no place for the masks.
-    lacks_masks: bool,
+    masks_fault: Option<String>,
     notes: Vec<ListNote>,
     warnings: Vec<String>,
     remarks: Vec<String>,
     /// Images whose header could not be read.
     unreadable: Mutex<Named>,
-    /// Images whose masks are of a picture of another size.
-    misfits: Mutex<Named>,
+    misfits: Mutex<Misfits>,
     /// Whether the source of an image was absent.
     lacks_sources: AtomicBool,
 }
@@ -89,7 +89,10 @@ impl<'a> DatasetTable<'a> {
     /// the user ends that.
     pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions<'a>) -> Self {
         let info = tree.dataset.info();
-        let lists = ListContext::new(info.root_key, tree.storage.clone());
+        let mut lists = ListContext::new(info.root_key, tree.storage.clone());
+        for (option, path) in tree.paths() {
+            lists = lists.with(path, option);
+        }
         let names = Options {
             patient_prefix: info.patient_pool.map_or(info.folder, |pool| pool.prefix),
             study_prefix: info.folder,
@@ -111,7 +114,7 @@ impl<'a> DatasetTable<'a> {
             options,
             metadata: finished.metadata,
             masks: finished.masks,
-            lacks_masks: finished.lacks_masks,
+            masks_fault: finished.masks_fault,
             notes: finished.notes,
             warnings: finished.warnings,
             remarks: finished.remarks,
@@ -145,14 +148,29 @@ impl<'a> DatasetTable<'a> {
         self.unreadable.lock().clone()
     }
 
-    /// The images whose masks are left out, since they are of a picture of another size, so far.
-    pub fn misfits(&self) -> Named {
-        self.misfits.lock().clone()
+    /// A sentence about the masks that are left out, since they are of a picture of another size
+    /// than the source, if there are any so far.
+    pub fn misfits(&self) -> Option<String> {
+        let Misfits { images, exchanged } = &*self.misfits.lock();
+        let exchanged = match exchanged {
+            0 => String::new(),
+            count => {
+                let count = indicatif::HumanCount(*count);
+                format!("; width and height are exchanged for {count} of them")
+            }
+        };
+        (images.count > 0).then(|| {
+            let images = images.words();
+            format!(
+                "images whose masks are left out, since they are of a picture of another size: \
+                 {images}{exchanged}"
+            )
+        })
     }
 
-    /// Whether masks are left out, since there was no place for them.
-    pub fn lacks_masks(&self) -> bool {
-        self.lacks_masks
+    /// Why masks are left out: there was no place for them. This is also a warning.
+    pub fn masks_fault(&self) -> Option<&str> {
+        self.masks_fault.as_deref()
     }
 
     /// What the lists say about the image `number`.
@@ -182,15 +200,10 @@ impl<'a> DatasetTable<'a> {
         done: &mut dyn FnMut(u64),
         write: &mut dyn FnMut(&RecordBatch) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
-        let rows = match &self.masks {
-            Some(masks) if masks.is_large() => MASK_BATCH_ROWS,
-            _ => BATCH_ROWS,
-        };
-        let starts: Vec<u32> = (0..self.catalog.len()).step_by(rows as usize).collect();
-        for window in starts.chunks(rayon::current_num_threads() * AHEAD) {
+        for window in self.parts().chunks(rayon::current_num_threads() * AHEAD) {
             let made: Vec<_> = window
                 .par_iter()
-                .map(|start| self.batches(*start, rows))
+                .map(|part| self.batches(part.clone()))
                 .collect();
             for batches in made {
                 for batch in batches? {
@@ -202,12 +215,29 @@ impl<'a> DatasetTable<'a> {
         Ok(())
     }
 
-    /// `count` rows from `start` on: one batch, or several if there are long reports or masks.
-    fn batches(&self, start: u32, count: u32) -> Result<Vec<RecordBatch>, TableError> {
-        let end = start.saturating_add(count).min(self.catalog.len());
+    /// Ranges of images whose rows one thread makes at a time.
+    fn parts(&self) -> Vec<Range<u32>> {
+        let (mut parts, mut start, mut stored) = (Vec::new(), 0, 0);
+        for number in 0..self.catalog.len() {
+            let masks = self.masks.as_ref();
+            let more = masks.map_or(0, |masks| u64::from(masks.stored_bytes(number)));
+            if number - start == BATCH_ROWS || stored + more > BATCH_STORED && number > start {
+                parts.push(start..number);
+                (start, stored) = (number, 0);
+            }
+            stored += more;
+        }
+        if start < self.catalog.len() {
+            parts.push(start..self.catalog.len());
+        }
+        parts
+    }
+
+    /// The rows of these images: one batch, or several if there are long reports or masks.
+    fn batches(&self, numbers: Range<u32>) -> Result<Vec<RecordBatch>, TableError> {
         let (mut batches, mut rows, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut last_report = None;
-        for number in (start..end).filter(|number| self.catalog.has(*number)) {
+        for number in numbers.filter(|number| self.catalog.has(*number)) {
             if self.options.stop.load(Ordering::Relaxed) {
                 return Err(TableError::Interrupted);
             }
@@ -277,10 +307,15 @@ impl<'a> DatasetTable<'a> {
         let mut masks = store.get(number)?;
         if let Some(header) = header {
             let size = (header.description.width, header.description.height);
-            let count = masks.len();
-            masks.retain(|mask| (mask.runs.width() as usize, mask.runs.height() as usize) == size);
-            if masks.len() < count {
-                self.misfits.lock().add(key);
+            let size_of = |mask: &FindingMask| {
+                let (width, height) = (mask.runs.width(), mask.runs.height());
+                (width as usize, height as usize)
+            };
+            if let Some(other) = masks.iter().map(size_of).find(|other| *other != size) {
+                masks.retain(|mask| size_of(mask) == size);
+                let mut misfits = self.misfits.lock();
+                misfits.images.add(key);
+                misfits.exchanged += u64::from(other == (size.1, size.0));
             }
         }
         Ok(masks)
@@ -348,6 +383,14 @@ impl<'a> DatasetTable<'a> {
             image.study_date = date.and_then(date::days_from_yyyymmdd);
         }
     }
+}
+
+/// Images whose masks are of a picture of another size.
+#[derive(Debug, Default)]
+struct Misfits {
+    images: Named,
+    /// Of how many the width and the height are exchanged.
+    exchanged: u64,
 }
 
 /// Bytes of masks in a table.

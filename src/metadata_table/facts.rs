@@ -1,6 +1,7 @@
 //! Facts about a whole table, which its file has as metadata.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use parquet::file::metadata::KeyValue;
 use serde_json::{Map, Value, json};
@@ -35,12 +36,13 @@ impl Facts {
             let name = tree.dataset.folder();
             let lists = tree.dataset.metadata_rules().lists.iter();
             let found = lists.filter_map(|list| tree.find_list(list));
-            let below_root = found.map(|path| {
-                let below = path.strip_prefix(&tree.root).unwrap_or(&path);
-                below.shown().to_string()
+            // The same wherever the folders are, as all else in the table.
+            let below = found.map(|path| tree.name_of(&path));
+            let named = tree.files().map(|(option, path)| {
+                let name = path.file_name().unwrap_or_default();
+                format!("{option}/{}", Path::new(name).shown())
             });
-            let named = tree.files().map(|path| path.shown().to_string());
-            let files = below_root.chain(named).collect();
+            let files = below.chain(named).collect();
             facts.files.insert(name.to_owned(), files);
             let vocabulary = Vocabulary::get();
             let lists = tree.dataset.metadata_rules().lists.iter();

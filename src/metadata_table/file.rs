@@ -29,13 +29,8 @@ impl DatasetTable<'_> {
             let images = unreadable.words();
             warnings.push(format!("images whose header cannot be read: {images}"));
         }
-        let misfits = self.misfits();
-        if misfits.count > 0 {
-            let images = misfits.words();
-            warnings.push(format!(
-                "masks are left out that are of a picture of another size than the source: {images}"
-            ));
-        }
+        warnings.extend(self.misfits());
+        warnings.extend(self.remarks().iter().cloned());
         warnings
     }
 }

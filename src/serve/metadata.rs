@@ -67,7 +67,7 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
         let folders = tree.folders_of(list);
         list.places(&folders).for_each(|path| add(&path));
     }
-    tree.files().for_each(add);
+    tree.files().for_each(|(_, path)| add(path));
     state
 }
 
@@ -94,7 +94,7 @@ pub(super) fn write(
         let table = DatasetTable::read(&tree, &dataset.catalog, options);
         table.write_parquet(out)?;
         log_warnings(dataset, &table);
-        Ok(!storage.has_failed() && !table.lacks_sources() && !table.lacks_masks())
+        Ok(!storage.has_failed() && !table.lacks_sources() && table.masks_fault().is_none())
     })
 }
 
@@ -116,7 +116,7 @@ fn log_warnings(dataset: &ServedDataset, table: &DatasetTable<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::ALL;
+    use crate::datasets::{ALL, OptionValue};
     use crate::storage::Folder;
     use std::collections::BTreeMap;
     use std::fs;
@@ -157,5 +157,32 @@ mod tests {
         assert!(is_new());
         fs::remove_file(&plain).unwrap();
         assert_eq!(none, state());
+    }
+
+    #[test]
+    fn lists_in_the_folder_of_an_option_count_too() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of_chexpert = ALL.iter().find(|dataset| dataset.folder() == "chexpert");
+        let option = "CHEXMASK_ROOT";
+        let tree = |given: &Path| RawTree {
+            dataset: *of_chexpert.unwrap(),
+            known: ALL,
+            root: folder.path().to_owned(),
+            storage: Folder::shared(),
+            frontal_only: true,
+            only_present: false,
+            options: BTreeMap::from([(option, OptionValue::Folder(given.to_owned()))]),
+        };
+        let state = |given: &Path| state_of_lists(&tree(given), &|| {});
+        let given = other.path().join("a");
+        fs::create_dir(&given).unwrap();
+        let none = state(&given);
+        fs::write(given.join("CheXpert.csv"), "a").unwrap();
+        let some = state(&given);
+        assert_ne!(some, none);
+        // The table has the same bytes wherever the folder is.
+        let moved = other.path().join("b");
+        fs::rename(&given, &moved).unwrap();
+        assert_eq!(state(&moved), some);
     }
 }

@@ -101,7 +101,7 @@ impl Table {
                 file.error(lists, line, fault.into())
             })?;
         Ok(Self {
-            config_key: lists.config_key(),
+            config_key: lists.config_key_of(&file.path),
             file: file.clone(),
             header,
             rows: None,

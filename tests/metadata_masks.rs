@@ -211,13 +211,13 @@ fn a_mount_and_a_finished_tree_have_the_same_masks() {
     bench
         .run(&["materialize", "--metadata", "--dataset", "vindrcxr"])
         .expect_status(0);
-    let written = fs::read(bench.out().join(file)).unwrap();
+    let written = fs::read(bench.path("machex").join(file)).unwrap();
     let served = |bench: &Bench| {
         let mounted = Mounted::new(bench, &[]);
         fs::read(mounted.path(file)).unwrap()
     };
     assert_eq!(served(&bench), written);
-    for row in Table::of_parquet(&bench.out().join(file)).of("vindrcxr") {
+    for row in Table::of_parquet(&bench.path("machex").join(file)).of("vindrcxr") {
         expect_masks(row);
     }
     // A list that changes renews the table of a mount.
@@ -449,7 +449,7 @@ fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_els
     assert_eq!(starts_and_lengths(&path), expected.collect::<Vec<_>>());
     let names = fs::read_dir(bench.path("cache")).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["catalogs"], "the temporary file is gone");
+    assert!(names.iter().all(|name| name == "catalogs"), "{names:?}");
 
     let _small = SmallDisk::new(bench.path("full"), "size=1m");
     let said = write("full", 3);

@@ -36,11 +36,12 @@ pub fn is_zero(raw: &str) -> bool {
     years(raw, true) == Some(0.0)
 }
 
-/// The number at the beginning of the name of a group: 85 of `85 or more`.
+/// The age that names a group of ages, or the number at the beginning of its name: 85 of
+/// `85 or more`.
 pub fn of_group(raw: &str) -> Option<f32> {
     let raw = raw.trim();
     let end = raw.find(|c: char| !c.is_ascii_digit()).unwrap_or(raw.len());
-    years(&raw[..end], true)
+    years(raw, true).or_else(|| years(&raw[..end], true))
 }
 
 #[cfg(test)]
@@ -68,6 +69,19 @@ mod tests {
         assert!(near("011M", 11.0 / 12.0));
         assert!(near("010D", 10.0 / 365.25));
         assert!(near("052W", 0.9966));
+    }
+
+    #[test]
+    fn a_group_is_named_by_an_age_or_a_number() {
+        for (raw, age) in [
+            ("65", 65.0),
+            ("065Y", 65.0),
+            ("85 or more", 85.0),
+            ("18M", 1.5),
+        ] {
+            assert_eq!(of_group(raw), Some(age), "{raw}");
+        }
+        assert_eq!(of_group("older"), None);
     }
 
     #[test]

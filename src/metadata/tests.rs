@@ -1,7 +1,7 @@
 //! Small lists of every kind, read into the metadata of a few images.
 
 use std::fs;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::image::{ImageMetadata, LabelSource, Negatives, Sex, Split, View};
 use super::list::{BoxTerm, Boxes, Corners, DICOM_SEX, DICOM_VIEWS, LabelCells, Labels};
@@ -443,12 +443,30 @@ fn a_box_has_four_numbers_and_an_area() {
 #[test]
 fn no_row_is_read_once_the_user_ends_the_work() {
     let (folder, catalog) = (tempfile::tempdir().unwrap(), catalog(&KEYS));
-    fs::write(folder.path().join("list.csv"), "image\n1\n2\n").unwrap();
-    for (stopped, rows) in [(false, 2), (true, 0)] {
-        let stop = AtomicBool::new(stopped);
-        let context = ListContext::new("SOME_ROOT", Folder::shared());
-        let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &stop);
-        metadata.read(folder.path(), &EMPTY);
-        assert_eq!(metadata.finish().notes[0].rows, rows);
-    }
+    fs::write(folder.path().join("list.csv"), "image\n1\n2\n3\n").unwrap();
+    let (stop, context) = (
+        AtomicBool::new(false),
+        ListContext::new("SOME_ROOT", Folder::shared()),
+    );
+    let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &stop);
+    metadata.read_also(folder.path(), &EMPTY, &[], &mut |_, _, _| {
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(!metadata.read(folder.path(), &EMPTY));
+    let found = metadata.finish();
+    assert_eq!((found.notes.len(), found.notes[0].rows), (1, 1));
+}
+
+#[test]
+fn the_rest_of_a_list_can_be_skipped() {
+    let (folder, catalog) = (tempfile::tempdir().unwrap(), catalog(&KEYS));
+    fs::write(folder.path().join("list.csv"), "image\n1\n2\n3\n").unwrap();
+    let context = ListContext::new("SOME_ROOT", Folder::shared());
+    let mut metadata = MetadataBuilder::new(&catalog, context, OPTIONS, &GOES_ON);
+    metadata.read_also(folder.path(), &EMPTY, &[], &mut |metadata, _, _| {
+        metadata.skip_rest(true);
+    });
+    metadata.read(folder.path(), &EMPTY);
+    let rows = metadata.finish().notes.into_iter().map(|note| note.rows);
+    assert_eq!(rows.collect::<Vec<_>>(), [1, 3], "the next list is read");
 }

@@ -102,7 +102,8 @@ fn keep_uncovered(mountpoint: &Path, config: &Config) -> Result<(), MountError> 
     ];
     for tree in &config.trees {
         let key = tree.dataset.root_key();
-        needed.extend(tree.folders().map(|folder| (folder.to_owned(), key)));
+        needed.push((tree.root.clone(), key));
+        needed.extend(tree.paths().map(|(option, path)| (path.to_owned(), option)));
         needed.extend(tree.links().into_iter().map(|link| (link, key)));
     }
     for (folder, what) in needed {

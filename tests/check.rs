@@ -208,7 +208,7 @@ fn lists_for_the_metadata_are_named_and_none_has_to_be_there() {
     for line in [
         "\nchexpert: metadata: train.csv\n",
         "\nvindrcxr: metadata: annotations/image_labels_train.csv, annotations/annotations_train.csv\n",
-        "\n  not there: google2019_nih-chest-xray-labels.csv: four findings of 4,376 images",
+        "\n  not there: google2019_nih-chest-xray-labels.csv: fracture and lung opacity of 4,376 images",
         "\nopeni: metadata: ecgen-radiology/, nlmcxr_dicom_metadata.csv, indiana_projections.csv\n",
     ] {
         assert!(said.contains(line), "no {line:?} in:\n{said}");

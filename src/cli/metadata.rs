@@ -47,6 +47,13 @@ struct Told {
 
 pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
     let (place, names) = arguments.place.open(known)?;
+    if let Place::Tree(_) = &place
+        && (arguments.no_headers || arguments.loose)
+    {
+        bail!(
+            "a finished tree has its tables already: --no-headers and --loose need the config file"
+        );
+    }
     let output = Output::open(&arguments.output, &place.taken())?;
     let format = match &output {
         Output::Standard => TableFormat::Parquet,
@@ -65,7 +72,7 @@ pub fn run(arguments: &Arguments, known: KnownDatasets) -> CliResult {
             Place::Config(config) => {
                 of_config(config, &names, arguments, format, out, &stop, &mut told)
             }
-            Place::Tree(tree) => of_tree(tree, &names, format, out, &mut told),
+            Place::Tree(tree) => of_tree(tree, &names, known, format, out, &stop, &mut told),
         };
         written.map_err(|error| match error {
             TableError::Io(error) => error,
@@ -171,8 +178,8 @@ fn tell_about(name: &str, table: &DatasetTable<'_>) -> bool {
             "{name}: images whose header cannot be read: {images}"
         ));
     }
-    if let Some(misfits) = table.misfits() {
-        tell::remark(&format!("{name}: {misfits}"));
+    for remark in [table.misfits(), table.odd_headers()].into_iter().flatten() {
+        tell::remark(&format!("{name}: {remark}"));
     }
     for remark in table.remarks() {
         tell::remark(&format!("{name}: {}", printable(remark)));
@@ -186,17 +193,25 @@ fn tell_about(name: &str, table: &DatasetTable<'_>) -> bool {
 fn of_tree(
     tree: &Tree,
     names: &BTreeSet<String>,
+    known: KnownDatasets,
     format: TableFormat,
     out: &mut (dyn Write + Send),
+    stop: &AtomicBool,
     told: &mut Told,
 ) -> Result<(), TableError> {
     let is_wanted = |name: &&str| names.is_empty() || names.contains(*name);
-    let paths = tree.names().filter(is_wanted);
+    let mut wanted: Vec<&str> = tree.names().filter(is_wanted).collect();
+    // In the order of a table that is made from a config.
+    wanted.sort_by_key(|name| known.iter().position(|dataset| dataset.folder() == *name));
+    let paths = wanted.iter();
     let paths: Vec<PathBuf> = paths
         .map(|name| tree.root().join(name).join(FILE_NAME))
         .collect();
     let mut facts = Facts::default();
     for path in &paths {
+        if stop.load(Ordering::Relaxed) {
+            return Err(TableError::Interrupted);
+        }
         // A mount makes the file when it is first read.
         let doing = format!("waiting for {}", path.shown());
         announce_if_slow(doing, || facts.add_file(path))
@@ -204,7 +219,7 @@ fn of_tree(
     }
     let mut writer = TableWriter::new(out, format, &facts)?;
     for path in &paths {
-        let rows = writer.append(path);
+        let rows = writer.append(path, stop);
         told.images += rows.map_err(|error| explained(path, &error))?;
         told.datasets += 1;
     }

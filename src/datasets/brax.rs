@@ -65,7 +65,7 @@ const INFO: DatasetInfo = DatasetInfo {
 };
 
 const LABELS_LIST: MetadataList = MetadataList {
-    files: &[LIST, "master_spreadsheet.csv"],
+    files: &[LIST],
     adds: "labels, patient, study, age group, sex, view, date",
     join: Join {
         of_cell: |cell| Cow::Borrowed(key_of(cell)),

@@ -31,7 +31,7 @@ const MAX_BYTES: u64 = 128 << 30;
 pub(super) const fn list(files: &'static [&'static str], join: Join) -> MetadataList {
     MetadataList {
         files,
-        folder_option: Some(ROOT.name),
+        option: Some(ROOT.name),
         max_bytes: Some(MAX_BYTES),
         adds: "masks of both lungs and the heart (CheXmask)",
         covers_all: false,

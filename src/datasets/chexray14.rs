@@ -132,7 +132,7 @@ const BOXES: MetadataList = MetadataList {
 /// Labels of 4,376 images by radiologists: Majkowska et al. 2020.
 const RADIOLOGISTS: MetadataList = MetadataList {
     files: &["google2019_nih-chest-xray-labels.csv"],
-    adds: "four findings of 4,376 images by radiologists, where the labels say nothing",
+    adds: "fracture and lung opacity of 4,376 images by radiologists",
     covers_all: false,
     join: Join::key(&["Image Index"]),
     labels: Some(Labels {

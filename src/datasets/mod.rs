@@ -226,14 +226,16 @@ impl RawTree {
 
     /// The folders in which `list` may be: first the one that the config gives for it.
     pub fn folders_of(&self, list: &MetadataList) -> Vec<PathBuf> {
-        let given = list.folder_option.and_then(|name| self.folder_option(name));
+        let given = list.option.and_then(|name| self.folder_option(name));
         let folders = given.into_iter().chain([self.root.as_path()]);
         folders.map(Path::to_owned).collect()
     }
 
     /// The file or folder of `list`, if there is one. Opens nothing.
     pub fn find_list(&self, list: &MetadataList) -> Option<PathBuf> {
-        list.find(&*self.storage, &self.folders_of(list))
+        let given = list.option.and_then(|name| self.file_option(name));
+        let given = given.map(Path::to_owned);
+        given.or_else(|| list.find(&*self.storage, &self.folders_of(list)))
     }
 
     /// Whether there is certainly no such list.
@@ -255,25 +257,29 @@ impl RawTree {
         })
     }
 
-    /// The files that options name, with the options.
-    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        self.options.iter().filter_map(|(name, value)| match value {
-            OptionValue::File(path) => Some((*name, path.as_path())),
+    /// The files that options name.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.options.values().filter_map(|value| match value {
+            OptionValue::File(path) => Some(path.as_path()),
             OptionValue::Folder(_) | OptionValue::Bool(_) => None,
         })
     }
 
     /// What to call a file, wherever the root and the folders of options are: its path below the
-    /// root, or that below an option's folder after the name of the option.
+    /// root, or else after the name of the option that names it or its folder.
     pub fn name_of(&self, path: &Path) -> String {
         if let Ok(below) = path.strip_prefix(&self.root) {
             return below.shown().to_string();
         }
         let mut options = self.options.iter();
-        let in_option = options.find_map(|(name, value)| match value {
+        let in_option = options.find_map(|(option, value)| match value {
             OptionValue::Folder(folder) => {
                 let below = path.strip_prefix(folder).ok()?;
-                Some(format!("{name}/{}", below.shown()))
+                Some(format!("{option}/{}", below.shown()))
+            }
+            OptionValue::File(file) if file == path => {
+                let name = Path::new(file.file_name()?).shown();
+                Some(format!("{option}/{name}"))
             }
             OptionValue::File(_) | OptionValue::Bool(_) => None,
         });

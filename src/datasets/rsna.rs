@@ -1,8 +1,8 @@
 //! RSNA Pneumonia Detection Challenge, converted to JPEG (Kaggle): a folder of JPEGs.
 
 use super::{
-    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, OptionKey, OptionKind, PatientRule,
-    RawTree, Release, nih_mapping, samples,
+    Dataset, DatasetInfo, Marks, NIH_PATIENTS, Numbering, PatientRule, RawTree, Release,
+    nih_mapping, samples,
 };
 use crate::catalog::{CatalogBuilder, CatalogError};
 use crate::lists::ImageFolder;
@@ -69,7 +69,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 7,
     folder: "rsna",
     root_key: "RSNA_ROOT",
-    options: &[MAPPING],
+    options: &[nih_mapping::MAPPING],
     real_count: 26_684,
     numbering: Numbering::Folder {
         images: IMAGES.path,
@@ -126,10 +126,10 @@ const HEADERS: MetadataList = MetadataList {
     ..MetadataList::PLAIN
 };
 
-/// The file that names the images of ChestX-ray14, if it is not in the root.
-const MAPPING: OptionKey = OptionKey {
-    name: "RSNA_MAPPING",
-    kind: OptionKind::File,
+/// Names all images of the challenge.
+const MAPPING: MetadataList = MetadataList {
+    covers_all: true,
+    ..nih_mapping::LIST
 };
 
 const TARGET: &str = "Target";
@@ -141,7 +141,7 @@ const OPACITY: &str = "Lung Opacity";
 const NORMAL: &str = "Normal";
 
 const METADATA: MetadataRules = MetadataRules {
-    lists: &[BOXES, CLASSES, HEADERS, nih_mapping::LIST],
+    lists: &[BOXES, CLASSES, HEADERS, MAPPING],
     dates: DateKind::None,
     header: None,
 };
@@ -218,8 +218,7 @@ impl Dataset for Rsna {
             metadata.set_readings(&[number], set, &terms);
         }
         metadata.read(&tree.root, &HEADERS);
-        let given = tree.file_option(MAPPING.name);
-        nih_mapping::read(tree, metadata, given, |image| &image.subset_img_id);
+        nih_mapping::read(tree, metadata, &MAPPING, |image| &image.subset_img_id);
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

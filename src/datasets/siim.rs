@@ -66,7 +66,7 @@ const INFO: DatasetInfo = DatasetInfo {
     number: 9,
     folder: "siim",
     root_key: "SIIM_ROOT",
-    options: &[],
+    options: &[nih_mapping::MAPPING],
     real_count: 10_712,
     numbering: Numbering::Folder { images: IMAGES },
     patients: PatientRule::Unknown,
@@ -200,7 +200,9 @@ impl Dataset for SiimAcr {
                 );
             }
         }
-        nih_mapping::read(tree, metadata, None, |image| &image.sop_instance_uid);
+        nih_mapping::read(tree, metadata, &nih_mapping::LIST, |image| {
+            &image.sop_instance_uid
+        });
     }
 
     fn write_sample(&self, sample: &mut SampleTree) -> Result<(), SampleError> {

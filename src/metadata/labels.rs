@@ -153,10 +153,11 @@ impl Columns {
         terms: &[&str],
         numbers: &[u32],
     ) {
-        let is_closed = !matches!(self.labels.cells, LabelCells::States { .. });
+        // A list of what was found denies what it does not name.
+        let is_closed = matches!(self.labels.cells, LabelCells::Items { .. });
         let findings = self.set.combine(states, is_closed, metadata.is_loose());
         let negatives = match self.nothing_found(states) {
-            true if !is_closed => Negatives::Implied,
+            true if matches!(self.labels.cells, LabelCells::States { .. }) => Negatives::Implied,
             _ => self.labels.cells.negatives(),
         };
         let terms = metadata.shared_terms(terms);

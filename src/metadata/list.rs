@@ -13,8 +13,8 @@ pub struct MetadataList {
     /// Paths below the root; the first that exists is read, plain or as `.gz`. One that ends with
     /// `/` is a folder of files.
     pub files: &'static [&'static str],
-    /// Config key of another folder in which they may be, too.
-    pub folder_option: Option<&'static str>,
+    /// Config key of the file, or of another folder in which it may be.
+    pub option: Option<&'static str>,
     /// Bytes that it may have, uncompressed, if that is more than of usual lists.
     pub max_bytes: Option<u64>,
     /// What the list adds to the table, as `machex check` shows it.
@@ -33,7 +33,7 @@ impl MetadataList {
     /// A list of all images, whose columns say nothing.
     pub const PLAIN: Self = Self {
         files: &[],
-        folder_option: None,
+        option: None,
         max_bytes: None,
         adds: "",
         edition: None,

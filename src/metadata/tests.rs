@@ -337,6 +337,30 @@ fn a_later_list_replaces_labels_or_fills_them() {
     );
     assert_eq!(state(image, "Pneumothorax"), None);
     assert_eq!(image.label_source, Some(LabelSource::TextMining));
+    // An opacity of the airspace is only one kind of lung opacity.
+    for (cell, expected) in [("yes", Some(1)), ("no", None)] {
+        let text = format!("image,Airspace opacity,Fracture\n1,{cell},no\n");
+        let found = read(&[(&FILLS, &text)]);
+        let image = &found.metadata[0];
+        assert_eq!(state(image, "Lung Opacity"), expected);
+        assert_eq!(state(image, "Fracture"), Some(0));
+        assert_eq!(image.negatives, Some(Negatives::Explicit));
+    }
+}
+
+#[test]
+fn labels_of_mimic_by_radiologists_deny_what_those_of_the_labeller_deny() {
+    let labels = |set| MetadataList {
+        labels: Some(Labels { set, ..LABELS }),
+        ..EMPTY
+    };
+    let text = "image,Lung Lesion,Pleural Other\n1,0,0\n";
+    for list in [labels("mimic"), labels("mimic-test")] {
+        let found = read(&[(&list, text)]);
+        for finding in ["Nodule", "Mass", "Nodule/Mass", "Pleural Thickening"] {
+            assert_eq!(state(&found.metadata[0], finding), Some(0), "{finding}");
+        }
+    }
 }
 
 #[test]

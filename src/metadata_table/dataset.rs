@@ -16,7 +16,7 @@ use super::writer::TableError;
 use crate::catalog::{Catalog, ListContext};
 use crate::datasets::RawTree;
 use crate::files::is_absent;
-use crate::metadata::image::Texts;
+use crate::metadata::image::{Texts, View};
 use crate::metadata::shape::FindingMask;
 use crate::metadata::{
     HeaderRules, ImageMetadata, ListNote, MaskStore, MetadataBuilder, Named, Options, age, date,
@@ -80,6 +80,8 @@ pub struct DatasetTable<'a> {
     /// Images whose header could not be read.
     unreadable: Mutex<Named>,
     misfits: Mutex<Misfits>,
+    /// Images whose header has an age that is none, or a view that the release does not have.
+    odd_headers: Mutex<Named>,
     /// Whether the source of an image was absent.
     lacks_sources: AtomicBool,
 }
@@ -120,6 +122,7 @@ impl<'a> DatasetTable<'a> {
             remarks: finished.remarks,
             unreadable: Mutex::default(),
             misfits: Mutex::default(),
+            odd_headers: Mutex::default(),
             lacks_sources: AtomicBool::new(false),
         }
     }
@@ -164,6 +167,19 @@ impl<'a> DatasetTable<'a> {
             format!(
                 "images whose masks are left out, since they are of a picture of another size: \
                  {images}{exchanged}"
+            )
+        })
+    }
+
+    /// A sentence about headers with an age that is none, or a view that the release does not have,
+    /// if there are any so far.
+    pub fn odd_headers(&self) -> Option<String> {
+        let images = self.odd_headers.lock();
+        (images.count > 0).then(|| {
+            let images = images.words();
+            format!(
+                "images whose header has an age that is none, or a view that the release does not \
+                 have: {images}"
             )
         })
     }
@@ -327,7 +343,10 @@ impl<'a> DatasetTable<'a> {
         let mut image = self.metadata.get(number as usize)?.clone();
         let header = self.header(number, key);
         if let (Some(rules), Some(header)) = (self.tree.dataset.metadata_rules().header, &header) {
-            self.take_attributes(rules, &header.attributes, &mut image);
+            let is_odd = self.take_attributes(rules, &header.attributes, &mut image);
+            if is_odd {
+                self.odd_headers.lock().add(key);
+            }
         }
         Some((image, header))
     }
@@ -350,13 +369,20 @@ impl<'a> DatasetTable<'a> {
         header
     }
 
-    /// Takes from a header what no list has.
-    fn take_attributes(&self, rules: HeaderRules, header: &Attributes, image: &mut ImageMetadata) {
+    /// Takes from a header what no list has. Returns whether an age or a view cannot be used.
+    fn take_attributes(
+        &self,
+        rules: HeaderRules,
+        header: &Attributes,
+        image: &mut ImageMetadata,
+    ) -> bool {
+        let mut is_odd = false;
         if image.age_raw.is_none()
             && let Some(raw) = &header.patient_age
         {
             image.age_raw = Some(raw.as_str().into());
             image.age_years = age::years(raw, rules.zero_is_an_age);
+            is_odd |= image.age_years.is_none() && !age::is_zero(raw);
         }
         if image.sex.is_none()
             && let Some(sex) = &header.patient_sex
@@ -367,9 +393,15 @@ impl<'a> DatasetTable<'a> {
             && let Some(view) = &header.view_position
         {
             image.view_raw = Some(view.as_str().into());
-            if let Some(known) = rules.views.iter().find(|known| known.name == view) {
-                image.view = image.view.or(known.view);
-                image.frontal = image.frontal.or(known.frontal);
+            match rules.views.iter().find(|known| known.name == view) {
+                Some(known) => {
+                    image.view = image.view.or(known.view);
+                    image.frontal = image.frontal.or(known.frontal);
+                }
+                None => {
+                    image.view = image.view.or(Some(View::Other));
+                    is_odd = true;
+                }
             }
         }
         if image.study.is_none()
@@ -382,6 +414,7 @@ impl<'a> DatasetTable<'a> {
             let date = header.study_date.as_deref();
             image.study_date = date.and_then(date::days_from_yyyymmdd);
         }
+        is_odd
     }
 }
 

@@ -1,7 +1,6 @@
 //! Facts about a whole table, which its file has as metadata.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use parquet::file::metadata::KeyValue;
 use serde_json::{Map, Value, json};
@@ -9,7 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::datasets::RawTree;
 use crate::metadata::Vocabulary;
 use crate::metadata::vocabulary;
-use crate::shown::Show as _;
 
 /// The version of machex that wrote the table.
 pub(super) const VERSION: &str = "machex.version";
@@ -37,12 +35,7 @@ impl Facts {
             let lists = tree.dataset.metadata_rules().lists.iter();
             let found = lists.filter_map(|list| tree.find_list(list));
             // The same wherever the folders are, as all else in the table.
-            let below = found.map(|path| tree.name_of(&path));
-            let named = tree.files().map(|(option, path)| {
-                let name = path.file_name().unwrap_or_default();
-                format!("{option}/{}", Path::new(name).shown())
-            });
-            let files = below.chain(named).collect();
+            let files = found.map(|path| tree.name_of(&path)).collect();
             facts.files.insert(name.to_owned(), files);
             let vocabulary = Vocabulary::get();
             let lists = tree.dataset.metadata_rules().lists.iter();

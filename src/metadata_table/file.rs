@@ -30,6 +30,7 @@ impl DatasetTable<'_> {
             warnings.push(format!("images whose header cannot be read: {images}"));
         }
         warnings.extend(self.misfits());
+        warnings.extend(self.odd_headers());
         warnings.extend(self.remarks().iter().cloned());
         warnings
     }

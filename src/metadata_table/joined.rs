@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -27,8 +28,9 @@ impl<W: Write + Send> TableWriter<W> {
     /// Adds the rows of the table in the file `path`, and returns how many.
     ///
     /// # Errors
-    /// If the file cannot be read, or has other columns than this version of machex writes.
-    pub fn append(&mut self, path: &Path) -> Result<u64, TableError> {
+    /// If the file cannot be read, or has other columns than this version of machex writes;
+    /// [`TableError::Interrupted`] once `stop` is set.
+    pub fn append(&mut self, path: &Path, stop: &AtomicBool) -> Result<u64, TableError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
         let (found, expected) = (builder.schema(), schema());
         let names = |fields: &arrow_schema::Fields| -> Vec<_> {
@@ -43,6 +45,9 @@ impl<W: Write + Send> TableWriter<W> {
         }
         let mut rows = 0;
         for batch in builder.build()? {
+            if stop.load(Ordering::Relaxed) {
+                return Err(TableError::Interrupted);
+            }
             // Without the facts about a single dataset.
             let batch = batch?.with_schema(schema())?;
             rows += batch.num_rows() as u64;

@@ -9,6 +9,7 @@ use crate::source::SourceHeader;
 pub struct ImageProperties {
     pub view: Option<View>,
     pub sex: Option<Sex>,
+    /// Absent, too, if only a group of ages is known.
     pub age_years: Option<f32>,
     pub split: Option<Split>,
     pub findings: States,
@@ -31,7 +32,7 @@ impl ImageProperties {
         Self {
             view: image.view,
             sex: image.sex,
-            age_years: image.age_years,
+            age_years: image.age_years.filter(|_| image.age_is_group != Some(true)),
             split: image.split,
             findings: image.findings,
             negatives: image.negatives,

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 
 use arrow_array::types::{Float32Type, Int8Type, UInt8Type, UInt32Type};
-use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{
+    Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
+};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -15,10 +17,11 @@ use crate::metadata::image::{LabelSource, Negatives, Sex, Split, View};
 use crate::metadata::vocabulary::State;
 
 /// The columns that are read, besides those of findings.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "view",
     "sex",
     "age_years",
+    "age_is_group",
     "split",
     "negatives",
     "label_source",
@@ -55,6 +58,7 @@ fn read_batch(
         (views?, sexes?, splits?);
     let negatives: &StringArray = column(batch, "negatives")?;
     let sources: &StringArray = column(batch, "label_source")?;
+    let groups: &BooleanArray = column(batch, "age_is_group")?;
     let ages: &PrimitiveArray<Float32Type> = column(batch, "age_years")?;
     let widths: &PrimitiveArray<UInt32Type> = column(batch, "source_width")?;
     let heights: &PrimitiveArray<UInt32Type> = column(batch, "source_height")?;
@@ -67,7 +71,7 @@ fn read_batch(
         let mut properties = ImageProperties {
             view: word(views, row, View::ALL),
             sex: word(sexes, row, Sex::ALL),
-            age_years: value(ages, row),
+            age_years: value(ages, row).filter(|_| !(groups.is_valid(row) && groups.value(row))),
             split: word(splits, row, Split::ALL),
             negatives: word(negatives, row, Negatives::ALL),
             label_source: word(sources, row, LabelSource::ALL),

@@ -67,7 +67,7 @@ fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
         let folders = tree.folders_of(list);
         list.places(&folders).for_each(|path| add(&path));
     }
-    tree.files().for_each(|(_, path)| add(path));
+    tree.files().for_each(add);
     state
 }
 

@@ -350,3 +350,19 @@ fn the_page_of_layouts_names_every_list() {
     let (section, _) = section.split_once("\n## ").unwrap();
     assert_eq!(section.matches("_ROOT` |").count(), rows, "no other rows");
 }
+
+#[test]
+fn a_finished_tree_gives_the_table_of_its_config() {
+    let bench = Bench::sample(2);
+    let of_config = table(&bench, &[]);
+    bench.run(&["materialize", "--metadata"]).expect_status(0);
+    let of_tree = table(&bench, &["machex"]);
+    assert_eq!(of_tree.rows, of_config.rows);
+    assert_eq!(of_tree.facts, of_config.facts);
+    for option in ["--no-headers", "--loose"] {
+        let ran = bench.run(&["metadata", "machex", "-o", "other.parquet", option]);
+        let said = ran.expect_status(1).stderr();
+        assert!(said.contains("need the config file"), "{said}");
+        assert!(!bench.path("other.parquet").exists());
+    }
+}

@@ -208,8 +208,17 @@ class Rows:
         counts = pc.value_counts(pc.drop_null(terms)).to_pylist()
         return {count["values"]: count["counts"] for count in counts}
 
+    def number_of_boxes(self) -> Any:
+        """The number of boxes of each image."""
+        return np.asarray(pc.fill_null(pc.list_value_length(self.table["boxes"]), 0))
+
     def with_boxes(self) -> int:
-        return int(pc.sum(pc.greater(pc.list_value_length(self.table["boxes"]), 0)).as_py() or 0)
+        return int((self.number_of_boxes() > 0).sum())
+
+    def with_term(self, term: str) -> int:
+        """Counts images by one of the dataset's own terms."""
+        terms = pc.list_flatten(self.table["findings_source"])
+        return int(pc.sum(pc.equal(terms, term)).as_py() or 0)
 
 
 def check_nih(pins: Pins, rows: Rows) -> None:
@@ -229,6 +238,9 @@ def check_nih(pins: Pins, rows: Rows) -> None:
         pins.check(f"NIH: {finding}, PA", rows.count(finding, 1, is_pa), count)
     pins.check("NIH: boxes", rows.boxes(), NIH_BOXES)
     pins.check("NIH: images with boxes", rows.with_boxes(), 880)
+    for view, count in (("PA", 529), ("AP", 455)):
+        of_view = rows.number_of_boxes()[rows.is_value("view", view)]
+        pins.check(f"NIH: boxes, {view}", int(of_view.sum()), count)
     first = rows.table.slice(0, 2).to_pydict()
     pins.check("NIH: first keys", first["key"], ["00000001_000.png", "00000001_001.png"])
     pins.check("NIH: first ages", first["age_years"], [57, 58])
@@ -247,6 +259,7 @@ def check_nih(pins: Pins, rows: Rows) -> None:
 def check_chexpert(pins: Pins, rows: Rows) -> None:
     pins.check("CheXpert: rows", len(rows), 223_414)
     pins.check("CheXpert: patients", rows.distinct("patient_key"), 64_540)
+    pins.check("CheXpert: studies", rows.distinct("study_key"), 187_641)
     frontal = np.asarray(pc.match_substring(rows.table["key"], "_frontal"))
     pins.check("CheXpert: frontal", int(frontal.sum()), 191_027)
     for view, count in (("AP", 161_590), ("PA", 29_420), ("LL", 16), ("RL", 1)):
@@ -298,6 +311,8 @@ def check_rsna(pins: Pins, rows: Rows) -> None:
     pins.check("RSNA: age unknown", rows.table["age_years"].null_count, 5)
     pins.check("RSNA: boxes", sum(rows.boxes().values()), 9_555)
     pins.check("RSNA: images with boxes", rows.with_boxes(), 6_012)
+    boxes = np.bincount(rows.number_of_boxes(), minlength=5)[1:].tolist()
+    pins.check("RSNA: images with 1 to 4 boxes", boxes, [2_614, 3_266, 119, 13])
 
 
 def check_siim(pins: Pins, rows: Rows) -> None:
@@ -328,6 +343,10 @@ def check_vindr(pins: Pins, rows: Rows) -> None:
     for finding, counts in VINDR.items():
         found = (rows.count(finding, -1), rows.count(finding, 1))
         pins.check(f"VinDr: {finding}", found, counts)
+    # These are no findings of the vocabulary, or only kinds of one.
+    for term, one, more in (("Lung Opacity", 775, 547), ("Other lesion", 772, 362)):
+        found = (rows.with_term(f"{term}=-1"), rows.with_term(term))
+        pins.check(f"VinDr: {term}", found, (one, more))
     pins.check("VinDr: No Finding", rows.count("No Finding", 1), 10_606)
     boxes = rows.boxes()
     boxes.pop("No finding", None)
@@ -339,6 +358,10 @@ def check_openi(pins: Pins, rows: Rows) -> None:
     pins.check("Open-i: rows", len(rows), 7_470)
     for finding, count in OPENI.items():
         pins.check(f"Open-i: {finding}", rows.count(finding, 1), count)
+    # 104 of the 3,955 reports have no image.
+    images = pc.value_counts(rows.table["study_key"]).to_pylist()
+    images = np.bincount([study["counts"] for study in images], minlength=6)[1:].tolist()
+    pins.check("Open-i: reports with 1 to 5 images", images, [446, 3_208, 181, 15, 1])
     # All 95 reports without an index and 6 that tell nothing but the quality.
     labelled = rows.count("No Finding", 1) + rows.count("No Finding", 0)
     pins.check("Open-i: not indexed", len(rows) - labelled, 186)

@@ -11,12 +11,14 @@ mod csv;
 mod dataset;
 mod facts;
 mod file;
+mod headers;
 mod joined;
 mod nested;
 mod ours;
 mod properties;
 mod reader;
 mod row;
+mod rows;
 mod writer;
 
 pub use columns::schema;

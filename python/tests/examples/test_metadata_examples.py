@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from metadata_trees import write_table, write_tree
 from PIL import Image
+
+import machex
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
@@ -57,6 +60,18 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tree(tmp_path_factory.mktemp("metadata-examples") / "tree", DATASETS)
 
 
+@pytest.fixture(scope="module")
+def mount(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A mount of a sample of all datasets."""
+    if os.environ.get("MACHEX_SKIP_FUSE") == "1":
+        pytest.skip("MACHEX_SKIP_FUSE=1 says so")
+    folder = tmp_path_factory.mktemp("mounted-examples")
+    command = [machex.find_program(), "sample", folder, "--images", "16"]
+    subprocess.run(command, check=True, capture_output=True)
+    with machex.mount(folder / "config.yml") as root:
+        yield root
+
+
 def run(name: str, *arguments: str | os.PathLike[str]) -> str:
     done = subprocess.run(
         [sys.executable, EXAMPLES / name, *arguments],
@@ -67,6 +82,33 @@ def run(name: str, *arguments: str | os.PathLike[str]) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_train_findings_over_all_datasets_of_a_mount(mount: Path) -> None:
+    printed = run("train_findings.py", mount, "--size", "64", "--epochs", "1")
+    labelled = re.findall(r"^(\S+): Pleural Effusion \d+ present", printed, re.MULTILINE)
+    assert len(labelled) >= 5, printed
+    assert re.search(r"^epoch 1: loss \d", printed, re.MULTILINE), printed
+
+
+def test_query_metadata_of_a_mount(mount: Path) -> None:
+    lines = run("query_metadata.py", mount, "--over", "0").splitlines()
+    found = {line.split("\t")[0]: sum(map(int, line.split("\t")[1:])) for line in lines[2:]}
+    data = machex.MaCheXDataset(mount).where(view="PA", sex="F")
+    expected = {name: 0 for name in found}
+    for row in machex.load_metadata(mount).to_pylist():
+        is_known = row["age_years"] is not None and not row["age_is_group"]
+        if (row["view"], row["sex"]) == ("PA", "F") and is_known and row["age_years"] > 0:
+            expected[row["dataset"]] += 1
+    assert found == expected
+    assert 3 <= len(found)
+    assert sum(found.values()) <= len(data)
+
+
+def test_huggingface_metadata_of_a_mount(mount: Path) -> None:
+    printed = run("huggingface_metadata.py", mount, "--datasets", "chexpert")
+    assert printed.splitlines()[0].endswith(" images"), printed
+    assert "(1024, 1024)" in printed
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 #: What is compared besides the columns of 8-bit integers, which are the findings.
 COLUMNS = (
-    *("dataset", "key", "patient_key", "study_key", "view", "view_raw", "sex", "age_years", "known_bad"),
-    *("split", "negatives", "label_source", "findings_source", "boxes", "masks"),
+    *("dataset", "key", "patient_key", "study_key", "view", "view_raw", "sex", "age_years"),
+    *("known_bad", "split", "negatives", "label_source", "findings_source", "boxes", "masks"),
 )
 
 

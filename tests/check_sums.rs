@@ -132,6 +132,20 @@ fn a_folder_that_datasets_share_is_compared_once() {
     let shared: Vec<&Value> = shared.collect();
     assert_eq!(shared.len(), 1);
     assert_eq!(counts(shared[0])[..2], [1, 1]);
+
+    // A root is compared for its own dataset, even if it is also the folder of an option.
+    fs::write(
+        &config,
+        fs::read_to_string(&config)
+            .unwrap()
+            .replace("CHEXMASK_ROOT: masks", "CHEXMASK_ROOT: raw/vindrcxr"),
+    )
+    .unwrap();
+    let ran = bench.run(&["check", "--sums", "--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    for dataset in document["datasets"].as_array().unwrap() {
+        assert!(!dataset["sums"].as_array().unwrap().is_empty(), "{dataset}");
+    }
 }
 
 #[test]

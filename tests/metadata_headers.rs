@@ -92,8 +92,7 @@ fn sex_age_and_view_come_from_headers_and_odd_ones_are_named() {
         expect(rows[row], &expected);
     }
     // 0411 and SWIM; an age of 0 stands for none.
-    let words = "siim: images whose header has an age that is none, or a view that the release does \
-                 not have: 2 (";
+    let words = "siim: images whose header has an age or a view that cannot be used: 2 (";
     assert!(said.contains(words), "{said}");
     let (without, said) = write(&["--no-headers"]);
     assert!(without.column("siim", "sex").iter().all(Value::is_null));

@@ -53,7 +53,13 @@ fn a_mapping_elsewhere_is_found_if_the_config_names_it() {
         files.contains(&json!("RSNA_MAPPING/mapping.json")),
         "{files:?}"
     );
-    assert_eq!(is_missed(&check()), 0);
+    let said = check();
+    assert_eq!(is_missed(&said), 0);
+    assert_eq!(
+        said.matches("RSNA_MAPPING/mapping.json").count(),
+        2,
+        "{said}"
+    );
 }
 
 #[test]

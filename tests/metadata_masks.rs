@@ -413,8 +413,8 @@ fn starts_and_lengths(path: &Path) -> Vec<Option<(u32, usize)>> {
     found
 }
 
-#[test]
-fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_else() {
+/// Many images of ChestX-ray14 with such masks, each with another first run.
+fn many() -> Bench {
     let bench = Bench::new();
     fs::create_dir_all(bench.path("raw/images")).unwrap();
     let pixels: Vec<String> = (1..RUNS)
@@ -425,7 +425,6 @@ fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_els
     for number in 0..MANY {
         let name = format!("{number:08}_000.png");
         writeln!(names, "{name}").unwrap();
-        // Each has another first run.
         writeln!(
             list,
             "{name},0.9,0.9,,{} 1 {pixels},,,1024,1024",
@@ -437,6 +436,12 @@ fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_els
     fs::write(bench.path("raw/ChestX-Ray8.csv"), list).unwrap();
     let labels = "Image Index,Finding Labels,Patient Gender\n00000001_000.png,Mass,F\n";
     fs::write(bench.path("raw/Data_Entry_2017.csv"), labels).unwrap();
+    bench
+}
+
+#[test]
+fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_else() {
+    let bench = many();
     let write = |cache: &str, status: i32| {
         bench.write_config("FRONTAL_ONLY: true\nCHEXRAY14_ROOT: raw");
         configure(&bench, "CACHE_PATH: cache", &format!("CACHE_PATH: {cache}"));
@@ -453,9 +458,42 @@ fn many_masks_are_kept_on_the_disk_of_the_cache_and_a_full_one_costs_nothing_els
 
     let _small = SmallDisk::new(bench.path("full"), "size=1m");
     let said = write("full", 3);
-    let words = "chex-ray14: masks are left out, since they cannot be kept in ";
+    let words = "chex-ray14: masks cannot be kept in ";
     assert!(said.contains(words), "{said}");
     assert!(said.contains("No space left on device"), "{said}");
     assert!(starts_and_lengths(&path).iter().all(Option::is_none));
     assert_eq!(Table::of_parquet(&path).column("chex-ray14", "sex")[1], "F");
+}
+
+#[test]
+fn no_table_without_its_masks_is_left_in_a_tree_and_the_rest_goes_on() {
+    let bench = many();
+    for number in 0..MANY {
+        let path = bench.path(&format!("raw/images/{number:08}_000.png"));
+        write_png(&path, 1024, 1024, 9);
+    }
+    let other = bench.path("other/train");
+    fs::create_dir_all(&other).unwrap();
+    write_png(&other.join("1.png"), 64, 64, 9);
+    let _full = SmallDisk::new(bench.path("full"), "size=1m");
+    bench.write_config(
+        "FRONTAL_ONLY: true\nIMAGE_SIZE: 64\nCHEXRAY14_ROOT: raw\nOBJECTCXR_ROOT: other",
+    );
+    configure(&bench, "CACHE_PATH: cache", "CACHE_PATH: full");
+    let ran = bench.run(&["materialize", "--metadata"]).expect_status(3);
+    let said = ran.stdout() + &ran.stderr();
+    for words in [
+        "is not written: its masks cannot be kept in",
+        "(CACHE_PATH)",
+    ] {
+        assert!(said.contains(words), "no {words:?} in:\n{said}");
+    }
+    let tree = |name: &str| bench.out().join(name).exists();
+    assert!(tree("chex-ray14/index.json") && !tree("chex-ray14/metadata.parquet"));
+    assert!(tree("objcxr/index.json") && tree("objcxr/metadata.parquet"));
+
+    configure(&bench, "CACHE_PATH: full", "CACHE_PATH: cache");
+    bench.run(&["materialize", "--metadata"]).expect_status(0);
+    let path = bench.out().join("chex-ray14/metadata.parquet");
+    assert!(starts_and_lengths(&path).iter().all(Option::is_some));
 }

@@ -52,7 +52,8 @@ impl ListContext {
         }
     }
 
-    /// The same; errors about what is at `path`, or below it, have the config key `key`.
+    /// The same; errors about what is at `path`, or below it, have the config key `key`, unless a
+    /// longer path has another one.
     pub fn with(mut self, path: &Path, key: &'static str) -> Self {
         self.named.push((path.to_owned(), key));
         self
@@ -60,9 +61,10 @@ impl ListContext {
 
     /// The config key to name in an error about `path`.
     pub fn config_key_of(&self, path: &Path) -> &'static str {
-        let mut named = self.named.iter();
-        let key = named.find(|(folder, _)| path.starts_with(folder));
-        key.map_or(self.config_key, |(_, key)| key)
+        let named = self.named.iter();
+        let around = named.filter(|(folder, _)| path.starts_with(folder));
+        let nearest = around.max_by_key(|(folder, _)| folder.as_os_str().len());
+        nearest.map_or(self.config_key, |(_, key)| key)
     }
 
     /// Records a file or folder that the result depends on: when it changes, a stored form is not
@@ -90,5 +92,25 @@ impl ListContext {
     /// Collects warnings from readers for the user.
     pub fn warnings(&self) -> Warnings {
         self.warnings.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Folder;
+
+    #[test]
+    fn errors_name_the_nearest_key() {
+        let lists = ListContext::new("SOME_ROOT", Folder::shared())
+            .with("/data/some".as_ref(), "SOME_ROOT")
+            .with("/data".as_ref(), "ANOTHER");
+        for (path, key) in [
+            ("/data/some/list.csv", "SOME_ROOT"),
+            ("/data/list.csv", "ANOTHER"),
+            ("/elsewhere/list.csv", "SOME_ROOT"),
+        ] {
+            assert_eq!(lists.config_key_of(path.as_ref()), key, "{path}");
+        }
     }
 }

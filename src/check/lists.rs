@@ -15,6 +15,8 @@ pub struct MetadataFile {
     pub list: &'static str,
     /// Its path, if it is there.
     pub found: Option<String>,
+    /// Its path below the root, or after the name of the option that leads to it.
+    pub name: Option<String>,
     /// What it adds to the table.
     pub adds: &'static str,
 }
@@ -40,6 +42,7 @@ pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
     told.map(|(list, found)| MetadataFile {
         list: list.files.first().copied().unwrap_or_default(),
         found: found.as_ref().map(|path| path.shown().to_string()),
+        name: found.as_ref().map(|path| tree.name_of(path)),
         adds: list.adds,
     })
     .collect()

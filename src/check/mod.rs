@@ -211,7 +211,8 @@ fn look_into(
     }
     if options.sums && !work.stop.load(Ordering::Relaxed) {
         for (at, folder) in tree.folders().enumerate() {
-            if !work.compared.lock().insert(folder.to_owned()) {
+            let is_new = work.compared.lock().insert(folder.to_owned());
+            if at > 0 && !is_new {
                 continue;
             }
             let progress = |files| (work.progress)(name, files, Unit::Files);

@@ -178,14 +178,8 @@ fn write_metadata(page: &mut Page<impl Write>, report: &TreeReport) -> io::Resul
         return Ok(());
     }
     let name = styled(STRONG, report.dataset);
-    let below_root = |path: &str| {
-        let below = path.strip_prefix(&report.root).unwrap_or(path);
-        below.trim_start_matches('/').to_owned()
-    };
     let files = report.metadata.iter();
-    let found: Vec<String> = files
-        .filter_map(|file| file.found.as_deref().map(below_root))
-        .collect();
+    let found: Vec<&str> = files.filter_map(|file| file.name.as_deref()).collect();
     let found = match found.as_slice() {
         [] => "none of its lists is there".to_owned(),
         found => found.join(", "),

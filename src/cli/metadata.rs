@@ -202,7 +202,10 @@ fn of_tree(
     let is_wanted = |name: &&str| names.is_empty() || names.contains(*name);
     let mut wanted: Vec<&str> = tree.names().filter(is_wanted).collect();
     // In the order of a table that is made from a config.
-    wanted.sort_by_key(|name| known.iter().position(|dataset| dataset.folder() == *name));
+    wanted.sort_by_key(|name| {
+        let place = known.iter().position(|dataset| dataset.folder() == *name);
+        place.unwrap_or(usize::MAX)
+    });
     let paths = wanted.iter();
     let paths: Vec<PathBuf> = paths
         .map(|name| tree.root().join(name).join(FILE_NAME))

@@ -233,9 +233,11 @@ impl RawTree {
 
     /// The file or folder of `list`, if there is one. Opens nothing.
     pub fn find_list(&self, list: &MetadataList) -> Option<PathBuf> {
-        let given = list.option.and_then(|name| self.file_option(name));
-        let given = given.map(Path::to_owned);
-        given.or_else(|| list.find(&*self.storage, &self.folders_of(list)))
+        match list.option.and_then(|name| self.file_option(name)) {
+            // It may have gone since the config was read.
+            Some(given) => self.storage.stat(given).is_ok().then(|| given.to_owned()),
+            None => list.find(&*self.storage, &self.folders_of(list)),
+        }
     }
 
     /// Whether there is certainly no such list.
@@ -266,14 +268,12 @@ impl RawTree {
     }
 
     /// What to call a file, wherever the root and the folders of options are: its path below the
-    /// root, or else after the name of the option that names it or its folder.
+    /// folder of an option, after the name of the option, or else its path below the root.
     pub fn name_of(&self, path: &Path) -> String {
-        if let Ok(below) = path.strip_prefix(&self.root) {
-            return below.shown().to_string();
-        }
         let mut options = self.options.iter();
         let in_option = options.find_map(|(option, value)| match value {
-            OptionValue::Folder(folder) => {
+            // A root can be in the folder of an option.
+            OptionValue::Folder(folder) if !self.root.starts_with(folder) => {
                 let below = path.strip_prefix(folder).ok()?;
                 Some(format!("{option}/{}", below.shown()))
             }
@@ -281,9 +281,12 @@ impl RawTree {
                 let name = Path::new(file.file_name()?).shown();
                 Some(format!("{option}/{name}"))
             }
-            OptionValue::File(_) | OptionValue::Bool(_) => None,
+            OptionValue::Folder(_) | OptionValue::File(_) | OptionValue::Bool(_) => None,
         });
-        in_option.unwrap_or_else(|| path.shown().to_string())
+        in_option.unwrap_or_else(|| {
+            let below = path.strip_prefix(&self.root).unwrap_or(path);
+            below.shown().to_string()
+        })
     }
 
     /// Identifies the source `path`, wherever the root is. See [`SourceId`].

@@ -55,15 +55,23 @@ pub enum MaterializeError {
     Crashed,
 }
 
-/// The table of a dataset is not written, since a file of another program is in its place.
+/// Why the table of a dataset is not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{path} is not overwritten, since machex did not write it: move it away, and run the same \
-     command again",
-    path = path.shown()
-)]
-pub struct ForeignTable {
-    pub path: PathBuf,
+pub enum UnwrittenTable {
+    /// A file of another program is in its place.
+    #[error(
+        "{path} is not overwritten, since machex did not write it: move it away, and run the same \
+         command again",
+        path = path.shown()
+    )]
+    Foreign { path: PathBuf },
+    /// There is no place for the masks while it is made. A table without them would look complete.
+    #[error(
+        "{path} is not written: its {why}; free some space there, or name another folder in \
+         CACHE_PATH, and run the same command again",
+        path = path.shown()
+    )]
+    Masks { path: PathBuf, why: String },
 }
 
 impl From<CatalogError> for MaterializeError {

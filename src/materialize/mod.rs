@@ -26,7 +26,7 @@ mod table;
 mod tidy;
 mod workers;
 
-pub use error::{ForeignTable, MaterializeError};
+pub use error::{MaterializeError, UnwrittenTable};
 pub use finish::{Missing, finish};
 pub use plan::{DatasetPlan, Forecast, ImageState, plan};
 pub use run::run;

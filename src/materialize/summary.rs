@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ForeignTable;
+use super::UnwrittenTable;
 
 /// The results of a run for one dataset.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ pub struct DatasetSummary {
     /// Reports that exist but could not be read.
     pub unreadable_reports: u32,
     /// Why its table of metadata was not written, although it was wanted.
-    pub foreign_table: Option<ForeignTable>,
+    pub unwritten_table: Option<UnwrittenTable>,
 }
 
 impl DatasetSummary {
@@ -84,6 +84,6 @@ impl Summary {
         !total.is_empty
             && total.failed == 0
             && total.unreadable_reports == 0
-            && datasets.all(|dataset| dataset.foreign_table.is_none())
+            && datasets.all(|dataset| dataset.unwritten_table.is_none())
     }
 }

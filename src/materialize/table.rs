@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::plan::DatasetPlan;
 use super::tidy::remove_if_there;
-use super::{DatasetSummary, ForeignTable, Job, MaterializeError};
+use super::{DatasetSummary, Job, MaterializeError, UnwrittenTable};
 use crate::files::{Durability, write_atomically};
 use crate::metadata_table::{DatasetTable, FILE_NAME, TableError, TableOptions, is_ours};
 use crate::shown::Show as _;
@@ -19,7 +19,7 @@ use crate::slow::announce_if_slow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TableWritten {
     Yes,
-    /// A file of another program is in its place.
+    /// The summary says why.
     Refused,
     /// The user ended the run; nothing of the table is left.
     Interrupted,
@@ -39,7 +39,7 @@ pub(super) fn write_table(
     summary: &mut DatasetSummary,
 ) -> Result<TableWritten, MaterializeError> {
     if let Some(foreign) = plan.foreign_table() {
-        summary.foreign_table = Some(foreign);
+        summary.unwritten_table = Some(foreign);
         return Ok(TableWritten::Refused);
     }
     let path = table_path(plan);
@@ -55,8 +55,11 @@ pub(super) fn write_table(
             TableOptions::of_tree(plan.params, &plan.cache_path, stop),
         );
         if let Some(fault) = table.masks_fault() {
-            // Never in place of a table that has them.
-            return Err(io::Error::other(fault.to_owned()));
+            summary.unwritten_table = Some(UnwrittenTable::Masks {
+                path: path.clone(),
+                why: fault.to_owned(),
+            });
+            return Ok(());
         }
         let written = write_atomically(&path, plan.durability, |file: &mut File| {
             let out = BufWriter::with_capacity(1 << 20, file);
@@ -75,6 +78,7 @@ pub(super) fn write_table(
     });
     match written {
         Err(_) if is_interrupted => Ok(TableWritten::Interrupted),
+        Ok(()) if summary.unwritten_table.is_some() => Ok(TableWritten::Refused),
         written => written
             .map(|()| TableWritten::Yes)
             .map_err(MaterializeError::io(&path)),
@@ -84,9 +88,9 @@ pub(super) fn write_table(
 impl DatasetPlan {
     /// Why the table of this dataset cannot be written, if a file of another program is in its
     /// place.
-    pub fn foreign_table(&self) -> Option<ForeignTable> {
+    pub fn foreign_table(&self) -> Option<UnwrittenTable> {
         let path = table_path(self);
-        (Place::of(&path) == Place::Foreign).then_some(ForeignTable { path })
+        (Place::of(&path) == Place::Foreign).then_some(UnwrittenTable::Foreign { path })
     }
 }
 
@@ -159,7 +163,7 @@ pub(super) fn tell_of_outdated(job: &Job, plan: &DatasetPlan, summary: &mut Data
                 "{shown} was removed, since images have changed; {options} writes it again"
             ));
         }
-        Some(Place::Foreign) if summary.foreign_table.is_none() => {
+        Some(Place::Foreign) if summary.unwritten_table.is_none() => {
             summary.warnings.push(format!(
                 "{shown} is left as it is, since machex did not write it, although images have changed"
             ));

@@ -244,7 +244,9 @@ impl<'a> MetadataBuilder<'a> {
         let (masks, masks_fault) = self.masks.map(MaskWriter::finish).unzip();
         let masks_fault = masks_fault.flatten();
         // Before the others, of which a log may only have the first.
-        let mut warnings: Vec<String> = masks_fault.iter().cloned().collect();
+        let without = masks_fault.as_ref();
+        let without = without.map(|fault| format!("{fault}; the table is without them"));
+        let mut warnings: Vec<String> = without.into_iter().collect();
         warnings.extend(self.warnings);
         if !self.stop.load(Ordering::Relaxed) {
             warnings.extend(self.notes.iter().flat_map(ListNote::warnings));

@@ -120,7 +120,7 @@ impl MaskWriter {
     fn fail(&mut self, error: &io::Error) {
         let folder = self.folder.shown();
         self.fault = Some(format!(
-            "masks are left out, since they cannot be kept in {folder} (CACHE_PATH): {error}"
+            "masks cannot be kept in {folder} (CACHE_PATH) while the table is made: {error}"
         ));
         self.bytes = Bytes::Memory(Vec::new());
         self.places.fill(Place::default());
@@ -362,7 +362,7 @@ mod tests {
         }
         let (store, fault) = writer.finish();
         let fault = fault.unwrap();
-        assert!(fault.starts_with("masks are left out"), "{fault}");
+        assert!(fault.starts_with("masks cannot be kept in"), "{fault}");
         assert!(fault.contains("file"), "{fault}");
         assert!(store.get(0).unwrap().is_empty());
     }

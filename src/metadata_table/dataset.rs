@@ -65,6 +65,7 @@ impl<'a> DatasetTable<'a> {
     pub fn read(tree: &'a RawTree, catalog: &'a Catalog, options: TableOptions<'a>) -> Self {
         let info = tree.dataset.info();
         let mut lists = ListContext::new(info.root_key, tree.storage.clone());
+        lists = lists.with(&tree.root, info.root_key);
         for (option, path) in tree.paths() {
             lists = lists.with(path, option);
         }
@@ -150,10 +151,7 @@ impl<'a> DatasetTable<'a> {
         let images = self.odd_headers.lock();
         (images.count > 0).then(|| {
             let images = images.words();
-            format!(
-                "images whose header has an age that is none, or a view that the release does not \
-                 have: {images}"
-            )
+            format!("images whose header has an age or a view that cannot be used: {images}")
         })
     }
 

@@ -24,7 +24,7 @@ use crate::store::tier::Output;
 use crate::waits::Waiting;
 
 /// Raise this when the content of a table, or the way its key is computed, changes.
-const VERSION: &[u8] = b"metadata 1";
+const VERSION: &[u8] = b"metadata 2";
 
 /// How many warnings of a table are logged.
 const LOGGED: usize = 5;
@@ -47,12 +47,15 @@ pub(super) fn key(dataset: &ServedDataset, reports: u64, answered: &dyn Fn()) ->
     ])
 }
 
-/// The state of all files that the dataset's lists can be in, and of files that the config names.
-/// Their places, but not the paths of the folders, are part of it. A list that is absent counts,
-/// since it may appear later.
+/// The state of all files that the dataset's lists can be in, and of files that the config names,
+/// with the names that the table has for them: those do not depend on where the folders are. A list
+/// that is absent counts, since it may appear later.
 fn state_of_lists(tree: &RawTree, answered: &dyn Fn()) -> Vec<u8> {
     let mut state = Vec::new();
     let mut add = |path: &Path| {
+        let name = tree.name_of(path);
+        state.extend((name.len() as u64).to_le_bytes());
+        state.extend(name.as_bytes());
         match tree.storage.stat(path) {
             Ok(stat) => {
                 state.push(1);
@@ -181,8 +184,23 @@ mod tests {
         let some = state(&given);
         assert_ne!(some, none);
         // The table has the same bytes wherever the folder is.
-        let moved = other.path().join("b");
-        fs::rename(&given, &moved).unwrap();
-        assert_eq!(state(&moved), some);
+        let (beside, in_root) = (other.path().join("b"), folder.path().join("c"));
+        fs::rename(&given, &beside).unwrap();
+        assert_eq!(state(&beside), some);
+        fs::rename(&beside, &in_root).unwrap();
+        assert_eq!(state(&in_root), some);
+        // It has the name of a file that an option names.
+        let of_file = |name: &str| {
+            let option = OptionValue::File(in_root.join(name));
+            let options = BTreeMap::from([("RSNA_MAPPING", option)]);
+            let tree = RawTree {
+                options,
+                ..tree(&in_root)
+            };
+            state_of_lists(&tree, &|| {})
+        };
+        let plain = of_file("CheXpert.csv");
+        fs::rename(in_root.join("CheXpert.csv"), in_root.join("renamed.csv")).unwrap();
+        assert_ne!(of_file("renamed.csv"), plain);
     }
 }

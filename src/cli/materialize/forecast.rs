@@ -7,14 +7,14 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 use super::json::{metadata_error, warnings};
-use super::summary::{print_foreign_table, print_warnings, write_whole};
+use super::summary::{print_unwritten_table, print_warnings, write_whole};
 use crate::cli::colour::{self, BAD, styled};
 use crate::cli::pasted::CommandLine;
 use crate::cli::table::{Align, Cell, Table};
 use crate::cli::wrap::Page;
 use crate::cli::{CliResult, Exit};
 use crate::files::free_space;
-use crate::materialize::{self, DatasetPlan, Forecast, ForeignTable, Job};
+use crate::materialize::{self, DatasetPlan, Forecast, Job, UnwrittenTable};
 use crate::metadata_table::FILE_NAME;
 use crate::shown::Show as _;
 use crate::words::counted;
@@ -56,7 +56,7 @@ struct Row {
     bytes_needed: u64,
     warnings: Vec<String>,
     /// Why its table of metadata would not be written, although it is wanted.
-    foreign_table: Option<ForeignTable>,
+    unwritten_table: Option<UnwrittenTable>,
 }
 
 impl Row {
@@ -73,7 +73,7 @@ impl Row {
             forecast,
             bytes_needed: mean * u64::from(forecast.due),
             warnings: plan.warnings(),
-            foreign_table: writes_metadata(job).then(|| plan.foreign_table()).flatten(),
+            unwritten_table: writes_metadata(job).then(|| plan.foreign_table()).flatten(),
         }
     }
 
@@ -91,7 +91,7 @@ impl Row {
             },
             bytes_needed: rows.iter().map(|row| row.bytes_needed).sum(),
             warnings: Vec::new(),
-            foreign_table: None,
+            unwritten_table: None,
         }
     }
 
@@ -126,7 +126,7 @@ impl Row {
         let mut document = self.counts();
         document["dataset"] = self.dataset.into();
         document["warnings"] = warnings(&self.warnings);
-        document["metadata_error"] = metadata_error(self.foreign_table.as_ref());
+        document["metadata_error"] = metadata_error(self.unwritten_table.as_ref());
         document
     }
 }
@@ -144,15 +144,15 @@ impl RunForecast<'_> {
         self.total.bytes_needed <= self.free
     }
 
-    fn has_foreign_table(&self) -> bool {
-        self.rows.iter().any(|row| row.foreign_table.is_some())
+    fn has_unwritten_table(&self) -> bool {
+        self.rows.iter().any(|row| row.unwritten_table.is_some())
     }
 
     fn exit(&self) -> Exit {
         match () {
             () if !self.fits() => Exit::Failure,
             () if self.total.forecast.failed > 0 || self.total.is_empty => Exit::SomeFailed,
-            () if self.has_foreign_table() => Exit::SomeFailed,
+            () if self.has_unwritten_table() => Exit::SomeFailed,
             () => Exit::Success,
         }
     }
@@ -189,7 +189,7 @@ impl RunForecast<'_> {
         write!(page.out, "{table}")?;
         for row in &self.rows {
             print_warnings(&mut page, row.dataset, &row.warnings)?;
-            print_foreign_table(&mut page, row.dataset, row.foreign_table.as_ref())?;
+            print_unwritten_table(&mut page, row.dataset, row.unwritten_table.as_ref())?;
         }
         let (job, left_out) = (self.job, self.total.forecast.left_out);
         if left_out > 0 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Results;
 use crate::cli::Exit;
-use crate::materialize::{DatasetSummary, ForeignTable};
+use crate::materialize::{DatasetSummary, UnwrittenTable};
 use crate::names;
 use crate::shown::Show as _;
 
@@ -43,7 +43,7 @@ fn dataset_document(dataset: &DatasetSummary, results: &Results<'_>) -> Value {
     let mut document = counts(dataset);
     document["dataset"] = dataset.dataset.into();
     document["warnings"] = warnings(&dataset.warnings);
-    document["metadata_error"] = metadata_error(dataset.foreign_table.as_ref());
+    document["metadata_error"] = metadata_error(dataset.unwritten_table.as_ref());
     if let Some(missing) = results.missing {
         let numbers = missing.get(dataset.dataset).into_iter().flatten();
         let ids: Vec<String> = numbers.map(|number| names::image_id(*number)).collect();
@@ -69,7 +69,7 @@ fn counts(dataset: &DatasetSummary) -> Value {
 }
 
 /// Why the table of a dataset is not written, or `null`.
-pub(super) fn metadata_error(foreign: Option<&ForeignTable>) -> Value {
+pub(super) fn metadata_error(foreign: Option<&UnwrittenTable>) -> Value {
     foreign.map(ToString::to_string).into()
 }
 

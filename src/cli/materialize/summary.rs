@@ -12,7 +12,7 @@ use crate::cli::colour::{self, BAD, GOOD, STRONG, WARNING, styled};
 use crate::cli::pasted::{CommandLine, program, quoted_path};
 use crate::cli::table::{Align, Cell, Table};
 use crate::cli::wrap::Page;
-use crate::materialize::{DatasetSummary, ForeignTable, Missing, Summary};
+use crate::materialize::{DatasetSummary, Missing, Summary, UnwrittenTable};
 use crate::names;
 use crate::shown::Show as _;
 use crate::source::MISSING;
@@ -35,7 +35,7 @@ pub fn print(results: &Results<'_>) -> anyhow::Result<()> {
     write!(page.out, "{}", table(results))?;
     for dataset in &summary.datasets {
         print_warnings(&mut page, dataset.dataset, &dataset.warnings)?;
-        print_foreign_table(&mut page, dataset.dataset, dataset.foreign_table.as_ref())?;
+        print_unwritten_table(&mut page, dataset.dataset, dataset.unwritten_table.as_ref())?;
     }
     if total.failed > 0 {
         print_failures(&mut page, summary, total.failed)?;
@@ -114,10 +114,10 @@ pub(super) fn print_warnings(
 }
 
 /// Prints why the table of a dataset is not written.
-pub(super) fn print_foreign_table(
+pub(super) fn print_unwritten_table(
     page: &mut Page<impl Write>,
     dataset: &str,
-    foreign: Option<&ForeignTable>,
+    foreign: Option<&UnwrittenTable>,
 ) -> io::Result<()> {
     foreign.map_or(Ok(()), |foreign| {
         let head = styled(BAD, "error");

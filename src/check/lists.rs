@@ -42,7 +42,10 @@ pub(super) fn look(tree: &RawTree) -> Vec<MetadataFile> {
     told.map(|(list, found)| MetadataFile {
         list: list.files.first().copied().unwrap_or_default(),
         found: found.as_ref().map(|path| path.shown().to_string()),
-        name: found.as_ref().map(|path| tree.name_of(path)),
+        name: found.as_ref().map(|path| {
+            let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+            tree.name_of(path) + if is_folder { "/" } else { "" }
+        }),
         adds: list.adds,
     })
     .collect()

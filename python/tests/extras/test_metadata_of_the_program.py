@@ -145,3 +145,31 @@ def test_boxes_and_masks_are_where_geometry_has_them(root: Path) -> None:
     assert all(isinstance(item["boxes"], tv_tensors.BoundingBoxes) for item in items)
     assert sum(len(item["boxes"]) for item in items) >= boxes
     assert any(item["masks"].any() for item in items)
+
+
+def test_masks_of_chexmask(tmp_path: Path) -> None:
+    run("sample", tmp_path, "--images", "4")
+    config, table = tmp_path / "config.yml", tmp_path / "table.parquet"
+    run("materialize", config, "--dataset", "chexpert")
+    write_table = ("metadata", config, "--dataset", "chexpert", "-o", table)
+    run(*write_table)
+    lines = ["Path,Dice RCA (Mean),Left Lung,Right Lung,Heart,Height,Width"]
+    rows = load_metadata(table).to_pylist()
+    for row in rows:
+        width, height = row["source_width"], row["source_height"]
+        runs = [f"{y * width + 11} {width // 3}" for y in range(5, height // 2)]
+        lines.append(f"{row['key']},0.9,{' '.join(runs)},,1 1,{height},{width}")
+    (tmp_path / "raw/chexpert/CheXpert.csv").write_text("\n".join(lines))
+    run(*write_table)
+    data = MaCheXDataset(
+        tmp_path / "machex", fields=("masks",), datasets=["chexpert"], metadata=table
+    )
+    assert len(data) == len(rows) == 4
+    for at, row in enumerate(rows):
+        width, height = row["source_width"], row["source_height"]
+        source = np.zeros((height, width), np.bool_)
+        source[5 : height // 2, 10 : 10 + width // 3] = True
+        item = data[at]
+        assert item["mask_labels"] == ["Left Lung", "Heart"]
+        expected = geometry(width, height).mask_to_tree(source)
+        assert np.array_equal(item["masks"][0].numpy(), expected)

@@ -124,19 +124,23 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
-    #[test]
-    fn a_list_that_comes_changes_or_goes_changes_the_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let of_chexpert = ALL.iter().find(|dataset| dataset.folder() == "chexpert");
-        let tree = RawTree {
-            dataset: *of_chexpert.unwrap(),
+    fn chexpert(root: &Path, options: BTreeMap<&'static str, OptionValue>) -> RawTree {
+        let dataset = ALL.iter().find(|dataset| dataset.folder() == "chexpert");
+        RawTree {
+            dataset: *dataset.unwrap(),
             known: ALL,
-            root: folder.path().to_owned(),
+            root: root.to_owned(),
             storage: Folder::shared(),
             frontal_only: true,
             only_present: false,
-            options: BTreeMap::new(),
-        };
+            options,
+        }
+    }
+
+    #[test]
+    fn a_list_that_comes_changes_or_goes_changes_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = chexpert(folder.path(), BTreeMap::new());
         let state = || state_of_lists(&tree, &|| {});
         let name = tree.dataset.metadata_rules().lists[0].files[0];
         let (plain, packed) = (
@@ -165,18 +169,11 @@ mod tests {
     #[test]
     fn lists_in_the_folder_of_an_option_count_too() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let of_chexpert = ALL.iter().find(|dataset| dataset.folder() == "chexpert");
-        let option = "CHEXMASK_ROOT";
-        let tree = |given: &Path| RawTree {
-            dataset: *of_chexpert.unwrap(),
-            known: ALL,
-            root: folder.path().to_owned(),
-            storage: Folder::shared(),
-            frontal_only: true,
-            only_present: false,
-            options: BTreeMap::from([(option, OptionValue::Folder(given.to_owned()))]),
+        let with = |option, value| {
+            let tree = chexpert(folder.path(), BTreeMap::from([(option, value)]));
+            state_of_lists(&tree, &|| {})
         };
-        let state = |given: &Path| state_of_lists(&tree(given), &|| {});
+        let state = |given: &Path| with("CHEXMASK_ROOT", OptionValue::Folder(given.to_owned()));
         let given = other.path().join("a");
         fs::create_dir(&given).unwrap();
         let none = state(&given);
@@ -190,15 +187,7 @@ mod tests {
         fs::rename(&beside, &in_root).unwrap();
         assert_eq!(state(&in_root), some);
         // It has the name of a file that an option names.
-        let of_file = |name: &str| {
-            let option = OptionValue::File(in_root.join(name));
-            let options = BTreeMap::from([("RSNA_MAPPING", option)]);
-            let tree = RawTree {
-                options,
-                ..tree(&in_root)
-            };
-            state_of_lists(&tree, &|| {})
-        };
+        let of_file = |name| with("RSNA_MAPPING", OptionValue::File(in_root.join(name)));
         let plain = of_file("CheXpert.csv");
         fs::rename(in_root.join("CheXpert.csv"), in_root.join("renamed.csv")).unwrap();
         assert_ne!(of_file("renamed.csv"), plain);

@@ -91,8 +91,8 @@ fn sex_age_and_view_come_from_headers_and_odd_ones_are_named() {
         ];
         expect(rows[row], &expected);
     }
-    // 0411 and SWIM; an age of 0 stands for none.
-    let words = "siim: images whose header has an age or a view that cannot be used: 2 (";
+    // 0411, X and SWIM; an age of 0 stands for none.
+    let words = "siim: images whose header has an age, a sex or a view that cannot be used: 3 (";
     assert!(said.contains(words), "{said}");
     let (without, said) = write(&["--no-headers"]);
     assert!(without.column("siim", "sex").iter().all(Value::is_null));

@@ -53,7 +53,7 @@ pub struct DatasetTable<'a> {
     /// Images whose header could not be read.
     pub(super) unreadable: Mutex<Named>,
     pub(super) misfits: Mutex<Misfits>,
-    /// Images whose header has an age that is none, or a view that the release does not have.
+    /// Images whose header has an age, a sex or a view that cannot be used.
     pub(super) odd_headers: Mutex<Named>,
     /// Whether the source of an image was absent.
     pub(super) lacks_sources: AtomicBool,
@@ -145,13 +145,13 @@ impl<'a> DatasetTable<'a> {
         })
     }
 
-    /// A sentence about headers with an age that is none, or a view that the release does not have,
-    /// if there are any so far.
+    /// A sentence about headers with an age, a sex or a view that cannot be used, if there are any so
+    /// far.
     pub fn odd_headers(&self) -> Option<String> {
         let images = self.odd_headers.lock();
         (images.count > 0).then(|| {
             let images = images.words();
-            format!("images whose header has an age or a view that cannot be used: {images}")
+            format!("images whose header has an age, a sex or a view that cannot be used: {images}")
         })
     }
 

@@ -42,7 +42,7 @@ impl DatasetTable<'_> {
         header
     }
 
-    /// Takes from a header what no list has. Returns whether an age or a view cannot be used.
+    /// Takes from a header what no list has. Returns whether an age, a sex or a view cannot be used.
     fn take_attributes(
         &self,
         rules: HeaderRules,
@@ -61,6 +61,7 @@ impl DatasetTable<'_> {
             && let Some(sex) = &header.patient_sex
         {
             image.sex = rules.sex(sex);
+            is_odd |= image.sex.is_none();
         }
         if image.view_raw.is_none()
             && let Some(view) = &header.view_position

@@ -86,14 +86,6 @@ pub(super) fn read(
         note.faults
             .push(format!(": {entries} not name an image of both datasets"));
     }
-    if list.covers_all {
-        let catalog = metadata.catalog();
-        for number in catalog
-            .present_numbers()
-            .filter(|number| !matched.contains(number))
-        {
-            note.unmatched_images.add(metadata.key(number));
-        }
-    }
+    metadata.note_unmatched_images(&mut note, |number| matched.contains(&number));
     metadata.note(note);
 }

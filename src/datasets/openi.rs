@@ -329,11 +329,7 @@ fn read_xml(tree: &RawTree, metadata: &mut MetadataBuilder<'_>) -> bool {
         let folder = folder.shown();
         metadata.warn(format!("{folder}: {more} more reports cannot be read"));
     }
-    for number in metadata.catalog().present_numbers() {
-        if !seen.contains(&number) {
-            note.unmatched_images.add(metadata.key(number));
-        }
-    }
+    metadata.note_unmatched_images(&mut note, |number| seen.contains(&number));
     metadata.note(note);
     true
 }

@@ -224,6 +224,16 @@ impl<'a> MetadataBuilder<'a> {
         Index::new(self.catalog, join.of_key)
     }
 
+    /// Counts in `note` the images of the tree that no row is about, if the list should have all.
+    pub fn note_unmatched_images(&self, note: &mut ListNote, is_matched: impl Fn(u32) -> bool) {
+        if note.covers_all {
+            let numbers = self.catalog.present_numbers();
+            for number in numbers.filter(|number| !is_matched(*number)) {
+                note.unmatched_images.add(self.key(number));
+            }
+        }
+    }
+
     /// Remembers what was found in a list.
     pub fn note(&mut self, note: ListNote) {
         self.notes.push(note);

@@ -143,14 +143,9 @@ impl MetadataBuilder<'_> {
             let more = bad_rows - MAX_BAD_ROWS;
             self.warn(format!("{path}: {more} more such rows are left out"));
         }
-        if list.covers_all {
-            let catalog = self.catalog();
-            let numbers = catalog.present_numbers();
-            for number in numbers.filter(|number| !matched[*number as usize]) {
-                note.unmatched_images
-                    .add(catalog.get(number).map_or("", |entry| entry.key()));
-            }
-        }
+        self.note_unmatched_images(note, |number| {
+            matched.get(number as usize).is_some_and(|matched| *matched)
+        });
         Ok(())
     }
 }
